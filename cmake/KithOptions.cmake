@@ -1,0 +1,39 @@
+# Compiler and linker settings that hold for every target, as one interface library.
+add_library(kith_options INTERFACE)
+target_compile_features(kith_options INTERFACE cxx_std_23)
+target_compile_options(kith_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Werror
+  -ffp-contract=off -fvisibility=hidden -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(kith_options INTERFACE -Wno-gnu-statement-expression-from-macro-expansion)
+endif()
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+# Asserts stay on (base/assert.h does not look at NDEBUG); line tables make crashes readable.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gline-tables-only -gz -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+
+if(KITH_SANITIZE)
+  target_compile_options(kith_options INTERFACE -O1 -fsanitize=${KITH_SANITIZE}
+                         -fno-sanitize-recover=all)
+  target_link_options(kith_options INTERFACE -fsanitize=${KITH_SANITIZE})
+endif()
+if(KITH_FUZZ)
+  target_compile_options(kith_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+find_program(KITH_MOLD mold)
+if(KITH_MOLD)
+  target_link_options(kith_options INTERFACE -fuse-ld=mold)
+endif()
+find_program(KITH_CCACHE ccache)
+if(KITH_CCACHE)
+  # Without these three, ccache caches nothing that uses a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${KITH_CCACHE})
+  target_compile_options(kith_options INTERFACE
+    $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
+endif()

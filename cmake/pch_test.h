@@ -1,0 +1,6 @@
+// Precompiled for the tests.
+#pragma once
+
+#include "pch.h"
+
+#include <gtest/gtest.h>

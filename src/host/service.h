@@ -1,0 +1,139 @@
+// What a protocol sees of the host: streams, as events in and commands out. A protocol such as
+// ping is a Service, a small machine of its own; the node owns it, names the protocols it answers,
+// hands it the events of its streams and carries its commands back to the host.
+//
+//   class Echo final : public host::Service { ... };   // examples: host/ping.h, docs/hacking.md
+//
+// Room and consumption are the two halves of back-pressure. StreamUp and StreamRoom say how many
+// bytes Write may queue; Consume tells the other side that it may send more.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/machine.h"
+#include "codec/identify.h"
+#include "codec/multiaddr.h"
+
+namespace kith::host {
+
+// --- events: from the host -----------------------------------------------------------------------
+
+/// A peer's connection is authenticated and multiplexed: streams may be opened at once.
+struct PeerUp {
+  PeerId peer;
+  Direction direction;  // of its first connection
+  codec::Multiaddr remote;
+};
+/// The last connection to the peer has gone; all its streams were closed before.
+struct PeerDown {
+  PeerId peer;
+  Error reason;
+};
+/// Identify arrived, or a push replaced it.
+struct PeerIdentified {
+  PeerId peer;
+  codec::IdentifyMessage message;
+};
+/// A stream whose protocol is agreed (a dialled one may still turn out refused: StreamDown).
+struct StreamUp {
+  StreamId stream;
+  PeerId peer;
+  Direction direction;
+  std::string protocol;
+  std::size_t room;              // bytes Write may queue now
+  std::optional<Token> token;    // of the Open that asked for it
+};
+struct StreamOpenFailed {
+  Token token;
+  PeerId peer;
+  Error error;
+};
+struct StreamData {
+  StreamId stream;
+  ByteView data;  // valid until the call returns; Consume as many bytes when done with them
+};
+struct StreamRoom {
+  StreamId stream;
+  std::size_t room;
+};
+/// The peer half-closed: no more StreamData. Writing goes on until Finish.
+struct StreamEnd {
+  StreamId stream;
+};
+/// The stream is gone; `error` empty when both sides finished.
+struct StreamDown {
+  StreamId stream;
+  std::optional<Error> error;
+};
+
+using ServiceEvent = std::variant<PeerUp, PeerDown, PeerIdentified, StreamUp, StreamOpenFailed,
+                                  StreamData, StreamRoom, StreamEnd, StreamDown>;
+
+// --- commands: to the host -----------------------------------------------------------------------
+
+/// Opens a stream to a connected peer with the first of `protocols` that it speaks.
+struct Open {
+  Token token;
+  PeerId peer;
+  std::vector<std::string> protocols;
+};
+/// REQUIRES: at most the room last told.
+struct Write {
+  StreamId stream;
+  Buffer data;
+};
+struct Finish {  // half-close, behind what is queued
+  StreamId stream;
+};
+struct Reset {
+  StreamId stream;
+};
+struct Consume {
+  StreamId stream;
+  std::size_t bytes;
+};
+/// The peer broke the protocol: closes its connections and counts against it.
+struct Fault {
+  PeerId peer;
+  Error error;
+};
+
+using ServiceCommand = std::variant<Open, Write, Finish, Reset, Consume, Fault>;
+
+/// The shape of a protocol. The laws of base/machine.h hold.
+class Service {
+ public:
+  using Input = ServiceEvent;
+  using Output = ServiceCommand;
+
+  virtual ~Service() = default;
+
+  /// Protocol ids whose inbound streams come here, the preferred one first. Constant.
+  virtual std::vector<std::string> protocols() const = 0;
+  virtual void on_input(Instant now, ServiceEvent event) = 0;
+  virtual void on_deadline(Instant) {}
+  virtual std::optional<Instant> next_deadline() const { return std::nullopt; }
+
+  std::optional<ServiceCommand> poll_output(Instant) {
+    if (commands_.empty()) return std::nullopt;
+    std::optional<ServiceCommand> command(std::move(commands_.front()));
+    commands_.pop_front();
+    return command;
+  }
+
+ protected:
+  void say(ServiceCommand command) { commands_.push_back(std::move(command)); }
+
+ private:
+  std::deque<ServiceCommand> commands_;  // drained every turn, so bounded by one turn's work
+};
+
+}  // namespace kith::host

@@ -1,0 +1,139 @@
+// The words between a node and the world around it. Both shells speak them: rt with sockets, files
+// and DNS behind them, sim with virtual ones. A shell drives anything that is a WorldMachine.
+//
+// A link is one raw connection, ordered and reliable (TCP, a simulated pipe, later WebSocket).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/machine.h"
+#include "codec/multiaddr.h"
+
+namespace kith::host {
+
+// --- from the world ------------------------------------------------------------------------------
+
+/// A link is up: one that the shell accepted (odd id), or one that was dialled (even id).
+struct LinkOpened {
+  LinkId link;
+  Direction direction;
+  codec::Multiaddr local;
+  codec::Multiaddr remote;
+};
+/// A dial did not succeed; the id is free.
+struct LinkFailed {
+  LinkId link;
+  Error error;
+};
+/// The other end closed, the socket broke, or CloseLink is done. No more bytes either way.
+struct LinkClosed {
+  LinkId link;
+  Error error;  // Code::closed after an orderly end
+};
+/// Listen worked; `bound` has the real port.
+struct Listening {
+  codec::Multiaddr asked;
+  codec::Multiaddr bound;
+};
+struct ListenFailed {
+  codec::Multiaddr asked;
+  Error error;
+};
+/// Answers Resolve: addresses with IPs in place of names, in the resolver's order.
+struct Resolved {
+  Token token;
+  Result<std::vector<codec::Multiaddr>> addresses;
+};
+/// What the peer store remembers of one peer (SQLite in rt).
+struct StoredPeer {
+  PeerId peer;
+  std::vector<codec::Multiaddr> addresses;
+  Bytes signed_record;  // an envelope; empty for none
+  WallTime last_seen;
+};
+/// Answers LoadPeers.
+struct PeersLoaded {
+  std::vector<StoredPeer> peers;
+};
+/// The wall clock, given at start and whenever it is asked for.
+struct WallClock {
+  WallTime now;
+};
+
+using WorldInput = std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed,
+                                Resolved, PeersLoaded, WallClock>;
+
+// --- to the world --------------------------------------------------------------------------------
+
+struct Listen {
+  codec::Multiaddr address;
+};
+struct StopListening {
+  codec::Multiaddr bound;
+};
+struct DialLink {
+  LinkId link;  // even
+  codec::Multiaddr address;
+  Duration timeout;
+};
+/// Ends a link, or a dial still under way. With `flush` the bytes poll_transmit still gives go out
+/// first (at most 1 s), without it nothing more is sent. LinkClosed follows.
+struct CloseLink {
+  LinkId link;
+  bool flush;
+};
+/// The link has bytes to send: call poll_transmit. Said once until poll_transmit gave 0.
+struct TransmitReady {
+  LinkId link;
+};
+struct Resolve {
+  Token token;
+  codec::Multiaddr address;  // /dns…/tcp/…, or /dnsaddr/…
+};
+struct LoadPeers {};
+/// Upsert; a later one of the same peer replaces. No answer: losing the last second is harmless.
+struct StorePeer {
+  StoredPeer peer;
+};
+struct ForgetPeer {
+  PeerId peer;
+};
+
+using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
+                                 LoadPeers, StorePeer, ForgetPeer>;
+
+// --- what a shell drives -------------------------------------------------------------------------
+
+/// base::Machine with links, as an abstract class: shells and nodes compile apart, and a shell's
+/// own tests may drive something smaller than a node. The laws of base/machine.h hold; a turn is
+/// one mutation (on_input, on_bytes or on_deadline), then poll_output until empty, then the
+/// poll_transmit of every link that said TransmitReady, then one armed deadline.
+class WorldMachine {
+ public:
+  virtual ~WorldMachine() = default;
+
+  virtual void on_input(Instant now, WorldInput input) = 0;
+  virtual void on_deadline(Instant now) = 0;
+  virtual std::optional<WorldOutput> poll_output(Instant now) = 0;
+  virtual std::optional<Instant> next_deadline() = 0;
+
+  /// Takes bytes of an open link from the front and says how many; the shell offers the rest again
+  /// with more behind it. What stays untaken is always less than link_tail_bytes_max. The bytes
+  /// are opened in place: whatever the span held is spoilt.
+  virtual std::size_t on_bytes(Instant now, LinkId link, ByteSpan bytes) = 0;
+  /// Writes the link's next bytes and says how many; 0: nothing now. `room` is at least
+  /// link_transmit_bytes_min long.
+  virtual std::size_t poll_transmit(Instant now, LinkId link, ByteSpan room) = 0;
+  /// Asked before each read of the link; false is back-pressure, until the next transmit.
+  virtual bool wants_bytes(LinkId link) const = 0;
+};
+
+/// One whole Noise frame and its header.
+inline constexpr std::size_t link_tail_bytes_max = 65535 + 2;
+inline constexpr std::size_t link_transmit_bytes_min = 65535 + 2;
+
+}  // namespace kith::host
