@@ -1,8 +1,11 @@
-// X25519 (RFC 7748) by OpenSSL.
+// X25519 (RFC 7748) by OpenSSL, which keeps the secret in its own form so that agree() does not
+// load it again. Measured on one Xeon core against libsodium 1.0.18: agree 33 us to 38 us,
+// generate 45 us to 34 us; a Noise XX handshake (one of the latter, three of the former) is a draw.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -13,7 +16,8 @@ namespace kith::crypto {
 using X25519Public = std::array<std::uint8_t, 32>;
 using X25519Shared = std::array<std::uint8_t, 32>;
 
-/// A key pair; the secret is wiped when the object ends. Move-only.
+/// A key pair; the secret is wiped when the object ends. Move-only; one that was moved from may
+/// only be assigned to or destroyed.
 class X25519KeyPair {
  public:
   static X25519KeyPair generate(Rng& rng);
@@ -30,8 +34,13 @@ class X25519KeyPair {
   Result<X25519Shared> agree(const X25519Public& theirs) const;
 
  private:
+  struct Secret;  // never defined: it is OpenSSL's EVP_PKEY, wiped by OpenSSL when freed
+  struct Release {
+    void operator()(Secret* secret) const;
+  };
+
   X25519KeyPair() = default;
-  std::array<std::uint8_t, 32> secret_{};
+  std::unique_ptr<Secret, Release> secret_;
   X25519Public public_{};
 };
 

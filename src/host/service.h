@@ -9,6 +9,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,7 +41,7 @@ struct PeerDown {
 /// Identify arrived, or a push replaced it.
 struct PeerIdentified {
   PeerId peer;
-  codec::IdentifyMessage message;
+  std::shared_ptr<const codec::IdentifyMessage> message;
 };
 /// A stream whose protocol is agreed (a dialled one may still turn out refused: StreamDown).
 struct StreamUp {

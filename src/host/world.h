@@ -34,10 +34,12 @@ struct LinkClosed {
   LinkId link;
   Error error;  // Code::closed after an orderly end
 };
-/// Listen worked; `bound` has the real port.
+/// Listen worked; `bound` has the real port. `reachable` is what others may dial: `bound`, or one
+/// address for each interface when `bound` is 0.0.0.0 or ::; empty means just `bound`.
 struct Listening {
   codec::Multiaddr asked;
   codec::Multiaddr bound;
+  std::vector<codec::Multiaddr> reachable = {};
 };
 struct ListenFailed {
   codec::Multiaddr asked;
@@ -111,7 +113,8 @@ using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, Tra
 /// base::Machine with links, as an abstract class: shells and nodes compile apart, and a shell's
 /// own tests may drive something smaller than a node. The laws of base/machine.h hold; a turn is
 /// one mutation (on_input, on_bytes or on_deadline), then poll_output until empty, then the
-/// poll_transmit of every link that said TransmitReady, then one armed deadline.
+/// poll_transmit of every link that said TransmitReady, both until neither gives more (sending
+/// makes room, which may call forth outputs), then one armed deadline.
 class WorldMachine {
  public:
   virtual ~WorldMachine() = default;
@@ -122,8 +125,8 @@ class WorldMachine {
   virtual std::optional<Instant> next_deadline() = 0;
 
   /// Takes bytes of an open link from the front and says how many; the shell offers the rest again
-  /// with more behind it. What stays untaken is always less than link_tail_bytes_max. The bytes
-  /// are opened in place: whatever the span held is spoilt.
+  /// with more behind it. What stays untaken is always less than link_tail_bytes_max. Bytes are
+  /// opened in place: those that stay are offered again as this call left them, not as received.
   virtual std::size_t on_bytes(Instant now, LinkId link, ByteSpan bytes) = 0;
   /// Writes the link's next bytes and says how many; 0: nothing now. `room` is at least
   /// link_transmit_bytes_min long.

@@ -1,0 +1,116 @@
+#include "codec/identify.h"
+
+#include <rapidcheck.h>
+
+#include "codec/pb_wire.h"
+#include "codec/public_key.h"
+
+namespace kith::codec {
+namespace {
+
+Bytes hex(std::string_view text) { return base::from_hex(text).value(); }
+
+IdentifyMessage full_message() {
+  IdentifyMessage message;
+  message.protocol_version = "ipfs/0.1.0";
+  message.agent_version = "kith/0.1.0";
+  message.public_key =
+      decode_public_key(
+          hex("080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"))
+          .value();
+  message.listen_addresses = {Multiaddr::parse("/ip4/192.0.2.1/tcp/4770").value(),
+                              Multiaddr::parse("/ip4/192.0.2.1/udp/4770/quic-v1").value()};
+  message.observed_address = Multiaddr::parse("/ip4/198.51.100.7/tcp/1234").value();
+  message.protocols = {"/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"};
+  message.signed_peer_record = hex("0102");
+  return message;
+}
+
+TEST(Identify, RoundTrips) {
+  const auto message = decode_identify(encode_identify(full_message()));
+  ASSERT_TRUE(message.has_value()) << base::to_string(message.error());
+  EXPECT_EQ(*message, full_message());
+  EXPECT_EQ(decode_identify({}).value(), IdentifyMessage());
+}
+
+// Field numbers of specs/identify and of go-libp2p's proto (8, the signed record), by hand.
+TEST(Identify, HasTheSpecificationsBytes) {
+  IdentifyMessage message;
+  message.protocol_version = "v";
+  message.agent_version = "a";
+  message.listen_addresses = {Multiaddr::parse("/ip4/192.0.2.1/tcp/1").value()};
+  message.observed_address = Multiaddr::parse("/ip4/192.0.2.2/tcp/2").value();
+  message.protocols = {"/x"};
+  message.signed_peer_record = hex("ff");
+  EXPECT_EQ(base::to_hex(encode_identify(message)),
+            "120804c0000201060001"
+            "1a022f78"
+            "220804c0000202060002"
+            "2a0176"
+            "320161"
+            "4201ff");
+}
+
+TEST(Identify, RefusesOverEightKibibytesBeforeReading) {
+  EXPECT_EQ(decode_identify(Bytes(identify_bytes_max + 1)).error().code, Code::too_large);
+}
+
+TEST(Identify, LeavesOutWhatIsOverALimit) {
+  IdentifyMessage message;
+  message.protocols.assign(identify_protocols_max + 10, "/p");
+  message.listen_addresses.assign(identify_addresses_max + 10,
+                                  Multiaddr::parse("/ip4/192.0.2.1/tcp/1").value());
+  const auto read = decode_identify(encode_identify(message)).value();
+  EXPECT_EQ(read.protocols.size(), identify_protocols_max);
+  EXPECT_EQ(read.listen_addresses.size(), identify_addresses_max);
+}
+
+TEST(Identify, LeavesOutAddressesItCannotRead) {
+  Bytes bytes = encode_identify(full_message());
+  append_pb_bytes(bytes, 2, hex("9103"));  // a protocol nobody here knows
+  append_pb_bytes(bytes, 2, hex("04c0"));  // cut short
+  append_pb_bytes(bytes, 4, hex("9103"));
+  const auto read = decode_identify(bytes).value();
+  EXPECT_EQ(read.listen_addresses, full_message().listen_addresses);
+  EXPECT_FALSE(read.observed_address.has_value());
+}
+
+TEST(Identify, RefusesADamagedKey) {
+  Bytes bytes;
+  append_pb_bytes(bytes, 1, hex("0801"));
+  EXPECT_EQ(decode_identify(bytes).error().code, Code::malformed);
+}
+
+TEST(Identify, RefusesAKnownFieldOfAnotherType) {
+  for (const std::uint32_t field : {1u, 2u, 3u, 4u, 5u, 6u, 8u}) {
+    Bytes bytes;
+    append_pb_varint(bytes, field, 1);
+    EXPECT_EQ(decode_identify(bytes).error().code, Code::malformed) << field;
+  }
+}
+
+// go-libp2p splits what is too long for one message; protobuf reads the parts together as one.
+TEST(Identify, PartsOneAfterTheOtherAreTheirUnion) {
+  IdentifyMessage first = full_message();
+  IdentifyMessage second;
+  second.protocols = {"/late/1.0.0"};
+  second.agent_version = "kith/0.1.1";
+  Bytes bytes = encode_identify(first);
+  base::append(bytes, encode_identify(second));
+  first.protocols.push_back("/late/1.0.0");
+  first.agent_version = "kith/0.1.1";
+  EXPECT_EQ(decode_identify(bytes).value(), first);
+}
+
+TEST(Identify, AnythingReadCanBeWrittenAndReadAgain) {
+  ASSERT_TRUE(rc::check([] {
+    Bytes bytes = encode_identify(full_message());
+    const auto at = *rc::gen::inRange<std::size_t>(0, bytes.size());
+    bytes[at] = *rc::gen::arbitrary<std::uint8_t>();
+    const auto read = decode_identify(bytes);
+    if (read) RC_ASSERT(decode_identify(encode_identify(*read)).value() == *read);
+  }));
+}
+
+}  // namespace
+}  // namespace kith::codec

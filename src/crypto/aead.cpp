@@ -1,0 +1,95 @@
+#include "crypto/aead.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include <limits>
+
+#include "base/format.h"
+
+namespace kith::crypto {
+namespace {
+
+/// An algorithm's handle is immutable and fetching it takes a lock, so there is one a process.
+const EVP_CIPHER* cipher() {
+  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+  ASSERT(fetched != nullptr);
+  return fetched;
+}
+
+/// What the header's Context really is.
+EVP_CIPHER_CTX* openssl(void* context) { return static_cast<EVP_CIPHER_CTX*>(context); }
+
+constexpr std::size_t text_bytes_max = std::numeric_limits<int>::max() - aead_tag_bytes;
+constexpr int tag_bytes = static_cast<int>(aead_tag_bytes);
+
+/// Starts a message: the key stays, the nonce is new, the associated data goes in.
+void start(EVP_CIPHER_CTX* context, const AeadNonce& nonce, ByteView associated, bool encrypt) {
+  ASSERT(associated.size() <= text_bytes_max);
+  ASSERT(EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), encrypt ? 1 : 0, nullptr) ==
+         1);
+  if (associated.empty()) return;
+  int written = 0;
+  ASSERT(EVP_CipherUpdate(context, nullptr, &written, associated.data(),
+                          static_cast<int>(associated.size())) == 1);
+}
+
+void transform(EVP_CIPHER_CTX* context, ByteSpan text) {
+  ASSERT(text.size() <= text_bytes_max);
+  int written = 0;
+  ASSERT(EVP_CipherUpdate(context, text.data(), &written, text.data(),
+                          static_cast<int>(text.size())) == 1);
+}
+
+}  // namespace
+
+void ChaChaPoly::Release::operator()(Context* context) const {
+  EVP_CIPHER_CTX_free(openssl(context));
+}
+
+ChaChaPoly::ChaChaPoly(const AeadKey& key)
+    : context_(reinterpret_cast<Context*>(EVP_CIPHER_CTX_new())) {
+  ASSERT(context_ != nullptr);
+  ASSERT(EVP_CipherInit_ex2(openssl(context_.get()), cipher(), key.data(), nullptr, 1, nullptr) ==
+         1);
+}
+ChaChaPoly::ChaChaPoly(ChaChaPoly&&) noexcept = default;
+ChaChaPoly& ChaChaPoly::operator=(ChaChaPoly&&) noexcept = default;
+ChaChaPoly::~ChaChaPoly() = default;
+
+void ChaChaPoly::seal_in_place(const AeadNonce& nonce, ByteView associated, ByteSpan text_and_tag) {
+  ASSERT(text_and_tag.size() >= aead_tag_bytes);
+  const ByteSpan text = text_and_tag.first(text_and_tag.size() - aead_tag_bytes);
+  const ByteSpan tag = text_and_tag.last(aead_tag_bytes);
+  start(openssl(context_.get()), nonce, associated, true);
+  transform(openssl(context_.get()), text);
+  int written = 0;
+  ASSERT(EVP_CipherFinal_ex(openssl(context_.get()), tag.data(), &written) == 1 && written == 0);
+  ASSERT(EVP_CIPHER_CTX_ctrl(openssl(context_.get()), EVP_CTRL_AEAD_GET_TAG, tag_bytes,
+                             tag.data()) == 1);
+}
+
+Result<ByteSpan> ChaChaPoly::open_in_place(const AeadNonce& nonce, ByteView associated,
+                                           ByteSpan text_and_tag) {
+  if (text_and_tag.size() < aead_tag_bytes) {
+    return fail(Code::bad_signature,
+                base::format("sealed text of {} bytes is shorter than its tag of {}",
+                             text_and_tag.size(), aead_tag_bytes));
+  }
+  const ByteSpan text = text_and_tag.first(text_and_tag.size() - aead_tag_bytes);
+  const ByteSpan tag = text_and_tag.last(aead_tag_bytes);
+  start(openssl(context_.get()), nonce, associated, false);
+  ASSERT(EVP_CIPHER_CTX_ctrl(openssl(context_.get()), EVP_CTRL_AEAD_SET_TAG, tag_bytes,
+                             tag.data()) == 1);
+  transform(openssl(context_.get()), text);
+  int written = 0;
+  if (EVP_CipherFinal_ex(openssl(context_.get()), tag.data(), &written) != 1) {
+    ERR_clear_error();
+    return fail(
+        Code::bad_signature,
+        base::format("the tag of a sealed text of {} bytes does not fit", text_and_tag.size()));
+  }
+  return text;
+}
+
+}  // namespace kith::crypto

@@ -1,0 +1,129 @@
+// Dialling by happy eyeballs (RFC 8305, adapted): one job reaches one peer over whichever of its
+// addresses answers first. Names are resolved first; addresses are tried best scope first with the
+// IP families in turn, the next one `attempt_delay` after the last or at once when one fails. The
+// first attempt that is authenticated wins and the others are closed.
+//
+// Limits: `jobs_max` jobs, `attempts_max` links under way in all, `addresses_max` addresses a job,
+// `job_timeout` from the job's start to authentication.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "base/deadline_heap.h"
+#include "base/ids.h"
+#include "base/queue.h"
+#include "codec/multiaddr.h"
+#include "host/world.h"
+
+namespace kith::host {
+
+struct DialerConfig {
+  Duration attempt_delay = 250ms;
+  Duration job_timeout = 10s;
+  std::size_t jobs_max = 1024;
+  std::size_t attempts_max = 64;
+  std::size_t addresses_max = 32;
+};
+
+// Inputs.
+struct StartDial {
+  Token token;                     // the job's name; unused so far
+  std::optional<PeerId> expected;  // empty: whoever answers
+  std::vector<codec::Multiaddr> addresses;
+};
+struct AttemptOpened {  // TCP is up, authentication begins
+  LinkId link;
+};
+struct AttemptFailed {
+  LinkId link;
+  Error error;
+};
+struct AttemptWon {
+  LinkId link;
+  PeerId peer;
+};
+struct CancelDial {
+  Token token;
+};
+
+// Outputs.
+struct DialSucceeded {
+  Token token;
+  PeerId peer;
+  LinkId link;
+};
+struct DialFailed {
+  Token token;
+  std::optional<PeerId> expected;
+  Error error;
+};
+
+class Dialer {
+ public:
+  using Input =
+      std::variant<StartDial, AttemptOpened, AttemptFailed, AttemptWon, Resolved, CancelDial>;
+  using Output = std::variant<DialLink, CloseLink, Resolve, DialSucceeded, DialFailed>;
+
+  explicit Dialer(const DialerConfig& config) : config_(config) {}
+
+  void on_input(Instant now, Input input);
+  void on_deadline(Instant now);
+  std::optional<Output> poll_output(Instant now);
+  std::optional<Instant> next_deadline() { return deadlines_.soonest(); }
+
+  /// Whom a link was dialled for: what its Noise handshake must find.
+  std::optional<PeerId> expected_of(LinkId link) const;
+  std::size_t jobs() const { return jobs_.size(); }
+
+ private:
+  struct Job {
+    std::optional<PeerId> expected;
+    std::deque<codec::Multiaddr> waiting;  // to be tried, in order
+    std::vector<LinkId> attempts;          // under way
+    std::size_t opened = 0;                // of them, those with TCP up
+    std::size_t resolving = 0;
+    std::size_t resolved_rounds = 0;       // dnsaddr may lead to dnsaddr
+    Instant deadline;
+    Instant next_attempt;
+    std::optional<Error> last_error;
+  };
+  using Jobs = std::map<Token, Job>;
+
+  void start(Instant now, StartDial request);
+  void add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses);
+  void on_resolved(Instant now, Resolved resolved);
+  void on_failed(Instant now, const AttemptFailed& failed);
+  void on_won(const AttemptWon& won);
+  void advance(Instant now, Token token, Job& job);
+  void feed_starved(Instant now);
+  void attempt(Instant now, Token token, Job& job);
+  void give_up(Token token, Error error);
+  void close_attempts(const Job& job, std::optional<LinkId> except);
+  void finish(Token token);
+
+  const DialerConfig config_;
+  Jobs jobs_;
+  struct Attempt {
+    Token job;
+    bool is_opened = false;
+  };
+  std::map<LinkId, Attempt> links_;
+  std::map<Token, Token> resolving_;  // resolution → job
+  std::uint64_t next_link_ = 2;       // even: dialled (base/ids.h)
+  std::uint64_t next_resolution_ = 1;
+  std::set<Token> starved_;           // wait for a free attempt
+  base::DeadlineHeap<Token> deadlines_;
+  base::Queue<Output> outputs_;
+};
+
+/// Best first: by scope (global, then private, then loopback when nothing else is there), families
+/// in turn beginning with IPv6 (RFC 8305 section 4), otherwise in the given order.
+std::vector<codec::Multiaddr> order_for_dialing(std::vector<codec::Multiaddr> addresses);
+
+}  // namespace kith::host

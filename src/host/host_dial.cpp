@@ -1,0 +1,192 @@
+// Reaching peers, and keeping their number between peers_min and peers_high.
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/peer_id.h"
+#include "host/host.h"
+#include "host/host_link.h"
+
+namespace kith::host {
+
+void Host::dial(Instant now, Dial request) {
+  if (!request.peer) {
+    for (const auto& address : request.addresses) {
+      if (const auto named = address.peer()) request.peer = named;
+    }
+  }
+  if (is_stopping_) {
+    outputs_.push_back(DialDone{request.token, fail(Code::closed, "the node is stopping")});
+    return;
+  }
+  if (!request.peer) {
+    return start_dial(now, std::nullopt, std::move(request.addresses), request.token);
+  }
+  if (*request.peer == self_) {
+    outputs_.push_back(DialDone{request.token, fail(Code::usage, "that is this node itself")});
+    return;
+  }
+  if (link_to(*request.peer)) {
+    outputs_.push_back(DialDone{request.token, *request.peer});
+    return;
+  }
+  const auto running = dialing_.find(*request.peer);
+  if (running != dialing_.end()) {
+    dials_.at(running->second).waiters.push_back(request.token);
+    return;
+  }
+  start_dial(now, request.peer, std::move(request.addresses), request.token);
+}
+
+void Host::start_dial(Instant now, std::optional<PeerId> peer,
+                      std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter) {
+  if (peer) {
+    if (const PeerBook::Entry* entry = book_.find(*peer)) {
+      for (const auto& known : entry->addresses) {
+        const bool is_given = std::ranges::any_of(
+            addresses, [&](const auto& given) { return given.without_peer() == known; });
+        if (!is_given) addresses.push_back(known);
+      }
+    }
+  }
+  const Token job{next_job_++};
+  PendingDial& pending = dials_[job];
+  pending.peer = peer;
+  pending.is_ours = !waiter;
+  if (waiter) pending.waiters.push_back(*waiter);
+  if (peer) dialing_[*peer] = job;
+  dialer_.on_input(now, StartDial{job, peer, std::move(addresses)});
+}
+
+void Host::drain_dialer(Instant now) {
+  while (auto output = dialer_.poll_output(now)) {
+    std::visit(Overload{[&](DialLink& dial) { on_dial_link(now, dial); },
+                        [&](CloseLink& close) { close_link(close.link, close.flush); },
+                        [&](Resolve& resolve) { outputs_.push_back(WorldOutput(resolve)); },
+                        [&](DialSucceeded& done) { on_dial_end(now, done.token, done.peer); },
+                        [&](DialFailed& failed) {
+                          on_dial_end(now, failed.token, fail(std::move(failed.error)));
+                        }},
+               *output);
+  }
+}
+
+void Host::on_dial_link(Instant now, const DialLink& dial) {
+  if (const auto admitted = limits_.admit_outbound(); !admitted) {
+    return dialer_.on_input(now, AttemptFailed{dial.link, admitted.error()});
+  }
+  ++stats_.links_dialed;
+  auto link = std::make_unique<Link>();
+  link->direction = Direction::outbound;
+  link->remote = dial.address;
+  links_.emplace(dial.link, std::move(link));
+  outputs_.push_back(WorldOutput(dial));
+}
+
+void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
+  const auto found = dials_.find(job);
+  const PendingDial pending = std::move(found->second);
+  dials_.erase(found);
+  if (pending.peer) dialing_.erase(*pending.peer);
+  if (!result && pending.peer) {
+    book_.on_dial_failed(now, *pending.peer);
+    log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer),
+               result.error().message);
+  }
+  for (const Token waiter : pending.waiters) outputs_.push_back(DialDone{waiter, result});
+  // One that failed makes room for the next candidate at once.
+  if (pending.is_ours && !is_stopping_) keep_at_ = keep_at_ ? std::min(*keep_at_, now) : now;
+}
+
+// Dials known peers while there are fewer than wanted, and the bootstrap peers when none is known.
+void Host::keep_peers(Instant now) {
+  const auto jitter = static_cast<std::int64_t>(
+      rng_.below(static_cast<std::uint64_t>(config_.keep_interval.count()) / 2 + 1));
+  keep_at_ = now + config_.keep_interval + Duration(jitter);
+  const std::size_t have = peers_.size() + dials_.size();
+  if (have >= config_.peers_min) return;
+  const std::size_t missing = config_.peers_min - have;
+  std::size_t started = 0;
+  for (const PeerId& peer : book_.pick_to_dial(now, missing + dialing_.size())) {
+    if (started == missing) break;
+    if (dialing_.contains(peer) || peers_.contains(peer)) continue;
+    start_dial(now, peer, {}, std::nullopt);
+    ++started;
+  }
+  if (peers_.empty() && dials_.empty()) dial_bootstrap(now);
+}
+
+void Host::dial_bootstrap(Instant now) {
+  for (const auto& address : config_.bootstrap) {
+    const auto peer = address.peer();
+    if (peer == self_) continue;
+    if (peer) {
+      const PeerBook::Entry* entry = book_.find(*peer);
+      if (entry != nullptr && entry->retry_at > now) continue;
+      book_.learn_addresses(now, *peer, {address});
+    }
+    start_dial(now, peer, {address}, std::nullopt);
+  }
+}
+
+// Closes the least valuable connections when there are too many peers: those without streams
+// first, then those that came to us, then the youngest. Protected and very young ones stay.
+void Host::trim(Instant now) {
+  if (peers_.size() <= config_.peers_high) return;
+  struct Candidate {
+    std::size_t streams;
+    Direction direction;
+    Instant opened_at;
+    PeerId peer;
+  };
+  std::vector<Candidate> candidates;
+  for (const auto& [id, peer] : peers_) {
+    if (protected_.contains(id)) continue;
+    const Link& link = *links_.at(peer.links.front());
+    if (link.is_closing || now - link.opened_at < config_.trim_grace) continue;
+    candidates.push_back({link.connection->stream_count(), link.direction, link.opened_at, id});
+  }
+  std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
+    if ((a.streams == 0) != (b.streams == 0)) return a.streams == 0;
+    if (a.direction != b.direction) return a.direction == Direction::inbound;
+    if (a.opened_at != b.opened_at) return a.opened_at > b.opened_at;
+    return a.peer < b.peer;
+  });
+  const std::size_t excess = peers_.size() - config_.peers_low;
+  for (std::size_t i = 0; i < std::min(excess, candidates.size()); ++i) {
+    ++stats_.trimmed;
+    disconnect(candidates[i].peer);
+  }
+}
+
+PeerInfo Host::info_of(const PeerId& id, const Peer& peer) const {
+  PeerInfo info{id, {}, peer.rtt, peer.identity, protected_.contains(id)};
+  for (const LinkId link_id : peer.links) {
+    const Link& link = *links_.at(link_id);
+    info.connections.push_back({link_id, link.direction, link.remote, link.opened_at,
+                                link.connection->stream_count()});
+  }
+  return info;
+}
+
+std::vector<PeerInfo> Host::peers() const {
+  std::vector<PeerInfo> infos;
+  infos.reserve(peers_.size());
+  for (const auto& [id, peer] : peers_) infos.push_back(info_of(id, peer));
+  return infos;
+}
+
+std::optional<PeerInfo> Host::peer(const PeerId& id) const {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return std::nullopt;
+  return info_of(id, found->second);
+}
+
+void Host::set_rtt(const PeerId& id, Duration rtt) {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  std::optional<Duration>& known = found->second.rtt;
+  // A quarter of the new value, as TCP smooths its own (RFC 6298 uses an eighth, more often).
+  known = known ? (*known * 3 + rtt) / 4 : rtt;
+}
+
+}  // namespace kith::host

@@ -1,0 +1,66 @@
+// Services' commands, on their way to connections.
+#include <algorithm>
+
+#include "codec/peer_id.h"
+#include "host/host.h"
+#include "host/host_link.h"
+
+namespace kith::host {
+namespace {
+
+LinkId link_of(StreamId stream) { return LinkId{stream.value >> 32}; }
+
+}  // namespace
+
+void Host::on_service(Instant now, OwnerId owner, ServiceCommand command) {
+  std::visit(
+      Overload{[&](Open& open) {
+                 if (const auto link = link_to(open.peer)) {
+                   return to_connection(now, *link, Connection::OpenFor{owner, std::move(open)});
+                 }
+                 StreamOpenFailed failed{
+                     open.token, open.peer, {Code::closed, "not connected to the peer"}};
+                 if (owner == 0) {
+                   identify_.on_input(now, std::move(failed));
+                 } else {
+                   outputs_.push_back(Routed{owner, std::move(failed)});
+                 }
+               },
+               [&](Write& write) { to_connection(now, link_of(write.stream), std::move(write)); },
+               [&](Finish& finish) { to_connection(now, link_of(finish.stream), finish); },
+               [&](Reset& reset) { to_connection(now, link_of(reset.stream), reset); },
+               [&](Consume& consume) { to_connection(now, link_of(consume.stream), consume); },
+               [&](Fault& fault) {
+                 ++stats_.faults;
+                 log_.warn("host", "{} broke a protocol: {}", codec::to_text(fault.peer),
+                           base::to_string(fault.error));
+                 disconnect(fault.peer);
+               }},
+      command);
+}
+
+void Host::to_connection(Instant now, LinkId id, Connection::Input input) {
+  const auto found = links_.find(id);
+  if (found == links_.end() || !found->second->connection) return;  // it closed meanwhile
+  found->second->connection->on_input(now, std::move(input));
+  drain_connection(now, id);
+}
+
+// The oldest connection that stays: later ones may be duplicates about to go.
+std::optional<LinkId> Host::link_to(const PeerId& peer) const {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return std::nullopt;
+  for (const LinkId id : found->second.links) {
+    const Link& link = *links_.at(id);
+    if (!link.is_closing && link.connection->is_up()) return id;
+  }
+  return std::nullopt;
+}
+
+void Host::disconnect(const PeerId& peer) {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return;
+  for (const LinkId id : found->second.links) close_link(id, true);
+}
+
+}  // namespace kith::host

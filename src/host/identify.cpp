@@ -1,0 +1,212 @@
+#include "host/identify.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/envelope.h"
+#include "codec/peer_id.h"
+#include "codec/varint.h"
+
+namespace kith::host {
+namespace {
+
+// Tokens of Open: what the stream is for. One service, so two values are enough.
+constexpr Token ask_token{1};
+constexpr Token push_token{2};
+
+}  // namespace
+
+std::vector<std::string> Identify::protocols() const {
+  return {std::string(identify_protocol), std::string(identify_push_protocol)};
+}
+
+void Identify::on_input(Instant now, ServiceEvent event) {
+  std::visit(Overload{[&](PeerUp& up) {
+                        peers_[up.peer].refilled = now;
+                        say(Open{ask_token, up.peer, {std::string(identify_protocol)}});
+                      },
+                      [&](PeerDown& down) {
+                        peers_.erase(down.peer);
+                        to_push_.erase(down.peer);
+                      },
+                      [](PeerIdentified&) {},
+                      [&](StreamUp& up) { on_stream_up(now, up); },
+                      [&](StreamOpenFailed& failed) {
+                        if (failed.token == push_token) --pushes_opening_;
+                        push_next();
+                      },
+                      [&](StreamData& data) { on_data(data); }, [](StreamRoom&) {},
+                      [&](StreamEnd& end) { on_end(end.stream); },
+                      [&](StreamDown& down) {
+                        reading_.erase(down.stream);
+                        if (pushing_.erase(down.stream) > 0) push_next();
+                      }},
+             event);
+}
+
+void Identify::on_stream_up(Instant now, const StreamUp& up) {
+  if (up.direction == Direction::outbound) {
+    if (up.token == push_token) {
+      --pushes_opening_;
+      pushing_.insert(up.stream);
+      answer(up.stream, false);
+    } else {
+      say(Finish{up.stream});
+      reading_[up.stream] = Reading{up.peer, false, {}, now + timeout};
+    }
+  } else if (up.protocol == identify_protocol) {
+    answer(up.stream, true);
+  } else {
+    const auto peer = peers_.find(up.peer);
+    if (peer == peers_.end() || !admit_push(now, peer->second)) return say(Reset{up.stream});
+    reading_[up.stream] = Reading{up.peer, true, {}, now + timeout};
+  }
+}
+
+void Identify::answer(StreamId stream, bool with_observed) {
+  codec::IdentifyMessage message;
+  message.protocol_version = self_.protocol_version;
+  message.agent_version = self_.agent_version;
+  message.public_key = self_.key;
+  message.listen_addresses = self_.listen_addresses;
+  message.protocols = self_.protocols;
+  message.signed_peer_record = self_.signed_record;
+  if (with_observed && !observed_.empty()) message.observed_address = observed_;
+  const Bytes body = codec::encode_identify(message);
+  Bytes framed;
+  codec::append_varint(framed, body.size());
+  base::append(framed, body);
+  say(Write{stream, Buffer(std::move(framed))});
+  say(Finish{stream});
+}
+
+void Identify::on_data(const StreamData& data) {
+  say(Consume{data.stream, data.data.size()});
+  const auto found = reading_.find(data.stream);
+  if (found == reading_.end()) return;
+  Bytes& bytes = found->second.bytes;
+  // Length prefixes come on top of the body; a few bytes each.
+  const std::size_t bytes_max = codec::identify_bytes_max + messages_max * codec::varint_bytes_max;
+  if (bytes.size() + data.data.size() > bytes_max) {
+    return refuse(data.stream, {Code::too_large, base::format("identify message over {} bytes",
+                                                            codec::identify_bytes_max)});
+  }
+  base::append(bytes, data.data);
+}
+
+void Identify::on_end(StreamId stream) {
+  const auto found = reading_.find(stream);
+  if (found == reading_.end()) return;
+  const Reading reading = std::move(found->second);
+  reading_.erase(found);
+  if (reading.is_push) say(Finish{stream});
+  auto message = decode(reading);
+  if (message) {
+    accept(reading, std::move(*message));
+  } else {
+    say(Fault{reading.peer, message.error()});
+  }
+}
+
+Result<codec::IdentifyMessage> Identify::decode(const Reading& reading) const {
+  Bytes body;
+  ByteView rest = reading.bytes;
+  for (std::size_t parts = 0; !rest.empty(); ++parts) {
+    if (parts == messages_max) {
+      return fail(Code::limit, base::format("identify in more than {} parts", messages_max));
+    }
+    const auto length = TRY(codec::read_varint(rest));
+    rest = rest.subspan(length.size);
+    if (length.value > rest.size()) {
+      return fail(Code::truncated, base::format("identify message of {} bytes, {} came",
+                                                      length.value, rest.size()));
+    }
+    base::append(body, rest.first(static_cast<std::size_t>(length.value)));
+    rest = rest.subspan(static_cast<std::size_t>(length.value));
+  }
+  auto message = TRY(codec::decode_identify(body));
+  if (message.public_key && codec::peer_id_of(*message.public_key) != reading.peer) {
+    return fail(Code::wrong_peer, base::format("identify of {} carries another peer's key",
+                                                     codec::to_text(reading.peer)));
+  }
+  if (!message.signed_peer_record.empty()) {
+    const auto record = codec::open_peer_record(message.signed_peer_record);
+    if (!record) {
+      message.signed_peer_record.clear();  // the rest stands without it
+    } else if (record->peer != reading.peer) {
+      return fail(Code::wrong_peer, base::format("{} sent the record of {}",
+                                                 codec::to_text(reading.peer),
+                                                 codec::to_text(record->peer)));
+    }
+  }
+  return message;
+}
+
+void Identify::accept(const Reading& reading, codec::IdentifyMessage message) {
+  const auto peer = peers_.find(reading.peer);
+  if (peer == peers_.end()) return;
+  peer->second.takes_push =
+      std::ranges::find(message.protocols, identify_push_protocol) != message.protocols.end();
+  auto shared = std::make_shared<const codec::IdentifyMessage>(std::move(message));
+  identified_.push_back(Identified{reading.peer, std::move(shared), reading.is_push});
+}
+
+void Identify::refuse(StreamId stream, Error error) {
+  const auto found = reading_.find(stream);
+  say(Reset{stream});
+  say(Fault{found->second.peer, std::move(error)});
+  reading_.erase(found);
+}
+
+bool Identify::admit_push(Instant now, Peer& peer) {
+  const auto gained = (now - peer.refilled) / push_interval;
+  peer.refilled += gained * push_interval;
+  peer.push_tokens = static_cast<std::uint32_t>(
+      std::min<std::int64_t>(push_burst, peer.push_tokens + gained));
+  if (peer.push_tokens == 0) return false;
+  --peer.push_tokens;
+  return true;
+}
+
+void Identify::set_self(IdentifySelf self) {
+  self_ = std::move(self);
+  for (const auto& [id, peer] : peers_) {
+    if (peer.takes_push) to_push_.insert(id);
+  }
+  push_next();
+}
+
+void Identify::push_next() {
+  while (!to_push_.empty() && pushing_.size() + pushes_opening_ < push_concurrent_max) {
+    const PeerId peer = *to_push_.begin();
+    to_push_.erase(to_push_.begin());
+    ++pushes_opening_;
+    say(Open{push_token, peer, {std::string(identify_push_protocol)}});
+  }
+}
+
+void Identify::on_deadline(Instant now) {
+  std::vector<StreamId> late;
+  for (const auto& [stream, reading] : reading_) {
+    if (reading.deadline <= now) late.push_back(stream);
+  }
+  for (const StreamId stream : late) {
+    reading_.erase(stream);
+    say(Reset{stream});
+  }
+}
+
+std::optional<Instant> Identify::next_deadline() const {
+  std::optional<Instant> deadline;
+  for (const auto& [stream, reading] : reading_) {
+    deadline = base::soonest(deadline, reading.deadline);
+  }
+  return deadline;
+}
+
+std::optional<Identified> Identify::poll_identified() {
+  if (identified_.empty()) return std::nullopt;
+  return identified_.pop_front();
+}
+
+}  // namespace kith::host

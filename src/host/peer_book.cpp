@@ -1,0 +1,159 @@
+#include "host/peer_book.h"
+
+#include <algorithm>
+
+namespace kith::host {
+
+bool PeerBook::learn_addresses(Instant now, const PeerId& peer,
+                               const std::vector<codec::Multiaddr>& addresses) {
+  if (peer == self_ || addresses.empty()) return false;
+  Entry& entry = touch(now, peer);
+  if (!entry.signed_record.empty()) return false;
+  bool is_news = false;
+  for (const auto& address : addresses) {
+    if (entry.addresses.size() >= config_.addresses_max) break;
+    codec::Multiaddr bare = address.without_peer();
+    if (std::ranges::find(entry.addresses, bare) != entry.addresses.end()) continue;
+    entry.addresses.push_back(std::move(bare));
+    is_news = true;
+  }
+  return is_news;
+}
+
+Result<std::optional<PeerId>> PeerBook::learn_record(Instant now, ByteView envelope) {
+  codec::PeerRecord record = TRY(codec::open_peer_record(envelope));
+  if (record.peer == self_) return std::optional<PeerId>();
+  Entry& entry = touch(now, record.peer);
+  if (!entry.signed_record.empty() && record.sequence <= entry.sequence) {
+    return std::optional<PeerId>();
+  }
+  entry.signed_record = base::to_bytes(envelope);
+  entry.sequence = record.sequence;
+  entry.addresses.clear();
+  for (const auto& address : record.addresses) {
+    if (entry.addresses.size() >= config_.addresses_max) break;
+    entry.addresses.push_back(address.without_peer());
+  }
+  return std::optional<PeerId>(record.peer);
+}
+
+void PeerBook::restore(Instant now, const StoredPeer& stored) {
+  if (stored.peer == self_ || entries_.size() >= config_.peers_max) return;
+  const bool is_signed =
+      !stored.signed_record.empty() && learn_record(now, stored.signed_record).has_value();
+  if (!is_signed) learn_addresses(now, stored.peer, stored.addresses);
+  const auto found = entries_.find(stored.peer);
+  if (found != entries_.end()) found->second.last_seen = stored.last_seen;
+}
+
+void PeerBook::on_connected(Instant now, WallTime wall, const PeerId& peer) {
+  Entry& entry = touch(now, peer);
+  evictable_.erase({entry.touched, peer});
+  entry.is_connected = true;
+  entry.failures = 0;
+  entry.last_seen = wall;
+}
+
+void PeerBook::on_disconnected(Instant now, const PeerId& peer) {
+  const auto found = entries_.find(peer);
+  if (found == entries_.end()) return;
+  found->second.is_connected = false;
+  found->second.retry_at = now + config_.backoff_min;
+  touch(now, peer);
+}
+
+void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
+  const auto found = entries_.find(peer);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  const std::uint32_t doublings = std::min<std::uint32_t>(entry.failures, 20);
+  const Duration backoff = std::min<Duration>(config_.backoff_max, config_.backoff_min * (std::int64_t{1} << doublings));
+  // A quarter of jitter keeps a crowd that lost the same peer from coming back together.
+  const auto jitter = static_cast<std::int64_t>(
+      rng_.below(static_cast<std::uint64_t>(backoff.count()) / 4 + 1));
+  entry.retry_at = now + backoff + Duration(jitter);
+  ++entry.failures;
+}
+
+void PeerBook::forget(const PeerId& peer) {
+  const auto found = entries_.find(peer);
+  if (found == entries_.end()) return;
+  evictable_.erase({found->second.touched, peer});
+  entries_.erase(found);
+}
+
+const PeerBook::Entry* PeerBook::find(const PeerId& peer) const {
+  const auto found = entries_.find(peer);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::optional<StoredPeer> PeerBook::to_store(const PeerId& peer) const {
+  const Entry* entry = find(peer);
+  if (entry == nullptr) return std::nullopt;
+  return StoredPeer{peer, entry->addresses, entry->signed_record, entry->last_seen};
+}
+
+std::vector<PeerId> PeerBook::pick_to_dial(Instant now, std::size_t count) {
+  std::vector<PeerId> picked;
+  auto at = random_start();
+  for (std::size_t seen = 0; seen < entries_.size() && picked.size() < count; ++seen) {
+    if (at == entries_.end()) at = entries_.begin();
+    const Entry& entry = at->second;
+    if (!entry.is_connected && !entry.addresses.empty() && entry.retry_at <= now) {
+      picked.push_back(at->first);
+    }
+    ++at;
+  }
+  return picked;
+}
+
+std::vector<Bytes> PeerBook::sample_records(const PeerId& except, std::size_t count) {
+  std::vector<Bytes> records;
+  auto at = random_start();
+  for (std::size_t seen = 0; seen < entries_.size() && records.size() < count; ++seen) {
+    if (at == entries_.end()) at = entries_.begin();
+    // Only peers that answered us: hearsay of hearsay would let the dead live for ever.
+    if (!at->second.signed_record.empty() && at->second.last_seen.unix_ms != 0 &&
+        at->first != except) {
+      records.push_back(at->second.signed_record);
+    }
+    ++at;
+  }
+  return records;
+}
+
+PeerBook::Entry& PeerBook::touch(Instant now, const PeerId& peer) {
+  auto found = entries_.find(peer);
+  if (found == entries_.end()) {
+    if (entries_.size() >= config_.peers_max) evict_one();
+    found = entries_.emplace(peer, Entry{}).first;
+    found->second.retry_at = now;
+  } else {
+    evictable_.erase({found->second.touched, peer});
+  }
+  found->second.touched = now;
+  if (!found->second.is_connected) evictable_.insert({now, peer});
+  return found->second;
+}
+
+void PeerBook::evict_one() {
+  if (evictable_.empty()) return;  // all are connected: connection limits bound those
+  entries_.erase(evictable_.begin()->second);
+  evictable_.erase(evictable_.begin());
+}
+
+PeerBook::Entries::const_iterator PeerBook::random_start() {
+  if (entries_.empty()) return entries_.end();
+  std::array<std::uint8_t, PeerId::bytes_max> probe;
+  rng_.fill(probe);
+  // The first peer at or after a random point of the id space. Ids share their prefix, so the
+  // random part replaces what follows the prefix of an id that is there.
+  Bytes target = base::to_bytes(entries_.begin()->first.bytes());
+  const std::size_t prefix = std::min<std::size_t>(6, target.size());
+  std::copy_n(probe.begin(), target.size() - prefix,
+              target.begin() + static_cast<std::ptrdiff_t>(prefix));
+  const auto at = entries_.lower_bound(*PeerId::from_multihash(target));
+  return at == entries_.end() ? entries_.begin() : at;
+}
+
+}  // namespace kith::host

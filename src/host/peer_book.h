@@ -1,0 +1,84 @@
+// The peers this node has heard of: where they may be reached, and how dialling them went.
+//
+// Signed peer records (codec/envelope.h) beat hearsay: once a peer has vouched for its addresses,
+// those alone are dialled, and of two records the higher sequence number holds. Hearsay is kept
+// only for peers without a record. Limits: `peers_max` peers, of which the longest untouched and
+// unconnected makes room; `addresses_max` addresses a peer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "codec/envelope.h"
+#include "host/world.h"
+
+namespace kith::host {
+
+struct PeerBookConfig {
+  std::size_t peers_max = 10'000;
+  std::size_t addresses_max = 16;
+  Duration backoff_min = 5s;  // after the first failed dial; doubles with each further one
+  Duration backoff_max = 10min;
+};
+
+class PeerBook {
+ public:
+  struct Entry {
+    std::vector<codec::Multiaddr> addresses;  // without /p2p
+    Bytes signed_record;                      // the envelope; empty while all is hearsay
+    std::uint64_t sequence = 0;
+    WallTime last_seen;  // connected at that time; 0 for never
+    Instant touched;
+    Instant retry_at;
+    std::uint32_t failures = 0;  // dials in a row
+    bool is_connected = false;
+  };
+
+  /// `self` is never stored.
+  PeerBook(const PeerBookConfig& config, const PeerId& self, Rng& rng)
+      : config_(config), self_(self), rng_(rng) {}
+
+  /// Hearsay: ignored when a signed record is there. True when something new was kept.
+  bool learn_addresses(Instant now, const PeerId& peer,
+                       const std::vector<codec::Multiaddr>& addresses);
+  /// Verifies and keeps an envelope; the peer when it was news, empty when it was old or our own.
+  Result<std::optional<PeerId>> learn_record(Instant now, ByteView envelope);
+  /// What an earlier run remembered; its signed record is verified again.
+  void restore(Instant now, const StoredPeer& stored);
+
+  void on_connected(Instant now, WallTime wall, const PeerId& peer);
+  void on_disconnected(Instant now, const PeerId& peer);
+  void on_dial_failed(Instant now, const PeerId& peer);
+  void forget(const PeerId& peer);
+
+  const Entry* find(const PeerId& peer) const;
+  /// What the store should keep of the peer.
+  std::optional<StoredPeer> to_store(const PeerId& peer) const;
+  /// Up to `count` unconnected peers that have addresses and whose back-off is over, drawn evenly.
+  std::vector<PeerId> pick_to_dial(Instant now, std::size_t count);
+  /// Up to `count` signed records other than `except`'s, drawn evenly.
+  std::vector<Bytes> sample_records(const PeerId& except, std::size_t count);
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  using Entries = std::map<PeerId, Entry>;
+
+  Entry& touch(Instant now, const PeerId& peer);
+  void evict_one();
+  /// Where a walk over all peers begins, so that each is as likely as the next.
+  Entries::const_iterator random_start();
+
+  const PeerBookConfig config_;
+  const PeerId self_;
+  Rng& rng_;
+  Entries entries_;
+  std::set<std::pair<Instant, PeerId>> evictable_;  // unconnected, longest untouched first
+};
+
+}  // namespace kith::host

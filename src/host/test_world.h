@@ -1,0 +1,249 @@
+// For tests: a few WorldMachines on a network with one fixed latency, in virtual time. Far smaller
+// than sim/, which stands above this floor. Links are perfect; what crosses them may be watched or
+// replaced by on_wire.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "host/world.h"
+
+namespace kith::host {
+
+class TestWorld {
+ public:
+  Duration latency = 10ms;
+  /// Sees every chunk on the wire and may change it: (from node, to node, bytes).
+  std::function<void(std::size_t, std::size_t, Bytes&)> on_wire;
+  /// Called after each turn of a node, to collect what it says beside WorldOutputs.
+  std::function<void(std::size_t)> after_turn;
+
+  /// Node i listens at /ip4/127.0.0.1/tcp/1000+i once it asks for any TCP address.
+  void add(WorldMachine& machine) { nodes_.push_back(Node{&machine, {}, {}, false}); }
+
+  Instant now() const { return now_; }
+
+  void input(std::size_t node, WorldInput input) {
+    nodes_[node].machine->on_input(now_, std::move(input));
+    turn(node);
+  }
+  /// After the caller mutated the node itself.
+  void turn(std::size_t node);
+
+  /// A link from outside any node: bytes go to `node` as a stranger's. Returns its id there.
+  LinkId connect_stranger(std::size_t node);
+  void stranger_sends(std::size_t node, LinkId link, Bytes bytes) {
+    deliver(node, link, std::move(bytes));
+  }
+  /// What the node sent to the stranger so far, and whether it closed the link.
+  const Bytes& stranger_received(LinkId link) { return strangers_[link].received; }
+  bool stranger_closed(LinkId link) { return strangers_[link].closed; }
+
+  void run_for(Duration span);
+  bool run_until(const std::function<bool()>& done, Duration limit = 60s);
+
+ private:
+  struct End {
+    std::size_t peer = 0;
+    LinkId peer_link;
+    Bytes tail;
+    bool is_stranger = false;
+    bool is_open = true;
+  };
+  struct Node {
+    WorldMachine* machine;
+    std::map<LinkId, End> links;
+    std::vector<LinkId> ready;
+    bool is_listening = false;
+  };
+  struct Stranger {
+    Bytes received;
+    bool closed = false;
+  };
+
+  void schedule(Duration delay, std::function<void()> action) {
+    events_.emplace(std::pair(now_ + delay, order_++), std::move(action));
+  }
+  void perform(std::size_t node, WorldOutput output);
+  void dial(std::size_t node, const DialLink& dial);
+  void transmit(std::size_t node, LinkId link);
+  void deliver(std::size_t node, LinkId link, Bytes bytes);
+  void close(std::size_t node, LinkId link);
+  bool step(Instant limit);
+
+  Instant now_{};
+  std::uint64_t order_ = 0;
+  std::uint64_t next_accepted_ = 1;
+  std::vector<Node> nodes_;
+  std::map<LinkId, Stranger> strangers_;
+  std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> events_;
+};
+
+inline void TestWorld::turn(std::size_t node) {
+  Node& self = nodes_[node];
+  for (bool is_busy = true; is_busy;) {
+    is_busy = false;
+    while (auto output = self.machine->poll_output(now_)) {
+      is_busy = true;
+      perform(node, std::move(*output));
+    }
+    for (const LinkId link : std::exchange(self.ready, {})) {
+      is_busy = true;
+      transmit(node, link);
+    }
+  }
+  if (after_turn) after_turn(node);
+}
+
+inline void TestWorld::perform(std::size_t node, WorldOutput output) {
+  std::visit(Overload{[&](Listen& l) {
+                        nodes_[node].is_listening = true;
+                        const std::uint8_t ip[] = {127, 0, 0, 1};
+                        const auto bound = codec::Multiaddr::tcp(
+                            ip, static_cast<std::uint16_t>(1000 + node));
+                        schedule(0ms, [this, node, l, bound] {
+                          input(node, Listening{l.address, bound});
+                        });
+                      },
+                      [](StopListening&) {}, [&](DialLink& d) { dial(node, d); },
+                      [&](CloseLink& c) {
+                        if (c.flush) transmit(node, c.link);
+                        close(node, c.link);
+                      },
+                      [&](TransmitReady& t) { nodes_[node].ready.push_back(t.link); },
+                      [&](Resolve& r) {
+                        schedule(1ms, [this, node, token = r.token] {
+                          input(node, Resolved{token, fail(Code::not_found, "no DNS here")});
+                        });
+                      },
+                      [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {}},
+             output);
+}
+
+inline void TestWorld::dial(std::size_t node, const DialLink& dial) {
+  const auto tcp = codec::as_tcp(dial.address);
+  const std::size_t target = tcp ? tcp->port - 1000U : nodes_.size();
+  if (target >= nodes_.size() || !nodes_[target].is_listening) {
+    schedule(2 * latency, [this, node, link = dial.link] {
+      input(node, LinkFailed{link, {Code::unreachable, "connection refused"}});
+    });
+    return;
+  }
+  schedule(2 * latency, [this, node, target, dial] {
+    const LinkId accepted{next_accepted_};
+    next_accepted_ += 2;
+    nodes_[node].links[dial.link] = End{target, accepted, {}, false, true};
+    nodes_[target].links[accepted] = End{node, dial.link, {}, false, true};
+    const std::uint8_t ip[] = {127, 0, 0, 1};
+    const auto local = codec::Multiaddr::tcp(ip, static_cast<std::uint16_t>(40000 + node));
+    input(target, LinkOpened{accepted, Direction::inbound, dial.address, local});
+    input(node, LinkOpened{dial.link, Direction::outbound, local, dial.address});
+  });
+}
+
+inline void TestWorld::transmit(std::size_t node, LinkId link) {
+  Bytes room(2 * link_transmit_bytes_min);
+  while (true) {
+    const std::size_t size = nodes_[node].machine->poll_transmit(now_, link, room);
+    if (size == 0) return;
+    const auto found = nodes_[node].links.find(link);
+    if (found == nodes_[node].links.end() || !found->second.is_open) continue;
+    Bytes bytes(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(size));
+    const End& end = found->second;
+    if (end.is_stranger) {
+      base::append(strangers_[link].received, bytes);
+      continue;
+    }
+    if (on_wire) on_wire(node, end.peer, bytes);
+    schedule(latency, [this, to = end.peer, peer_link = end.peer_link, bytes = std::move(bytes)] {
+      deliver(to, peer_link, bytes);
+    });
+  }
+}
+
+inline void TestWorld::deliver(std::size_t node, LinkId link, Bytes bytes) {
+  const auto found = nodes_[node].links.find(link);
+  if (found == nodes_[node].links.end() || !found->second.is_open) return;
+  Bytes all = std::move(found->second.tail);
+  base::append(all, bytes);
+  const std::size_t taken = nodes_[node].machine->on_bytes(now_, link, all);
+  ASSERT(all.size() - taken < link_tail_bytes_max);
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(taken));
+  nodes_[node].links[link].tail = std::move(all);
+  turn(node);
+}
+
+inline void TestWorld::close(std::size_t node, LinkId link) {
+  const auto found = nodes_[node].links.find(link);
+  if (found == nodes_[node].links.end() || !found->second.is_open) {
+    schedule(0ms, [this, node, link] { input(node, LinkClosed{link, {Code::closed, "closed"}}); });
+    return;
+  }
+  found->second.is_open = false;
+  const End end = found->second;
+  schedule(0ms, [this, node, link] { input(node, LinkClosed{link, {Code::closed, "closed"}}); });
+  if (end.is_stranger) {
+    strangers_[link].closed = true;
+    return;
+  }
+  schedule(latency, [this, end] {
+    End& other = nodes_[end.peer].links[end.peer_link];
+    if (!std::exchange(other.is_open, false)) return;
+    input(end.peer, LinkClosed{end.peer_link, {Code::closed, "the peer closed"}});
+  });
+}
+
+inline LinkId TestWorld::connect_stranger(std::size_t node) {
+  const LinkId link{next_accepted_};
+  next_accepted_ += 2;
+  nodes_[node].links[link] = End{0, {}, {}, true, true};
+  const std::uint8_t ip[] = {198, 51, 100, 7};
+  input(node, LinkOpened{link, Direction::inbound, codec::Multiaddr::tcp(ip, 1000),
+                         codec::Multiaddr::tcp(ip, 50000)});
+  return link;
+}
+
+inline bool TestWorld::step(Instant limit) {
+  std::optional<Instant> next;
+  std::size_t due = nodes_.size();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto deadline = nodes_[i].machine->next_deadline();
+    if (deadline && (!next || *deadline < *next)) {
+      next = deadline;
+      due = i;
+    }
+  }
+  const bool is_event = !events_.empty() && (!next || events_.begin()->first.first <= *next);
+  const std::optional<Instant> at =
+      is_event ? std::optional(events_.begin()->first.first) : next;
+  if (!at || *at > limit) return false;
+  now_ = std::max(now_, *at);
+  if (is_event) {
+    const auto action = std::move(events_.begin()->second);
+    events_.erase(events_.begin());
+    action();
+  } else {
+    nodes_[due].machine->on_deadline(now_);
+    turn(due);
+  }
+  return true;
+}
+
+inline void TestWorld::run_for(Duration span) {
+  const Instant end = now_ + span;
+  while (step(end)) {
+  }
+  now_ = end;
+}
+
+inline bool TestWorld::run_until(const std::function<bool()>& done, Duration limit) {
+  const Instant end = now_ + limit;
+  while (!done()) {
+    if (!step(end)) return done();
+  }
+  return true;
+}
+
+}  // namespace kith::host

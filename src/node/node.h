@@ -1,0 +1,126 @@
+// The node: the host and the services, composed into the one machine that both shells drive.
+// It routes stream events to the service that owns the stream and services' commands back, lets
+// the services feed each other (pings measure round trips, peer exchange fills the peer book), and
+// turns commands from a person or program into replies.
+//
+// A service is added here, in Node::Node, with one line; that is all the wiring a protocol needs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "host/host.h"
+#include "host/peer_exchange.h"
+#include "host/perf.h"
+#include "host/ping.h"
+#include "host/service.h"
+#include "host/world.h"
+
+namespace kith::node {
+
+struct NodeConfig {
+  host::HostConfig host;
+  host::PingConfig ping;
+  host::PeerExchangeConfig peer_exchange;
+  bool serves_perf = false;
+};
+
+// Commands; each is answered by the report that carries its token.
+struct Connect {
+  Token token;
+  std::optional<PeerId> peer;
+  std::vector<codec::Multiaddr> addresses;
+};
+struct Disconnect {
+  PeerId peer;
+};
+/// One round trip to a connected peer.
+struct PingPeer {
+  Token token;
+  PeerId peer;
+};
+struct PerfPeer {
+  Token token;
+  PeerId peer;
+  std::uint64_t upload_bytes;
+  std::uint64_t download_bytes;
+};
+struct ShutDown {};
+
+using Command = std::variant<Connect, Disconnect, PingPeer, PerfPeer, ShutDown>;
+
+// Reports: replies to commands, and what happened.
+struct Connected {
+  Token token;
+  Result<PeerId> peer;
+};
+struct Pinged {
+  Token token;
+  PeerId peer;
+  Result<Duration> rtt;
+};
+
+using Report = std::variant<Connected, Pinged, host::PerfResult, host::PeerUp, host::PeerDown,
+                            host::PeerIdentified, host::AddressesChanged, host::CannotListen,
+                            host::Stopped>;
+
+class Node final : public host::WorldMachine {
+ public:
+  /// `key`, `rng` and `log` outlive it.
+  Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& log);
+  ~Node() override;
+
+  /// Adds a protocol of the embedding program. Its inbound streams, and those it opens, are its
+  /// own; protocol names must be new.
+  host::Service& add_service(Instant now, std::unique_ptr<host::Service> service);
+  /// For a service that was mutated from outside a turn: routes what it has to say.
+  void touch(Instant now) { pump(now); }
+
+  /// Begins to listen and dial. REQUIRES: a WallClock input came before.
+  void start(Instant now);
+  void on_command(Instant now, Command command);
+  std::optional<Report> poll_report();
+
+  void on_input(Instant now, host::WorldInput input) override;
+  void on_deadline(Instant now) override;
+  std::optional<host::WorldOutput> poll_output(Instant now) override;
+  std::optional<Instant> next_deadline() override;
+  std::size_t on_bytes(Instant now, LinkId link, ByteSpan bytes) override;
+  std::size_t poll_transmit(Instant now, LinkId link, ByteSpan room) override;
+  bool wants_bytes(LinkId link) const override { return host_.wants_bytes(link); }
+
+  const host::Host& host() const { return host_; }
+  const NodeConfig& config() const { return config_; }
+  /// The last measured pings: attempts and answers, for reports.
+  std::uint64_t pings_answered() const { return pings_answered_; }
+  std::uint64_t pings_failed() const { return pings_failed_; }
+
+ private:
+  template <class S, class... Args>
+  S& own(Args&&... args);
+
+  void pump(Instant now);
+  bool pump_host(Instant now);
+  bool pump_services(Instant now);
+  bool pump_results(Instant now);
+  void route(Instant now, host::HostOutput output);
+  void broadcast(Instant now, const host::ServiceEvent& event);
+
+  const NodeConfig config_;
+  host::Host host_;
+  std::vector<std::unique_ptr<host::Service>> services_;  // owner id − 1 is the index
+  host::Ping* ping_ = nullptr;
+  host::Perf* perf_ = nullptr;
+  host::PeerExchange* peer_exchange_ = nullptr;
+  base::Queue<host::WorldOutput> outputs_;
+  base::Queue<Report> reports_;
+  std::uint64_t pings_answered_ = 0;
+  std::uint64_t pings_failed_ = 0;
+};
+
+}  // namespace kith::node

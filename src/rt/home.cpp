@@ -1,0 +1,96 @@
+#include "rt/home.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+
+#include "base/format.h"
+#include "crypto/keystore.h"
+#include "crypto/secret.h"
+#include "rt/files.h"
+
+namespace kith::rt {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);  // read at the start, before there are threads
+  return value == nullptr ? "" : value;
+}
+
+std::string lock_path(const std::string& home) { return home + "/lock"; }
+
+// What a holder wrote; 0 when there is nothing readable.
+int written_pid(int fd) {
+  char text[16] = {};
+  const ssize_t count = ::pread(fd, text, sizeof text - 1, 0);
+  int pid = 0;
+  if (count > 0) std::from_chars(text, text + count, pid);
+  return pid;
+}
+
+}  // namespace
+
+Result<std::string> default_home() {
+  if (auto home = environment("KITH_HOME"); !home.empty()) return home;
+  if (auto data = environment("XDG_DATA_HOME"); !data.empty()) return data + "/kith";
+  std::string user = environment("HOME");
+  if (user.empty()) {
+    if (const passwd* entry = ::getpwuid(::geteuid()); entry != nullptr) user = entry->pw_dir;
+  }
+  if (user.empty()) {
+    return fail(Code::config, "no home folder: none of KITH_HOME, XDG_DATA_HOME and HOME is set");
+  }
+  return user + "/.local/share/kith";
+}
+
+Result<void> make_home(const std::string& home) { return make_dirs(home, private_dir_mode); }
+
+Result<HomeLock> HomeLock::take(const std::string& home) {
+  const std::string path = lock_path(home);
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file_mode));
+  if (!file) return fail(os_error(errno, "cannot open " + path));
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail(os_error(errno, "cannot lock " + path));
+    return fail(Code::locked, base::format("the home {} is in use by another process (pid {})",
+                                           home, written_pid(file.get())));
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(file.get(), 0) != 0 ||
+      ::pwrite(file.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    return fail(os_error(errno, "cannot write " + path));
+  }
+  return HomeLock(std::move(file));
+}
+
+std::optional<int> HomeLock::holder(const std::string& home) {
+  const Fd file(::open(lock_path(home).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  return written_pid(file.get());
+}
+
+Result<Identity> load_or_create_identity(const std::string& home,
+                                         std::optional<std::string_view> passphrase, Rng& rng) {
+  const std::string path = identity_path(home);
+  auto file = read_secret_file(path, crypto::identity_key_file_bytes_max);
+  if (file) {
+    auto key = crypto::decode_identity_key(*file, passphrase);
+    crypto::wipe(*file);
+    if (!key) return fail(key.error().code, path + ": " + key.error().message);
+    return Identity{*std::move(key), false};
+  }
+  if (file.error().code != Code::not_found) return fail(std::move(file).error());
+  auto key = crypto::KeyPair::generate(rng);
+  Bytes encoded = crypto::encode_identity_key(key, passphrase, rng);
+  auto written = write_file_atomic(path, encoded, private_file_mode);
+  crypto::wipe(encoded);
+  if (!written) return fail(std::move(written).error());
+  return Identity{std::move(key), true};
+}
+
+}  // namespace kith::rt

@@ -1,0 +1,118 @@
+#include "rt/reactor.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/machine.h"
+#include "rt/reactor_impl.h"
+
+namespace kith::rt {
+namespace {
+
+WallTime wall_now() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
+}
+
+}  // namespace
+
+// A hint of 1: one thread runs the loop, others only post to it.
+Reactor::Impl::Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger,
+                    PeerStore* store)
+    : config(std::move(settings)),
+      log(logger),
+      peers(store),
+      io(1),
+      turns(io, machine, *this, stats),
+      links(io, turns, config, log, stats),
+      listeners(io, turns, links, config, log, stats),
+      resolver(io, config.dns_servers, config.resolve_max, log),
+      inlet(std::make_shared<Inlet>()) {
+  inlet->io = &io;
+}
+
+Reactor::Impl::~Impl() {
+  const std::lock_guard lock(inlet->mutex);
+  inlet->io = nullptr;
+}
+
+void Reactor::Impl::perform(host::WorldOutput output) {
+  std::visit(
+      Overload{
+          [&](host::Listen& o) { listeners.listen(o.address); },
+          [&](host::StopListening& o) { listeners.stop(o.bound); },
+          [&](host::DialLink& o) { links.dial(o.link, o.address, o.timeout); },
+          [&](host::CloseLink& o) { links.close(o.link, o.flush); },
+          [&](host::TransmitReady& o) { links.transmit_ready(o.link); },
+          [&](host::Resolve& o) { resolve(o); },
+          [&](host::LoadPeers&) { load_peers(); },
+          [&](host::StorePeer& o) {
+            if (peers != nullptr) peers->store(std::move(o.peer));
+          },
+          [&](host::ForgetPeer& o) {
+            if (peers != nullptr) peers->forget(o.peer);
+          },
+      },
+      output);
+}
+
+void Reactor::Impl::resolve(const host::Resolve& question) {
+  ++stats.resolves;
+  resolver.resolve(question.address, [this, token = question.token](auto addresses) {
+    turns.input(host::Resolved{token, std::move(addresses)});
+  });
+}
+
+void Reactor::Impl::load_peers() {
+  if (peers == nullptr) return turns.input(host::PeersLoaded{});
+  peers->load([this, way_in = inlet](std::vector<host::StoredPeer> found) {
+    way_in->post([this, found = std::move(found)]() mutable {
+      turns.input(host::PeersLoaded{std::move(found)});
+    });
+  });
+}
+
+Reactor::Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers)
+    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers)) {}
+
+Reactor::~Reactor() = default;
+
+void Reactor::run() {
+  ASSERT(!std::exchange(impl_->has_run, true));
+  const auto work = asio::make_work_guard(impl_->io);
+  impl_->turns.input(host::WallClock{wall_now()});
+  impl_->io.run();
+  impl_->turns.cancel();
+}
+
+void Reactor::stop() { impl_->io.stop(); }
+
+void Reactor::post(std::function<void()> work) {
+  asio::post(impl_->io, [impl = impl_.get(), work = std::move(work)] {
+    impl->turns.run([&](Instant) { work(); });
+  });
+}
+
+void Reactor::turn(const std::function<void()>& work) {
+  impl_->turns.run([&](Instant) { work(); });
+}
+
+void Reactor::post_after(Duration after, std::function<void()> work) {
+  asio::post(impl_->io, [impl = impl_.get(), after, work = std::move(work)]() mutable {
+    auto timer = std::make_shared<Timer>(impl->io);
+    timer->expires_after(after);
+    timer->async_wait([impl, timer, work = std::move(work)](ErrorCode error) {
+      if (!error) impl->turns.run([&](Instant) { work(); });
+    });
+  });
+}
+
+Instant Reactor::now() const { return steady_now(); }
+
+void Reactor::set_after_turn(std::function<void()> after_turn) {
+  impl_->turns.set_after_turn(std::move(after_turn));
+}
+
+const ReactorStats& Reactor::stats() const { return impl_->stats; }
+
+}  // namespace kith::rt

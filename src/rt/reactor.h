@@ -1,0 +1,106 @@
+// The real world around one host::WorldMachine: TCP links, timers, name resolution and the peer
+// store, all on the one thread that calls run(). The words are host/world.h's.
+//
+// A turn is one mutation, then every output performed, then the bytes of every link that said
+// TransmitReady, then one timer. Bytes are read into one buffer that all links share and written
+// from another, so that an idle link costs no buffer; only what a socket did not take, and an
+// incomplete frame, are kept by link.
+//
+// Limits: `ReactorConfig`. Deviations: a link whose socket takes no byte for `write_stall_max`
+// while bytes wait is closed with Code::timeout.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "host/world.h"
+#include "rt/peer_store.h"
+
+namespace kith::rt {
+
+struct ReactorConfig {
+  /// One recv fills at most this much. 256 KiB: larger gains nothing and leaves the L2 cache.
+  std::size_t read_buffer_bytes = 256 * 1024;
+  std::size_t transmit_buffer_bytes = 256 * 1024;
+  /// What one link may read, or write, before the others have their turn.
+  std::size_t link_turn_bytes_max = 1024 * 1024;
+  /// Links of both directions, dials under way included; over it new ones are refused.
+  std::size_t links_max = 16384;
+  std::size_t listeners_max = 64;
+  int listen_backlog = 1024;
+  std::size_t accepts_per_turn_max = 64;
+  Duration write_stall_max = 30s;
+  Duration flush_max = 1s;
+  /// TCP_CONGESTION, for example "bbr"; empty leaves the system's. Ignored with a log line when
+  /// the system does not have it.
+  std::string tcp_congestion;
+  /// SO_SNDBUF of links; 0 leaves it to the kernel, which tunes it better. For tests.
+  int send_buffer_bytes = 0;
+  /// "1.2.3.4:53"; empty for the system's resolvers.
+  std::vector<std::string> dns_servers;
+  Duration resolve_max = 10s;
+};
+
+/// Counted since the start; read on the reactor's thread.
+struct ReactorStats {
+  std::uint64_t turns = 0;
+  std::uint64_t timer_arms = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t sends = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t sends_partial = 0;
+  std::uint64_t read_pauses = 0;
+  std::uint64_t write_stalls = 0;
+  std::uint64_t links_accepted = 0;
+  std::uint64_t accepts_refused = 0;
+  std::uint64_t links_dialled = 0;
+  std::uint64_t dials_failed = 0;
+  std::uint64_t links_open = 0;      // now
+  std::uint64_t bytes_kept = 0;      // now: incomplete frames and unsent remainders
+  std::uint64_t resolves = 0;
+};
+
+class Reactor {
+ public:
+  /// `machine`, `log` and `peers` (may be null: nothing is remembered) outlive the reactor.
+  Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers);
+  /// Closes every socket. REQUIRES: run() has returned, or was never called.
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  /// Gives the machine the wall clock, then serves until stop(). Once in a reactor's life.
+  void run();
+  /// Any thread: run() returns after the turn in progress. Links are not said goodbye to; a clean
+  /// end closes them first and waits for LinkClosed.
+  void stop();
+  /// Any thread: runs `work` on the reactor's thread as the mutation of a turn of its own.
+  void post(std::function<void()> work);
+  /// The reactor's thread: the same at once, or inside the turn that is in progress.
+  void turn(const std::function<void()>& work);
+  /// Calls `work` once, `after` from now, as a turn. Any thread. For shell work only; what a
+  /// machine waits for is its deadline.
+  void post_after(Duration after, std::function<void()> work);
+
+  Instant now() const;
+  /// Called after each turn, when all outputs are performed: the owner drains its own replies and
+  /// events there. It may mutate the machine; the turn then goes on until all is quiet.
+  void set_after_turn(std::function<void()> after_turn);
+
+  const ReactorStats& stats() const;
+
+  /// The inside, for the files of this folder (reactor_impl.h).
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kith::rt

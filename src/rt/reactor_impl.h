@@ -1,0 +1,56 @@
+// The parts of a reactor, joined. Internal to rt: other files of this folder reach the io_context
+// through it, so that all run on the one thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "rt/asio.h"
+#include "rt/links.h"
+#include "rt/listeners.h"
+#include "rt/reactor.h"
+#include "rt/resolver.h"
+#include "rt/turns.h"
+
+namespace kith::rt {
+
+/// The way in for answers of other threads that may come when the reactor has gone.
+struct Inlet {
+  std::mutex mutex;
+  asio::io_context* io = nullptr;  // null once the reactor ends
+
+  template <class Work>
+  void post(Work&& work) {
+    const std::lock_guard lock(mutex);
+    if (io != nullptr) asio::post(*io, std::forward<Work>(work));
+  }
+};
+
+struct Reactor::Impl final : TurnWorld {
+  Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger, PeerStore* store);
+  ~Impl() override;
+
+  void perform(host::WorldOutput output) override;
+  bool transmit(Instant now) override { return links.transmit(now); }
+  std::optional<Instant> next_deadline() override { return links.next_deadline(); }
+  void on_deadline(Instant now) override { links.on_deadline(now); }
+
+  void resolve(const host::Resolve& question);
+  void load_peers();
+
+  // Destroyed from the bottom: sockets and timers before the io_context that serves them.
+  ReactorConfig config;
+  Log& log;
+  PeerStore* peers;
+  ReactorStats stats;
+  asio::io_context io;
+  Turns turns;
+  Links links;
+  Listeners listeners;
+  Resolver resolver;
+  std::shared_ptr<Inlet> inlet;
+  bool has_run = false;
+};
+
+}  // namespace kith::rt

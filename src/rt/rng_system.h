@@ -1,0 +1,24 @@
+// Randomness of the operating system (getrandom), fit for keys. Small draws come from a buffer of
+// one page that is wiped byte by byte as it is given out, and that the kernel empties in a forked
+// child (MADV_WIPEONFORK), so that no two processes ever draw the same bytes. One thread.
+#pragma once
+
+#include "base/rng.h"
+
+namespace kith::rt {
+
+class SystemRng final : public base::Rng {
+ public:
+  SystemRng();
+  ~SystemRng() override;
+  SystemRng(const SystemRng&) = delete;
+  SystemRng& operator=(const SystemRng&) = delete;
+
+  void fill(ByteSpan out) override;
+
+ private:
+  struct Page;
+  Page* page_;
+};
+
+}  // namespace kith::rt
