@@ -1,6 +1,6 @@
 #include "base/version.h"
 
-#include "kith/version.h"
+#include <kith/version.h>
 
 namespace kith::base {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "kith/version.h"
+#include <kith/version.h>
 
 namespace kith::base {
 namespace {

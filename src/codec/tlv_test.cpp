@@ -126,6 +126,15 @@ TEST(Tlv, LimitsHoldBothWays) {
   EXPECT_TRUE(encode_tlv({Bytes(1024 * 1024 - 4)}));
 }
 
+TEST(Tlv, CountIsComparedWithTheBytesThatAreLeft) {
+  const auto list =
+      decode_tlv(unhex("40"
+                       "80ea01"  // 30000
+                       "0000"));
+  EXPECT_EQ(list.error().code, Code::truncated);
+  EXPECT_NE(list.error().message.find("30000 values in 2 bytes"), std::string::npos);
+}
+
 /// A list in a list may not spend the outer list's items again.
 TEST(Tlv, ItemsAreCountedOverTheWholeTree) {
   List rows(256, TlvValue{List(255, null())});

@@ -2,7 +2,7 @@
 // that sealing a message neither allocates nor looks an algorithm up.
 //
 // Cost: sizeof(ChaChaPoly) is one pointer; OpenSSL's context behind it is 184 + 848 bytes in two
-// blocks of the heap (3.0). A message costs about 0.6 us beyond its bytes.
+// blocks of the heap (3.0), wiped when freed. A message costs about 0.35 us beyond its bytes.
 #pragma once
 
 #include <array>

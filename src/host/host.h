@@ -128,6 +128,7 @@ class Host final : public RecordSource {
 
   /// Streams asked for by `protocol` go to `owner` (> 0). Before or while running.
   void add_protocol(Instant now, OwnerId owner, const std::string& protocol);
+  bool has_protocol(std::string_view protocol) const { return protocols_.contains(protocol); }
   /// Listens and begins to look for peers. REQUIRES: a WallClock input came before.
   void start(Instant now);
 

@@ -48,10 +48,10 @@ class YamuxHostile : public ::testing::Test {
     ASSERT_EQ(last.size(), 1u);
     EXPECT_EQ(last[0], (FrameHeader{FrameType::go_away, 0, 0, 1}));
     // It stays dead, whatever comes.
-    send(update(flag_syn, 901));
+    send(update(flag_syn, 900001));
     send(Bytes(100, 0xff));
     EXPECT_EQ(victim.faults.size(), 1u);
-    EXPECT_FALSE(victim.streams.contains(901));
+    EXPECT_FALSE(victim.streams.contains(900001));
     EXPECT_FALSE(victim.mux.has_transmit());
   }
   void expect_alive() {

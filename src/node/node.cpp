@@ -1,5 +1,7 @@
 #include "node/node.h"
 
+#include <algorithm>
+
 namespace kith::node {
 
 Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& log)
@@ -26,6 +28,13 @@ host::Service& Node::add_service(Instant now, std::unique_ptr<host::Service> ser
     host_.add_protocol(now, owner, protocol);
   }
   return *services_.back();
+}
+
+void Node::add_protocol(Instant now, const host::Service& service, const std::string& protocol) {
+  const auto found = std::ranges::find(services_, &service, &std::unique_ptr<host::Service>::get);
+  ASSERT(found != services_.end());
+  host_.add_protocol(now, static_cast<host::OwnerId>(found - services_.begin() + 1), protocol);
+  pump(now);
 }
 
 void Node::start(Instant now) {
@@ -94,11 +103,14 @@ std::optional<Report> Node::poll_report() {
 
 // Rounds until nobody has more to say. Each round's work is bounded by what the last one said.
 void Node::pump(Instant now) {
+  if (is_pumping_) return;  // a service's owner asked from inside a turn: the rounds go on anyway
+  is_pumping_ = true;
   for (bool is_busy = true; is_busy;) {
     is_busy = pump_host(now);
     is_busy = pump_services(now) || is_busy;
     is_busy = pump_results(now) || is_busy;
   }
+  is_pumping_ = false;
 }
 
 bool Node::pump_host(Instant now) {

@@ -78,6 +78,8 @@ class Node final : public host::WorldMachine {
   /// Adds a protocol of the embedding program. Its inbound streams, and those it opens, are its
   /// own; protocol names must be new.
   host::Service& add_service(Instant now, std::unique_ptr<host::Service> service);
+  /// Sends inbound streams of one more protocol to a service that was added before.
+  void add_protocol(Instant now, const host::Service& service, const std::string& protocol);
   /// For a service that was mutated from outside a turn: routes what it has to say.
   void touch(Instant now) { pump(now); }
 
@@ -119,6 +121,7 @@ class Node final : public host::WorldMachine {
   host::PeerExchange* peer_exchange_ = nullptr;
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
+  bool is_pumping_ = false;
   std::uint64_t pings_answered_ = 0;
   std::uint64_t pings_failed_ = 0;
 };

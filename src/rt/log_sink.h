@@ -20,7 +20,7 @@ namespace kith::rt {
 /// "info,host=debug,rt=off": a level for all, and others by subsystem.
 struct LogLevels {
   LogLevel all = LogLevel::info;
-  std::map<std::string, LogLevel, std::less<>> by_subsystem;
+  std::map<std::string, LogLevel, std::less<>> by_subsystem = {};
 
   LogLevel of(std::string_view subsystem) const;
   friend bool operator==(const LogLevels&, const LogLevels&) = default;
@@ -33,9 +33,9 @@ std::string to_string(const LogLevels& levels);
 enum class LogFormat : std::uint8_t { text, json };
 
 struct LogSinkConfig {
-  LogLevels levels;
+  LogLevels levels = {};
   LogFormat format = LogFormat::text;
-  std::string file;  // empty: standard error
+  std::string file = {};  // empty: standard error
   std::size_t file_bytes_max = 16 * 1024 * 1024;
   std::size_t files_max = 5;      // rotated ones, beside the current
   std::size_t lines_max = 2048;  // waiting for the disk; the queue takes some 400 bytes a line

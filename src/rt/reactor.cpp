@@ -108,6 +108,7 @@ void Reactor::post_after(Duration after, std::function<void()> work) {
 }
 
 Instant Reactor::now() const { return steady_now(); }
+Instant Reactor::turn_now() const { return impl_->turns.now(); }
 
 void Reactor::set_after_turn(std::function<void()> after_turn) {
   impl_->turns.set_after_turn(std::move(after_turn));

@@ -38,11 +38,11 @@ struct ReactorConfig {
   Duration flush_max = 1s;
   /// TCP_CONGESTION, for example "bbr"; empty leaves the system's. Ignored with a log line when
   /// the system does not have it.
-  std::string tcp_congestion;
+  std::string tcp_congestion = {};
   /// SO_SNDBUF of links; 0 leaves it to the kernel, which tunes it better. For tests.
   int send_buffer_bytes = 0;
   /// "1.2.3.4:53"; empty for the system's resolvers.
-  std::vector<std::string> dns_servers;
+  std::vector<std::string> dns_servers = {};
   Duration resolve_max = 10s;
 };
 
@@ -88,7 +88,11 @@ class Reactor {
   /// machine waits for is its deadline.
   void post_after(Duration after, std::function<void()> work);
 
+  /// The clock. Any thread.
   Instant now() const;
+  /// The time of the turn in progress: what a machine that is mutated inside one must be given.
+  /// The reactor's thread.
+  Instant turn_now() const;
   /// Called after each turn, when all outputs are performed: the owner drains its own replies and
   /// events there. It may mutate the machine; the turn then goes on until all is quiet.
   void set_after_turn(std::function<void()> after_turn);

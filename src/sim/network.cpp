@@ -3,23 +3,6 @@
 #include <algorithm>
 
 namespace kith::sim {
-namespace {
-
-LinkRef other_end(LinkRef ref) {
-  return {ref.slot, ref.generation, static_cast<std::uint8_t>(1 - ref.side)};
-}
-
-double any_of(double probability, std::size_t packets) {
-  double none = 1;
-  // By squaring and without libm: the same bits on every machine.
-  for (double base = 1 - probability; packets > 0; packets >>= 1, base *= base) {
-    if (packets & 1) none *= base;
-  }
-  return 1 - none;
-}
-
-}  // namespace
-
 Ipv4 ip_of(std::uint32_t host) {
   const std::uint32_t number = host + 1;  // 10.0.0.0 names the network itself
   ASSERT(number < (1U << 24));
@@ -29,7 +12,11 @@ Ipv4 ip_of(std::uint32_t host) {
 
 Network::Network(const NetworkConfig& config, const Topology& topology, EventQueue& queue,
                  InputQueue& inputs, Rng& rng, TraceHash& trace)
-    : config_(config), topology_(topology), queue_(queue), inputs_(inputs), rng_(rng),
+    : config_(config),
+      topology_(topology),
+      queue_(queue),
+      inputs_(inputs),
+      rng_(rng),
       trace_(trace) {
   ASSERT(config_.window_bytes >= host::link_transmit_bytes_min);
 }
@@ -128,9 +115,8 @@ std::size_t Network::room(Instant now, LinkRef ref) {
 
 void Network::send(Instant now, LinkRef ref, ByteSpan bytes) {
   ASSERT(is_current(ref) && bytes.size() <= room(now, ref));
-  const std::size_t packets = (bytes.size() + packet_bytes_max - 1) / packet_bytes_max;
   const double corrupt = topology_.model(sender(ref), receiver(ref)).corrupt;
-  if (corrupt > 0 && rng_.unit() < any_of(corrupt, packets)) {
+  if (corrupt > 0 && rng_.unit() < chance_of_any(corrupt, packets_of(bytes.size()))) {
     bytes[rng_.below(bytes.size())] ^= static_cast<std::uint8_t>(1U << rng_.below(8));
     ++stats_.segments_corrupted;
   }

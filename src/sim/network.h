@@ -161,7 +161,7 @@ class Network {
   void schedule(Instant now, LinkRef ref, Item& item);
   Duration retransmission_delay(LinkRef ref, std::size_t packets);
   Duration round_trip(LinkRef ref) const;
-  void drop_items(Instant departing_after, LinkRef ref);
+  void drop_items(Instant now, LinkRef ref);
   void clear_flow(Flow& flow);
   void acknowledge(Instant now, LinkRef ref, std::uint32_t bytes);
   void push_ack(Instant now, LinkRef ref, std::uint32_t bytes);

@@ -60,11 +60,11 @@ void Network::dial(Instant now, std::uint32_t host, const host::DialLink& dial) 
   const auto address = codec::as_tcp(dial.address);
   if (!address || address->ip.size() != 4) {
     ++stats_.dials_failed;
-    inputs_.post(now, host, here.incarnation,
-                 host::LinkFailed{dial.link,
-                                  {Code::unsupported,
-                                   base::format("{} is not a TCP address of this network",
-                                                dial.address.to_string())}});
+    inputs_.post(
+        now, host, here.incarnation,
+        host::LinkFailed{dial.link,
+                         {Code::unsupported, base::format("{} is not a TCP address of this network",
+                                                          dial.address.to_string())}});
     return;
   }
   const std::uint32_t slot = new_link();

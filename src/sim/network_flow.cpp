@@ -12,18 +12,8 @@ constexpr Duration retransmission_min = 200ms;  // Linux's TCP_RTO_MIN
 constexpr Duration retransmission_max = 120s;   // and TCP_RTO_MAX
 constexpr Duration never = Duration::max();
 
-LinkRef other_end(LinkRef ref) {
-  return {ref.slot, ref.generation, static_cast<std::uint8_t>(1 - ref.side)};
-}
-
 Duration serialisation(std::size_t bytes, std::uint64_t bytes_per_s) {
   return Duration(static_cast<std::int64_t>(bytes * std::uint64_t{1'000'000'000} / bytes_per_s));
-}
-
-double lost_any(double loss, std::size_t packets) {
-  double none = 1;
-  for (std::size_t i = 0; i < packets; ++i) none *= 1 - loss;
-  return 1 - none;
 }
 
 }  // namespace
@@ -48,12 +38,11 @@ void Network::schedule(Instant now, LinkRef ref, Item& item) {
   if (model.bandwidth_bytes_per_s > 0) depart += serialisation(size, model.bandwidth_bytes_per_s);
   Host& host = hosts_[sender(ref)];
   if (host.uplink_bytes_per_s > 0) {
-    host.uplink_busy_until = std::max(now, host.uplink_busy_until) +
-                             serialisation(size, host.uplink_bytes_per_s);
+    host.uplink_busy_until =
+        std::max(now, host.uplink_busy_until) + serialisation(size, host.uplink_bytes_per_s);
     depart = std::max(depart, host.uplink_busy_until);
   }
-  const Duration repeated =
-      retransmission_delay(ref, (size + packet_bytes_max - 1) / packet_bytes_max);
+  const Duration repeated = retransmission_delay(ref, packets_of(size));
   if (repeated == never) {
     out.stalled = true;
     hold_for_retry(now, ref);
@@ -74,7 +63,7 @@ void Network::schedule(Instant now, LinkRef ref, Item& item) {
 Duration Network::retransmission_delay(LinkRef ref, std::size_t packets) {
   const double loss = topology_.model(sender(ref), receiver(ref)).loss;
   if (loss <= 0) return Duration{0};
-  double probability = lost_any(loss, std::max<std::size_t>(packets, 1));
+  double probability = chance_of_any(loss, packets);
   Duration timeout = std::max(retransmission_min, 2 * round_trip(ref));
   Duration delay{0};
   while (rng_.unit() < probability) {
@@ -93,14 +82,14 @@ Duration Network::round_trip(LinkRef ref) const {
 }
 
 /// Forgets what is not yet on the wire; departures are in order, so that is a tail of the items.
-void Network::drop_items(Instant departing_after, LinkRef ref) {
+void Network::drop_items(Instant now, LinkRef ref) {
   Flow& out = flow(ref);
   Fifo kept;
   out.last_arrival = Instant{};
   while (!out.items.empty()) {
     Item item = items_[out.items.head];
     out.items.pop(items_);
-    if (item.depart > departing_after) {
+    if (item.depart > now) {
       pool_.release(item.payload);
       continue;
     }
@@ -111,7 +100,10 @@ void Network::drop_items(Instant departing_after, LinkRef ref) {
   out.items = kept;
   out.stalled = false;
   out.ack_held_bytes = 0;
-  out.busy_until = std::min(out.busy_until, departing_after);
+  out.busy_until = std::min(out.busy_until, now);
+  // The armed arrival may have been of a dropped item, later than what comes next.
+  out.arrival_armed = false;
+  arm_arrival(now, ref);
 }
 
 void Network::clear_flow(Flow& flow) {
@@ -184,9 +176,9 @@ void Network::stall(Instant now, LinkRef ref) {
   Flow& out = flow(ref);
   const Side& side = links_[ref.slot].sides[ref.side];
   const Host& host = hosts_[side.node];
-  const bool is_kept = host.has_power && host.incarnation == side.incarnation &&
-                       (side.state != SideState::closed ||
-                        items_[out.items.tail].kind == ItemKind::fin);
+  const bool is_kept =
+      host.has_power && host.incarnation == side.incarnation &&
+      (side.state != SideState::closed || items_[out.items.tail].kind == ItemKind::fin);
   if (!is_kept) {
     clear_flow(out);
     maybe_free(ref.slot);
@@ -238,8 +230,9 @@ void Network::on_retry(Instant now, LinkRef ref) {
   if (now - out.stalled_since < config_.give_up) return hold_for_retry(now, ref);
   clear_flow(out);
   if (is_current(ref)) {
-    close_side(now, ref,
-               {Code::timeout, base::format("no receipt for {} s", to_ms(config_.give_up) / 1000)});
+    close_side(
+        now, ref,
+        {Code::timeout, base::format("no receipt for {} s", base::to_ms(config_.give_up) / 1000)});
   } else {
     maybe_free(ref.slot);
   }

@@ -53,6 +53,7 @@ class Slab {
     free_ = index;
   }
   T& operator[](std::uint32_t index) { return values_[index]; }
+  const T& operator[](std::uint32_t index) const { return values_[index]; }
 
  private:
   std::vector<T> values_;
@@ -87,22 +88,22 @@ struct Fifo {
 struct Flow {
   Fifo items;
   Fifo acks;
-  Payload tail;             // taken from the wire, not yet by the receiving machine
-  Instant busy_until;       // the wire is serialising until then
-  Instant last_arrival;     // nothing overtakes
+  Payload tail;          // taken from the wire, not yet by the receiving machine
+  Instant busy_until;    // the wire is serialising until then
+  Instant last_arrival;  // nothing overtakes
   Instant stalled_since;
   std::uint32_t in_flight_bytes = 0;
-  std::uint32_t acks_bytes = 0;       // of `acks`
-  std::uint32_t ack_held_bytes = 0;   // receipts that a partition holds back
+  std::uint32_t acks_bytes = 0;      // of `acks`
+  std::uint32_t ack_held_bytes = 0;  // receipts that a partition holds back
   std::uint8_t retries = 0;
   bool arrival_armed = false;
   bool retry_armed = false;
-  bool stalled = false;          // items wait for a retransmission
-  bool read_blocked = false;     // the receiving machine wants no bytes
-  bool transmit_ready = false;   // the sending machine has bytes
-  bool room_awaited = false;     // and there is no room for them
+  bool stalled = false;         // items wait for a retransmission
+  bool read_blocked = false;    // the receiving machine wants no bytes
+  bool transmit_ready = false;  // the sending machine has bytes
+  bool room_awaited = false;    // and there is no room for them
   bool writable_armed = false;
-  bool finished = false;         // fin or reset is among the items, or was
+  bool finished = false;  // fin or reset is among the items, or was
 };
 
 enum class SideState : std::uint8_t {
@@ -136,5 +137,8 @@ struct LinkRef {
   std::uint8_t side = 0;
   friend bool operator==(const LinkRef&, const LinkRef&) = default;
 };
+inline LinkRef other_end(LinkRef ref) {
+  return {ref.slot, ref.generation, static_cast<std::uint8_t>(1 - ref.side)};
+}
 
 }  // namespace kith::sim

@@ -41,6 +41,15 @@ bool holds(const std::vector<bool>& set, std::uint32_t host) {
 
 }  // namespace
 
+double chance_of_any(double probability, std::size_t packets) {
+  double none = 1;
+  // By squaring and without libm: the same bits on every machine.
+  for (double factor = 1 - probability; packets > 0; packets >>= 1, factor *= factor) {
+    if (packets & 1) none *= factor;
+  }
+  return 1 - none;
+}
+
 Duration region_latency(Region from, Region to) {
   return std::chrono::milliseconds(
       latency_ms[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)]);

@@ -18,19 +18,24 @@ namespace kith::sim {
 
 /// One direction between two hosts. Probabilities are of one packet of packet_bytes_max.
 struct LinkModel {
-  Duration latency = 20ms;  // one way
-  Duration jitter{0};       // added, uniform in [0, jitter]
+  Duration latency = 20ms;                  // one way
+  Duration jitter{0};                       // added, uniform in [0, jitter]
   std::uint64_t bandwidth_bytes_per_s = 0;  // 0: no limit
-  double loss = 0;       // streams: a retransmission later; datagrams: gone
-  double duplicate = 0;  // datagrams only, as are the reordered
-  double reorder = 0;    // held back by up to twice the latency
-  double corrupt = 0;    // one bit turned, unseen by the checksum
+  double loss = 0;                          // streams: a retransmission later; datagrams: gone
+  double duplicate = 0;                     // datagrams only, as are the reordered
+  double reorder = 0;                       // held back by up to twice the latency
+  double corrupt = 0;                       // one bit turned, unseen by the checksum
 
   friend bool operator==(const LinkModel&, const LinkModel&) = default;
 };
 
 /// What one Ethernet frame carries of a stream.
 inline constexpr std::size_t packet_bytes_max = 1460;
+inline constexpr std::size_t packets_of(std::size_t bytes) {
+  return bytes <= packet_bytes_max ? 1 : (bytes + packet_bytes_max - 1) / packet_bytes_max;
+}
+/// The chance that at least one packet of many is hit, each with `probability`.
+double chance_of_any(double probability, std::size_t packets);
 
 /// Where a host stands. The table has approximate public figures (half of usual round trips).
 enum class Region : std::uint8_t {
@@ -87,10 +92,10 @@ class Topology {
   bool is_cut(std::uint32_t from, std::uint32_t to) const;
 
   LinkModel fallback_;
-  LinkModel itself_;                                // a host talking to its own address
-  std::vector<LinkModel> between_;                  // regions_count², the fallback with a latency
-  std::vector<std::uint8_t> regions_;               // by host
-  std::map<std::uint64_t, LinkModel> paths_;        // from << 32 | to
+  LinkModel itself_;                          // a host talking to its own address
+  std::vector<LinkModel> between_;            // regions_count², the fallback with a latency
+  std::vector<std::uint8_t> regions_;         // by host
+  std::map<std::uint64_t, LinkModel> paths_;  // from << 32 | to
   std::vector<Partition> partitions_;
   PartitionId next_partition_ = 1;
 };

@@ -1,0 +1,136 @@
+// kith::Host: a libp2p peer inside your program. It has an identity, listens, dials, and carries
+// encrypted, multiplexed streams to and from any libp2p peer (TCP, Noise, yamux).
+//
+//   auto host = kith::Host::start({.listen = {"/ip4/0.0.0.0/tcp/4770"}});
+//   (*host)->handle("/echo/1.0.0", [](kith::Stream stream) {
+//     stream.on_data([stream](std::span<const std::uint8_t> data) mutable { stream.write(data); });
+//     stream.on_end([stream]() mutable { stream.finish(); });
+//   });
+//
+// Threads: a Host runs one thread of its own, on which every callback is called, one at a time;
+// callbacks must not block. All methods may be called from any thread, callbacks included, except
+// the blocking ones (start, stop, the destructor, connect_wait), which must not be called from a
+// callback. Memory is bounded: a stream queues at most `room()` bytes, and a reader that stops
+// consuming stops the peer.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <kith/error.h>
+
+namespace kith {
+
+struct HostOptions {
+  /// Multiaddrs to listen at, such as "/ip4/127.0.0.1/tcp/0"; empty: dial only.
+  std::vector<std::string> listen = {};
+  /// Folder with identity.key and peers.db, made when missing and locked while the host runs.
+  /// Empty: a fresh identity that is gone afterwards.
+  std::string home = {};
+  /// Multiaddrs ending in /p2p/ID, dialled while there are few peers.
+  std::vector<std::string> bootstrap = {};
+  /// The text of a swarm.key file: only peers with the same key can connect.
+  std::string private_network_key = {};
+  /// Told to peers by identify.
+  std::string agent_version = {};
+  /// Answers /perf/1.0.0, which costs as much traffic as the peer likes.
+  bool serve_perf = false;
+  /// Dials known peers while fewer than this are connected; 0: only what connect() asks for.
+  std::size_t peers_min = 0;
+  /// Above this the least valuable peers are disconnected.
+  std::size_t peers_max = 100;
+};
+
+/// One stream to one peer. A handle: copies are the same stream, which lives until both sides have
+/// finished or one has reset it. Calls on an ended stream do nothing.
+class Stream {
+ public:
+  /// The peer at the other end, as text ("12D3Koo…").
+  const std::string& peer() const;
+  const std::string& protocol() const;
+
+  /// Queues a copy of `data`, all of it or none: false when it exceeds room(), or the stream has
+  /// ended. At most 256 KiB can ever be taken at once. Bytes arrive in order, exactly once, or not at all.
+  bool write(std::span<const std::uint8_t> data);
+  /// Bytes write() would take now.
+  std::size_t room() const;
+  /// No more writing: the peer sees the end behind what is queued.
+  void finish();
+  /// Gives up at once, both ways.
+  void reset();
+
+  /// Called with each piece that arrives; the bytes are valid during the call. Set it before
+  /// returning from the callback that gave the stream. What arrives is consumed when the callback
+  /// returns, unless set_manual_consume(true).
+  void on_data(std::function<void(std::span<const std::uint8_t>)> callback);
+  /// The peer finished: no more on_data.
+  void on_end(std::function<void()> callback);
+  /// The stream is gone; the error is empty when both sides finished.
+  void on_close(std::function<void(std::optional<Error>)> callback);
+  /// A write() that returned false would be taken now; the bytes of room.
+  void on_room(std::function<void(std::size_t)> callback);
+  /// With `true` the peer may send more only after consume(): back-pressure in your hands.
+  void set_manual_consume(bool is_manual);
+  void consume(std::size_t bytes);
+
+  struct State;
+  explicit Stream(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+struct PeerEvent {
+  enum class Kind : std::uint8_t { connected, identified, disconnected };
+  Kind kind;
+  std::string peer;
+  std::string detail;  // the remote address, the agent version, or why it ended
+};
+
+class Host {
+ public:
+  /// Listens and runs. Errors: `usage` for an option that does not parse, `io` or `permission` for
+  /// an address that cannot be bound, `locked` for a home in use.
+  static Result<std::unique_ptr<Host>> start(HostOptions options);
+  /// stop().
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  /// Says goodbye to all peers and ends the thread; at most about 1 s. Once is enough.
+  void stop();
+
+  const std::string& peer_id() const;
+  /// Where others reach this host, each ending in /p2p/ID.
+  std::vector<std::string> addresses() const;
+  std::vector<std::string> peers() const;
+
+  /// Inbound streams of `protocol` go to `on_stream`. `exists` when it is taken.
+  Result<void> handle(std::string protocol, std::function<void(Stream)> on_stream);
+  /// Connects to a multiaddr, or to a known peer id; `done` gets the peer id or why it failed.
+  void connect(std::string target, std::function<void(Result<std::string>)> done);
+  /// The same, waiting.
+  Result<std::string> connect_wait(std::string target,
+                                   std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  void disconnect(std::string peer);
+  /// Opens a stream to a connected peer. It may be used at once; a peer that does not speak
+  /// `protocol` closes it with `unsupported`.
+  void open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done);
+  /// Measures the round trip to a connected peer.
+  void ping(std::string peer, std::function<void(Result<std::chrono::nanoseconds>)> done);
+  /// Peers coming and going. One callback; a later one replaces it.
+  void on_peer(std::function<void(const PeerEvent&)> callback);
+
+ private:
+  struct Impl;
+  explicit Host(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kith

@@ -1,0 +1,54 @@
+#include "app/engine.h"
+
+#include "rt/store_peers.h"
+
+namespace kith::app {
+namespace {
+
+/// A peer that does not let go must not keep us: sockets close by themselves after 1 s of flushing.
+constexpr Duration stop_max = 3s;
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::make(EngineConfig config, crypto::KeyPair key, Log& log) {
+  std::unique_ptr<rt::PeerStore> store;
+  if (!config.peers_db.empty()) store = TRY(rt::SqlitePeerStore::open(config.peers_db, log));
+  return std::unique_ptr<Engine>(
+      new Engine(std::move(config), std::move(key), std::move(store), log));
+}
+
+Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> store,
+               Log& log)
+    : config_(std::move(config)),
+      key_(std::move(key)),
+      store_(std::move(store)),
+      node_(std::make_unique<node::Node>(config_.node, key_, rng_, log)),
+      reactor_(std::make_unique<rt::Reactor>(*node_, config_.reactor, log, store_.get())) {
+  reactor_->set_after_turn([this] { after_turn(); });
+}
+
+Engine::~Engine() = default;
+
+void Engine::set_on_report(std::function<void(node::Report)> on_report) {
+  on_report_ = std::move(on_report);
+}
+
+void Engine::run() {
+  reactor_->post([this] { node_->start(reactor_->turn_now()); });
+  reactor_->run();
+}
+
+void Engine::stop() {
+  reactor_->post([this] { node_->on_command(reactor_->turn_now(), node::ShutDown{}); });
+  reactor_->post_after(stop_max, [this] { reactor_->stop(); });
+}
+
+void Engine::after_turn() {
+  while (auto report = node_->poll_report()) {
+    const bool is_stopped = std::holds_alternative<host::Stopped>(*report);
+    if (on_report_) on_report_(std::move(*report));
+    if (is_stopped) reactor_->stop();
+  }
+}
+
+}  // namespace kith::app

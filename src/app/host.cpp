@@ -1,0 +1,268 @@
+// kith::Host over the engine, with a thread of its own.
+#include <kith/host.h>
+
+#include <future>
+#include <map>
+#include <thread>
+
+#include "app/engine.h"
+#include "app/user_streams.h"
+#include "base/format.h"
+#include "codec/peer_id.h"
+#include "rt/files.h"
+#include "rt/home.h"
+
+namespace kith {
+namespace {
+
+/// How long start() waits for the listeners; binding is local and quick.
+constexpr auto listen_max = 5s;
+
+Result<std::vector<codec::Multiaddr>> parse_all(const std::vector<std::string>& texts) {
+  std::vector<codec::Multiaddr> addresses;
+  for (const auto& text : texts) addresses.push_back(TRY(codec::Multiaddr::parse(text)));
+  return addresses;
+}
+
+Result<node::NodeConfig> node_config(const HostOptions& options) {
+  node::NodeConfig config;
+  if (!options.agent_version.empty()) config.host.agent_version = options.agent_version;
+  config.host.listen = TRY(parse_all(options.listen));
+  config.host.bootstrap = TRY(parse_all(options.bootstrap));
+  config.host.peers_min = options.peers_min;
+  config.host.peers_high = options.peers_max;
+  config.host.peers_low = options.peers_max - options.peers_max / 5;
+  config.serves_perf = options.serve_perf;
+  if (!options.private_network_key.empty()) {
+    config.host.connection.network_key =
+        TRY(secure::parse_swarm_key(options.private_network_key));
+  }
+  return config;
+}
+
+}  // namespace
+
+struct Host::Impl {
+  std::optional<rt::HomeLock> lock;
+  std::unique_ptr<app::Engine> engine;
+  app::UserStreams* streams = nullptr;  // owned by the node
+  std::string peer_id;
+  std::thread thread;
+  std::atomic<std::thread::id> thread_id;
+
+  // The reactor's thread only.
+  std::map<Token, std::function<void(Result<std::string>)>> connecting;
+  std::map<Token, std::function<void(Result<std::chrono::nanoseconds>)>> pinging;
+  std::uint64_t next_token = 1;
+  std::function<void(const PeerEvent&)> on_peer;
+  std::size_t listeners_left = 0;
+  std::promise<Result<void>> listening;
+
+  void run(std::function<void()> work) {
+    // What the work makes the streams' service say must be routed before the turn ends.
+    auto turn = [this, work = std::move(work)] {
+      work();
+      engine->node().touch(engine->reactor().turn_now());
+    };
+    if (std::this_thread::get_id() == thread_id.load()) return engine->reactor().turn(turn);
+    engine->reactor().post(std::move(turn));
+  }
+  /// Asks the reactor's thread and waits for the answer.
+  template <class T>
+  T ask(std::function<T()> question) {
+    std::promise<T> answer;
+    auto future = answer.get_future();
+    run([&] { answer.set_value(question()); });
+    return future.get();
+  }
+  void command(node::Command command) {
+    engine->node().on_command(engine->reactor().turn_now(), std::move(command));
+  }
+  void on_report(node::Report report);
+  void tell(PeerEvent::Kind kind, const PeerId& peer, std::string detail) {
+    if (on_peer) on_peer({kind, codec::to_text(peer), std::move(detail)});
+  }
+};
+
+void Host::Impl::on_report(node::Report report) {
+  std::visit(
+      Overload{[&](node::Connected& connected) {
+                 auto waiting = connecting.extract(connected.token);
+                 if (waiting.empty()) return;
+                 if (connected.peer) {
+                   waiting.mapped()(codec::to_text(*connected.peer));
+                 } else {
+                   waiting.mapped()(fail(std::move(connected.peer).error()));
+                 }
+               },
+               [&](node::Pinged& pinged) {
+                 auto waiting = pinging.extract(pinged.token);
+                 if (!waiting.empty()) waiting.mapped()(std::move(pinged.rtt));
+               },
+               [](host::PerfResult&) {},
+               [&](host::PeerUp& up) {
+                 tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());
+               },
+               [&](host::PeerDown& down) {
+                 tell(PeerEvent::Kind::disconnected, down.peer, base::to_string(down.reason));
+               },
+               [&](host::PeerIdentified& told) {
+                 tell(PeerEvent::Kind::identified, told.peer, told.message->agent_version);
+               },
+               [&](host::AddressesChanged&) {
+                 const std::size_t listens = engine->node().config().host.listen.size();
+                 if (listeners_left == 0 ||
+                     engine->node().host().addresses().size() < listens) return;
+                 listeners_left = 0;
+                 listening.set_value({});
+               },
+               [&](host::CannotListen& cannot) {
+                 if (listeners_left == 0) return;
+                 listeners_left = 0;
+                 listening.set_value(fail(std::move(cannot.error)));
+               },
+               [](host::Stopped&) {}},
+      report);
+}
+
+Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
+  auto impl = std::make_unique<Impl>();
+  app::EngineConfig config;
+  config.node = TRY(node_config(options));
+  rt::SystemRng rng;
+  std::optional<crypto::KeyPair> key;
+  if (options.home.empty()) {
+    key = crypto::KeyPair::generate(rng);
+  } else {
+    TRY_VOID(rt::make_home(options.home));
+    impl->lock = TRY(rt::HomeLock::take(options.home));
+    key = TRY(rt::load_or_create_identity(options.home, std::nullopt, rng)).key;
+    config.peers_db = options.home + "/peers.db";
+  }
+  impl->peer_id = codec::to_text(codec::peer_id_of(key->public_key()));
+  impl->engine = TRY(app::Engine::make(std::move(config), std::move(*key), base::null_log()));
+  auto streams = std::make_unique<app::UserStreams>(
+      [raw = impl.get()](std::function<void()> work) { raw->run(std::move(work)); });
+  impl->streams = streams.get();
+  impl->engine->node().add_service(Instant{}, std::move(streams));
+  impl->engine->set_on_report(
+      [raw = impl.get()](node::Report report) { raw->on_report(std::move(report)); });
+  impl->listeners_left = options.listen.size();
+  auto listening = impl->listening.get_future();
+  if (options.listen.empty()) impl->listening.set_value({});
+  impl->thread = std::thread([raw = impl.get()] {
+    raw->thread_id = std::this_thread::get_id();
+    raw->engine->run();
+  });
+  std::unique_ptr<Host> host(new Host(std::move(impl)));
+  if (listening.wait_for(listen_max) != std::future_status::ready) {
+    return fail(Code::timeout, "the listeners did not come up");
+  }
+  TRY_VOID(listening.get());
+  return host;
+}
+
+Host::~Host() { stop(); }
+
+void Host::stop() {
+  if (!impl_->thread.joinable()) return;
+  impl_->engine->stop();
+  impl_->thread.join();
+}
+
+const std::string& Host::peer_id() const { return impl_->peer_id; }
+
+std::vector<std::string> Host::addresses() const {
+  return impl_->ask<std::vector<std::string>>([this] {
+    std::vector<std::string> texts;
+    for (const auto& address : impl_->engine->node().host().addresses()) {
+      texts.push_back(address.to_string());
+    }
+    return texts;
+  });
+}
+
+std::vector<std::string> Host::peers() const {
+  return impl_->ask<std::vector<std::string>>([this] {
+    std::vector<std::string> ids;
+    for (const auto& peer : impl_->engine->node().host().peers()) {
+      ids.push_back(codec::to_text(peer.peer));
+    }
+    return ids;
+  });
+}
+
+Result<void> Host::handle(std::string protocol, std::function<void(Stream)> on_stream) {
+  return impl_->ask<Result<void>>([&]() -> Result<void> {
+    auto& node = impl_->engine->node();
+    if (node.host().has_protocol(protocol)) {
+      return fail(Code::exists, base::format("{} has a handler already", protocol));
+    }
+    node.add_protocol(impl_->engine->reactor().turn_now(), *impl_->streams, protocol);
+    impl_->streams->handle(std::move(protocol), std::move(on_stream));
+    return {};
+  });
+}
+
+void Host::connect(std::string target, std::function<void(Result<std::string>)> done) {
+  impl_->run([impl = impl_.get(), target = std::move(target), done = std::move(done)]() mutable {
+    const Token token{impl->next_token++};
+    node::Connect request{token, std::nullopt, {}};
+    if (target.starts_with('/')) {
+      auto address = codec::Multiaddr::parse(target);
+      if (!address) return done(fail(std::move(address).error()));
+      request.addresses.push_back(std::move(*address));
+    } else {
+      auto peer = codec::peer_id_from_text(target);
+      if (!peer) return done(fail(std::move(peer).error()));
+      request.peer = *peer;
+    }
+    impl->connecting.emplace(token, std::move(done));
+    impl->command(std::move(request));
+  });
+}
+
+Result<std::string> Host::connect_wait(std::string target, std::chrono::milliseconds timeout) {
+  auto answer = std::make_shared<std::promise<Result<std::string>>>();
+  auto future = answer->get_future();
+  connect(std::move(target), [answer](Result<std::string> r) { answer->set_value(std::move(r)); });
+  if (future.wait_for(timeout) != std::future_status::ready) {
+    return fail(Code::timeout, base::format("no connection within {} ms", timeout.count()));
+  }
+  return future.get();
+}
+
+void Host::disconnect(std::string peer) {
+  const auto id = codec::peer_id_from_text(peer);
+  if (id) impl_->run([impl = impl_.get(), id = *id] { impl->command(node::Disconnect{id}); });
+}
+
+void Host::open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done) {
+  impl_->run([impl = impl_.get(), peer = std::move(peer), protocol = std::move(protocol),
+              done = std::move(done)]() mutable {
+    const auto id = codec::peer_id_from_text(peer);
+    if (!id) return done(fail(id.error()));
+    impl->streams->open(*id, protocol, std::move(done));
+    impl->engine->node().touch(impl->engine->reactor().turn_now());
+  });
+}
+
+void Host::ping(std::string peer, std::function<void(Result<std::chrono::nanoseconds>)> done) {
+  impl_->run([impl = impl_.get(), peer = std::move(peer), done = std::move(done)]() mutable {
+    const auto id = codec::peer_id_from_text(peer);
+    if (!id) return done(fail(id.error()));
+    const Token token{impl->next_token++};
+    impl->pinging.emplace(token, std::move(done));
+    impl->command(node::PingPeer{token, *id});
+  });
+}
+
+void Host::on_peer(std::function<void(const PeerEvent&)> callback) {
+  impl_->run([impl = impl_.get(), callback = std::move(callback)]() mutable {
+    impl->on_peer = std::move(callback);
+  });
+}
+
+}  // namespace kith

@@ -1,0 +1,151 @@
+// The public face, over real loopback sockets.
+#include <gtest/gtest.h>
+#include <kith/host.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include <unistd.h>
+
+namespace kith {
+namespace {
+
+std::unique_ptr<Host> start(HostOptions options = {.listen = {"/ip4/127.0.0.1/tcp/0"}}) {
+  auto host = Host::start(std::move(options));
+  EXPECT_TRUE(host.has_value()) << to_string(host.error());
+  return host ? std::move(*host) : nullptr;
+}
+
+Result<Stream> open(Host& host, const std::string& peer, const std::string& protocol) {
+  std::promise<Result<Stream>> opened;
+  host.open(peer, protocol, [&](Result<Stream> stream) { opened.set_value(std::move(stream)); });
+  return opened.get_future().get();
+}
+
+TEST(PublicHost, EchoesOverLoopback) {
+  auto server = start();
+  auto client = start({});
+  ASSERT_TRUE(server
+                  ->handle("/echo/1.0.0",
+                           [](Stream stream) {
+                             stream.on_data([stream](std::span<const std::uint8_t> data) mutable {
+                               EXPECT_TRUE(stream.write(data));
+                             });
+                             stream.on_end([stream]() mutable { stream.finish(); });
+                           })
+                  .has_value());
+  const auto peer = client->connect_wait(server->addresses().at(0));
+  ASSERT_TRUE(peer.has_value()) << to_string(peer.error());
+  EXPECT_EQ(*peer, server->peer_id());
+
+  auto stream = open(*client, *peer, "/echo/1.0.0");
+  ASSERT_TRUE(stream.has_value());
+  std::promise<std::string> echoed;
+  auto text = std::make_shared<std::string>();
+  stream->on_data([text](std::span<const std::uint8_t> data) {
+    text->append(data.begin(), data.end());
+  });
+  stream->on_close([text, &echoed](std::optional<Error> error) {
+    EXPECT_FALSE(error.has_value());
+    echoed.set_value(*text);
+  });
+  const std::string message = "hello over yamux over Noise over TCP";
+  EXPECT_TRUE(stream->write({reinterpret_cast<const std::uint8_t*>(message.data()), message.size()}));
+  stream->finish();
+  EXPECT_EQ(echoed.get_future().get(), message);
+}
+
+TEST(PublicHost, SaysWhyAPeerCannotBeReached) {
+  auto client = start({});
+  const auto refused = client->connect_wait("/ip4/127.0.0.1/tcp/1");
+  ASSERT_FALSE(refused.has_value());
+  const auto malformed = client->connect_wait("/ip4/127.0.0.999/tcp/1");
+  ASSERT_FALSE(malformed.has_value());
+  EXPECT_EQ(malformed.error().code, Code::malformed);
+  const auto unknown = client->connect_wait(start()->peer_id());
+  ASSERT_FALSE(unknown.has_value());
+}
+
+TEST(PublicHost, AnAddressInUseIsNamed) {
+  auto first = start();
+  std::string address = first->addresses().at(0);
+  address.resize(address.find("/p2p/"));
+  auto second = Host::start({.listen = {address}});
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().message.find(address), std::string::npos) << second.error().message;
+}
+
+TEST(PublicHost, AnUnknownProtocolClosesTheStream) {
+  auto server = start();
+  auto client = start({});
+  const auto peer = client->connect_wait(server->addresses().at(0));
+  auto stream = open(*client, *peer, "/nobody/1.0.0");
+  std::promise<std::optional<Error>> closed;
+  if (stream) {
+    stream->on_close([&](std::optional<Error> error) { closed.set_value(std::move(error)); });
+    const auto error = closed.get_future().get();
+    ASSERT_TRUE(error.has_value());
+    EXPECT_EQ(error->code, Code::unsupported);
+  } else {
+    EXPECT_EQ(stream.error().code, Code::unsupported);
+  }
+}
+
+TEST(PublicHost, KeepsItsIdentityInItsHome) {
+  const std::string home = testing::TempDir() + "/kith_home_" + std::to_string(getpid());
+  HostOptions options;
+  options.home = home;
+  std::string id;
+  {
+    auto host = start(options);
+    id = host->peer_id();
+    auto second = Host::start(options);
+    ASSERT_FALSE(second.has_value());
+    EXPECT_EQ(second.error().code, Code::locked);
+  }
+  EXPECT_EQ(start(options)->peer_id(), id);
+}
+
+TEST(PublicHost, APushedMegabyteArrivesUnderBackPressure) {
+  auto server = start();
+  auto client = start({});
+  std::promise<std::size_t> received;
+  ASSERT_TRUE(server
+                  ->handle("/sink/1.0.0",
+                           [&](Stream stream) {
+                             auto count = std::make_shared<std::size_t>(0);
+                             stream.on_data([count](auto data) { *count += data.size(); });
+                             stream.on_end([count, stream, &received]() mutable {
+                               stream.finish();
+                               received.set_value(*count);
+                             });
+                           })
+                  .has_value());
+  const auto peer = client->connect_wait(server->addresses().at(0));
+  auto stream = open(*client, *peer, "/sink/1.0.0");
+  ASSERT_TRUE(stream.has_value());
+
+  std::mutex mutex;
+  std::condition_variable has_room;
+  bool told = false;
+  stream->on_room([&](std::size_t) {
+    const std::lock_guard lock(mutex);
+    told = true;
+    has_room.notify_all();
+  });
+  const std::vector<std::uint8_t> piece(64 * 1024, 7);
+  for (int i = 0; i < 160; ++i) {
+    while (!stream->write(piece)) {
+      std::unique_lock lock(mutex);
+      has_room.wait(lock, [&] { return told; });
+      told = false;
+    }
+  }
+  stream->finish();
+  EXPECT_EQ(received.get_future().get(), 160U * 64 * 1024);
+  client->stop();  // before the locals that its callbacks use
+}
+
+}  // namespace
+}  // namespace kith

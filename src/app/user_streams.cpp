@@ -1,0 +1,197 @@
+#include "app/user_streams.h"
+
+#include "codec/peer_id.h"
+
+namespace kith::app {
+namespace {
+
+// Callbacks are copied out, so that they run without the lock and may replace themselves.
+template <class F>
+F copy_of(Stream::State& state, F Stream::State::*member) {
+  const std::lock_guard lock(state.mutex);
+  return state.*member;
+}
+
+}  // namespace
+
+void UserStreams::on_input(Instant, host::ServiceEvent event) {
+  std::visit(Overload{[](host::PeerUp&) {}, [](host::PeerDown&) {}, [](host::PeerIdentified&) {},
+                      [&](host::StreamUp& up) { on_stream_up(up); },
+                      [&](host::StreamOpenFailed& failed) {
+                        auto node = opening_.extract(failed.token);
+                        if (!node.empty()) node.mapped()(fail(std::move(failed.error)));
+                      },
+                      [&](host::StreamData& data) { on_data(data); },
+                      [&](host::StreamRoom& told) {
+                        const auto state = find(told.stream);
+                        if (!state) return;
+                        {
+                          const std::lock_guard lock(state->mutex);
+                          state->room = told.room;
+                        }
+                        tell_room(*state);
+                      },
+                      [&](host::StreamEnd& end) {
+                        const auto state = find(end.stream);
+                        if (!state) return;
+                        if (auto callback = copy_of(*state, &Stream::State::on_end)) callback();
+                      },
+                      [&](host::StreamDown& down) { on_stream_down(std::move(down)); }},
+             event);
+}
+
+void UserStreams::open(const PeerId& peer, const std::string& protocol,
+                       std::function<void(Result<Stream>)> done) {
+  const Token token{next_token_++};
+  opening_.emplace(token, std::move(done));
+  say(host::Open{token, peer, {protocol}});
+}
+
+void UserStreams::on_stream_up(const host::StreamUp& up) {
+  auto state = std::make_shared<Stream::State>();
+  state->peer = codec::to_text(up.peer);
+  state->protocol = up.protocol;
+  state->id = up.stream;
+  state->run = run_;
+  state->service = self_;
+  state->room = up.room;
+  streams_.emplace(up.stream, state);
+  if (up.direction == Direction::outbound) {
+    auto node = opening_.extract(*up.token);
+    if (!node.empty()) node.mapped()(Stream(state));
+    return;
+  }
+  const auto handler = handlers_.find(up.protocol);
+  if (handler != handlers_.end()) handler->second(Stream(state));
+}
+
+void UserStreams::on_data(const host::StreamData& data) {
+  const auto state = find(data.stream);
+  if (!state) return;
+  if (auto callback = copy_of(*state, &Stream::State::on_data)) callback(data.data);
+  const std::lock_guard lock(state->mutex);
+  if (!state->is_manual) say(host::Consume{data.stream, data.data.size()});
+}
+
+void UserStreams::on_stream_down(host::StreamDown down) {
+  const auto node = streams_.extract(down.stream);
+  if (node.empty()) return;
+  Stream::State& state = *node.mapped();
+  {
+    const std::lock_guard lock(state.mutex);
+    state.is_over = true;
+  }
+  if (auto callback = copy_of(state, &Stream::State::on_close)) callback(std::move(down.error));
+  // Callbacks often hold the handle itself: let go, or the stream would keep itself alive.
+  const std::lock_guard lock(state.mutex);
+  state.on_data = nullptr;
+  state.on_end = nullptr;
+  state.on_close = nullptr;
+  state.on_room = nullptr;
+}
+
+void UserStreams::tell_room(Stream::State& state) {
+  std::size_t free = 0;
+  std::function<void(std::size_t)> callback;
+  {
+    const std::lock_guard lock(state.mutex);
+    free = state.room - std::min(state.room, state.queued);
+    if (state.wanted == 0 || free < state.wanted) return;
+    state.wanted = 0;
+    callback = state.on_room;
+  }
+  if (callback) callback(free);
+}
+
+std::shared_ptr<Stream::State> UserStreams::find(StreamId stream) const {
+  const auto found = streams_.find(stream);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+}  // namespace kith::app
+
+// --- the handle ----------------------------------------------------------------------------------
+
+namespace kith {
+namespace {
+
+void send_command(const std::shared_ptr<Stream::State>& state, host::ServiceCommand command) {
+  state->run([service = state->service, command = std::move(command)]() mutable {
+    if (const auto alive = service.lock()) (*alive)->command(std::move(command));
+  });
+}
+
+}  // namespace
+
+const std::string& Stream::peer() const { return state_->peer; }
+const std::string& Stream::protocol() const { return state_->protocol; }
+
+bool Stream::write(std::span<const std::uint8_t> data) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->is_over) return false;
+    if (data.size() > state_->room - std::min(state_->room, state_->queued)) {
+      state_->wanted = data.size();
+      return false;
+    }
+    state_->queued += data.size();
+  }
+  state_->run([state = state_, buffer = Buffer(data)]() mutable {
+    {
+      const std::lock_guard lock(state->mutex);
+      state->queued -= buffer.size();
+      state->room -= std::min(state->room, buffer.size());
+    }
+    if (const auto alive = state->service.lock()) {
+      (*alive)->command(host::Write{state->id, std::move(buffer)});
+      app::UserStreams::tell_room(*state);  // a write may have been refused for what was on its way
+    }
+  });
+  return true;
+}
+
+std::size_t Stream::room() const {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->is_over) return 0;
+  return state_->room - std::min(state_->room, state_->queued);
+}
+
+void Stream::finish() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->is_over, true)) return;
+  }
+  send_command(state_, host::Finish{state_->id});
+}
+
+void Stream::reset() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->is_over = true;
+  }
+  send_command(state_, host::Reset{state_->id});
+}
+
+void Stream::on_data(std::function<void(std::span<const std::uint8_t>)> callback) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_data = std::move(callback);
+}
+void Stream::on_end(std::function<void()> callback) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_end = std::move(callback);
+}
+void Stream::on_close(std::function<void(std::optional<Error>)> callback) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_close = std::move(callback);
+}
+void Stream::on_room(std::function<void(std::size_t)> callback) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_room = std::move(callback);
+}
+void Stream::set_manual_consume(bool is_manual) {
+  const std::lock_guard lock(state_->mutex);
+  state_->is_manual = is_manual;
+}
+void Stream::consume(std::size_t bytes) { send_command(state_, host::Consume{state_->id, bytes}); }
+
+}  // namespace kith

@@ -1,0 +1,84 @@
+// The bridge between kith::Stream handles, used from any thread, and the node's streams: a service
+// whose protocols and callbacks are the embedding program's. Lives on the reactor's thread; what
+// other threads ask arrives as a turn.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <kith/host.h>
+
+#include "host/service.h"
+
+namespace kith::app {
+
+class UserStreams;
+
+/// Runs work on the reactor's thread: at once when already there.
+using RunOnReactor = std::function<void(std::function<void()>)>;
+
+}  // namespace kith::app
+
+namespace kith {
+
+/// What a Stream handle shares with the service.
+struct Stream::State {
+  std::string peer;
+  std::string protocol;
+  StreamId id;
+  app::RunOnReactor run;
+  std::weak_ptr<app::UserStreams*> service;  // gone with the host
+
+  std::mutex mutex;
+  std::size_t room = 0;    // as the host told it, less what was handed over
+  std::size_t queued = 0;  // bytes on their way to the reactor's thread
+  std::size_t wanted = 0;  // what the last refused write needed; 0: none was refused since told
+  bool is_over = false;    // finished by us, reset, or closed
+  bool is_manual = false;
+  std::function<void(std::span<const std::uint8_t>)> on_data;
+  std::function<void()> on_end;
+  std::function<void(std::optional<Error>)> on_close;
+  std::function<void(std::size_t)> on_room;
+};
+
+}  // namespace kith
+
+namespace kith::app {
+
+class UserStreams final : public host::Service {
+ public:
+  explicit UserStreams(RunOnReactor run)
+      : run_(std::move(run)), self_(std::make_shared<UserStreams*>(this)) {}
+
+  std::vector<std::string> protocols() const override { return {}; }
+  void on_input(Instant now, host::ServiceEvent event) override;
+
+  void handle(std::string protocol, std::function<void(Stream)> on_stream) {
+    handlers_[std::move(protocol)] = std::move(on_stream);
+  }
+  void open(const PeerId& peer, const std::string& protocol,
+            std::function<void(Result<Stream>)> done);
+  /// For handles, on the reactor's thread.
+  void command(host::ServiceCommand command) { say(std::move(command)); }
+
+ private:
+  void on_stream_up(const host::StreamUp& up);
+  void on_data(const host::StreamData& data);
+  void on_stream_down(host::StreamDown down);
+  std::shared_ptr<Stream::State> find(StreamId stream) const;
+  friend class kith::Stream;
+  /// Calls on_room when a refused write would now be taken.
+  static void tell_room(Stream::State& state);
+
+  RunOnReactor run_;
+  std::shared_ptr<UserStreams*> self_;
+  std::map<std::string, std::function<void(Stream)>> handlers_;
+  std::map<StreamId, std::shared_ptr<Stream::State>> streams_;
+  std::map<Token, std::function<void(Result<Stream>)>> opening_;
+  std::uint64_t next_token_ = 1;
+};
+
+}  // namespace kith::app
