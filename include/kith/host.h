@@ -93,6 +93,20 @@ struct PeerEvent {
   std::string detail;  // the remote address, the agent version, or why it ended
 };
 
+/// What a connected peer says of itself (libp2p identify), and what we see of it.
+struct PeerDetails {
+  std::string peer;
+  bool is_identified = false;  // the next five are empty until then
+  std::string agent_version = {};
+  std::string protocol_version = {};
+  std::vector<std::string> protocols = {};
+  std::vector<std::string> listen_addresses = {};
+  std::string observed_address = {};  // ours, as the peer sees it
+  bool has_signed_record = false;
+  std::string remote_address = {};
+  std::optional<std::chrono::nanoseconds> rtt = {};
+};
+
 class Host {
  public:
   /// Listens and runs. Errors: `usage` for an option that does not parse, `io` or `permission` for
@@ -110,6 +124,8 @@ class Host {
   /// Where others reach this host, each ending in /p2p/ID.
   std::vector<std::string> addresses() const;
   std::vector<std::string> peers() const;
+  /// Empty when the peer is not connected.
+  std::optional<PeerDetails> details(const std::string& peer) const;
 
   /// Inbound streams of `protocol` go to `on_stream`. `exists` when it is taken.
   Result<void> handle(std::string protocol, std::function<void(Stream)> on_stream);

@@ -40,6 +40,26 @@ Result<node::NodeConfig> node_config(const HostOptions& options) {
   return config;
 }
 
+PeerDetails details_of(const host::PeerInfo& info) {
+  PeerDetails details;
+  details.peer = codec::to_text(info.peer);
+  details.remote_address = info.connections.front().remote.to_string();
+  details.rtt = info.rtt;
+  if (info.identity == nullptr) return details;
+  details.is_identified = true;
+  details.agent_version = info.identity->agent_version;
+  details.protocol_version = info.identity->protocol_version;
+  details.protocols = info.identity->protocols;
+  for (const auto& address : info.identity->listen_addresses) {
+    details.listen_addresses.push_back(address.to_string());
+  }
+  if (info.identity->observed_address) {
+    details.observed_address = info.identity->observed_address->to_string();
+  }
+  details.has_signed_record = !info.identity->signed_peer_record.empty();
+  return details;
+}
+
 }  // namespace
 
 struct Host::Impl {
@@ -191,6 +211,16 @@ std::vector<std::string> Host::peers() const {
       ids.push_back(codec::to_text(peer.peer));
     }
     return ids;
+  });
+}
+
+std::optional<PeerDetails> Host::details(const std::string& peer) const {
+  const auto id = codec::peer_id_from_text(peer);
+  if (!id) return std::nullopt;
+  return impl_->ask<std::optional<PeerDetails>>([&]() -> std::optional<PeerDetails> {
+    const auto info = impl_->engine->node().host().peer(*id);
+    if (!info) return std::nullopt;
+    return details_of(*info);
   });
 }
 

@@ -1,5 +1,5 @@
 // The identify message (libp2p specs/identify): who a peer is, what it speaks, where it listens and
-// how it sees us. Hand-shaped struct; the protobuf is codec/pb's business.
+// how it sees us. The protobuf is written by hand over codec/pb_wire.h.
 //
 // Limits on receipt: 8 KiB in all, 500 protocols, 64 listen addresses; entries over a limit or of
 // unknown address protocols are left out, a message over 8 KiB is refused before decoding.

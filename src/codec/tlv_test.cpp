@@ -129,7 +129,7 @@ TEST(Tlv, LimitsHoldBothWays) {
 TEST(Tlv, CountIsComparedWithTheBytesThatAreLeft) {
   const auto list =
       decode_tlv(unhex("40"
-                       "80ea01"  // 30000
+                       "b0ea01"  // 30000
                        "0000"));
   EXPECT_EQ(list.error().code, Code::truncated);
   EXPECT_NE(list.error().message.find("30000 values in 2 bytes"), std::string::npos);

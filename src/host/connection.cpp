@@ -126,6 +126,7 @@ std::size_t Connection::poll_transmit(Instant now, ByteSpan room) {
   if (!noise_.is_established()) written = transmit_plain(now, rest);
   if (noise_.is_established()) written += transmit_sealed(now, rest.subspan(written));
   if (pnet_) pnet_->seal(rest.first(written));
+  if (mux_) drain_mux(now);  // what went out made room, and may have ended streams
   return used + written;
 }
 

@@ -70,8 +70,7 @@ Result<Bytes> read_checked(const std::string& path, std::size_t bytes_max, bool 
   if (!S_ISREG(info.st_mode)) return fail(Code::malformed, path + " is not a regular file");
   if (is_secret) TRY_VOID(check_secret(info, path));
   const auto too_large = [&](std::size_t size) {
-    return fail(Code::too_large,
-                base::format("{} has {} bytes, limit {}", path, size, bytes_max));
+    return fail(Code::too_large, base::format("{} has {} bytes, limit {}", path, size, bytes_max));
   };
   if (static_cast<std::size_t>(info.st_size) > bytes_max) {
     return too_large(static_cast<std::size_t>(info.st_size));

@@ -92,8 +92,8 @@ void Links::dial(LinkId id, const codec::Multiaddr& address, Duration timeout) {
   };
   const auto tcp = codec::as_tcp(address);
   if (!tcp) {
-    return refuse({Code::unsupported, "cannot dial " + address.to_string() +
-                                          ": not /ip4 or /ip6 with /tcp"});
+    return refuse(
+        {Code::unsupported, "cannot dial " + address.to_string() + ": not /ip4 or /ip6 with /tcp"});
   }
   if (full()) {
     return refuse({Code::limit, "cannot dial " + address.to_string() + ": " +
@@ -232,8 +232,8 @@ void Links::on_deadline(Instant now) {
     link->watched = false;
     switch (link->state) {
       case Link::State::dialing:
-        fail_dial(link, Error{Code::timeout, "dial " + link->dialled.to_string() +
-                                                 ": no answer in time"});
+        fail_dial(link, Error{Code::timeout,
+                              "dial " + link->dialled.to_string() + ": no answer in time"});
         break;
       case Link::State::open:
         if (link->unsent.empty()) break;
@@ -244,9 +244,9 @@ void Links::on_deadline(Instant now) {
         }
         ++stats_.write_stalls;
         reset_on_close(link->socket.native_handle());
-        lose(link, Error{Code::timeout,
-                         "the peer took no byte for " +
-                             std::to_string(base::to_ms(config_.write_stall_max)) + " ms"});
+        lose(link, Error{Code::timeout, "the peer took no byte for " +
+                                            std::to_string(base::to_ms(config_.write_stall_max)) +
+                                            " ms"});
         break;
       case Link::State::flushing:
         reset_on_close(link->socket.native_handle());

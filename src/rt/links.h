@@ -46,11 +46,11 @@ struct Link {
   State state = State::dialing;
   bool read_armed = false;
   bool write_armed = false;
-  bool paused = false;           // wants_bytes said no
-  bool wants_transmit = false;   // TransmitReady, and poll_transmit has not given 0 since
-  bool queued = false;           // stands in ready_
-  bool watched = false;          // has an entry in deadlines_
-  bool ended = false;            // the other side's FIN was read
+  bool paused = false;          // wants_bytes said no
+  bool wants_transmit = false;  // TransmitReady, and poll_transmit has not given 0 since
+  bool queued = false;          // stands in ready_
+  bool watched = false;         // has an entry in deadlines_
+  bool ended = false;           // the other side's FIN was read
 };
 
 class Links {
@@ -107,9 +107,9 @@ class Links {
   std::unordered_map<LinkId, LinkPtr> links_;
   base::DeadlineHeap<LinkId> deadlines_;
   std::vector<LinkPtr> ready_;
-  std::vector<LinkPtr> serving_;   // ready_'s memory, while it is walked
+  std::vector<LinkPtr> serving_;     // ready_'s memory, while it is walked
   std::vector<LinkPtr> unfinished_;  // used up their share of a turn
-  Bytes read_buffer_;      // room for a tail, then read_buffer_bytes
+  Bytes read_buffer_;                // room for a tail, then read_buffer_bytes
   Bytes transmit_buffer_;
   std::uint64_t next_accepted_id_ = 1;
   bool continuing_ = false;

@@ -59,8 +59,7 @@ Result<void> LocalClient::send_line(std::string_view line, Duration timeout) {
   text.push_back('\n');
   std::string_view rest = text;
   while (!rest.empty()) {
-    const ssize_t count =
-        ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -87,12 +86,12 @@ Result<std::optional<std::string>> LocalClient::read_line(Duration timeout) {
     }
     scanned_ = received_.size();
     if (received_.size() > line_bytes_max) {
-      return fail(Code::too_large, base::format("a reply line of more than {} bytes",
-                                                line_bytes_max));
+      return fail(Code::too_large,
+                  base::format("a reply line of more than {} bytes", line_bytes_max));
     }
     if (!TRY(wait_for(fd_.get(), POLLIN, until))) {
-      return fail(Code::timeout, base::format("no answer from the node within {} ms",
-                                              base::to_ms(timeout)));
+      return fail(Code::timeout,
+                  base::format("no answer from the node within {} ms", base::to_ms(timeout)));
     }
     char chunk[64 * 1024];
     const ssize_t count = ::recv(fd_.get(), chunk, sizeof chunk, MSG_DONTWAIT);

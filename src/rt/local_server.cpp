@@ -286,9 +286,8 @@ void LocalServer::Inside::reply(const ConnectionPtr& connection, std::string_vie
 void LocalServer::Inside::write(const ConnectionPtr& connection) {
   Connection& c = *connection;
   while (c.unsent_begin < c.unsent.size()) {
-    const ssize_t count =
-        ::send(c.socket.native_handle(), c.unsent.data() + c.unsent_begin,
-               c.unsent.size() - c.unsent_begin, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::send(c.socket.native_handle(), c.unsent.data() + c.unsent_begin,
+                                 c.unsent.size() - c.unsent_begin, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count >= 0) {
       c.unsent_begin += static_cast<std::size_t>(count);
       continue;

@@ -163,8 +163,7 @@ TEST_F(LocalApi, AHalfClosedClientIsStillAnswered) {
 }
 
 TEST_F(LocalApi, ConnectionsAreBounded) {
-  serve([](std::string request, LocalReply reply) { reply.done(request); },
-        {.connections_max = 2});
+  serve([](std::string request, LocalReply reply) { reply.done(request); }, {.connections_max = 2});
   LocalClient one = connect(), two = connect();
   ASSERT_TRUE(one.send_line("1"));
   EXPECT_EQ(line(one), "1");
@@ -183,8 +182,7 @@ TEST_F(LocalApi, ReplacesAStaleSocketOnly) {
   }
   ASSERT_EQ(LocalClient::connect(path).error().code, Code::unreachable);
   serve([](std::string, LocalReply reply) { reply.done("here"); });
-  auto second = LocalServer::open(
-      reactor, path, [](std::string, LocalReply) {}, base::null_log());
+  auto second = LocalServer::open(reactor, path, [](std::string, LocalReply) {}, base::null_log());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::locked);
   LocalClient client = connect();

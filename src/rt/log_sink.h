@@ -37,7 +37,7 @@ struct LogSinkConfig {
   LogFormat format = LogFormat::text;
   std::string file = {};  // empty: standard error
   std::size_t file_bytes_max = 16 * 1024 * 1024;
-  std::size_t files_max = 5;      // rotated ones, beside the current
+  std::size_t files_max = 5;     // rotated ones, beside the current
   std::size_t lines_max = 2048;  // waiting for the disk; the queue takes some 400 bytes a line
 };
 

@@ -52,7 +52,7 @@ TEST(LogLine, EscapesWhatPeersSay) {
     EXPECT_EQ(message(format, "a\nb\r\t"), "a\\nb\\r\\t");
     EXPECT_EQ(message(format, "\x1b[2J\x7f"), "\\u001b[2J\\u007f");
     EXPECT_EQ(message(format, std::string_view("\0", 1)), "\\u0000");
-    EXPECT_EQ(message(format, "\xc2\x9b"), "\\u009b");                // C1's CSI
+    EXPECT_EQ(message(format, "\xc2\x9b"), "\\u009b");                   // C1's CSI
     EXPECT_EQ(message(format, "h\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),  // é, euro, a face
               "h\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     EXPECT_EQ(message(format, "\xff|\xc3|\xe2\x82"),
@@ -60,8 +60,8 @@ TEST(LogLine, EscapesWhatPeersSay) {
     EXPECT_EQ(message(format, "\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");  // overlong
   }
   for (int byte = 0; byte < 256; ++byte) {
-    const std::string line = log_line(LogFormat::json, 0, LogLevel::info, "s",
-                                      std::string(1, static_cast<char>(byte)));
+    const std::string line =
+        log_line(LogFormat::json, 0, LogLevel::info, "s", std::string(1, static_cast<char>(byte)));
     for (const char c : line) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
   }
 }

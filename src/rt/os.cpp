@@ -13,9 +13,7 @@ void Fd::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-std::string errno_text(int error_number) {
-  return std::system_category().message(error_number);
-}
+std::string errno_text(int error_number) { return std::system_category().message(error_number); }
 
 Code errno_code(int error_number) {
   switch (error_number) {

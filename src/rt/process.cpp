@@ -61,8 +61,7 @@ struct Start {
 [[noreturn]] void become(const Start& start) {
   const auto give_up = [&] {
     const int error_number = errno;
-    [[maybe_unused]] const auto count =
-        ::write(start.report, &error_number, sizeof error_number);
+    [[maybe_unused]] const auto count = ::write(start.report, &error_number, sizeof error_number);
     ::_exit(127);
   };
   sigset_t none;
@@ -94,7 +93,8 @@ Result<ChildProcess> ChildProcess::start(const ProcessConfig& config) {
   const Fd error = TRY(open_output(config.error_file));
   const Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   int ends[2];
-  if (!input || ::pipe2(ends, O_CLOEXEC) != 0) return fail(os_error(errno, "cannot start a process"));
+  if (!input || ::pipe2(ends, O_CLOEXEC) != 0)
+    return fail(os_error(errno, "cannot start a process"));
   const Fd report_read(ends[0]);
   Fd report_write(ends[1]);
   auto arguments = config.arguments;
@@ -151,7 +151,8 @@ std::optional<ProcessEnd> ChildProcess::poll() {
   int status = 0;
   const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
   if (ended == pid_) {
-    end_ = WIFEXITED(status) ? ProcessEnd{WEXITSTATUS(status), 0} : ProcessEnd{-1, WTERMSIG(status)};
+    end_ =
+        WIFEXITED(status) ? ProcessEnd{WEXITSTATUS(status), 0} : ProcessEnd{-1, WTERMSIG(status)};
   } else if (ended < 0 && errno == ECHILD) {
     end_ = ProcessEnd{};  // somebody else reaped it
   }

@@ -18,7 +18,7 @@ namespace kith::rt {
 struct ProcessConfig {
   std::vector<std::string> arguments;  // the first is the program, with its path
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to our own
-  std::string folder = {};       // empty: ours
+  std::string folder = {};                                            // empty: ours
   std::string output_file = {};  // empty: /dev/null; appended to
   std::string error_file = {};   // the same; may be the same file
 };

@@ -34,7 +34,8 @@ TEST(ChildProcess, RunsWithItsOutputInFiles) {
   ASSERT_TRUE(end);
   EXPECT_EQ(end->exit_code, 7);
   EXPECT_FALSE(end->is_clean());
-  EXPECT_EQ(text_of(dir / "out"), "here in " + std::filesystem::canonical(dir.path()).string() + "\n");
+  EXPECT_EQ(text_of(dir / "out"),
+            "here in " + std::filesystem::canonical(dir.path()).string() + "\n");
   EXPECT_EQ(text_of(dir / "err"), "bad\n");
   EXPECT_EQ(child->poll()->exit_code, 7);
 }

@@ -37,23 +37,22 @@ Reactor::Impl::~Impl() {
 }
 
 void Reactor::Impl::perform(host::WorldOutput output) {
-  std::visit(
-      Overload{
-          [&](host::Listen& o) { listeners.listen(o.address); },
-          [&](host::StopListening& o) { listeners.stop(o.bound); },
-          [&](host::DialLink& o) { links.dial(o.link, o.address, o.timeout); },
-          [&](host::CloseLink& o) { links.close(o.link, o.flush); },
-          [&](host::TransmitReady& o) { links.transmit_ready(o.link); },
-          [&](host::Resolve& o) { resolve(o); },
-          [&](host::LoadPeers&) { load_peers(); },
-          [&](host::StorePeer& o) {
-            if (peers != nullptr) peers->store(std::move(o.peer));
-          },
-          [&](host::ForgetPeer& o) {
-            if (peers != nullptr) peers->forget(o.peer);
-          },
-      },
-      output);
+  std::visit(Overload{
+                 [&](host::Listen& o) { listeners.listen(o.address); },
+                 [&](host::StopListening& o) { listeners.stop(o.bound); },
+                 [&](host::DialLink& o) { links.dial(o.link, o.address, o.timeout); },
+                 [&](host::CloseLink& o) { links.close(o.link, o.flush); },
+                 [&](host::TransmitReady& o) { links.transmit_ready(o.link); },
+                 [&](host::Resolve& o) { resolve(o); },
+                 [&](host::LoadPeers&) { load_peers(); },
+                 [&](host::StorePeer& o) {
+                   if (peers != nullptr) peers->store(std::move(o.peer));
+                 },
+                 [&](host::ForgetPeer& o) {
+                   if (peers != nullptr) peers->forget(o.peer);
+                 },
+             },
+             output);
 }
 
 void Reactor::Impl::resolve(const host::Resolve& question) {

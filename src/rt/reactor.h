@@ -61,8 +61,8 @@ struct ReactorStats {
   std::uint64_t accepts_refused = 0;
   std::uint64_t links_dialled = 0;
   std::uint64_t dials_failed = 0;
-  std::uint64_t links_open = 0;      // now
-  std::uint64_t bytes_kept = 0;      // now: incomplete frames and unsent remainders
+  std::uint64_t links_open = 0;  // now
+  std::uint64_t bytes_kept = 0;  // now: incomplete frames and unsent remainders
   std::uint64_t resolves = 0;
 };
 

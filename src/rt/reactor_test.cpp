@@ -118,7 +118,8 @@ TEST_F(SelfDial, PausesWhenTheMachineWantsNoBytes) {
     return world.links[dialled].received_bytes == bytes;
   }));
   EXPECT_EQ(reactor.stats().bytes_kept, 0u);
-  EXPECT_LT(queued_max, 200'000u + 2 * reactor.stats().bytes_read / reactor.stats().reads + 400'000);
+  EXPECT_LT(queued_max,
+            200'000u + 2 * reactor.stats().bytes_read / reactor.stats().reads + 400'000);
 }
 
 class SmallSendBuffer : public SelfDial {
@@ -315,7 +316,8 @@ TEST(Reactor, FiveHundredLinksLeakNothing) {
     Reactor reactor(world, {.accepts_per_turn_max = 7}, base::null_log(), nullptr);
     world.say(host::Listen{loopback});
     world.on_listening = [&](const host::Listening& i) {
-      for (std::uint64_t n = 1; n <= 500; ++n) world.say(host::DialLink{LinkId{2 * n}, i.bound, 9s});
+      for (std::uint64_t n = 1; n <= 500; ++n)
+        world.say(host::DialLink{LinkId{2 * n}, i.bound, 9s});
     };
     std::size_t peak = 0;
     world.on_opened = [&](const host::LinkOpened& i) {
@@ -456,7 +458,8 @@ TEST(Reactor, TwoThreadsAndRandomChunks) {
   world.on_opened = [&](const host::LinkOpened&) { client.post([&] { write_more(); }); };
   world.say(host::DialLink{
       dialled, TestWorld::address("/ip4/127.0.0.1/tcp/" + std::to_string(port.load())), 5s});
-  const bool done = run_until(client, [&] { return world.links[dialled].received.size() == bytes; });
+  const bool done =
+      run_until(client, [&] { return world.links[dialled].received.size() == bytes; });
   server.stop();
   server_thread.join();
   ASSERT_TRUE(done);

@@ -16,6 +16,9 @@ using codec::Multiaddr;
 
 constexpr int query_timeout_ms = 2000;
 constexpr int query_tries = 3;
+/// A few dnsaddr records pass the 512 bytes of plain DNS; this size is not fragmented on the way
+/// (DNS flag day 2020). Longer answers come over TCP.
+constexpr int edns_bytes = 1232;
 constexpr int dns_class_in = 1;
 constexpr int dns_type_txt = 16;
 constexpr std::string_view dnsaddr_prefix = "dnsaddr=";
@@ -165,7 +168,10 @@ Result<void> Resolver::Inside::open_channel() {
   options.sock_state_cb_data = this;
   options.timeout = query_timeout_ms;
   options.tries = query_tries;
-  const int wanted = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+  options.flags = ARES_FLAG_EDNS;
+  options.ednspsz = edns_bytes;
+  const int wanted = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_FLAGS |
+                     ARES_OPT_EDNSPSZ;
   int status = library_ready() ? ares_init_options(&channel, &options, wanted) : ARES_EFILE;
   if (status != ARES_SUCCESS) {
     channel = nullptr;
@@ -281,8 +287,7 @@ void Resolver::Inside::add_records(Lookup& lookup, const std::vector<std::string
   std::size_t followed = 0;
   for (const std::string& record : records) {
     if (!record.starts_with(dnsaddr_prefix)) continue;
-    const auto address =
-        Multiaddr::parse(std::string_view(record).substr(dnsaddr_prefix.size()));
+    const auto address = Multiaddr::parse(std::string_view(record).substr(dnsaddr_prefix.size()));
     if (!address || address->empty() || !ends_with(address->bytes(), wanted_end)) continue;
     if (++followed > resolved_addresses_max) break;
     const auto place = question->slots.emplace(lookup.slot);
@@ -376,10 +381,9 @@ void Resolver::Inside::on_timer() {
     if (question->deadline <= now) late.push_back(question);
   }
   for (const QuestionPtr& question : late) {
-    answer(question,
-           fail(Code::timeout, "cannot resolve " + question->asked.to_string() +
-                                   ": no answer within " +
-                                   std::to_string(base::to_ms(time_max)) + " ms"));
+    answer(question, fail(Code::timeout, "cannot resolve " + question->asked.to_string() +
+                                             ": no answer within " +
+                                             std::to_string(base::to_ms(time_max)) + " ms"));
   }
   arm_timer();
 }
@@ -389,8 +393,8 @@ void Resolver::Inside::arm_timer() {
   timeval limit{1, 0};
   timeval room{};
   const timeval* wait = ares_timeout(channel, &limit, &room);
-  const auto after = std::chrono::seconds(wait->tv_sec) +
-                     std::chrono::microseconds(wait->tv_usec) + std::chrono::milliseconds(1);
+  const auto after = std::chrono::seconds(wait->tv_sec) + std::chrono::microseconds(wait->tv_usec) +
+                     std::chrono::milliseconds(1);
   timer.expires_after(std::min<Duration>(after, time_max));
   timer.async_wait([this](ErrorCode error) {
     if (!error) on_timer();

@@ -158,7 +158,8 @@ constexpr const char* id = "/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQA
 TEST_F(Resolving, ByFamily) {
   dns.table["both.test"] = {.a = {"192.0.2.1", "192.0.2.2"}, .aaaa = {"2001:db8::1"}, .txt = {}};
   const std::string end = "/tcp/4770" + std::string(id);
-  EXPECT_EQ(texts("/dns4/both.test" + end), (Texts{"/ip4/192.0.2.1" + end, "/ip4/192.0.2.2" + end}));
+  EXPECT_EQ(texts("/dns4/both.test" + end),
+            (Texts{"/ip4/192.0.2.1" + end, "/ip4/192.0.2.2" + end}));
   EXPECT_EQ(texts("/dns6/both.test" + end), (Texts{"/ip6/2001:db8::1" + end}));
   auto all = texts("/dns/both.test/tcp/1/ws");
   std::sort(all.begin(), all.end());
@@ -181,24 +182,18 @@ TEST_F(Resolving, DnsaddrFollowsItsRecordsInOrder) {
   dns.table["_dnsaddr.more.test"] = {
       .a = {}, .aaaa = {}, .txt = {"dnsaddr=/ip4/192.0.2.7/tcp/7" + std::string(id)}};
   dns.table["one.test"] = {.a = {"192.0.2.1"}, .aaaa = {}, .txt = {}};
-  EXPECT_EQ(texts("/dnsaddr/boot.test" + std::string(id)),
-            (Texts{"/ip4/192.0.2.1/tcp/1" + std::string(id),
-                   "/ip4/192.0.2.7/tcp/7" + std::string(id),
-                   "/ip4/192.0.2.8/tcp/8" + std::string(id)}));
+  EXPECT_EQ(
+      texts("/dnsaddr/boot.test" + std::string(id)),
+      (Texts{"/ip4/192.0.2.1/tcp/1" + std::string(id), "/ip4/192.0.2.7/tcp/7" + std::string(id),
+             "/ip4/192.0.2.8/tcp/8" + std::string(id)}));
   EXPECT_EQ(texts("/dnsaddr/boot.test").size(), 4u);
 }
 
 TEST_F(Resolving, AHostileDnsaddrIsBounded) {
-  std::vector<std::string> many, loops;
-  for (int i = 0; i < 30; ++i) {
-    many.push_back("dnsaddr=/ip4/192.0.2.1/tcp/" + std::to_string(i + 1));
-    loops.push_back("dnsaddr=/dnsaddr/loop" + std::to_string(i) + ".test");
-  }
+  std::vector<std::string> many;
+  for (int i = 1; i <= 20; ++i) many.push_back("dnsaddr=/ip4/192.0.2.1/tcp/" + std::to_string(i));
   dns.table["_dnsaddr.many.test"] = {.a = {}, .aaaa = {}, .txt = many};
   EXPECT_EQ(texts("/dnsaddr/many.test").size(), resolved_addresses_max);
-  for (int i = 0; i < 30; ++i) {
-    dns.table["_dnsaddr.loop" + std::to_string(i) + ".test"] = {.a = {}, .aaaa = {}, .txt = loops};
-  }
 }
 
 TEST_F(Resolving, LoopsEnd) {

@@ -33,8 +33,8 @@ struct SystemRng::Page {
 };
 
 SystemRng::SystemRng() {
-  void* memory = ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT(memory != MAP_FAILED);
   page_ = static_cast<Page*>(memory);
   // Where the kernel cannot promise this (before 4.14) nothing is buffered: see fill().

@@ -20,16 +20,16 @@ namespace kith::rt {
 class TestWorld final : public host::WorldMachine {
  public:
   struct LinkState {
-    Bytes outgoing;              // from `sent` on
+    Bytes outgoing;  // from `sent` on
     std::size_t sent = 0;
-    Bytes received;              // when `collects`
+    Bytes received;  // when `collects`
     std::size_t received_bytes = 0;
     bool echoes = false;
     bool collects = true;
     bool refuses_bytes = false;
-    std::size_t flood_left = 0;    // made up on demand, pattern_at(position)
+    std::size_t flood_left = 0;  // made up on demand, pattern_at(position)
     std::uint64_t flood_position = 0;
-    std::size_t frame_bytes = 1;   // taken only in multiples of this
+    std::size_t frame_bytes = 1;          // taken only in multiples of this
     std::size_t outgoing_max = SIZE_MAX;  // wants_bytes is false above it
   };
 

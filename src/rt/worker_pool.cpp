@@ -48,8 +48,8 @@ base::Result<void> WorkerPool::submit(Job job) {
   {
     const std::lock_guard lock(inside_->mutex);
     if (inside_->jobs.size() >= inside_->jobs_max) {
-      return fail(Code::limit, "the worker queue is full: " +
-                                   std::to_string(inside_->jobs.size()) + " jobs wait");
+      return fail(Code::limit, "the worker queue is full: " + std::to_string(inside_->jobs.size()) +
+                                   " jobs wait");
     }
     inside_->jobs.push_back(std::move(job));
   }

@@ -59,7 +59,8 @@ TEST(WorkerPool, OwnerOutlivesTheWorkers) {
       for (int i = 0; i < 50; ++i) {
         EXPECT_TRUE(pool.submit([this, &begun]() -> WorkerPool::Result {
           if (!has_begun.exchange(true)) begun.count_down();
-          for (int n = 0; n < 1000; ++n) data[static_cast<std::size_t>(n) % data.size()].fetch_add(1);
+          for (int n = 0; n < 1000; ++n)
+            data[static_cast<std::size_t>(n) % data.size()].fetch_add(1);
           return [this] { data[0].fetch_add(1); };
         }));
       }

@@ -26,7 +26,7 @@ Result<void> Disk::write(const std::string& path, std::uint64_t offset, ByteView
   }
   if (found == names_.end()) change_name(path, std::make_shared<File>());
   File& file = *names_[path];
-  file.unsynced.push_back({offset, to_bytes(bytes)});
+  file.unsynced.push_back({offset, base::to_bytes(bytes)});
   apply(file.unsynced.back(), bytes.size(), file.visible);
   return {};
 }
@@ -51,7 +51,7 @@ Result<Bytes> Disk::read(const std::string& path, std::uint64_t offset, std::siz
   const Bytes& bytes = found->second->visible;
   if (offset >= bytes.size()) return Bytes{};
   const ByteView rest = ByteView(bytes).subspan(offset);
-  return to_bytes(rest.first(std::min(rest.size(), count)));
+  return base::to_bytes(rest.first(std::min(rest.size(), count)));
 }
 
 Result<std::uint64_t> Disk::size(const std::string& path) const {

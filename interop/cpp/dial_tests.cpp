@@ -1,0 +1,345 @@
+#include "dial_tests.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <future>
+#include <thread>
+
+#include "serve.h"
+
+namespace interop {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::uint64_t mib = 1024 * 1024;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+void check(bool holds, const std::string& message) {
+  if (!holds) throw Failure(message);
+}
+std::string field(const std::string& name, double value) {
+  return "\"" + name + "\":" + std::to_string(value);
+}
+std::string field(const std::string& name, std::uint64_t value) {
+  return "\"" + name + "\":" + std::to_string(value);
+}
+std::string field(const std::string& name, const std::string& value) {
+  return "\"" + name + "\":\"" + escape(value) + "\"";
+}
+std::string rate(const std::string& name, std::uint64_t bytes, double seconds) {
+  if (bytes == 0) return "\"" + name + "\":null";
+  return field(name, static_cast<double>(bytes) / static_cast<double>(mib) / seconds);
+}
+
+/// A dialled connection.
+class Session {
+ public:
+  Session(const std::string& address, const TestOptions& options) {
+    kith::HostOptions host_options;
+    host_options.private_network_key = options.private_network_key;
+    host_options.agent_version = "kith-interop-cpp";
+    auto host = kith::Host::start(host_options);
+    check(host.has_value(), host ? "" : kith::base::to_string(host.error()));
+    host_ = std::move(*host);
+    host_->on_peer([identified = identified_](const kith::PeerEvent& event) {
+      if (event.kind == kith::PeerEvent::Kind::identified && !identified->told.exchange(true)) {
+        identified->promise.set_value();
+      }
+    });
+    connect(address);
+  }
+
+  void connect(const std::string& address) {
+    const auto start = Clock::now();
+    const auto peer = host_->connect_wait(address);
+    connect_ms = seconds_since(start) * 1000;
+    if (!peer) throw Failure(kith::base::to_string(peer.error()));
+    peer_ = *peer;
+  }
+  BlockingStream open(const std::string& protocol) {
+    auto opened = std::make_shared<std::promise<kith::Result<BlockingStream>>>();
+    host_->open(peer_, protocol, [opened](kith::Result<kith::Stream> stream) {
+      if (stream) {
+        opened->set_value(BlockingStream(std::move(*stream)));
+      } else {
+        opened->set_value(kith::fail(std::move(stream).error()));
+      }
+    });
+    auto stream = opened->get_future().get();
+    if (!stream) throw Failure(kith::base::to_string(stream.error()));
+    return std::move(*stream);
+  }
+  kith::PeerDetails identity() {
+    identified_->promise.get_future().wait();
+    const auto details = host_->details(peer_);
+    check(details.has_value(), "the peer left");
+    return *details;
+  }
+  kith::Host& host() { return *host_; }
+  const std::string& peer() const { return peer_; }
+
+  double connect_ms = 0;
+
+ private:
+  struct Identified {
+    std::atomic<bool> told = false;
+    std::promise<void> promise;
+  };
+  std::shared_ptr<Identified> identified_ = std::make_shared<Identified>();
+  std::unique_ptr<kith::Host> host_;
+  std::string peer_;
+};
+
+// The period is no multiple of any frame size, so that a lost or moved frame shows.
+const std::vector<std::uint8_t>& pattern() {
+  static const std::vector<std::uint8_t> bytes = [] {
+    std::vector<std::uint8_t> made(65521);
+    for (std::uint32_t i = 0; i < made.size(); ++i) {
+      made[i] = static_cast<std::uint8_t>((i * 2654435761U) >> 13);
+    }
+    return made;
+  }();
+  return bytes;
+}
+
+void send_pattern(BlockingStream& stream, std::uint64_t size) {
+  for (std::uint64_t sent = 0; sent < size; sent += pattern().size()) {
+    const auto left = std::min<std::uint64_t>(pattern().size(), size - sent);
+    stream.write(std::span(pattern()).first(static_cast<std::size_t>(left)));
+  }
+  stream.finish();
+}
+
+std::uint64_t read_pattern(BlockingStream& stream) {
+  std::uint64_t at = 0;
+  for (auto piece = stream.read(); !piece.empty(); piece = stream.read()) {
+    for (std::size_t used = 0; used < piece.size();) {
+      const auto from = static_cast<std::size_t>(at % pattern().size());
+      const std::size_t step = std::min(pattern().size() - from, piece.size() - used);
+      check(std::memcmp(piece.data() + used, pattern().data() + from, step) == 0,
+            "bytes differ after " + std::to_string(at));
+      at += step;
+      used += step;
+    }
+  }
+  return at;
+}
+
+void echo(Session& session, std::uint64_t size) {
+  BlockingStream stream = session.open(echo_protocol);
+  auto received = std::async(std::launch::async, [&] { return read_pattern(stream); });
+  send_pattern(stream, size);
+  const std::uint64_t count = received.get();
+  check(count == size,
+        "received " + std::to_string(count) + " of " + std::to_string(size) + " bytes");
+}
+
+std::array<std::uint8_t, 8> big_endian(std::uint64_t value) {
+  std::array<std::uint8_t, 8> bytes{};
+  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
+  return bytes;
+}
+
+// --- the tests -----------------------------------------------------------------------------------
+
+std::string test_ping(Session& session, const TestOptions& options) {
+  const std::uint64_t count = options.number("count", 10);
+  std::vector<double> rtts_us;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::promise<kith::Result<std::chrono::nanoseconds>> answer;
+    session.host().ping(session.peer(), [&](auto rtt) { answer.set_value(std::move(rtt)); });
+    const auto rtt = answer.get_future().get();
+    check(rtt.has_value(), rtt ? "" : kith::base::to_string(rtt.error()));
+    rtts_us.push_back(static_cast<double>(rtt->count()) / 1000);
+  }
+  std::ranges::sort(rtts_us);
+  const auto at = [&](double share) {
+    return rtts_us[std::min(rtts_us.size() - 1,
+                            static_cast<std::size_t>(static_cast<double>(rtts_us.size()) * share))];
+  };
+  return field("sent", count) + "," + field("received", std::uint64_t{rtts_us.size()}) +
+         ",\"rtt_us\":{" + field("min", at(0)) + "," + field("p50", at(0.5)) + "," +
+         field("p99", at(0.99)) + "," + field("max", at(1)) + "}";
+}
+
+std::string test_identify(Session& session, const TestOptions&) {
+  const kith::PeerDetails said = session.identity();
+  check(std::ranges::find(said.protocols, "/ipfs/ping/1.0.0") != said.protocols.end(),
+        "identify lists no ping protocol");
+  check(!said.observed_address.empty(), "identify has no observed address");
+  return field("peer_id", said.peer) + "," + field("agent", said.agent_version) + "," +
+         field("observed_address", said.observed_address) +
+         ",\"signed_peer_record\":" + (said.has_signed_record ? "true" : "false");
+}
+
+std::string test_perf(Session& session, const TestOptions& options) {
+  const std::uint64_t upload = options.number("upload", 0);
+  const std::uint64_t download = options.number("download", 0);
+  const auto start = Clock::now();
+  BlockingStream stream = session.open("/perf/1.0.0");
+  stream.write(big_endian(download));
+  const std::vector<std::uint8_t> zeros(65536);
+  for (std::uint64_t left = upload; left > 0;) {
+    const auto piece = std::min<std::uint64_t>(left, zeros.size());
+    stream.write(std::span(zeros).first(static_cast<std::size_t>(piece)));
+    left -= piece;
+  }
+  stream.finish();
+  const std::size_t first = stream.read().size();
+  const double uploaded = upload == 0 ? 0 : seconds_since(start);
+  const std::uint64_t received = first == 0 ? 0 : first + stream.drain();
+  const double end = seconds_since(start);
+  check(received == download,
+        "received " + std::to_string(received) + " of " + std::to_string(download) + " bytes");
+  return field("seconds", end) + "," + field("upload_bytes", upload) + "," +
+         field("download_bytes", download) + "," + rate("upload_mib_s", upload, uploaded) + "," +
+         rate("download_mib_s", download, end - uploaded);
+}
+
+std::string test_echo(Session& session, const TestOptions& options) {
+  const std::uint64_t size = options.number("size", mib);
+  const auto start = Clock::now();
+  echo(session, size);
+  const double seconds = seconds_since(start);
+  return field("bytes", size) + "," + field("seconds", seconds) + "," +
+         rate("mib_s", size, seconds);
+}
+
+std::string test_sink(Session& session, const TestOptions& options) {
+  const std::uint64_t size = options.number("size", mib);
+  BlockingStream stream = session.open(sink_protocol);
+  send_pattern(stream, size);
+  std::uint64_t counted = 0;
+  for (const std::uint8_t byte : stream.read_exactly(8)) counted = counted << 8 | byte;
+  check(counted == size, "the sink counted " + std::to_string(counted) + " bytes");
+  check(stream.left_over() == 0 && stream.drain() == 0, "the sink sent more than its count");
+  return field("bytes", size);
+}
+
+std::string test_many(Session& session, const TestOptions& options) {
+  const std::uint64_t streams = options.number("streams", 200);
+  const std::uint64_t size = options.number("size", 65536);
+  const auto start = Clock::now();
+  std::vector<BlockingStream> open;
+  for (std::uint64_t i = 0; i < streams; ++i) open.push_back(session.open(echo_protocol));
+  // All are open at once; 64 KiB each fits the windows, so they are written one after the other.
+  for (auto& stream : open) send_pattern(stream, size);
+  for (auto& stream : open) check(read_pattern(stream) == size, "a stream lost bytes");
+  return field("streams", streams) + "," + field("bytes", streams * size) + "," +
+         field("seconds", seconds_since(start));
+}
+
+std::string test_reset(Session& session, const TestOptions&) {
+  BlockingStream stream = session.open(reset_protocol);
+  stream.write(std::array<std::uint8_t, 1>{1});
+  std::string how;
+  try {
+    stream.drain();
+  } catch (const Failure& failure) {
+    how = failure.what();
+  }
+  check(!how.empty(), "the stream ended instead of being reset");
+  check(how.starts_with("reset"), how);
+  echo(session, 1);
+  return field("detail", how);
+}
+
+std::string test_halfclose(Session& session, const TestOptions&) {
+  const std::uint64_t size = 128 * 1024;
+  BlockingStream stream = session.open(echo_protocol);
+  send_pattern(stream, size);
+  const std::uint64_t received = read_pattern(stream);
+  check(received == size, "received " + std::to_string(received) + " bytes after the half-close");
+  return field("bytes", size);
+}
+
+std::string test_unknown(Session& session, const TestOptions&) {
+  std::string how;
+  try {
+    BlockingStream stream = session.open(none_protocol);
+    stream.read();
+  } catch (const Failure& failure) {
+    how = failure.what();
+  }
+  check(how.starts_with("unsupported"), "a protocol nobody serves was accepted: " + how);
+  echo(session, 1);
+  return field("detail", how);
+}
+
+std::string expect_refused(const std::string& address, const TestOptions& options) {
+  try {
+    Session session(address, options);
+  } catch (const Failure& failure) {
+    return failure.what();
+  }
+  throw Failure("connected although it should have been refused");
+}
+
+std::string test_wrong_peer(const std::string& address, const TestOptions& options) {
+  const std::string other = (*kith::Host::start({}))->peer_id();
+  const std::string wrong = address.substr(0, address.find("/p2p/")) + "/p2p/" + other;
+  const std::string how = expect_refused(wrong, options);
+  check(how.starts_with("wrong_peer"), how);
+  Session session(address, options);
+  echo(session, 1);
+  return field("detail", how);
+}
+
+std::string test_handshakes(const std::string& address, const TestOptions& options) {
+  const std::uint64_t count = options.number("count", 100);
+  const std::uint64_t parallel = options.number("parallel", 1);
+  std::atomic<std::int64_t> left = static_cast<std::int64_t>(count);
+  const auto start = Clock::now();
+  const auto work = [&] {
+    while (left.fetch_sub(1) > 0) Session(address, options).identity();
+  };
+  std::vector<std::future<void>> workers;
+  for (std::uint64_t i = 0; i < parallel; ++i) {
+    workers.push_back(std::async(std::launch::async, work));
+  }
+  for (auto& worker : workers) worker.get();
+  const double seconds = seconds_since(start);
+  return field("count", count) + "," + field("parallel", parallel) + "," +
+         field("seconds", seconds) + "," +
+         field("per_second", static_cast<double>(count) / seconds);
+}
+
+using SessionTest = std::string (*)(Session&, const TestOptions&);
+const std::map<std::string, SessionTest> session_tests = {
+    {"ping", test_ping},       {"identify", test_identify},   {"perf", test_perf},
+    {"echo", test_echo},       {"sink", test_sink},           {"many", test_many},
+    {"reset", test_reset},     {"halfclose", test_halfclose}, {"unknown", test_unknown},
+};
+
+}  // namespace
+
+bool is_test(const std::string& name) {
+  return session_tests.contains(name) || name == "wrongpeer" || name == "refused" ||
+         name == "handshakes";
+}
+
+std::string run_test(const std::string& name, const std::string& address,
+                     const TestOptions& options) {
+  if (name == "wrongpeer") return test_wrong_peer(address, options);
+  if (name == "handshakes") return test_handshakes(address, options);
+  if (name == "refused") return field("detail", expect_refused(address, options));
+  Session session(address, options);
+  const std::string result = session_tests.at(name)(session, options);
+  return field("connect_ms", session.connect_ms) + "," + result;
+}
+
+std::string escape(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') escaped.push_back('\\');
+    escaped.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+  }
+  return escaped;
+}
+
+}  // namespace interop

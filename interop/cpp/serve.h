@@ -1,0 +1,16 @@
+// The interop protocols, served: echo, sink and reset (interop/README.md). Ping, identify and perf
+// are the host's own.
+#pragma once
+
+#include <kith/host.h>
+
+namespace interop {
+
+inline constexpr const char* echo_protocol = "/kith-interop/echo/1.0.0";
+inline constexpr const char* sink_protocol = "/kith-interop/sink/1.0.0";
+inline constexpr const char* reset_protocol = "/kith-interop/reset/1.0.0";
+inline constexpr const char* none_protocol = "/kith-interop/none/1.0.0";
+
+void serve(kith::Host& host);
+
+}  // namespace interop

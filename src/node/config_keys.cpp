@@ -1,0 +1,123 @@
+// The table of configuration keys: the only place that knows them. A new key is a line here; the
+// test wants to see that it changes something.
+#include "node/config.h"
+
+#include <algorithm>
+#include <array>
+
+#include "node/config.h"
+
+namespace kith::node {
+namespace {
+
+using Type = ConfigType;
+
+/// The trim goes a fifth below the limit, so that it does not run for each new connection.
+constexpr std::size_t trim_fraction = 5;
+
+constexpr auto keys = std::to_array<ConfigKey>({
+    {"listen", Type::addresses, "/ip4/0.0.0.0/tcp/4770,/ip6/::/tcp/4770", "", "multiaddr",
+     "Where to accept connections. Port 0 takes a free one. An empty list only dials. A machine "
+     "without IPv6 gets a warning for the second default.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.listen = std::move(v.addresses); }},
+    {"announce", Type::addresses, "", "", "multiaddr",
+     "External addresses told to peers beside those listened on, for a node behind a forwarded "
+     "port.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.announce = std::move(v.addresses); }},
+    {"bootstrap", Type::addresses, "", "", "multiaddr",
+     "Peers dialled while there are fewer than min_peers. Should end in /p2p/ID, so that nobody "
+     "else can answer in their place.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.bootstrap = std::move(v.addresses); }},
+    {"max_peers", Type::count, "100", "1..10000", "peers",
+     "Above this many the least valuable peers are disconnected.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.peers_high = v.count;
+       s.node.host.peers_low = v.count - v.count / trim_fraction;
+     }},
+    {"min_peers", Type::count, "8", "0..10000", "peers",
+     "Below this many, known peers are dialled. 0 never dials by itself.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.peers_min = v.count; }},
+    {"peer_timeout", Type::duration, "30s", "2s..1h", "duration",
+     "A peer from which nothing came for so long is given up: asked for a sign of life after half "
+     "of it.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.connection.yamux.keepalive_interval = v.duration / 2;
+       s.node.host.connection.yamux.keepalive_timeout = v.duration - v.duration / 2;
+     }},
+    {"connect_timeout", Type::duration, "10s", "100ms..10m", "duration",
+     "From the first attempt to dial a peer, or from the acceptance of a connection, to its "
+     "authentication.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.dialer.job_timeout = v.duration;
+       s.node.host.connection.upgrade_timeout = v.duration;
+     }},
+    {"dial.backoff_min", Type::duration, "5s", "100ms..1h", "duration",
+     "How long a peer is not dialled again after the first failure; doubles with each further one.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.book.backoff_min = v.duration; }},
+    {"dial.backoff_max", Type::duration, "10m", "100ms..24h", "duration",
+     "The longest that doubling leads to.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.book.backoff_max = v.duration; }},
+    {"connections_max", Type::count, "256", "1..100000", "connections",
+     "Connections in all, both directions; at least max_peers.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.limits.connections_max = v.count; }},
+    {"connections_per_address", Type::count, "8", "1..100000", "connections",
+     "Accepted connections from one IPv4 address or one IPv6 /56. Loopback is exempt.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.limits.per_address_max = v.count; }},
+    {"connections_per_peer", Type::count, "8", "1..1000", "connections",
+     "Connections of one peer.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.limits.per_peer_max = v.count; }},
+    {"handshakes_pending_max", Type::count, "64", "1..100000", "connections",
+     "Accepted connections that have not yet proved who they are.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.limits.inbound_pending_max = v.count; }},
+    {"ping.interval", Type::duration, "15s", "0..1h", "duration",
+     "Between two round-trip measurements of each peer; 0 measures only on request.", false,
+     [](Settings& s, ConfigValue v) { s.node.ping.interval = v.duration; }},
+    {"peer_exchange.interval", Type::duration, "30s", "0..24h", "duration",
+     "Between two questions for further peers, put to random ones; 0 never asks.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.peer_exchange.interval = v.duration;
+       s.node.peer_exchange.interval_eager =
+           std::min(s.node.peer_exchange.interval_eager, v.duration);
+     }},
+    {"perf.serve", Type::flag, "false", "", "",
+     "Answer /perf/1.0.0, which sends and receives as much as the other side likes.", false,
+     [](Settings& s, ConfigValue v) { s.node.serves_perf = v.flag; }},
+    {"tcp.congestion", Type::text, "", "", "",
+     "TCP congestion control of connections, such as bbr; empty leaves the system's. Passed over "
+     "with a log line where the system does not have it.",
+     false, [](Settings& s, ConfigValue v) { s.tcp_congestion = std::move(v.text); }},
+    {"network.name", Type::text, "kith", "", "", "What `kith status` calls the network.", false,
+     [](Settings& s, ConfigValue v) { s.network_name = std::move(v.text); }},
+    {"network.key_file", Type::text, "", "", "path",
+     "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
+     "that exists.",
+     false, [](Settings& s, ConfigValue v) { s.network_key_file = std::move(v.text); }},
+    {"identity.passphrase_file", Type::text, "", "", "path",
+     "A file whose first line opens a sealed identity.key.", false,
+     [](Settings& s, ConfigValue v) { s.passphrase_file = std::move(v.text); }},
+    {"api.socket", Type::text, "api.sock", "", "path",
+     "The Unix-domain socket over which `kith status` and the like reach the running node.", false,
+     [](Settings& s, ConfigValue v) { s.api_socket = std::move(v.text); }},
+    {"log.level", Type::text, "info", "", "",
+     "trace, debug, info, warn, error or off, and others by subsystem: info,host=debug. "
+     "`kith log level` changes it.",
+     true, [](Settings& s, ConfigValue v) { s.log_level = std::move(v.text); }},
+    {"log.format", Type::choice, "text", "text|json", "", "One line of text, or one JSON object.",
+     false, [](Settings& s, ConfigValue v) { s.log_json = v.text == "json"; }},
+    {"log.file", Type::text, "", "", "path",
+     "Where log lines go; rotates at 16 MiB, five old ones stay. Empty: standard error.", false,
+     [](Settings& s, ConfigValue v) { s.log_file = std::move(v.text); }},
+});
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() { return keys; }
+
+const ConfigKey* find_config_key(std::string_view name) {
+  const auto found = std::ranges::find(keys, name, &ConfigKey::name);
+  return found == keys.end() ? nullptr : &*found;
+}
+
+}  // namespace kith::node
