@@ -21,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <kith/error.h>
@@ -45,6 +46,10 @@ struct HostOptions {
   std::size_t peers_min = 0;
   /// Above this the least valuable peers are disconnected.
   std::size_t peers_max = 100;
+  /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence. Called
+  /// on the host's threads; must not block.
+  std::function<void(int level, std::string_view subsystem, std::string_view sentence)> log = {};
+  int log_level = 2;
 };
 
 /// One stream to one peer. A handle: copies are the same stream, which lives until both sides have

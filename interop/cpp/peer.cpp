@@ -39,6 +39,11 @@ int listen(const std::map<std::string, std::string>& options) {
   if (options.contains("psk")) host_options.private_network_key = read_file(options.at("psk"));
   host_options.agent_version = "kith-interop-cpp";
   host_options.serve_perf = true;
+  host_options.log = [](int, std::string_view subsystem, std::string_view sentence) {
+    std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(subsystem.size()), subsystem.data(),
+                 static_cast<int>(sentence.size()), sentence.data());
+  };
+  host_options.log_level = 1;
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

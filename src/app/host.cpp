@@ -60,9 +60,29 @@ PeerDetails details_of(const host::PeerInfo& info) {
   return details;
 }
 
+/// The embedding program's log.
+class CallbackLog final : public base::Log {
+ public:
+  explicit CallbackLog(const HostOptions& options)
+      : callback_(options.log), level_(options.log_level) {}
+  bool is_on(LogLevel level, std::string_view) const override {
+    return callback_ && static_cast<int>(level) >= level_;
+  }
+  void write(LogLevel level, std::string_view subsystem, std::string_view sentence) override {
+    callback_(static_cast<int>(level), subsystem, sentence);
+  }
+
+ private:
+  std::function<void(int, std::string_view, std::string_view)> callback_;
+  int level_;
+};
+
 }  // namespace
 
 struct Host::Impl {
+  explicit Impl(const HostOptions& options) : log(options) {}
+
+  CallbackLog log;
   std::optional<rt::HomeLock> lock;
   std::unique_ptr<app::Engine> engine;
   app::UserStreams* streams = nullptr;  // owned by the node
@@ -148,7 +168,7 @@ void Host::Impl::on_report(node::Report report) {
 Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
-  auto impl = std::make_unique<Impl>();
+  auto impl = std::make_unique<Impl>(options);
   app::EngineConfig config;
   config.node = TRY(node_config(options));
   rt::SystemRng rng;
@@ -162,7 +182,7 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
     config.peers_db = options.home + "/peers.db";
   }
   impl->peer_id = codec::to_text(codec::peer_id_of(key->public_key()));
-  impl->engine = TRY(app::Engine::make(std::move(config), std::move(*key), base::null_log()));
+  impl->engine = TRY(app::Engine::make(std::move(config), std::move(*key), impl->log));
   auto streams = std::make_unique<app::UserStreams>(
       [raw = impl.get()](std::function<void()> work) { raw->run(std::move(work)); });
   impl->streams = streams.get();

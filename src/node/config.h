@@ -53,7 +53,7 @@ struct Settings {
   std::string network_key_file;
   std::string passphrase_file;
   std::string api_socket;
-  std::string tcp_congestion;  // empty: the system's
+  std::string tcp_congestion;               // empty: the system's
   std::vector<EffectiveSetting> effective;  // every key, in the table's order
 };
 

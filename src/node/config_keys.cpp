@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "node/config.h"
-
 namespace kith::node {
 namespace {
 
@@ -65,9 +63,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"connections_per_address", Type::count, "8", "1..100000", "connections",
      "Accepted connections from one IPv4 address or one IPv6 /56. Loopback is exempt.", false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.per_address_max = v.count; }},
-    {"connections_per_peer", Type::count, "8", "1..1000", "connections",
-     "Connections of one peer.", false,
-     [](Settings& s, ConfigValue v) { s.node.host.limits.per_peer_max = v.count; }},
+    {"connections_per_peer", Type::count, "8", "1..1000", "connections", "Connections of one peer.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.limits.per_peer_max = v.count; }},
     {"handshakes_pending_max", Type::count, "64", "1..100000", "connections",
      "Accepted connections that have not yet proved who they are.", false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.inbound_pending_max = v.count; }},

@@ -25,9 +25,9 @@ constexpr std::array<Unit, 7> duration_units = {{{"d", 86'400'000'000'000},
 constexpr Duration duration_max = std::chrono::hours(24 * 10'000);
 
 constexpr std::uint64_t kib = 1024;
-constexpr std::array<Unit, 9> size_units = {{{"TiB", kib * kib * kib * kib},
-                                             {"GiB", kib * kib * kib},
-                                             {"MiB", kib * kib},
+constexpr std::array<Unit, 9> size_units = {{{"TiB", kib* kib* kib* kib},
+                                             {"GiB", kib* kib* kib},
+                                             {"MiB", kib* kib},
                                              {"KiB", kib},
                                              {"TB", 1'000'000'000'000},
                                              {"GB", 1'000'000'000},

@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "base/format.h"
 #include "crypto/keystore.h"
@@ -16,6 +18,9 @@
 
 namespace kith::rt {
 namespace {
+
+constexpr int lock_attempts = 5;
+constexpr auto lock_attempt_interval = std::chrono::milliseconds(10);
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);  // read at the start, before there are threads
@@ -54,7 +59,13 @@ Result<HomeLock> HomeLock::take(const std::string& home) {
   const std::string path = lock_path(home);
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file_mode));
   if (!file) return fail(os_error(errno, "cannot open " + path));
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+  // Whoever asks for the holder has the file for an instant, so it is tried more than once.
+  int status = ::flock(file.get(), LOCK_EX | LOCK_NB);
+  for (int attempt = 1; status != 0 && errno == EWOULDBLOCK && attempt < lock_attempts; ++attempt) {
+    std::this_thread::sleep_for(lock_attempt_interval);
+    status = ::flock(file.get(), LOCK_EX | LOCK_NB);
+  }
+  if (status != 0) {
     if (errno != EWOULDBLOCK) return fail(os_error(errno, "cannot lock " + path));
     return fail(Code::locked, base::format("the home {} is in use by another process (pid {})",
                                            home, written_pid(file.get())));

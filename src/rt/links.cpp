@@ -3,11 +3,15 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace kith::rt {
 namespace {
+
+/// Longer than any system tries; keeps the sum of times within its type.
+constexpr Duration dial_time_max = 1h;
 
 Error closed_here() { return Error{Code::closed, "closed by this node"}; }
 
@@ -115,7 +119,7 @@ void Links::dial(LinkId id, const codec::Multiaddr& address, Duration timeout) {
   fd.release();
   link->dialled = address;
   links_.emplace(id, link);
-  deadlines_.set(id, turns_.now() + timeout);
+  deadlines_.set(id, turns_.now() + std::min<Duration>(timeout, dial_time_max));
   link->watched = true;
   link->socket.async_wait(Descriptor::wait_write, [this, link](ErrorCode failed) {
     if (!failed && link->state == Link::State::dialing) on_dialled(link);
@@ -280,6 +284,11 @@ void Links::on_readable(const LinkPtr& link) {
 
 // Each on_bytes is a turn of its own, in which the link may end; several recvs may share a wake-up.
 void Links::read(const LinkPtr& link) {
+  const auto pause = [&] {
+    ++stats_.read_pauses;
+    link->paused = true;
+  };
+  if (!turns_.machine().wants_bytes(link->id)) return pause();
   std::uint8_t* const buffer = read_buffer_.data();
   std::size_t held = link->tail.size();
   if (held > 0) {
@@ -289,9 +298,8 @@ void Links::read(const LinkPtr& link) {
   }
   std::size_t read_now = 0;
   while (read_now < config_.link_turn_bytes_max) {
-    if (!turns_.machine().wants_bytes(link->id)) {
-      ++stats_.read_pauses;
-      link->paused = true;
+    if (read_now > 0 && !turns_.machine().wants_bytes(link->id)) {
+      pause();
       return keep_tail(*link, {buffer, held});
     }
     const std::size_t room = config_.read_buffer_bytes;

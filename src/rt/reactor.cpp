@@ -1,5 +1,6 @@
 #include "rt/reactor.h"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <chrono>
 #include <utility>
 

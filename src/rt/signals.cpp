@@ -39,6 +39,7 @@ SignalWatch::~SignalWatch() {
   inside_->ending = true;
   ErrorCode ignored;
   inside_->signals.clear(ignored);
+  inside_->signals.cancel(ignored);  // its handler holds `inside_`
 }
 
 }  // namespace kith::rt

@@ -74,15 +74,13 @@ void World::crash(std::uint32_t index, CrashKind kind) {
   trace_.add(index, node.incarnation);
   node.machine.reset();
   node.is_paused = false;
-  // Inputs must leave their queue; the others look at the network's state anyway.
-  for (const Event& event : std::exchange(node.deferred, {})) {
-    if (event.kind == EventKind::input) inputs_.take(event.payload);
-  }
   node.deadline.reset();
   node.timer_at.reset();
   ++node.timer_generation;
   node.peers.crash(now_, network_rng_);
   network_.stop_host(now_, index, kind);
+  // For nobody now, but the network waits for some of them to be dealt with.
+  for (const Event& event : std::exchange(node.deferred, {})) dispatch(event);
 }
 
 void World::restart(std::uint32_t node) {

@@ -1,0 +1,248 @@
+#include "api/api.h"
+
+#include <optional>
+
+#include "api/call.h"
+#include "api/views.h"
+#include "base/format.h"
+#include "base/version.h"
+#include "codec/peer_id.h"
+#include "node/config_text.h"
+
+namespace kith::api {
+
+/// A request that waits for the node's report. `next` is what comes after the connection.
+struct Api::Pending {
+  Call call;
+  void (Api::*next)(Instant, Pending, const PeerId&) = nullptr;
+};
+
+namespace {
+
+/// An agreement on what a person or program may name as a target.
+Result<node::Connect> to_connect(Token token, const std::string& target) {
+  node::Connect connect{token, std::nullopt, {}};
+  if (target.starts_with('/')) {
+    auto address = TRY(codec::Multiaddr::parse(target));
+    connect.peer = address.peer();
+    // "/p2p/ID" alone is the id: whatever the peer book knows is dialled.
+    if (!address.without_peer().empty()) connect.addresses.push_back(std::move(address));
+  } else {
+    connect.peer = TRY(codec::peer_id_from_text(target));
+  }
+  return connect;
+}
+
+std::optional<Error> check_param(const Param& param, const Json& value) {
+  bool is_right = false;
+  switch (param.type) {
+    case ParamType::text: is_right = value.is_string(); break;
+    case ParamType::count:
+    case ParamType::size: is_right = value.is_number_unsigned(); break;
+  }
+  if (is_right) return std::nullopt;
+  return Error{Code::usage,
+               base::format("\"{}\" must be {}, not {}", param.name,
+                            param.type == ParamType::text ? "a string" : "a whole number from 0",
+                            to_line(value).substr(0, 100))};
+}
+
+std::optional<Error> check_params(const Api::Method& method, const Json& params) {
+  if (!params.is_object()) return Error{Code::usage, "\"params\" must be an object"};
+  for (const auto& [name, value] : params.items()) {
+    std::vector<std::string_view> names;
+    for (const Param& param : method.params) names.push_back(param.name);
+    const auto at = std::ranges::find(names, name);
+    if (at == names.end()) {
+      const auto near = node::nearest(name, names);
+      return Error{
+          Code::usage,
+          base::format("{} has no parameter \"{}\"{}", method.name, name.substr(0, 100),
+                       near ? base::format("; did you mean \"{}\"?", *near) : std::string())};
+    }
+    if (auto error =
+            check_param(method.params[static_cast<std::size_t>(at - names.begin())], value)) {
+      return error;
+    }
+  }
+  for (const Param& param : method.params) {
+    if (param.is_required && !params.contains(param.name)) {
+      return Error{Code::usage,
+                   base::format("{} needs \"{}\": {}", method.name, param.name, param.help)};
+    }
+  }
+  return std::nullopt;
+}
+
+Error unknown_method(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Api::Method& method : Api::methods()) names.push_back(method.name);
+  const auto near = node::nearest(name, names);
+  return {Code::unsupported,
+          base::format("unknown method \"{}\"{}", name.substr(0, 100),
+                       near ? base::format("; did you mean \"{}\"?", *near) : std::string())};
+}
+
+}  // namespace
+
+Api::Api(node::Node& node, Surroundings surroundings)
+    : node_(node), surroundings_(std::move(surroundings)) {}
+
+Api::~Api() = default;
+
+void Api::request(Instant now, std::string_view text, Reply reply) {
+  Call call{nullptr, Json::object(), std::move(reply)};
+  auto json = parse_json(text);
+  if (!json) return call.fail(json.error());
+  if (!json->is_object()) {
+    return call.fail({Code::malformed, "a request is one JSON object; batches are not taken"});
+  }
+  if (json->contains("id")) call.id = (*json)["id"];
+  if (!json->contains("method") || !(*json)["method"].is_string()) {
+    return call.fail({Code::malformed, "the request names no \"method\""});
+  }
+  const auto name = (*json)["method"].get<std::string>();
+  const auto found = std::ranges::find(methods(), name, &Method::name);
+  if (found == methods().end()) return call.fail(unknown_method(name));
+  if (json->contains("params")) call.params = std::move((*json)["params"]);
+  if (const auto error = check_params(*found, call.params)) return call.fail(*error);
+  (this->*found->call)(now, std::move(call));
+}
+
+// --- answered at once ----------------------------------------------------------------------------
+
+void Api::status(Instant now, Call call) { call.done(status_view(node_, surroundings_, now)); }
+
+void Api::stats(Instant, Call call) { call.done(stats_view(node_, surroundings_)); }
+
+void Api::id(Instant, Call call) {
+  const host::Host& host = node_.host();
+  call.done(Json{{"peer_id", codec::to_text(host.self())},
+                 {"node_id", surroundings_.node_id},
+                 {"agent", node_.config().host.agent_version},
+                 {"protocol_version", node_.config().host.protocol_version},
+                 {"addresses", strings(host.addresses())}});
+}
+
+void Api::version(Instant, Call call) { call.done(Json{{"version", base::version()}}); }
+
+void Api::peers_list(Instant, Call call) {
+  Json peers = Json::array();
+  for (const auto& peer : node_.host().peers()) peers.push_back(peer_view(peer));
+  call.done(Json{{"peers", std::move(peers)}});
+}
+
+void Api::peers_info(Instant now, Call call) {
+  const auto id = codec::peer_id_from_text(call.text("peer"));
+  if (!id) return call.fail(id.error());
+  const auto peer = node_.host().peer(*id);
+  if (!peer) {
+    return call.fail({Code::not_found, base::format("not connected to {}", call.text("peer"))});
+  }
+  call.done(peer_details_view(node_, *peer, now));
+}
+
+void Api::peers_disconnect(Instant now, Call call) {
+  const auto id = codec::peer_id_from_text(call.text("peer"));
+  if (!id) return call.fail(id.error());
+  if (!node_.host().peer(*id)) {
+    return call.fail({Code::not_found, base::format("not connected to {}", call.text("peer"))});
+  }
+  node_.on_command(now, node::Disconnect{*id});
+  call.done(Json{{"peer_id", codec::to_text(*id)}, {"disconnected", true}});
+}
+
+void Api::log_level(Instant, Call call) {
+  const auto levels = surroundings_.log_level
+                          ? surroundings_.log_level(call.text("subsystem"), call.text("level"))
+                          : Result<std::string>(fail(Code::unsupported, "no log is kept here"));
+  if (!levels) return call.fail(levels.error());
+  call.done(Json{{"levels", *levels}});
+}
+
+void Api::config_show(Instant, Call call) { call.done(config_view(surroundings_.settings)); }
+
+void Api::describe(Instant, Call call) { call.done(methods_view()); }
+
+void Api::stop(Instant, Call call) {
+  if (!surroundings_.stop) return call.fail({Code::unsupported, "this node is not stopped so"});
+  call.done(Json{{"stopping", true}});
+  surroundings_.stop();
+}
+
+// --- answered by the network ---------------------------------------------------------------------
+
+void Api::peers_connect(Instant now, Call call) { connect(now, std::move(call), &Api::connected); }
+
+void Api::ping(Instant now, Call call) { connect(now, std::move(call), &Api::send_ping); }
+
+void Api::perf(Instant now, Call call) { connect(now, std::move(call), &Api::send_perf); }
+
+void Api::connect(Instant now, Call call, void (Api::*next)(Instant, Pending, const PeerId&)) {
+  if (pending_.size() >= pending_max) {
+    return call.fail({Code::limit, base::format("{} requests wait already", pending_.size())});
+  }
+  const Token token{next_token_++};
+  auto command = to_connect(token, call.text("target"));
+  if (!command) return call.fail(command.error());
+  if (command->peer && *command->peer == node_.host().self()) {
+    return call.fail({Code::usage, base::format("{} is this node", call.text("target"))});
+  }
+  pending_.emplace(token, Pending{std::move(call), next});
+  node_.on_command(now, std::move(*command));
+}
+
+void Api::connected(Instant, Pending pending, const PeerId& peer) {
+  pending.call.done(Json{{"peer_id", codec::to_text(peer)}, {"connected", true}});
+}
+
+void Api::send_ping(Instant now, Pending pending, const PeerId& peer) {
+  const Token token{next_token_++};
+  pending.next = nullptr;
+  pending_.emplace(token, std::move(pending));
+  node_.on_command(now, node::PingPeer{token, peer});
+}
+
+void Api::send_perf(Instant now, Pending pending, const PeerId& peer) {
+  const Token token{next_token_++};
+  const std::uint64_t upload = pending.call.count("upload_bytes");
+  const std::uint64_t download = pending.call.count("download_bytes");
+  pending.next = nullptr;
+  pending_.emplace(token, std::move(pending));
+  node_.on_command(now, node::PerfPeer{token, peer, upload, download});
+}
+
+std::optional<Api::Pending> Api::take(Token token) {
+  auto found = pending_.extract(token);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.mapped());
+}
+
+void Api::on_report(Instant now, const node::Report& report) {
+  std::visit(Overload{[&](const node::Connected& connected) {
+                        auto pending = take(connected.token);
+                        if (!pending) return;
+                        if (!connected.peer) return pending->call.fail(connected.peer.error());
+                        const auto next = pending->next;
+                        (this->*next)(now, std::move(*pending), *connected.peer);
+                      },
+                      [&](const node::Pinged& pinged) {
+                        const auto pending = take(pinged.token);
+                        if (!pending) return;
+                        if (!pinged.rtt) return pending->call.fail(pinged.rtt.error());
+                        pending->call.done(Json{{"peer_id", codec::to_text(pinged.peer)},
+                                                {"rtt_ms", ms_view(*pinged.rtt)}});
+                      },
+                      [&](const host::PerfResult& result) {
+                        const auto pending = take(result.token);
+                        if (!pending) return;
+                        if (result.error) return pending->call.fail(*result.error);
+                        pending->call.done(perf_view(result));
+                      },
+                      [](const host::PeerUp&) {}, [](const host::PeerDown&) {},
+                      [](const host::PeerIdentified&) {}, [](const host::AddressesChanged&) {},
+                      [](const host::CannotListen&) {}, [](const host::Stopped&) {}},
+             report);
+}
+
+}  // namespace kith::api

@@ -1,0 +1,112 @@
+// The node's methods for programs and for the command line: JSON-RPC requests in, replies out.
+//
+//   {"jsonrpc":"2.0","id":1,"method":"ping","params":{"target":"12D3Koo..."}}
+//   {"jsonrpc":"2.0","id":1,"result":{...}}
+//   {"jsonrpc":"2.0","id":1,"error":{"code":"timeout","message":"..."}}
+//
+// Deviation from JSON-RPC 2.0: an error's code is the name from the registry in kith/error.h, not a
+// number; and there are no batches. Limits: requests of 1 MiB, nested 32 deep; `pending_max`
+// requests waiting for an answer of the network.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "node/config.h"
+#include "node/node.h"
+
+namespace kith::api {
+
+struct Call;  // call.h
+
+enum class ParamType : std::uint8_t { text, count, size };
+struct Param {
+  std::string_view name;
+  ParamType type;
+  bool is_required;
+  std::string_view help;
+};
+
+/// What the methods need to know and do beyond the node.
+struct Surroundings {
+  std::string node_id;  // hex
+  std::vector<node::EffectiveSetting> settings;
+  std::string network_name;
+  Instant started;
+  /// Sets one subsystem's level ("" for all), or with an empty level only asks; answers with all
+  /// levels as text.
+  std::function<Result<std::string>(std::string_view subsystem, std::string_view level)> log_level;
+  /// Begins a clean end, after the reply.
+  std::function<void()> stop;
+  /// Counters of the shell, by name.
+  std::function<std::vector<std::pair<std::string, std::uint64_t>>()> shell_stats;
+};
+
+class Api {
+ public:
+  /// Called once, perhaps before request() returns, with one line of JSON.
+  using Reply = std::function<void(std::string)>;
+  static constexpr std::size_t pending_max = 1024;
+
+  struct Method {
+    std::string_view name;
+    std::string_view help;
+    bool changes_state;
+    std::vector<Param> params;
+    std::string_view example;  // params, as JSON
+    void (Api::*call)(Instant now, Call call);
+  };
+  static std::span<const Method> methods();
+
+  /// `node` outlives it.
+  Api(node::Node& node, Surroundings surroundings);
+  ~Api();
+
+  void request(Instant now, std::string_view text, Reply reply);
+  /// Every report of the node.
+  void on_report(Instant now, const node::Report& report);
+  std::size_t pending() const { return pending_.size(); }
+
+ private:
+  struct Pending;
+
+  // One a method; api.cpp
+  void status(Instant now, Call call);
+  void stats(Instant now, Call call);
+  void id(Instant now, Call call);
+  void version(Instant now, Call call);
+  void peers_list(Instant now, Call call);
+  void peers_info(Instant now, Call call);
+  void peers_connect(Instant now, Call call);
+  void peers_disconnect(Instant now, Call call);
+  void ping(Instant now, Call call);
+  void perf(Instant now, Call call);
+  void log_level(Instant now, Call call);
+  void config_show(Instant now, Call call);
+  void describe(Instant now, Call call);
+  void stop(Instant now, Call call);
+
+  /// Reaches the call's `target`, then goes on with `next`.
+  void connect(Instant now, Call call, void (Api::*next)(Instant, Pending, const PeerId&));
+  void connected(Instant now, Pending pending, const PeerId& peer);
+  void send_ping(Instant now, Pending pending, const PeerId& peer);
+  void send_perf(Instant now, Pending pending, const PeerId& peer);
+  std::optional<Pending> take(Token token);
+
+  node::Node& node_;
+  const Surroundings surroundings_;
+  std::map<Token, Pending> pending_;
+  std::uint64_t next_token_ = 1;
+};
+
+/// docs/api.md.
+std::string api_docs();
+
+}  // namespace kith::api

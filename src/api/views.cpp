@@ -1,0 +1,154 @@
+#include "api/views.h"
+
+#include <cmath>
+
+#include "base/version.h"
+#include "codec/peer_id.h"
+
+namespace kith::api {
+namespace {
+
+constexpr double bytes_per_mib = 1024.0 * 1024.0;
+
+std::string_view name_of(Direction direction) {
+  return direction == Direction::inbound ? "inbound" : "outbound";
+}
+
+std::string_view transport_of(const codec::Multiaddr& address) {
+  if (address.has(codec::AddrProtocol::quic_v1)) return "quic";
+  if (address.has(codec::AddrProtocol::ws) || address.has(codec::AddrProtocol::wss)) return "ws";
+  return address.has(codec::AddrProtocol::tcp) ? "tcp" : "unknown";
+}
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+double rounded(double value) { return std::round(value * 1000) / 1000; }
+
+Json rate(std::uint64_t bytes, Duration time) {
+  if (bytes == 0 || time <= Duration{}) return nullptr;
+  return rounded(static_cast<double>(bytes) / bytes_per_mib / seconds(time));
+}
+
+}  // namespace
+
+Json ms_view(Duration duration) {
+  return rounded(std::chrono::duration<double, std::milli>(duration).count());
+}
+
+Json strings(const std::vector<codec::Multiaddr>& addresses) {
+  Json list = Json::array();
+  for (const auto& address : addresses) list.push_back(address.to_string());
+  return list;
+}
+
+Json status_view(const node::Node& node, const Surroundings& surroundings, Instant now) {
+  const host::Host& host = node.host();
+  return Json{{"peer_id", codec::to_text(host.self())},
+              {"node_id", surroundings.node_id},
+              {"version", base::version()},
+              {"network", surroundings.network_name},
+              {"uptime_s", std::floor(seconds(now - surroundings.started) * 10) / 10},
+              {"addresses", strings(host.addresses())},
+              {"peers", host.peer_count()},
+              {"peers_known", host.book().size()},
+              {"connections", host.link_count()},
+              {"height", nullptr},
+              {"finalized_height", nullptr},
+              {"syncing", nullptr}};
+}
+
+Json stats_view(const node::Node& node, const Surroundings& surroundings) {
+  const host::HostStats& s = node.host().stats();
+  Json host{{"links_dialed", s.links_dialed},
+            {"links_accepted", s.links_accepted},
+            {"links_refused", s.links_refused},
+            {"links_failed", s.links_failed},
+            {"handshakes", s.handshakes},
+            {"handshakes_failed", s.handshakes_failed},
+            {"bytes_received", to_json(s.bytes_received)},
+            {"bytes_sent", to_json(s.bytes_sent)},
+            {"faults", s.faults},
+            {"trimmed", s.trimmed},
+            {"peers", node.host().peer_count()},
+            {"peers_known", node.host().book().size()}};
+  Json ping{{"answered", node.pings_answered()}, {"failed", node.pings_failed()}};
+  Json shell = Json::object();
+  if (surroundings.shell_stats) {
+    for (const auto& [name, value] : surroundings.shell_stats()) shell[name] = to_json(value);
+  }
+  return Json{{"host", std::move(host)}, {"ping", std::move(ping)}, {"reactor", std::move(shell)}};
+}
+
+Json peer_view(const host::PeerInfo& peer) {
+  Json addresses = Json::array();
+  std::size_t streams = 0;
+  for (const auto& connection : peer.connections) {
+    addresses.push_back(connection.remote.to_string());
+    streams += connection.streams;
+  }
+  Json view{{"peer_id", codec::to_text(peer.peer)},
+            {"addresses", std::move(addresses)},
+            {"direction", nullptr},
+            {"transport", nullptr},
+            {"rtt_ms", peer.rtt ? ms_view(*peer.rtt) : Json(nullptr)},
+            {"health", nullptr},
+            {"reputation", nullptr},
+            {"trust", nullptr},
+            {"banned_until", nullptr},
+            {"agent", nullptr},
+            {"streams", streams},
+            {"protocols", nullptr}};
+  if (!peer.connections.empty()) {
+    view["direction"] = name_of(peer.connections.front().direction);
+    view["transport"] = transport_of(peer.connections.front().remote);
+  }
+  if (peer.identity) {
+    view["agent"] = peer.identity->agent_version;
+    view["protocols"] = peer.identity->protocols;
+  }
+  return view;
+}
+
+Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Instant now) {
+  Json view = peer_view(peer);
+  Json connections = Json::array();
+  for (const auto& connection : peer.connections) {
+    connections.push_back(Json{{"address", connection.remote.to_string()},
+                               {"direction", name_of(connection.direction)},
+                               {"transport", transport_of(connection.remote)},
+                               {"age_s", rounded(seconds(now - connection.opened_at))},
+                               {"streams", connection.streams}});
+  }
+  view["connections"] = std::move(connections);
+  view["protected"] = peer.is_protected;
+  view["protocol_version"] = peer.identity ? Json(peer.identity->protocol_version) : Json(nullptr);
+  view["listen_addresses"] =
+      peer.identity ? strings(peer.identity->listen_addresses) : Json(nullptr);
+  const host::PeerBook::Entry* entry = node.host().book().find(peer.peer);
+  view["known_addresses"] = entry != nullptr ? strings(entry->addresses) : Json::array();
+  return view;
+}
+
+Json perf_view(const host::PerfResult& result) {
+  return Json{{"peer_id", codec::to_text(result.peer)},
+              {"upload_bytes", to_json(result.upload_bytes)},
+              {"download_bytes", to_json(result.download_bytes)},
+              {"upload_mib_s", rate(result.upload_bytes, result.upload_time)},
+              {"download_mib_s", rate(result.download_bytes, result.download_time)},
+              {"upload_ms", ms_view(result.upload_time)},
+              {"download_ms", ms_view(result.download_time)}};
+}
+
+Json config_view(const std::vector<node::EffectiveSetting>& settings) {
+  Json list = Json::array();
+  for (const auto& setting : settings) {
+    Json value = setting.is_list ? Json(setting.values) : Json(setting.values.front());
+    list.push_back(Json{{"key", setting.key},
+                        {"value", std::move(value)},
+                        {"origin", node::name_of(setting.origin)},
+                        {"where", setting.where.empty() ? Json(nullptr) : Json(setting.where)}});
+  }
+  return Json{{"settings", std::move(list)}};
+}
+
+}  // namespace kith::api

@@ -1,0 +1,22 @@
+// What the node knows, as JSON. Internal to api. Keys of parts that do not exist yet are null.
+#pragma once
+
+#include "api/api.h"
+#include "api/json.h"
+
+namespace kith::api {
+
+Json status_view(const node::Node& node, const Surroundings& surroundings, Instant now);
+Json stats_view(const node::Node& node, const Surroundings& surroundings);
+/// One entry of `peers list`.
+Json peer_view(const host::PeerInfo& peer);
+/// The same and more: connections, addresses known, when.
+Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Instant now);
+Json perf_view(const host::PerfResult& result);
+Json config_view(const std::vector<node::EffectiveSetting>& settings);
+Json methods_view();
+/// Milliseconds with three decimals.
+Json ms_view(Duration duration);
+Json strings(const std::vector<codec::Multiaddr>& addresses);
+
+}  // namespace kith::api

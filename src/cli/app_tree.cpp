@@ -1,0 +1,258 @@
+#include "cli/app_tree.h"
+
+#include <array>
+#include <memory>
+
+#include "base/format.h"
+#include "node/config_text.h"
+
+namespace kith::cli {
+namespace {
+
+constexpr std::uint64_t devnet_nodes_max = 256;
+
+template <class T, class Parse>
+CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& target, const std::string& help,
+                        const std::string& type, Parse parse) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&target, name, parse](const std::string& text) {
+            auto value = parse(text);
+            if (!value) throw CLI::ValidationError(name, value.error().message);
+            target = *value;
+          },
+          help)
+      ->type_name(type);
+}
+
+template <class T>
+CLI::Option* add_duration(CLI::App& app, const std::string& name, T& target,
+                          const std::string& help) {
+  return add_parsed(app, name, target, help, "DURATION", node::parse_duration);
+}
+
+CLI::Option* add_size(CLI::App& app, const std::string& name, std::uint64_t& target,
+                      const std::string& help) {
+  return add_parsed(app, name, target, help, "SIZE", node::parse_size);
+}
+
+/// A count within bounds; `high` is named when it is broken.
+template <class T>
+CLI::Option* add_count(CLI::App& app, const std::string& name, T& target, const std::string& help,
+                       std::uint64_t low, std::uint64_t high) {
+  return add_parsed(
+      app, name, target, help, "N", [low, high](std::string_view text) -> Result<std::uint64_t> {
+        const std::uint64_t count = TRY(node::parse_count(text));
+        if (count < low || count > high) {
+          return fail(Code::usage, base::format("{} is not within {} to {}", count, low, high));
+        }
+        return count;
+      });
+}
+
+/// A verb whose options fill an Args of its own, which becomes the command when it is chosen.
+template <class Args>
+struct Verb {
+  CLI::App* app;
+  std::shared_ptr<Args> args;
+};
+
+template <class Args>
+Verb<Args> add_verb(CLI::App& parent, Draft& draft, const std::string& name,
+                    const std::string& help, const std::string& example) {
+  CLI::App* app = parent.add_subcommand(name, help);
+  app->footer("Example:\n  " + example);
+  auto args = std::make_shared<Args>();
+  app->final_callback([&draft, args] { draft.command = *args; });
+  return {app, args};
+}
+
+CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help,
+                    const std::string& example) {
+  CLI::App* group = parent.add_subcommand(name, help);
+  group->require_subcommand(1);
+  group->footer("Example:\n  " + example);
+  return group;
+}
+
+void add_globals(CLI::App& app, Globals& globals) {
+  app.add_option("--home", globals.home, "Home folder (else $KITH_HOME, else the XDG data folder)")
+      ->type_name("DIR");
+  app.add_option("--config", globals.config, "Configuration file (else HOME/config.toml)")
+      ->type_name("FILE");
+  app.add_option("--set", globals.sets, "One configuration key for this run; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--log-level", globals.log_level, "Such as debug, or info,host=debug")
+      ->type_name("LEVEL");
+  app.add_flag("--json", globals.json, "One JSON object on standard output and nothing else there");
+  app.add_flag("--quiet,-q", globals.quiet, "No progress on standard error");
+}
+
+CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& list,
+                      const std::string& help) {
+  return app.add_option(name, list, help)->type_name("ADDR")->allow_extra_args(false);
+}
+
+void add_node_verbs(CLI::App& app, Draft& draft) {
+  const auto init = add_verb<InitArgs>(app, draft, "init", "Make a home: folder, identity, config",
+                                       "kith init --home ~/node1 --network testnet");
+  init.app->add_option("--network", init.args->network, "The network's name")->type_name("NAME");
+
+  const auto start =
+      add_verb<StartArgs>(app, draft, "start", "Run the node in the foreground until stopped",
+                          "kith start --listen /ip4/0.0.0.0/tcp/4770 --bootstrap "
+                          "/ip4/192.0.2.7/tcp/4770/p2p/12D3Koo...");
+  add_list(*start.app, "--listen", start.args->listen, "Listen here; may be repeated");
+  add_list(*start.app, "--announce", start.args->announce, "Tell peers this address as well");
+  add_list(*start.app, "--bootstrap", start.args->bootstrap, "Dial this peer first");
+  start.app->add_option("--psk", start.args->psk_file, "swarm.key of a private network")
+      ->type_name("FILE");
+
+  add_verb<StopArgs>(app, draft, "stop", "Stop the running node", "kith stop");
+  add_verb<StatusArgs>(app, draft, "status", "Who the running node is and how it fares",
+                       "kith status --json");
+  add_verb<StatsArgs>(app, draft, "stats", "Counters of the running node", "kith stats");
+  add_verb<DoctorArgs>(app, draft, "doctor", "Check this machine and home for what may go wrong",
+                       "kith doctor");
+  add_verb<IdArgs>(app, draft, "id", "Print the identity of this home", "kith id");
+  add_verb<VersionArgs>(app, draft, "version", "Print the version", "kith version");
+}
+
+void add_config_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* config =
+      add_group(app, "config", "Show or check the configuration", "kith config check config.toml");
+  add_verb<ConfigShowArgs>(*config, draft, "show", "Every key, its value and where it came from",
+                           "kith config show --set max_peers=50");
+  const auto check =
+      add_verb<ConfigCheckArgs>(*config, draft, "check", "Check a file without starting anything",
+                                "kith config check config.toml");
+  check.app->add_option("FILE", check.args->file, "config.toml or config.json")->required();
+  const auto docs = add_verb<ConfigDocsArgs>(*config, draft, "docs", "Print a reference page",
+                                             "kith config docs --page cli");
+  docs.app->group("");  // for whoever maintains the pages
+  docs.app->add_option("--page", docs.args->page, "config, cli or api")
+      ->check(CLI::IsMember({"config", "cli", "api"}));
+}
+
+void add_peer_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* peers = add_group(app, "peers", "The running node's peers", "kith peers list");
+  add_verb<PeersListArgs>(*peers, draft, "list", "The connected peers", "kith peers list --json");
+  const auto info = add_verb<PeersInfoArgs>(*peers, draft, "info", "All about one connected peer",
+                                            "kith peers info 12D3Koo...");
+  info.app->add_option("PEER", info.args->peer, "The peer's id")->required();
+  const auto connect =
+      add_verb<PeersConnectArgs>(*peers, draft, "connect", "Connect to a peer",
+                                 "kith peers connect /ip4/192.0.2.7/tcp/4770/p2p/12D3Koo...");
+  connect.app->add_option("ADDR", connect.args->target, "A multiaddr, or the id of a known peer")
+      ->required();
+  const auto disconnect =
+      add_verb<PeersDisconnectArgs>(*peers, draft, "disconnect", "Close every connection to a peer",
+                                    "kith peers disconnect 12D3Koo...");
+  disconnect.app->add_option("PEER", disconnect.args->peer, "The peer's id")->required();
+  const std::array<std::pair<const char*, const char*>, 3> later = {
+      {{"ban", "kith peers ban 12D3Koo..."},
+       {"unban", "kith peers unban 12D3Koo..."},
+       {"bans", "kith peers bans"}}};
+  for (const auto& [name, example] : later) {
+    const auto verb = add_verb<NotYetArgs>(*peers, draft, name, "Not there yet", example);
+    verb.args->verb = std::string("peers ") + name;
+    verb.app->add_option("PEER")->expected(0, 1);
+  }
+}
+
+void add_measuring_verbs(CLI::App& app, Draft& draft) {
+  const std::string target_help =
+      "A multiaddr ending in /p2p/ID, or the id of a peer that the running node knows";
+  const auto ping = add_verb<PingArgs>(
+      app, draft, "ping", "Measure the round trip to a peer",
+      "kith ping /ip4/192.0.2.7/tcp/4770/p2p/12D3Koo... --count 10 --interval 200ms");
+  ping.app->add_option("ADDR", ping.args->target, target_help)->required();
+  add_count(*ping.app, "--count,-n", ping.args->count, "Round trips (4)", 1, 1'000'000);
+  add_duration(*ping.app, "--interval,-i", ping.args->interval, "Between two (1s)");
+  add_duration(*ping.app, "--timeout", ping.args->timeout, "For one, connecting included (30s)");
+  ping.app->add_option("--psk", ping.args->psk_file, "swarm.key of a private network")
+      ->type_name("FILE");
+
+  const auto perf = add_verb<PerfArgs>(
+      app, draft, "perf", "Measure the throughput to a peer that serves /perf/1.0.0",
+      "kith perf /ip4/192.0.2.7/tcp/4770/p2p/12D3Koo... --upload-bytes 1GiB --download-bytes 1GiB");
+  perf.app->add_option("ADDR", perf.args->target, target_help)->required();
+  add_size(*perf.app, "--upload-bytes", perf.args->upload_bytes, "How much goes there (64MiB)");
+  add_size(*perf.app, "--download-bytes", perf.args->download_bytes, "How much comes back (64MiB)");
+  add_duration(*perf.app, "--timeout", perf.args->timeout, "For all of it (10m)");
+  perf.app->add_option("--psk", perf.args->psk_file, "swarm.key of a private network")
+      ->type_name("FILE");
+}
+
+void add_many_node_verbs(CLI::App& app, Draft& draft) {
+  const auto devnet = add_verb<DevnetArgs>(app, draft, "devnet",
+                                           "Run several real nodes on this machine's loopback",
+                                           "kith devnet --nodes 4 --for 30s --json");
+  add_count(*devnet.app, "--nodes", devnet.args->nodes, "How many (4)", 1, devnet_nodes_max);
+  add_count(*devnet.app, "--validators", devnet.args->validators, "How many of them agree (4)", 0,
+            devnet_nodes_max);
+  devnet.app
+      ->add_option("--dir", devnet.args->dir,
+                   "Homes DIR/node1...; resumed when there (else a "
+                   "temporary folder, removed at the end)")
+      ->type_name("DIR");
+  add_count(*devnet.app, "--base-port", devnet.args->base_port,
+            "TCP port of node 1, the others 10 apart (4770); 0: free ports", 0, 65535);
+  add_count(*devnet.app, "--until-height", devnet.args->until_height, "Stop at this block", 1,
+            UINT64_MAX);
+  add_duration(*devnet.app, "--for", devnet.args->run_for, "Stop after so long (else Ctrl-C)");
+
+  const auto simulate = add_verb<SimulateArgs>(
+      app, draft, "simulate", "Run many nodes in virtual time; same arguments, same trace",
+      "kith simulate --nodes 1000 --seed 7 --for 10m --json");
+  add_count(*simulate.app, "--nodes", simulate.args->nodes, "How many (100)", 1, 1'000'000);
+  add_count(*simulate.app, "--seed", simulate.args->seed, "What all chance follows from (1)", 0,
+            UINT64_MAX);
+  add_duration(*simulate.app, "--for", simulate.args->run_for, "Virtual time (60s)");
+  simulate.app->add_option("--scenario", simulate.args->scenario, "Its name")->type_name("NAME");
+}
+
+void add_other_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* log = add_group(app, "log", "The running node's log", "kith log level host debug");
+  const auto level = add_verb<LogLevelArgs>(*log, draft, "level",
+                                            "Show the levels, or change one while the node runs",
+                                            "kith log level host debug");
+  level.app->add_option("SUBSYSTEM", level.args->subsystem, "Such as host; \"all\" for all");
+  level.app->add_option("LEVEL", level.args->level, "trace, debug, info, warn, error or off");
+  level.app->callback([args = level.args] {
+    if (!args->subsystem.empty() && args->level.empty()) {
+      throw CLI::RequiredError("LEVEL");
+    }
+  });
+
+  const auto completion =
+      add_verb<CompletionArgs>(app, draft, "completion", "Print a completion script for a shell",
+                               "kith completion bash > /etc/bash_completion.d/kith");
+  completion.app->add_option("SHELL", completion.args->shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+}  // namespace
+
+void build_tree(CLI::App& app, Draft& draft) {
+  app.name("kith");
+  app.description("Kith: peers that talk, agree and compute, with no server in the middle.");
+  app.footer("Example:\n  kith start\n\nEvery verb explains itself: kith VERB --help");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_help_flag("--help,-h", "Print this help");
+  add_globals(app, draft.globals);
+  add_node_verbs(app, draft);
+  add_config_verbs(app, draft);
+  add_peer_verbs(app, draft);
+  add_measuring_verbs(app, draft);
+  add_many_node_verbs(app, draft);
+  add_other_verbs(app, draft);
+}
+
+}  // namespace kith::cli

@@ -1,0 +1,20 @@
+// The tree of verbs as CLI11 holds it, for the parser and for what is generated from it. Internal
+// to cli: whoever includes it pays for CLI11.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/args.h"
+
+namespace kith::cli {
+
+/// Where parsing leaves its results. Lives as long as the tree, which points into it.
+struct Draft {
+  Globals globals;
+  Command command = VersionArgs{};
+};
+
+/// Fills `app` with every verb and option.
+void build_tree(CLI::App& app, Draft& draft);
+
+}  // namespace kith::cli

@@ -1,0 +1,104 @@
+#include "cli/wire.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/format.h"
+#include "base/machine.h"
+#include "cli/args.h"
+
+namespace kith::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Code code_of(std::string_view name) {
+#define X(code, number, meaning) \
+  if (name == #code) return Code::code;
+  KITH_ERROR_CODES(X)
+#undef X
+  return Code::internal;
+}
+
+Result<Json> parse(std::string_view text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return fail(Code::protocol, base::format("the node answered with what is no JSON object: {}",
+                                             text.substr(0, 100)));
+  }
+  return json;
+}
+
+std::uint64_t count(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+std::string text(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+std::string make_request(std::string_view method, const Params& params) {
+  Json object = Json::object();
+  for (const auto& [name, value] : params) {
+    std::visit(Overload{[&](const std::string& word) { object[name] = word; },
+                        [&](std::uint64_t number) { object[name] = number; }},
+               value);
+  }
+  return to_line(Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", object}});
+}
+
+Result<std::string> read_response(std::string_view line) {
+  const Json json = TRY(parse(line));
+  if (const auto result = json.find("result"); result != json.end()) return to_line(*result);
+  const auto error = json.find("error");
+  if (error == json.end() || !error->is_object()) {
+    return fail(Code::protocol, "the node's answer has neither result nor error");
+  }
+  return fail(code_of(text(*error, "code")), text(*error, "message"));
+}
+
+std::string error_json(const Error& error) {
+  return to_line(Json{{"error", Json{{"code", name_of(error.code)}, {"message", error.message}}}});
+}
+
+int exit_code_of(const Error& error) {
+  if (error.code == Code::usage) return exit_usage;
+  if (error.code == Code::permission) return exit_permission;
+  return exit_failed;
+}
+
+Result<NodeStatus> read_status(std::string_view result) {
+  const Json json = TRY(parse(result));
+  NodeStatus status{text(json, "peer_id"), {}, count(json, "peers"), count(json, "peers_known")};
+  if (const auto addresses = json.find("addresses"); addresses != json.end()) {
+    for (const Json& address : *addresses) {
+      if (address.is_string()) status.addresses.push_back(address.get<std::string>());
+    }
+  }
+  return status;
+}
+
+Result<NodeStats> read_stats(std::string_view result) {
+  const Json json = TRY(parse(result));
+  const auto ping = json.find("ping");
+  if (ping == json.end()) return NodeStats{};
+  return NodeStats{count(*ping, "answered"), count(*ping, "failed")};
+}
+
+Result<double> read_rtt_ms(std::string_view result) {
+  const Json json = TRY(parse(result));
+  const auto rtt = json.find("rtt_ms");
+  if (rtt == json.end() || !rtt->is_number()) {
+    return fail(Code::protocol, "the node's answer holds no rtt_ms");
+  }
+  return rtt->get<double>();
+}
+
+}  // namespace kith::cli

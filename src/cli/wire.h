@@ -1,0 +1,43 @@
+// What the command line says to a running node and reads from it (docs/api.md), as text: JSON stays
+// behind this header.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+
+namespace kith::cli {
+
+using ParamValue = std::variant<std::string, std::uint64_t>;
+using Params = std::vector<std::pair<std::string, ParamValue>>;
+
+/// One line.
+std::string make_request(std::string_view method, const Params& params);
+/// The response's result as JSON text, or the error it carries. `protocol` when it is neither.
+Result<std::string> read_response(std::string_view line);
+/// {"error":{"code":"...","message":"..."}}
+std::string error_json(const Error& error);
+int exit_code_of(const Error& error);
+
+// Single figures out of results.
+struct NodeStatus {
+  std::string peer_id;
+  std::vector<std::string> addresses;
+  std::uint64_t peers = 0;
+  std::uint64_t peers_known = 0;
+};
+Result<NodeStatus> read_status(std::string_view result);
+struct NodeStats {
+  std::uint64_t pings_answered = 0;
+  std::uint64_t pings_failed = 0;
+};
+Result<NodeStats> read_stats(std::string_view result);
+/// "rtt_ms" of a ping's result.
+Result<double> read_rtt_ms(std::string_view result);
+
+}  // namespace kith::cli
