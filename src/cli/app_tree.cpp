@@ -223,7 +223,7 @@ void add_other_verbs(CLI::App& app, Draft& draft) {
                                             "kith log level host debug");
   level.app->add_option("SUBSYSTEM", level.args->subsystem, "Such as host; \"all\" for all");
   level.app->add_option("LEVEL", level.args->level, "trace, debug, info, warn, error or off");
-  level.app->callback([args = level.args] {
+  level.app->parse_complete_callback([args = level.args] {
     if (!args->subsystem.empty() && args->level.empty()) {
       throw CLI::RequiredError("LEVEL");
     }

@@ -5,6 +5,12 @@
 #include "base/format.h"
 
 namespace kith::host {
+namespace {
+
+constexpr std::size_t sealed_bytes_min = secure::noise_overhead_bytes + mux::yamux_header_bytes;
+constexpr std::size_t sealed_room_bytes_min = 1024;
+
+}  // namespace
 
 Connection::Connection(const Context& context, LinkId link, Direction direction,
                        std::optional<PeerId> expected, Instant now)
@@ -150,7 +156,8 @@ std::size_t Connection::take_plain_output(ByteSpan room) {
 std::size_t Connection::transmit_sealed(Instant now, ByteSpan room) {
   // The last handshake message goes out after the machine is established.
   std::size_t used = noise_.poll_transmit(now, room);
-  while (room.size() - used > secure::noise_overhead_bytes + mux::yamux_header_bytes) {
+  // The tail of a room is not worth a frame of its own; the next room is empty and takes the whole.
+  while (room.size() - used > (used == 0 ? sealed_bytes_min : sealed_room_bytes_min)) {
     const ByteSpan frame = room.subspan(used);
     const std::size_t plain_max =
         std::min(frame.size() - secure::noise_overhead_bytes, secure::noise_plaintext_bytes_max);
@@ -388,6 +395,13 @@ bool Connection::is_negotiating(mux::YamuxStreamId id) const {
 void Connection::forget_negotiated() {
   while (!negotiating_.empty() && !is_negotiating(negotiating_.front().second)) {
     negotiating_.pop_front();
+  }
+  // Behind a stream that stalls, those that came and went leave entries; none stays for ever.
+  if (negotiating_.size() > 64 + 2 * negotiating_count_) {
+    for (std::size_t left = negotiating_.size(); left > 0; --left) {
+      auto entry = negotiating_.pop_front();
+      if (is_negotiating(entry.second)) negotiating_.push_back(entry);
+    }
   }
   if (negotiating_.empty()) negotiating_.release();
 }

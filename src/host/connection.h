@@ -102,6 +102,8 @@ class Connection {
 
   bool is_up() const { return phase_ == Phase::streams; }
   std::size_t stream_count() const { return streams_.size(); }
+  /// Deadlines of negotiations remembered: bounded, whatever stalls. For tests.
+  std::size_t deadlines_kept() const { return negotiating_.size(); }
 
  private:
   enum class Phase : std::uint8_t { security, handshake, muxer, streams, dead };

@@ -1,11 +1,15 @@
 #include "host/connection_limits.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 
 namespace kith::host {
 
 Result<void> ConnectionLimits::admit_inbound(Instant now, const codec::Multiaddr& remote) {
-  if (connections_ >= config_.connections_max) {
+  // Whoever fills the inbound links must not cut us off from the peers we choose ourselves.
+  const std::size_t reserve = std::min(config_.outbound_reserve, config_.connections_max / 2);
+  if (connections_ >= config_.connections_max - reserve) {
     return fail(Code::limit, base::format("{} connections, the most allowed", connections_));
   }
   if (inbound_pending_ >= config_.inbound_pending_max) {
@@ -69,8 +73,13 @@ void ConnectionLimits::on_closed(Instant now, Direction direction, bool was_auth
 Bytes ConnectionLimits::source_of(const codec::Multiaddr& remote) {
   if (codec::scope_of(remote) == codec::AddrScope::loopback) return {};
   if (const auto ip4 = remote.find(codec::AddrProtocol::ip4)) return base::to_bytes(*ip4);
-  // Providers hand a /56 or /64 to one customer; single IPv6 addresses cost nothing.
-  if (const auto ip6 = remote.find(codec::AddrProtocol::ip6)) return base::to_bytes(ip6->first(7));
+  if (const auto ip6 = remote.find(codec::AddrProtocol::ip6)) {
+    // ::ffff:a.b.c.d: an IPv4 host at a socket that takes both.
+    static constexpr std::uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (base::equal(ip6->first(12), mapped)) return base::to_bytes(ip6->subspan(12));
+    // Providers hand a /56 or /64 to one customer; single IPv6 addresses cost nothing.
+    return base::to_bytes(ip6->first(7));
+  }
   return {};
 }
 

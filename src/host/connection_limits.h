@@ -18,6 +18,7 @@ namespace kith::host {
 
 struct LimitsConfig {
   std::size_t connections_max = 256;     // links in all, both directions
+  std::size_t outbound_reserve = 32;     // of them, kept for links that we dial
   std::size_t inbound_pending_max = 64;  // inbound links not yet authenticated
   std::size_t per_address_max = 8;       // inbound links from one IPv4 or one IPv6 /56
   std::size_t per_peer_max = 8;          // authenticated links of one peer

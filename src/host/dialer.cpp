@@ -8,7 +8,7 @@
 namespace kith::host {
 namespace {
 
-constexpr std::size_t resolve_rounds_max = 3;
+constexpr std::size_t resolve_depth_max = 3;
 
 bool needs_resolving(const codec::Multiaddr& address) {
   return address.has(codec::AddrProtocol::dnsaddr) || codec::as_dns_tcp(address).has_value();
@@ -18,12 +18,8 @@ bool needs_resolving(const codec::Multiaddr& address) {
 
 void Dialer::on_input(Instant now, Input input) {
   std::visit(Overload{[&](StartDial& s) { start(now, std::move(s)); },
-                      [&](AttemptOpened& o) {
-                        const auto found = links_.find(o.link);
-                        if (found == links_.end() || found->second.is_opened) return;
-                        found->second.is_opened = true;
-                        ++jobs_.at(found->second.job).opened;
-                      },
+                      [&](ExtendDial& more) { extend(now, more); },
+                      [&](AttemptOpened& o) { on_opened(now, o.link); },
                       [&](AttemptFailed& f) { on_failed(now, f); },
                       [&](AttemptWon& w) { on_won(w); },
                       [&](Resolved& r) { on_resolved(now, std::move(r)); },
@@ -47,11 +43,26 @@ void Dialer::start(Instant now, StartDial request) {
   job.expected = request.expected;
   job.deadline = now + config_.job_timeout;
   job.next_attempt = now;
-  add_addresses(request.token, job, request.addresses);
+  add_addresses(request.token, job, request.addresses, 0);
   advance(now, request.token, job);
 }
 
-void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses) {
+void Dialer::extend(Instant now, const ExtendDial& more) {
+  const auto found = jobs_.find(more.token);
+  if (found == jobs_.end()) return;
+  Job& job = found->second;
+  std::deque<codec::Multiaddr> before = std::exchange(job.waiting, {});
+  add_addresses(more.token, job, more.addresses, 0);
+  for (auto& address : before) {
+    if (std::ranges::find(job.waiting, address) == job.waiting.end()) {
+      job.waiting.push_back(std::move(address));
+    }
+  }
+  advance(now, more.token, job);
+}
+
+void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses,
+                           std::size_t depth) {
   for (const auto& address : order_for_dialing(addresses)) {
     const auto named = address.peer();
     if (named && job.expected && *named != *job.expected) {
@@ -60,10 +71,11 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
                                                             codec::to_text(*job.expected))};
       continue;
     }
-    if (job.waiting.size() + job.attempts.size() + job.resolving >= config_.addresses_max) break;
+    if (job.addresses >= config_.addresses_max) break;
+    ++job.addresses;
     if (needs_resolving(address)) {
       const Token resolution{next_resolution_++};
-      resolving_.emplace(resolution, token);
+      resolving_.emplace(resolution, Resolution{token, depth});
       ++job.resolving;
       outputs_.push_back(Resolve{resolution, address});
     } else if (codec::as_tcp(address)) {
@@ -78,7 +90,7 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
 void Dialer::on_resolved(Instant now, Resolved resolved) {
   const auto found = resolving_.find(resolved.token);
   if (found == resolving_.end()) return;
-  const Token token = found->second;
+  const auto [token, depth] = found->second;
   resolving_.erase(found);
   const auto at = jobs_.find(token);
   if (at == jobs_.end()) return;
@@ -86,10 +98,10 @@ void Dialer::on_resolved(Instant now, Resolved resolved) {
   --job.resolving;
   if (!resolved.addresses) {
     job.last_error = resolved.addresses.error();
-  } else if (++job.resolved_rounds > resolve_rounds_max) {
+  } else if (depth == resolve_depth_max) {
     job.last_error = Error{Code::limit, "dnsaddr leads on and on"};
   } else {
-    add_addresses(token, job, *resolved.addresses);
+    add_addresses(token, job, *resolved.addresses, depth + 1);
   }
   advance(now, token, job);
 }
@@ -97,8 +109,7 @@ void Dialer::on_resolved(Instant now, Resolved resolved) {
 // Starts what may start now, gives up when nothing is left, and arms the job's deadline.
 void Dialer::advance(Instant now, Token token, Job& job) {
   starved_.erase(token);
-  // While a link authenticates, further attempts would most likely be thrown away.
-  if (job.opened == 0 && !job.waiting.empty() &&
+  if (now < job.deadline && !job.waiting.empty() &&
       (job.attempts.empty() || now >= job.next_attempt)) {
     if (links_.size() < config_.attempts_max) {
       attempt(now, token, job);
@@ -111,7 +122,7 @@ void Dialer::advance(Instant now, Token token, Job& job) {
                               Error{Code::unreachable, "the peer has no address to dial"}));
   }
   Instant deadline = job.deadline;
-  if (job.opened == 0 && !job.waiting.empty() && !starved_.contains(token)) {
+  if (!job.waiting.empty() && !starved_.contains(token)) {
     deadline = std::min(deadline, job.next_attempt);
   }
   deadlines_.set(token, deadline);
@@ -124,8 +135,17 @@ void Dialer::attempt(Instant now, Token token, Job& job) {
   job.waiting.pop_front();
   job.attempts.push_back(link);
   job.next_attempt = now + config_.attempt_delay;
-  links_.emplace(link, Attempt{token});
+  links_.emplace(link, Attempt{token, job.expected ? job.expected : address.peer()});
   outputs_.push_back(DialLink{link, address.without_peer(), job.deadline - now});
+}
+
+void Dialer::on_opened(Instant now, LinkId link) {
+  const auto found = links_.find(link);
+  if (found == links_.end()) return;
+  const Token token = found->second.job;
+  Job& job = jobs_.at(token);
+  job.next_attempt = std::max(job.next_attempt, now + config_.authenticate_delay);
+  advance(now, token, job);
 }
 
 void Dialer::on_failed(Instant now, const AttemptFailed& failed) {
@@ -135,7 +155,6 @@ void Dialer::on_failed(Instant now, const AttemptFailed& failed) {
   links_.erase(found);
   Job& job = jobs_.at(attempt.job);
   std::erase(job.attempts, failed.link);
-  if (attempt.is_opened) --job.opened;
   job.last_error = failed.error;
   job.next_attempt = now;
   advance(now, attempt.job, job);
@@ -198,7 +217,7 @@ std::optional<Dialer::Output> Dialer::poll_output(Instant) {
 
 std::optional<PeerId> Dialer::expected_of(LinkId link) const {
   const auto found = links_.find(link);
-  return found == links_.end() ? std::nullopt : jobs_.at(found->second.job).expected;
+  return found == links_.end() ? std::nullopt : found->second.expected;
 }
 
 std::vector<codec::Multiaddr> order_for_dialing(std::vector<codec::Multiaddr> addresses) {

@@ -1,10 +1,12 @@
 // Dialling by happy eyeballs (RFC 8305, adapted): one job reaches one peer over whichever of its
 // addresses answers first. Names are resolved first; addresses are tried best scope first with the
-// IP families in turn, the next one `attempt_delay` after the last or at once when one fails. The
-// first attempt that is authenticated wins and the others are closed.
+// IP families in turn, the next one `attempt_delay` after the last or at once when one fails. A link
+// that is up gets `authenticate_delay` before the next is tried: it will most likely win, but
+// whatever answers at a wrong address must not use up the job. The first attempt that is
+// authenticated wins and the others are closed.
 //
-// Limits: `jobs_max` jobs, `attempts_max` links under way in all, `addresses_max` addresses a job,
-// `job_timeout` from the job's start to authentication.
+// Limits: `jobs_max` jobs, `attempts_max` links under way in all, `addresses_max` addresses a job
+// with what names resolve to, `job_timeout` from the job's start to authentication.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,7 @@ namespace kith::host {
 
 struct DialerConfig {
   Duration attempt_delay = 250ms;
+  Duration authenticate_delay = 2s;
   Duration job_timeout = 10s;
   std::size_t jobs_max = 1024;
   std::size_t attempts_max = 64;
@@ -35,6 +38,11 @@ struct DialerConfig {
 struct StartDial {
   Token token;                     // the job's name; unused so far
   std::optional<PeerId> expected;  // empty: whoever answers
+  std::vector<codec::Multiaddr> addresses;
+};
+/// More addresses for a running job, to be tried first.
+struct ExtendDial {
+  Token token;
   std::vector<codec::Multiaddr> addresses;
 };
 struct AttemptOpened {  // TCP is up, authentication begins
@@ -66,8 +74,8 @@ struct DialFailed {
 
 class Dialer {
  public:
-  using Input =
-      std::variant<StartDial, AttemptOpened, AttemptFailed, AttemptWon, Resolved, CancelDial>;
+  using Input = std::variant<StartDial, ExtendDial, AttemptOpened, AttemptFailed, AttemptWon,
+                             Resolved, CancelDial>;
   using Output = std::variant<DialLink, CloseLink, Resolve, DialSucceeded, DialFailed>;
 
   explicit Dialer(const DialerConfig& config) : config_(config) {}
@@ -86,9 +94,8 @@ class Dialer {
     std::optional<PeerId> expected;
     std::deque<codec::Multiaddr> waiting;  // to be tried, in order
     std::vector<LinkId> attempts;          // under way
-    std::size_t opened = 0;                // of them, those with TCP up
     std::size_t resolving = 0;
-    std::size_t resolved_rounds = 0;       // dnsaddr may lead to dnsaddr
+    std::size_t addresses = 0;             // taken so far
     Instant deadline;
     Instant next_attempt;
     std::optional<Error> last_error;
@@ -96,7 +103,11 @@ class Dialer {
   using Jobs = std::map<Token, Job>;
 
   void start(Instant now, StartDial request);
-  void add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses);
+  void extend(Instant now, const ExtendDial& more);
+  /// `depth`: how many resolutions led here.
+  void add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses,
+                     std::size_t depth);
+  void on_opened(Instant now, LinkId link);
   void on_resolved(Instant now, Resolved resolved);
   void on_failed(Instant now, const AttemptFailed& failed);
   void on_won(const AttemptWon& won);
@@ -111,10 +122,14 @@ class Dialer {
   Jobs jobs_;
   struct Attempt {
     Token job;
-    bool is_opened = false;
+    std::optional<PeerId> expected;  // the job's, or whom the address names
+  };
+  struct Resolution {
+    Token job;
+    std::size_t depth;  // dnsaddr may lead to dnsaddr
   };
   std::map<LinkId, Attempt> links_;
-  std::map<Token, Token> resolving_;  // resolution → job
+  std::map<Token, Resolution> resolving_;
   std::uint64_t next_link_ = 2;       // even: dialled (base/ids.h)
   std::uint64_t next_resolution_ = 1;
   std::set<Token> starved_;           // wait for a free attempt

@@ -102,6 +102,7 @@ std::optional<HostOutput> Host::poll_output(Instant) {
 std::size_t Host::on_bytes(Instant now, LinkId id, ByteSpan bytes) {
   const auto found = links_.find(id);
   if (found == links_.end() || !found->second->connection) return bytes.size();
+  if (found->second->is_closing) return bytes.size();  // we have done with the peer
   const std::size_t taken = found->second->connection->on_bytes(now, bytes);
   stats_.bytes_received += taken;
   drain_connection(now, id);
@@ -222,6 +223,7 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
   const auto found = links_.find(id);
   if (found == links_.end()) return;
   Link& link = *found->second;
+  link.is_closing = link.transmit_told = true;  // there is nothing to close or to send any more
   if (link.connection) {
     link.connection->shut_down(now, error);
     drain_connection(now, id);
@@ -263,15 +265,17 @@ void Host::on_listening(Instant now, Listening listening) {
 
 void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
   Link& link = *links_.at(id);
+  if (up.peer == self_) {  // the address we dialled was our own
+    return on_connection_fault(now, id, {Code::usage, "that is this node itself"});
+  }
   ++stats_.handshakes;
   limits_.on_authenticated(link.direction);
   link.peer = up.peer;
   const auto [at, is_first] = peers_.try_emplace(up.peer);
   Peer& peer = at->second;
   peer.links.push_back(id);
-  if (up.peer == self_ || peer.links.size() > config_.limits.per_peer_max || is_stopping_) {
-    log_.debug(subsystem, "closing a connection to {}: {}", codec::to_text(up.peer),
-               up.peer == self_ ? "it is this node" : "there are enough");
+  if (peer.links.size() > config_.limits.per_peer_max) {
+    log_.debug(subsystem, "closing a connection to {}: there are enough", codec::to_text(up.peer));
     close_link(id, false);
   }
   if (is_first) {
@@ -283,9 +287,14 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
               link.direction == Direction::outbound ? "dialled at" : "accepted from",
               link.remote.to_string());
   }
+  bootstrap_backoff_ = {};
   if (link.direction == Direction::outbound) {
     book_.learn_addresses(now, up.peer, {link.remote});
     dialer_.on_input(now, AttemptWon{id, up.peer});
+  } else if (const auto running = dialing_.find(up.peer); running != dialing_.end()) {
+    // It came to us first. A dialler is up before its listener, so the other side's dial is over
+    // and cannot be called off for ours in turn.
+    dialer_.on_input(now, CancelDial{running->second});
   }
   trim(now);
 }
@@ -294,6 +303,10 @@ void Host::on_connection_fault(Instant now, LinkId id, const Error& error) {
   Link& link = *links_.at(id);
   if (link.is_closing) return;
   ++(link.peer ? stats_.faults : stats_.handshakes_failed);
+  if (error.code == Code::protocol || error.code == Code::malformed ||
+      error.code == Code::bad_signature) {
+    ++stats_.protocol_faults;
+  }
   log_.debug(subsystem, "{}: {}", link.remote.to_string(), base::to_string(error));
   dialer_.on_input(now, AttemptFailed{id, error});
   close_link(id, true);
@@ -327,6 +340,10 @@ void Host::shut_down(Instant now) {
   for (const auto& [bound, reachable] : listening_) {
     outputs_.push_back(WorldOutput(StopListening{bound}));
   }
+  std::vector<Token> jobs;
+  for (const auto& [job, pending] : dials_) jobs.push_back(job);
+  for (const Token job : jobs) dialer_.on_input(now, CancelDial{job});
+  drain_dialer(now);
   for (const auto& [id, link] : links_) {
     if (link->connection && link->connection->is_up()) {
       to_connection(now, id, Connection::CloseGracefully{});

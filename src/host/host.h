@@ -43,6 +43,8 @@ struct HostConfig {
   std::size_t peers_low = 80;   // …until so many are left
   Duration trim_grace = 20s;    // a younger connection is not closed for being one too many
   Duration keep_interval = 1s;  // between looks at the number of peers
+  Duration bootstrap_backoff_min = 2s;  // after all bootstrap peers failed; doubles up to…
+  Duration bootstrap_backoff_max = 60s;
 };
 
 // Commands.
@@ -114,7 +116,9 @@ struct HostStats {
   std::uint64_t links_dialed = 0, links_accepted = 0, links_refused = 0, links_failed = 0;
   std::uint64_t handshakes = 0, handshakes_failed = 0;
   std::uint64_t bytes_received = 0, bytes_sent = 0;
-  std::uint64_t faults = 0, trimmed = 0;
+  std::uint64_t faults = 0;           // authenticated connections that ended in an error…
+  std::uint64_t protocol_faults = 0;  // …of them, those where the peer broke a rule
+  std::uint64_t trimmed = 0;
 };
 
 class Host final : public RecordSource {
@@ -145,6 +149,7 @@ class Host final : public RecordSource {
   std::vector<PeerInfo> peers() const;
   std::optional<PeerInfo> peer(const PeerId& peer) const;
   std::size_t peer_count() const { return peers_.size(); }
+  std::vector<PeerId> peer_ids() const;
   std::size_t link_count() const { return links_.size(); }
   const PeerBook& book() const { return book_; }
   const HostStats& stats() const { return stats_; }
@@ -158,6 +163,7 @@ class Host final : public RecordSource {
     std::optional<PeerId> peer;
     std::vector<Token> waiters;
     bool is_ours = false;  // keep_peers' doing: nobody waits
+    bool is_bootstrap = false;
   };
 
   // host.cpp: the world's events
@@ -177,20 +183,22 @@ class Host final : public RecordSource {
 
   // host_dial.cpp: reaching peers and keeping their number
   void dial(Instant now, Dial dial);
-  void start_dial(Instant now, std::optional<PeerId> peer, std::vector<codec::Multiaddr> addresses,
-                  std::optional<Token> waiter);
+  Token start_dial(Instant now, std::optional<PeerId> peer,
+                   std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter);
   void drain_dialer(Instant now);
   void on_dial_link(Instant now, const DialLink& dial);
   void on_dial_end(Instant now, Token job, Result<PeerId> result);
   void keep_peers(Instant now);
   void dial_bootstrap(Instant now);
   void trim(Instant now);
+  void drop_duplicates(Instant now);
   PeerInfo info_of(const PeerId& id, const Peer& peer) const;
 
   // host_streams.cpp: services' commands
   void on_service(Instant now, OwnerId owner, ServiceCommand command);
   void to_connection(Instant now, LinkId id, Connection::Input input);
   std::optional<LinkId> link_to(const PeerId& peer) const;
+  bool is_usable(LinkId id) const;
   void disconnect(const PeerId& peer);
 
   const HostConfig config_;
@@ -213,6 +221,9 @@ class Host final : public RecordSource {
   std::map<Token, PendingDial> dials_;
   std::map<PeerId, Token> dialing_;
   std::uint64_t next_job_ = 1;
+  std::size_t bootstrap_dials_ = 0;  // under way
+  std::optional<Instant> bootstrap_at_;  // not again before
+  Duration bootstrap_backoff_{};
 
   base::DeadlineHeap<LinkId> link_deadlines_;
   std::optional<Instant> keep_at_;

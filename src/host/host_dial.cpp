@@ -19,7 +19,8 @@ void Host::dial(Instant now, Dial request) {
     return;
   }
   if (!request.peer) {
-    return start_dial(now, std::nullopt, std::move(request.addresses), request.token);
+    start_dial(now, std::nullopt, std::move(request.addresses), request.token);
+    return;
   }
   if (*request.peer == self_) {
     outputs_.push_back(DialDone{request.token, fail(Code::usage, "that is this node itself")});
@@ -32,13 +33,14 @@ void Host::dial(Instant now, Dial request) {
   const auto running = dialing_.find(*request.peer);
   if (running != dialing_.end()) {
     dials_.at(running->second).waiters.push_back(request.token);
+    dialer_.on_input(now, ExtendDial{running->second, std::move(request.addresses)});
     return;
   }
   start_dial(now, request.peer, std::move(request.addresses), request.token);
 }
 
-void Host::start_dial(Instant now, std::optional<PeerId> peer,
-                      std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter) {
+Token Host::start_dial(Instant now, std::optional<PeerId> peer,
+                       std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter) {
   if (peer) {
     if (const PeerBook::Entry* entry = book_.find(*peer)) {
       for (const auto& known : entry->addresses) {
@@ -55,12 +57,15 @@ void Host::start_dial(Instant now, std::optional<PeerId> peer,
   if (waiter) pending.waiters.push_back(*waiter);
   if (peer) dialing_[*peer] = job;
   dialer_.on_input(now, StartDial{job, peer, std::move(addresses)});
+  return job;
 }
 
 void Host::drain_dialer(Instant now) {
   while (auto output = dialer_.poll_output(now)) {
     std::visit(Overload{[&](DialLink& dial) { on_dial_link(now, dial); },
-                        [&](CloseLink& close) { close_link(close.link, close.flush); },
+                        [&](CloseLink& close) {
+                          if (links_.contains(close.link)) close_link(close.link, close.flush);
+                        },
                         [&](Resolve& resolve) { outputs_.push_back(WorldOutput(resolve)); },
                         [&](DialSucceeded& done) { on_dial_end(now, done.token, done.peer); },
                         [&](DialFailed& failed) {
@@ -71,7 +76,9 @@ void Host::drain_dialer(Instant now) {
 }
 
 void Host::on_dial_link(Instant now, const DialLink& dial) {
-  if (const auto admitted = limits_.admit_outbound(); !admitted) {
+  const auto admitted = is_stopping_ ? Result<void>(fail(Code::closed, "the node is stopping"))
+                                     : limits_.admit_outbound();
+  if (!admitted) {
     return dialer_.on_input(now, AttemptFailed{dial.link, admitted.error()});
   }
   ++stats_.links_dialed;
@@ -87,6 +94,9 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
   const PendingDial pending = std::move(found->second);
   dials_.erase(found);
   if (pending.peer) dialing_.erase(*pending.peer);
+  if (pending.is_bootstrap) --bootstrap_dials_;
+  // The peer may have come to us meanwhile.
+  if (!result && pending.peer && link_to(*pending.peer)) result = *pending.peer;
   if (!result && pending.peer) {
     book_.on_dial_failed(now, *pending.peer);
     log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer),
@@ -102,6 +112,8 @@ void Host::keep_peers(Instant now) {
   const auto jitter = static_cast<std::int64_t>(
       rng_.below(static_cast<std::uint64_t>(config_.keep_interval.count()) / 2 + 1));
   keep_at_ = now + config_.keep_interval + Duration(jitter);
+  trim(now);  // some have grown old enough
+  drop_duplicates(now);
   const std::size_t have = peers_.size() + dials_.size();
   if (have >= config_.peers_min) return;
   const std::size_t missing = config_.peers_min - have;
@@ -112,19 +124,39 @@ void Host::keep_peers(Instant now) {
     start_dial(now, peer, {}, std::nullopt);
     ++started;
   }
-  if (peers_.empty() && dials_.empty()) dial_bootstrap(now);
+  // Not only when the book has nobody: a book full of the dead would keep us alone for hours.
+  if (peers_.empty() && bootstrap_dials_ == 0) dial_bootstrap(now);
 }
 
 void Host::dial_bootstrap(Instant now) {
+  if (bootstrap_at_ && now < *bootstrap_at_) return;
+  bootstrap_backoff_ = std::clamp(2 * bootstrap_backoff_, config_.bootstrap_backoff_min,
+                                  config_.bootstrap_backoff_max);
+  bootstrap_at_ = now + bootstrap_backoff_;
   for (const auto& address : config_.bootstrap) {
     const auto peer = address.peer();
-    if (peer == self_) continue;
-    if (peer) {
-      const PeerBook::Entry* entry = book_.find(*peer);
-      if (entry != nullptr && entry->retry_at > now) continue;
-      book_.learn_addresses(now, *peer, {address});
+    if (peer == self_ || (peer && dialing_.contains(*peer))) continue;
+    if (peer) book_.learn_addresses(now, *peer, {address});
+    const Token job = start_dial(now, peer, {address}, std::nullopt);
+    dials_.at(job).is_bootstrap = true;
+    ++bootstrap_dials_;
+  }
+}
+
+// Two that dialled each other at once have two connections. Both prefer the same for new streams
+// (link_to); once the other is empty, the peer with the smaller id closes it, and only that one, so
+// that they cannot close one each.
+void Host::drop_duplicates(Instant now) {
+  for (const auto& [id, peer] : peers_) {
+    if (peer.links.size() < 2 || !(self_ < id)) continue;
+    const auto kept = link_to(id);
+    for (const LinkId link_id : peer.links) {
+      const Link& link = *links_.at(link_id);
+      const bool is_idle = link.connection->stream_count() == 0;
+      if (kept && link_id != *kept && is_idle && now - link.opened_at >= config_.trim_grace) {
+        close_link(link_id, true);
+      }
     }
-    start_dial(now, peer, {address}, std::nullopt);
   }
 }
 
@@ -132,6 +164,9 @@ void Host::dial_bootstrap(Instant now) {
 // first, then those that came to us, then the youngest. Protected and very young ones stay.
 void Host::trim(Instant now) {
   if (peers_.size() <= config_.peers_high) return;
+  std::size_t staying = 0;  // those already being closed count no more
+  for (const auto& [id, peer] : peers_) staying += link_to(id) ? 1 : 0;
+  if (staying <= config_.peers_high) return;
   struct Candidate {
     std::size_t streams;
     Direction direction;
@@ -141,8 +176,10 @@ void Host::trim(Instant now) {
   std::vector<Candidate> candidates;
   for (const auto& [id, peer] : peers_) {
     if (protected_.contains(id)) continue;
-    const Link& link = *links_.at(peer.links.front());
-    if (link.is_closing || now - link.opened_at < config_.trim_grace) continue;
+    const auto used = link_to(id);
+    if (!used) continue;
+    const Link& link = *links_.at(*used);
+    if (now - links_.at(peer.links.front())->opened_at < config_.trim_grace) continue;
     candidates.push_back({link.connection->stream_count(), link.direction, link.opened_at, id});
   }
   std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
@@ -151,7 +188,7 @@ void Host::trim(Instant now) {
     if (a.opened_at != b.opened_at) return a.opened_at > b.opened_at;
     return a.peer < b.peer;
   });
-  const std::size_t excess = peers_.size() - config_.peers_low;
+  const std::size_t excess = staying - std::min(staying, config_.peers_low);
   for (std::size_t i = 0; i < std::min(excess, candidates.size()); ++i) {
     ++stats_.trimmed;
     disconnect(candidates[i].peer);
@@ -166,6 +203,13 @@ PeerInfo Host::info_of(const PeerId& id, const Peer& peer) const {
                                 link.connection->stream_count()});
   }
   return info;
+}
+
+std::vector<PeerId> Host::peer_ids() const {
+  std::vector<PeerId> ids;
+  ids.reserve(peers_.size());
+  for (const auto& [id, peer] : peers_) ids.push_back(id);
+  return ids;
 }
 
 std::vector<PeerInfo> Host::peers() const {

@@ -32,6 +32,7 @@ void Host::on_service(Instant now, OwnerId owner, ServiceCommand command) {
                [&](Consume& consume) { to_connection(now, link_of(consume.stream), consume); },
                [&](Fault& fault) {
                  ++stats_.faults;
+                 ++stats_.protocol_faults;
                  log_.warn("host", "{} broke a protocol: {}", codec::to_text(fault.peer),
                            base::to_string(fault.error));
                  disconnect(fault.peer);
@@ -46,15 +47,24 @@ void Host::to_connection(Instant now, LinkId id, Connection::Input input) {
   drain_connection(now, id);
 }
 
-// The oldest connection that stays: later ones may be duplicates about to go.
+// Of several connections the oldest that the peer with the smaller id dialled, else the oldest: both
+// sides then choose the same, and the duplicates fall idle (drop_duplicates).
 std::optional<LinkId> Host::link_to(const PeerId& peer) const {
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return std::nullopt;
+  const Direction preferred = self_ < peer ? Direction::outbound : Direction::inbound;
+  std::optional<LinkId> other;
   for (const LinkId id : found->second.links) {
-    const Link& link = *links_.at(id);
-    if (!link.is_closing && link.connection->is_up()) return id;
+    if (!is_usable(id)) continue;
+    if (links_.at(id)->direction == preferred) return id;
+    if (!other) other = id;
   }
-  return std::nullopt;
+  return other;
+}
+
+bool Host::is_usable(LinkId id) const {
+  const Link& link = *links_.at(id);
+  return !link.is_closing && link.connection->is_up();
 }
 
 void Host::disconnect(const PeerId& peer) {

@@ -14,6 +14,21 @@ namespace {
 constexpr Token ask_token{1};
 constexpr Token push_token{2};
 
+bool takes_push(const codec::IdentifyMessage& message) {
+  return std::ranges::find(message.protocols, identify_push_protocol) != message.protocols.end();
+}
+
+/// What `message` leaves out stays as it was.
+void fill_gaps(codec::IdentifyMessage& message, const codec::IdentifyMessage& known) {
+  if (message.protocol_version.empty()) message.protocol_version = known.protocol_version;
+  if (message.agent_version.empty()) message.agent_version = known.agent_version;
+  if (!message.public_key) message.public_key = known.public_key;
+  if (message.listen_addresses.empty()) message.listen_addresses = known.listen_addresses;
+  if (!message.observed_address) message.observed_address = known.observed_address;
+  if (message.protocols.empty()) message.protocols = known.protocols;
+  if (message.signed_peer_record.empty()) message.signed_peer_record = known.signed_peer_record;
+}
+
 }  // namespace
 
 std::vector<std::string> Identify::protocols() const {
@@ -38,7 +53,7 @@ void Identify::on_input(Instant now, ServiceEvent event) {
                       [&](StreamData& data) { on_data(data); }, [](StreamRoom&) {},
                       [&](StreamEnd& end) { on_end(end.stream); },
                       [&](StreamDown& down) {
-                        reading_.erase(down.stream);
+                        stop_reading(down.stream);
                         if (pushing_.erase(down.stream) > 0) push_next();
                       }},
              event);
@@ -52,15 +67,27 @@ void Identify::on_stream_up(Instant now, const StreamUp& up) {
       answer(up.stream, false);
     } else {
       say(Finish{up.stream});
-      reading_[up.stream] = Reading{up.peer, false, {}, now + timeout};
+      read(now, up, false);
     }
   } else if (up.protocol == identify_protocol) {
     answer(up.stream, true);
   } else {
     const auto peer = peers_.find(up.peer);
     if (peer == peers_.end() || !admit_push(now, peer->second)) return say(Reset{up.stream});
-    reading_[up.stream] = Reading{up.peer, true, {}, now + timeout};
+    read(now, up, true);
   }
+}
+
+void Identify::read(Instant now, const StreamUp& up, bool is_push) {
+  reading_.emplace(up.stream, Reading{up.peer, is_push, {}});
+  deadlines_.set(up.stream, now + timeout);
+}
+
+std::optional<Identify::Reading> Identify::stop_reading(StreamId stream) {
+  const auto node = reading_.extract(stream);
+  if (node.empty()) return std::nullopt;
+  deadlines_.set(stream, std::nullopt);
+  return std::move(node.mapped());
 }
 
 void Identify::answer(StreamId stream, bool with_observed) {
@@ -95,16 +122,14 @@ void Identify::on_data(const StreamData& data) {
 }
 
 void Identify::on_end(StreamId stream) {
-  const auto found = reading_.find(stream);
-  if (found == reading_.end()) return;
-  const Reading reading = std::move(found->second);
-  reading_.erase(found);
-  if (reading.is_push) say(Finish{stream});
-  auto message = decode(reading);
+  const auto reading = stop_reading(stream);
+  if (!reading) return;
+  if (reading->is_push) say(Finish{stream});
+  auto message = decode(*reading);
   if (message) {
-    accept(reading, std::move(*message));
+    accept(*reading, std::move(*message));
   } else {
-    say(Fault{reading.peer, message.error()});
+    say(Fault{reading->peer, message.error()});
   }
 }
 
@@ -145,17 +170,18 @@ Result<codec::IdentifyMessage> Identify::decode(const Reading& reading) const {
 void Identify::accept(const Reading& reading, codec::IdentifyMessage message) {
   const auto peer = peers_.find(reading.peer);
   if (peer == peers_.end()) return;
-  peer->second.takes_push =
-      std::ranges::find(message.protocols, identify_push_protocol) != message.protocols.end();
+  std::shared_ptr<const codec::IdentifyMessage>& known = peer->second.known;
+  // A push may carry only what has changed (specs/identify).
+  if (reading.is_push && known) fill_gaps(message, *known);
   auto shared = std::make_shared<const codec::IdentifyMessage>(std::move(message));
+  known = shared;
   identified_.push_back(Identified{reading.peer, std::move(shared), reading.is_push});
 }
 
 void Identify::refuse(StreamId stream, Error error) {
-  const auto found = reading_.find(stream);
+  const auto reading = stop_reading(stream);
   say(Reset{stream});
-  say(Fault{found->second.peer, std::move(error)});
-  reading_.erase(found);
+  say(Fault{reading->peer, std::move(error)});
 }
 
 bool Identify::admit_push(Instant now, Peer& peer) {
@@ -171,7 +197,7 @@ bool Identify::admit_push(Instant now, Peer& peer) {
 void Identify::set_self(IdentifySelf self) {
   self_ = std::move(self);
   for (const auto& [id, peer] : peers_) {
-    if (peer.takes_push) to_push_.insert(id);
+    if (peer.known && takes_push(*peer.known)) to_push_.insert(id);
   }
   push_next();
 }
@@ -186,23 +212,13 @@ void Identify::push_next() {
 }
 
 void Identify::on_deadline(Instant now) {
-  std::vector<StreamId> late;
-  for (const auto& [stream, reading] : reading_) {
-    if (reading.deadline <= now) late.push_back(stream);
-  }
-  for (const StreamId stream : late) {
-    reading_.erase(stream);
-    say(Reset{stream});
+  while (const auto stream = deadlines_.pop_due(now)) {
+    stop_reading(*stream);
+    say(Reset{*stream});
   }
 }
 
-std::optional<Instant> Identify::next_deadline() const {
-  std::optional<Instant> deadline;
-  for (const auto& [stream, reading] : reading_) {
-    deadline = base::soonest(deadline, reading.deadline);
-  }
-  return deadline;
-}
+std::optional<Instant> Identify::next_deadline() const { return deadlines_.soonest(); }
 
 std::optional<Identified> Identify::poll_identified() {
   if (identified_.empty()) return std::nullopt;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline_heap.h"
 #include "base/queue.h"
 #include "codec/identify.h"
 #include "host/service.h"
@@ -64,10 +65,9 @@ class Identify final : public Service {
     PeerId peer;
     bool is_push = false;
     Bytes bytes;  // raw, with the length prefixes
-    Instant deadline;
   };
   struct Peer {
-    bool takes_push = false;
+    std::shared_ptr<const codec::IdentifyMessage> known;  // empty until it has answered
     std::uint32_t push_tokens = push_burst;
     Instant refilled;
   };
@@ -81,11 +81,14 @@ class Identify final : public Service {
   void push_next();
   Result<codec::IdentifyMessage> decode(const Reading& reading) const;
   void accept(const Reading& reading, codec::IdentifyMessage message);
+  void read(Instant now, const StreamUp& up, bool is_push);
+  std::optional<Reading> stop_reading(StreamId stream);
 
   IdentifySelf self_;
   codec::Multiaddr observed_;
   std::map<PeerId, Peer> peers_;         // connected ones: the host's limits bound them
   std::map<StreamId, Reading> reading_;  // at most a few a peer: one asked, pushes rate-limited
+  mutable base::DeadlineHeap<StreamId> deadlines_;  // of reading_
   std::set<PeerId> to_push_;             // still to be told
   std::set<StreamId> pushing_;           // outbound pushes not yet closed
   std::size_t pushes_opening_ = 0;

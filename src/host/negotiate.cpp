@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "codec/multistream.h"
+#include "codec/printable.h"
 
 namespace kith::host {
 
@@ -26,6 +27,23 @@ Negotiator Negotiator::listener() {
 
 Result<Negotiator::Progress> Negotiator::on_bytes(
     ByteView bytes, const std::function<bool(std::string_view)>& is_known) {
+  const std::size_t kept = partial_.size();
+  Bytes joined = std::exchange(partial_, {});
+  if (kept > 0) {
+    base::append(joined, bytes);
+    bytes = joined;
+  }
+  Progress progress = TRY(take(bytes, is_known));
+  if (!progress.agreed) {
+    partial_ = base::to_bytes(bytes.subspan(progress.taken));
+    progress.taken = bytes.size();
+  }
+  progress.taken -= kept;  // a whole message ends in bytes that are new
+  return progress;
+}
+
+Result<Negotiator::Progress> Negotiator::take(
+    ByteView bytes, const std::function<bool(std::string_view)>& is_known) {
   Progress progress;
   while (!progress.agreed) {
     const auto message = TRY(codec::peek_multistream(bytes.subspan(progress.taken)));
@@ -33,8 +51,8 @@ Result<Negotiator::Progress> Negotiator::on_bytes(
     progress.taken += message->size;
     if (!header_seen_) {
       if (message->text != codec::multistream_header) {
-        return fail(Code::protocol, base::format("expected {}, got \"{:.64}\"",
-                                                 codec::multistream_header, message->text));
+        return fail(Code::protocol, base::format("expected {}, got {}", codec::multistream_header,
+                                                 codec::printable(message->text)));
       }
       header_seen_ = true;
       continue;
@@ -49,8 +67,8 @@ Result<std::optional<std::string>> Negotiator::on_reply(std::string_view text) {
   const std::string& proposed = protocols_[proposals_ - 1];
   if (text == proposed) return proposed;
   if (text != codec::multistream_na) {
-    return fail(Code::protocol,
-                base::format("proposed {}, the peer answered \"{:.64}\"", proposed, text));
+    return fail(Code::protocol, base::format("proposed {}, the peer answered {}", proposed,
+                                             codec::printable(text)));
   }
   if (proposals_ == protocols_.size()) {
     return fail(Code::unsupported, base::format("the peer does not speak {}", proposed));

@@ -30,10 +30,11 @@ class Negotiator {
   static Negotiator listener();
 
   struct Progress {
-    std::size_t taken = 0;             // bytes of the input that belonged to the negotiation
+    std::size_t taken = 0;              // all of the input, but for what follows the agreement
     std::optional<std::string> agreed;  // set once, at the end
   };
-  /// Takes messages from the front of `bytes`. Errors: `malformed`, `too_large`, `protocol` for a
+  /// Takes messages from the front of `bytes`, cut anywhere: the beginning of one is kept (at most
+  /// 1026 bytes) until the rest comes. Errors: `malformed`, `too_large`, `protocol` for a
   /// broken negotiation, `unsupported` when the peer speaks none of our proposals.
   Result<Progress> on_bytes(ByteView bytes,
                             const std::function<bool(std::string_view)>& is_known = {});
@@ -44,6 +45,7 @@ class Negotiator {
   bool has_refused() const { return !is_dialer_ && proposals_ > 0; }
 
  private:
+  Result<Progress> take(ByteView bytes, const std::function<bool(std::string_view)>& is_known);
   Result<std::optional<std::string>> on_reply(std::string_view text);
   Result<std::optional<std::string>> on_proposal(std::string_view text,
                                                  const std::function<bool(std::string_view)>&);
@@ -52,6 +54,7 @@ class Negotiator {
   bool header_seen_ = false;
   std::vector<std::string> protocols_;  // ours; empty for a listener
   std::size_t proposals_ = 0;           // made (dialler) or received (listener)
+  Bytes partial_;  // the beginning of a message
   Bytes output_;
 };
 

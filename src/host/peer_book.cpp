@@ -1,6 +1,7 @@
 #include "host/peer_book.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace kith::host {
 
@@ -10,10 +11,12 @@ bool PeerBook::learn_addresses(Instant now, const PeerId& peer,
   Entry& entry = touch(now, peer);
   if (!entry.signed_record.empty()) return false;
   bool is_news = false;
-  for (const auto& address : addresses) {
-    if (entry.addresses.size() >= config_.addresses_max) break;
+  for (const auto& address : addresses | std::views::take(config_.addresses_max)) {
     codec::Multiaddr bare = address.without_peer();
     if (std::ranges::find(entry.addresses, bare) != entry.addresses.end()) continue;
+    if (entry.addresses.size() >= config_.addresses_max) {
+      entry.addresses.erase(entry.addresses.begin());  // a peer that moved must stay reachable
+    }
     entry.addresses.push_back(std::move(bare));
     is_news = true;
   }
@@ -43,12 +46,16 @@ void PeerBook::restore(Instant now, const StoredPeer& stored) {
       !stored.signed_record.empty() && learn_record(now, stored.signed_record).has_value();
   if (!is_signed) learn_addresses(now, stored.peer, stored.addresses);
   const auto found = entries_.find(stored.peer);
-  if (found != entries_.end()) found->second.last_seen = stored.last_seen;
+  if (found == entries_.end()) return;
+  evictable_.erase(rank_of(stored.peer, found->second));
+  found->second.last_seen = stored.last_seen;
+  touch(now, stored.peer);
 }
 
 void PeerBook::on_connected(Instant now, WallTime wall, const PeerId& peer) {
+  if (peer == self_) return;
   Entry& entry = touch(now, peer);
-  evictable_.erase({entry.touched, peer});
+  evictable_.erase(rank_of(peer, entry));
   entry.is_connected = true;
   entry.failures = 0;
   entry.last_seen = wall;
@@ -67,7 +74,8 @@ void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
   if (found == entries_.end()) return;
   Entry& entry = found->second;
   const std::uint32_t doublings = std::min<std::uint32_t>(entry.failures, 20);
-  const Duration backoff = std::min<Duration>(config_.backoff_max, config_.backoff_min * (std::int64_t{1} << doublings));
+  const Duration backoff = std::min<Duration>(
+      config_.backoff_max, config_.backoff_min * (std::int64_t{1} << doublings));
   // A quarter of jitter keeps a crowd that lost the same peer from coming back together.
   const auto jitter = static_cast<std::int64_t>(
       rng_.below(static_cast<std::uint64_t>(backoff.count()) / 4 + 1));
@@ -78,7 +86,7 @@ void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
 void PeerBook::forget(const PeerId& peer) {
   const auto found = entries_.find(peer);
   if (found == entries_.end()) return;
-  evictable_.erase({found->second.touched, peer});
+  evictable_.erase(rank_of(peer, found->second));
   entries_.erase(found);
 }
 
@@ -129,16 +137,16 @@ PeerBook::Entry& PeerBook::touch(Instant now, const PeerId& peer) {
     found = entries_.emplace(peer, Entry{}).first;
     found->second.retry_at = now;
   } else {
-    evictable_.erase({found->second.touched, peer});
+    evictable_.erase(rank_of(peer, found->second));
   }
   found->second.touched = now;
-  if (!found->second.is_connected) evictable_.insert({now, peer});
+  if (!found->second.is_connected) evictable_.insert(rank_of(peer, found->second));
   return found->second;
 }
 
 void PeerBook::evict_one() {
   if (evictable_.empty()) return;  // all are connected: connection limits bound those
-  entries_.erase(evictable_.begin()->second);
+  entries_.erase(evictable_.begin()->peer);
   evictable_.erase(evictable_.begin());
 }
 

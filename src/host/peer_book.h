@@ -2,8 +2,9 @@
 //
 // Signed peer records (codec/envelope.h) beat hearsay: once a peer has vouched for its addresses,
 // those alone are dialled, and of two records the higher sequence number holds. Hearsay is kept
-// only for peers without a record. Limits: `peers_max` peers, of which the longest untouched and
-// unconnected makes room; `addresses_max` addresses a peer.
+// only for peers without a record. Limits: `peers_max` peers; room is made by one that is not
+// connected, first of those never reached (inventing peers must not push out the real ones), the
+// longest untouched first. `addresses_max` addresses a peer, of hearsay the latest.
 #pragma once
 
 #include <cstdint>
@@ -69,6 +70,16 @@ class PeerBook {
  private:
   using Entries = std::map<PeerId, Entry>;
 
+  struct Rank {  // the order of making room
+    bool was_reached;
+    Instant touched;
+    PeerId peer;
+    friend auto operator<=>(const Rank&, const Rank&) = default;
+  };
+  static Rank rank_of(const PeerId& peer, const Entry& entry) {
+    return {entry.last_seen.unix_ms != 0, entry.touched, peer};
+  }
+
   Entry& touch(Instant now, const PeerId& peer);
   void evict_one();
   /// Where a walk over all peers begins, so that each is as likely as the next.
@@ -78,7 +89,7 @@ class PeerBook {
   const PeerId self_;
   Rng& rng_;
   Entries entries_;
-  std::set<std::pair<Instant, PeerId>> evictable_;  // unconnected, longest untouched first
+  std::set<Rank> evictable_;  // the unconnected ones
 };
 
 }  // namespace kith::host

@@ -87,6 +87,7 @@ void Perf::on_data(Instant now, const StreamData& data) {
     Running& running = found->second;
     if (!running.uploaded) running.uploaded = now;
     running.received += data.data.size();
+    if (running.received > running.result.download_bytes) end_early(now, data.stream, running);
     return;
   }
   const auto found = serving_.find(data.stream);
@@ -108,13 +109,20 @@ void Perf::on_end(Instant now, StreamId stream) {
   const auto found = running_.find(stream);
   if (found == running_.end()) return;
   Running& running = found->second;
-  std::optional<Error> error;
   if (!running.is_finished || running.received != running.result.download_bytes) {
-    error = Error{Code::protocol, base::format("asked for {} bytes, got {}",
-                                               running.result.download_bytes, running.received)};
+    return end_early(now, stream, running);
   }
-  finish(now, running, std::move(error));
+  finish(now, running, std::nullopt);
   running_.erase(found);
+}
+
+// The server does not do as it was asked: more bytes or fewer, or an end before our upload's.
+void Perf::end_early(Instant now, StreamId stream, Running& running) {
+  finish(now, running,
+         Error{Code::protocol, base::format("asked for {} bytes, got {}",
+                                            running.result.download_bytes, running.received)});
+  running_.erase(stream);
+  say(Reset{stream});
 }
 
 void Perf::serve(StreamId stream, Serving& serving) {

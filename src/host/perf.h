@@ -61,6 +61,7 @@ class Perf final : public Service {
   void upload(StreamId stream, Running& running);
   /// Writes up to `left` zeros into `room`; both shrink.
   void write_zeros(StreamId stream, std::uint64_t& left, std::size_t& room);
+  void end_early(Instant now, StreamId stream, Running& running);
   void finish(Instant now, Running& running, std::optional<Error> error);
 
   const bool is_serving_;

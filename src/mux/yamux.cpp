@@ -180,7 +180,8 @@ Yamux::Stream& Yamux::add_stream(YamuxStreamId id, bool is_inbound) {
   stream.flags_owed = is_inbound ? flag_ack : flag_syn;
   stream.send_window = yamux_window_initial;
   stream.room_told = config_.send_queue_bytes_max;
-  stream.window = stream.credit = yamux_window_initial;
+  stream.window = yamux_window_initial;
+  stream.credit = yamux_window_initial;
   stream.granted_at = now_;
   windows_total_ += stream.window;
   if (is_inbound) {
@@ -194,7 +195,8 @@ Yamux::Stream& Yamux::add_stream(YamuxStreamId id, bool is_inbound) {
 }
 
 void Yamux::reset_stream(Stream& stream, Error error) {
-  discard_allowance_ += stream.credit;  // the peer may have sent as much before it hears of this
+  // The peer may have sent as much before it hears of this.
+  discard_allowance_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, stream.credit));
   const bool peer_knows_it = (stream.flags_owed & flag_syn) == 0;
   if (peer_knows_it) resets_.push_back(stream.id);
   end_stream(stream, std::move(error));

@@ -7,7 +7,7 @@
 // `receive_window_max`, and none grows once all together reach `receive_window_session_max`. The
 // first 256 KiB of a stream cannot be refused, so the session's limit also holds for the bytes that
 // wait unconsumed: a stream that would break it is reset.
-// Deviations: none on the wire. Limits are in YamuxConfig; a peer that breaks one is reported.
+// Deviations: a small overrun of a window is forgiven (window_overrun_max). Limits are in YamuxConfig; a peer that breaks one is reported.
 #pragma once
 
 #include <array>
@@ -21,6 +21,7 @@
 #include "base/ids.h"
 #include "base/machine.h"
 #include "mux/output_queue.h"
+#include "mux/seen_ids.h"
 #include "mux/yamux_stream.h"
 
 namespace kith::mux {
@@ -34,6 +35,10 @@ inline constexpr std::uint32_t yamux_window_initial = 256 * 1024;
 struct YamuxConfig {
   std::uint32_t receive_window_max = 16 * 1024 * 1024;          // bytes, per stream
   std::uint64_t receive_window_session_max = 64 * 1024 * 1024;  // bytes, over all streams
+  // Bytes a peer may send beyond a stream's window before it is a fault. js-libp2p (yamux 8.0)
+  // takes a frame from its window only after handing it on, and overruns by a frame when a window
+  // update comes in between; go and rust end such a connection.
+  std::uint32_t window_overrun_max = 256 * 1024;
   std::size_t streams_inbound_max = 1024;   // open at once; beyond: the new stream is reset
   std::size_t streams_outbound_max = 1024;  // open at once; beyond: OpenFailed
   std::size_t backlog_max = 256;            // opened by us and not yet acknowledged
@@ -215,6 +220,7 @@ class Yamux {
   YamuxStreamTable streams_;
   YamuxStreamList<&Stream::ready> ready_;      // has something to send and the window for it
   YamuxStreamList<&Stream::control> control_;  // owes a window update, SYN or ACK
+  SeenIds seen_ids_;  // the peer's
   std::size_t inbound_count_ = 0;
   std::size_t inbound_unacknowledged_ = 0;
   std::size_t outbound_unacknowledged_ = 0;

@@ -256,14 +256,17 @@ TEST_F(YamuxHostile, EveryCutGivesTheSame) {
 TEST_F(YamuxHostile, MoreThanTheWindow) {
   victim.consumes = false;
   send(data(flag_syn, 1, 262'144));
+  send(data(0, 1, config.window_overrun_max));  // forgiven: js-libp2p does it
+  EXPECT_TRUE(victim.faults.empty());
   send(frame(FrameType::data, 0, 1, 1));
-  expect_fault(Code::protocol, "1 bytes for yamux stream 1, its window has 0");
+  expect_fault(Code::protocol, "1 bytes for yamux stream 1, its window has -262144");
 }
 
 TEST_F(YamuxHostile, ConsumedBytesAreNotGrantedUntilTheUpdateIsSent) {
   send(data(flag_syn, 1, 262'144));  // consumed at once, but the peer was not told
+  send(data(0, 1, config.window_overrun_max));
   send(frame(FrameType::data, 0, 1, 1));
-  expect_fault(Code::protocol, "its window has 0");
+  expect_fault(Code::protocol, "its window has -262144");
 }
 
 TEST_F(YamuxHostile, DataAfterFinishResetsThatStreamOnly) {
@@ -286,12 +289,22 @@ TEST_F(YamuxHostile, ASecondSyn) {
   expect_fault(Code::protocol, "a second SYN for yamux stream 1");
 }
 
-TEST_F(YamuxHostile, ANumberMayComeAgainOnceItsStreamIsGone) {
+// Even when its stream is gone: what the application says of the first would meet the second.
+TEST_F(YamuxHostile, ANumberNamesOneStreamOnly) {
   send(update(flag_syn, 1));
   send(update(flag_rst, 1));
   send(update(flag_syn, 1));
-  EXPECT_EQ(victim.accepted.size(), 2u);
-  expect_alive();
+  EXPECT_EQ(victim.accepted.size(), 1u);
+  expect_fault(Code::protocol, "opened yamux stream 1 a second time");
+}
+
+TEST_F(YamuxHostile, NumbersMayComeALittleOutOfOrder) {
+  for (const std::uint32_t id : {5u, 1u, 3u, 511u, 7u, 509u}) send(update(flag_syn, id));
+  EXPECT_EQ(victim.accepted.size(), 6u);
+  send(update(flag_syn, 1023));
+  send(update(flag_syn, 9));  // 507 streams ago: reset, since it may have been used
+  EXPECT_EQ(victim.accepted.size(), 7u);
+  EXPECT_TRUE(victim.faults.empty());
 }
 
 TEST_F(YamuxHostile, AResetWithPayloadDropsThePayload) {

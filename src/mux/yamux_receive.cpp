@@ -118,6 +118,13 @@ Yamux::Stream* Yamux::accept(Instant now, const FrameHeader& header) {
     count_reset(now);
     return nullptr;
   }
+  switch (seen_ids_.insert(id)) {
+    case SeenIds::Verdict::fresh: break;
+    case SeenIds::Verdict::repeated:
+      fault(Code::protocol, base::format("the peer opened yamux stream {} a second time", id));
+      return nullptr;
+    case SeenIds::Verdict::too_old: refuse(now, id); return nullptr;
+  }
   if (gone_away_ || inbound_count_ >= config_.streams_inbound_max ||
       inbound_unacknowledged_ >= config_.backlog_max) {
     refuse(now, id);
@@ -168,7 +175,7 @@ void Yamux::on_peer_reset(Instant now, Stream& stream, const FrameHeader& header
 }
 
 void Yamux::on_data(Stream& stream, const FrameHeader& header) {
-  if (header.length > stream.credit) {
+  if (header.length > stream.credit + std::int64_t{config_.window_overrun_max}) {
     return fault(Code::protocol, base::format("{} bytes for yamux stream {}, its window has {}",
                                               header.length, stream.id, stream.credit));
   }

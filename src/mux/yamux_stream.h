@@ -37,14 +37,16 @@ struct YamuxStream {
 
   // Receiving. window = credit + unconsumed + what the next grant gives.
   std::uint32_t window = 0;
-  std::uint32_t credit = 0;      // bytes that the peer may still send
+  std::int64_t credit = 0;       // bytes that the peer may still send; below 0: it overran
   std::uint32_t unconsumed = 0;  // bytes that the application has and has not consumed
   Instant granted_at;
 
   Link ready;    // in the session's list of streams with something to send now
   Link control;  // in the session's list of streams that owe a window update or SYN or ACK
 
-  std::uint32_t grantable() const { return window - credit - unconsumed; }
+  std::uint32_t grantable() const {
+    return static_cast<std::uint32_t>(std::int64_t{window} - credit - std::int64_t{unconsumed});
+  }
   bool is_sendable() const {
     if (finish_sent) return false;
     return queue.empty() ? finish_wanted : send_window > 0;

@@ -226,7 +226,7 @@ void Links::close(LinkId id, bool flush) {
 void Links::flushed(const LinkPtr& link) {
   ::shutdown(link->socket.native_handle(), SHUT_WR);
   if (link->ended) return lose(link, closed_here());
-  link->state = Link::State::lingering;
+  return lose(link, closed_here());
 }
 
 void Links::on_deadline(Instant now) {

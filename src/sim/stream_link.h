@@ -1,5 +1,5 @@
 // The state of one simulated TCP connection: two sides, and from each side a flow of items to the
-// other. Plain data; network.h has the rules. An idle link costs about 400 bytes, both sides
+// other. Plain data; network.h has the rules. An idle link costs about 300 bytes, both sides
 // together, and no buffer.
 #pragma once
 
@@ -128,7 +128,7 @@ struct Link {
   std::uint32_t generation = 0;
   std::uint8_t syn_attempts = 0;
 };
-static_assert(sizeof(Link) <= 448);
+static_assert(sizeof(Link) <= 256);
 
 /// Names one side of a link; outdated once the slot is used again.
 struct LinkRef {

@@ -8,8 +8,8 @@
 //   world.run_for(60s);
 //
 // A turn is what host/world.h says: one mutation, drain, the poll_transmit of the links that said
-// TransmitReady, one armed deadline; then the after_turn hook. Outputs that a poll_transmit causes
-// wait for the next turn. A deadline that was moved is not reported to the machine.
+// TransmitReady, one armed deadline; then the after_turn hook. A deadline that was moved is not
+// reported to the machine.
 //
 // Order: events of equal time go by node in an order that the seed decides anew for each instant
 // (shuffle), those of one node in the order they came; scenario actions go first.
@@ -171,6 +171,7 @@ class World {
   std::function<void()> on_count_;
   std::uint64_t count_period_ = 0;
   std::vector<LinkRef> ready_;  // of the turn under way
+  std::vector<LinkRef> serving_;
   Bytes transmit_buffer_;
   std::vector<Event> batch_;
   std::vector<Event> unordered_;

@@ -76,13 +76,18 @@ void World::finish_turn(std::uint32_t index) {
   Node& node = *nodes_[index];
   const Instant local = local_now(index);
   std::size_t count = 0;
-  while (auto output = node.machine->poll_output(local)) {
-    ASSERT(++count <= base::turn_outputs_max);
-    perform(index, std::move(*output));
-  }
+  bool was_serving = false;
+  do {  // sending makes room, which may call forth more outputs
+    while (auto output = node.machine->poll_output(local)) {
+      ASSERT(++count <= base::turn_outputs_max);
+      perform(index, std::move(*output));
+    }
+    serving_.swap(ready_);
+    for (const LinkRef link : serving_) transmit(node, link);
+    was_serving = !serving_.empty();
+    serving_.clear();
+  } while (was_serving);
   report_.outputs += count;
-  for (const LinkRef link : ready_) transmit(node, link);
-  ready_.clear();
   node.deadline = node.machine->next_deadline();
   if (node.deadline) *node.deadline = std::min(*node.deadline, far_future);
   if (node.deadline) *node.deadline -= node.clock.instant_offset;

@@ -1,0 +1,102 @@
+#include "app/cmd.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include "base/format.h"
+#include "codec/multiaddr.h"
+#include "codec/peer_id.h"
+
+namespace kith::app {
+
+int run_program(int argc, const char* const* argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes is an error of write, not our end
+  const auto parsed = cli::parse_args(argc, argv);
+  if (const auto* end = std::get_if<cli::ParseEnd>(&parsed)) {
+    if (!end->out.empty()) print(end->out);
+    if (!end->err.empty()) std::fprintf(stderr, "%s\n", end->err.c_str());
+    return end->exit_code;
+  }
+  const auto& [globals, command] = std::get<cli::Parsed>(parsed);
+  const cli::Globals& g = globals;
+  return std::visit(
+      Overload{[&](const cli::InitArgs& a) { return run_init(g, a); },
+               [&](const cli::StartArgs& a) { return run_start(g, a); },
+               [&](const cli::StopArgs&) { return run_stop(g); },
+               [&](const cli::StatusArgs&) { return run_status(g); },
+               [&](const cli::StatsArgs&) { return run_stats(g); },
+               [&](const cli::DoctorArgs&) { return run_doctor(g); },
+               [&](const cli::IdArgs&) { return run_id(g); },
+               [&](const cli::VersionArgs&) { return run_version(g); },
+               [&](const cli::ConfigShowArgs&) { return run_config_show(g); },
+               [&](const cli::ConfigCheckArgs& a) { return run_config_check(g, a); },
+               [&](const cli::ConfigDocsArgs& a) { return run_config_docs(g, a); },
+               [&](const cli::PeersListArgs&) { return run_peers_list(g); },
+               [&](const cli::PeersInfoArgs& a) { return run_peers_info(g, a); },
+               [&](const cli::PeersConnectArgs& a) { return run_peers_connect(g, a); },
+               [&](const cli::PeersDisconnectArgs& a) { return run_peers_disconnect(g, a); },
+               [&](const cli::NotYetArgs& a) { return run_not_yet(g, a); },
+               [&](const cli::PingArgs& a) { return run_ping(g, a); },
+               [&](const cli::PerfArgs& a) { return run_perf(g, a); },
+               [&](const cli::LogLevelArgs& a) { return run_log_level(g, a); },
+               [&](const cli::DevnetArgs& a) { return run_devnet(g, a); },
+               [&](const cli::SimulateArgs& a) { return run_simulate(g, a); },
+               [&](const cli::CompletionArgs& a) { return run_completion(g, a); }},
+      command);
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (!text.ends_with('\n')) std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+void say(const cli::Globals& globals, const std::string& text) {
+  if (!globals.quiet) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+int fail_with(const cli::Globals& globals, const Error& error) {
+  return fail_with(globals, error, cli::exit_code_of(error));
+}
+
+int fail_with(const cli::Globals& globals, const Error& error, int exit_code) {
+  if (globals.json) {
+    print(cli::error_json(error));
+  } else {
+    std::fprintf(stderr, "kith: %s\n", error.message.c_str());
+  }
+  return exit_code;
+}
+
+int finish(const cli::Globals& globals, const Result<std::string>& result, Render render) {
+  if (!result) return fail_with(globals, result.error());
+  print(globals.json ? *result : render(*result));
+  return cli::exit_done;
+}
+
+int ask_running(const cli::Globals& globals, std::string_view method, const cli::Params& params,
+                Duration timeout, Render render) {
+  const auto session = open_session(globals);
+  if (!session) return fail_with(globals, session.error());
+  auto node = reach_running(session->in_home(session->settings.api_socket), session->home);
+  if (!node) {
+    const bool is_absent = node.error().code == Code::unreachable;
+    return fail_with(globals, node.error(),
+                     is_absent ? cli::exit_not_running : cli::exit_code_of(node.error()));
+  }
+  return finish(globals, (*node)->call(method, params, timeout), render);
+}
+
+Result<void> check_target(const std::string& target) {
+  std::optional<Error> fault;
+  if (target.starts_with('/')) {
+    if (const auto address = codec::Multiaddr::parse(target); !address) fault = address.error();
+  } else {
+    if (const auto peer = codec::peer_id_from_text(target); !peer) fault = peer.error();
+  }
+  if (!fault) return {};
+  return fail(Code::usage, base::format("\"{}\" is neither a multiaddr nor a peer id: {}",
+                                        target.substr(0, 600), fault->message));
+}
+
+}  // namespace kith::app

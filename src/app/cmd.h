@@ -1,0 +1,63 @@
+// The verbs, one function each; what each does and prints is docs/cli.md. They return the exit
+// code. Results go to standard output, everything else to standard error.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "app/session.h"
+#include "cli/args.h"
+
+namespace kith::app {
+
+// cmd_start.cpp
+int run_start(const cli::Globals& globals, const cli::StartArgs& args);
+// cmd_node.cpp
+int run_init(const cli::Globals& globals, const cli::InitArgs& args);
+int run_stop(const cli::Globals& globals);
+int run_status(const cli::Globals& globals);
+int run_stats(const cli::Globals& globals);
+int run_id(const cli::Globals& globals);
+int run_version(const cli::Globals& globals);
+int run_log_level(const cli::Globals& globals, const cli::LogLevelArgs& args);
+int run_completion(const cli::Globals& globals, const cli::CompletionArgs& args);
+// cmd_config.cpp
+int run_config_show(const cli::Globals& globals);
+int run_config_check(const cli::Globals& globals, const cli::ConfigCheckArgs& args);
+int run_config_docs(const cli::Globals& globals, const cli::ConfigDocsArgs& args);
+// cmd_peers.cpp
+int run_peers_list(const cli::Globals& globals);
+int run_peers_info(const cli::Globals& globals, const cli::PeersInfoArgs& args);
+int run_peers_connect(const cli::Globals& globals, const cli::PeersConnectArgs& args);
+int run_peers_disconnect(const cli::Globals& globals, const cli::PeersDisconnectArgs& args);
+int run_not_yet(const cli::Globals& globals, const cli::NotYetArgs& args);
+// cmd_measure.cpp
+int run_ping(const cli::Globals& globals, const cli::PingArgs& args);
+int run_perf(const cli::Globals& globals, const cli::PerfArgs& args);
+// cmd_doctor.cpp, cmd_devnet.cpp, cmd_simulate.cpp
+int run_doctor(const cli::Globals& globals);
+int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args);
+int run_simulate(const cli::Globals& globals, const cli::SimulateArgs& args);
+
+/// All of it: parses and carries out.
+int run_program(int argc, const char* const* argv);
+
+// What the verbs share (cmd.cpp).
+
+using Render = std::string (*)(std::string_view result);
+/// A line on standard output.
+void print(const std::string& text);
+/// A line on standard error, unless --quiet.
+void say(const cli::Globals& globals, const std::string& text);
+/// Prints the error as --json asks; the exit code that belongs to it.
+int fail_with(const cli::Globals& globals, const Error& error);
+int fail_with(const cli::Globals& globals, const Error& error, int exit_code);
+/// A node's answer, as JSON or rendered, or its error.
+int finish(const cli::Globals& globals, const Result<std::string>& result, Render render);
+/// Asks the running node; exit 3 when none runs.
+int ask_running(const cli::Globals& globals, std::string_view method, const cli::Params& params,
+                Duration timeout, Render render);
+/// "/ip4/.../p2p/ID" or a peer id: anything else is `usage`.
+Result<void> check_target(const std::string& target);
+
+}  // namespace kith::app

@@ -1,0 +1,216 @@
+// `kith start`: the daemon. One thread serves the network, the local API and the signals.
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+
+#include "api/api.h"
+#include "app/cmd.h"
+#include "base/format.h"
+#include "base/version.h"
+#include "cli/reports.h"
+#include "codec/peer_id.h"
+#include "rt/home.h"
+#include "rt/local_server.h"
+#include "rt/signals.h"
+
+namespace kith::app {
+namespace {
+
+std::vector<node::Setting> flags_of(const cli::StartArgs& args) {
+  std::vector<node::Setting> flags;
+  const auto add = [&](const char* key, const std::vector<std::string>& values, const char* flag) {
+    if (!values.empty()) flags.push_back({key, values, node::Origin::flag, flag});
+  };
+  add("listen", args.listen, "--listen");
+  add("announce", args.announce, "--announce");
+  add("bootstrap", args.bootstrap, "--bootstrap");
+  return flags;
+}
+
+class Daemon {
+ public:
+  Daemon(Session session, const cli::StartArgs& args)
+      : session_(std::move(session)), args_(args), began_(std::chrono::steady_clock::now()) {}
+
+  int run();
+
+ private:
+  Result<void> prepare();
+  api::Surroundings surroundings(const crypto::PublicKey& key);
+  Result<std::string> set_log_level(std::string_view subsystem, std::string_view level);
+  std::vector<std::pair<std::string, std::uint64_t>> shell_stats() const;
+  void on_report(const node::Report& report);
+  void on_listeners_done();
+  void stop(std::string_view why);
+
+  Session session_;
+  const cli::StartArgs& args_;
+  const std::chrono::steady_clock::time_point began_;
+  std::string node_id_;
+  std::vector<host::CannotListen> not_listening_;
+  std::optional<Error> fatal_;
+  bool is_stopping_ = false;
+
+  // Destroyed from the last to the first: the API's open replies before the server they go through,
+  // all before the reactor.
+  std::optional<rt::HomeLock> lock_;
+  std::unique_ptr<rt::LogSink> log_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<rt::LocalServer> server_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<rt::SignalWatch> signals_;
+};
+
+int Daemon::run() {
+  if (const auto prepared = prepare(); !prepared) {
+    return fail_with(session_.globals, prepared.error());
+  }
+  // run() posts the start; what is posted from a turn before it comes right behind it, and the
+  // reactor binds within the turn that asks for it.
+  rt::Reactor& reactor = engine_->reactor();
+  reactor.post([this, &reactor] { reactor.post([this] { on_listeners_done(); }); });
+  engine_->run();
+  if (fatal_) return fail_with(session_.globals, *fatal_);
+  log_->info("app", "stopped");
+  return cli::exit_done;
+}
+
+Result<void> Daemon::prepare() {
+  TRY_VOID(rt::make_home(session_.home));
+  lock_ = TRY(rt::HomeLock::take(session_.home));
+  auto identity = TRY(load_identity(session_, /*may_create=*/true));
+  log_ = TRY(open_log(session_));
+
+  EngineConfig config;
+  config.node = session_.settings.node;
+  config.node.host.agent_version = base::agent_version();
+  config.node.host.connection.network_key = TRY(load_network_key(session_, args_.psk_file));
+  config.reactor.tcp_congestion = session_.settings.tcp_congestion;
+  config.peers_db = session_.home + "/peers.db";
+  const crypto::PublicKey key = identity.key.public_key();
+  engine_ = TRY(Engine::make(std::move(config), std::move(identity.key), *log_));
+  engine_->set_on_report([this](node::Report report) { on_report(report); });
+  api_ = std::make_unique<api::Api>(engine_->node(), surroundings(key));
+
+  rt::Reactor& reactor = engine_->reactor();
+  server_ = TRY(rt::LocalServer::open(
+      reactor, session_.in_home(session_.settings.api_socket),
+      [this, &reactor](const std::string& request, rt::LocalReply reply) {
+        api_->request(reactor.turn_now(), request,
+                      [reply](std::string line) mutable { reply.done(std::move(line)); });
+      },
+      *log_));
+  signals_ = std::make_unique<rt::SignalWatch>(
+      reactor, [this](int number) { stop(number == SIGINT ? "SIGINT" : "SIGTERM"); });
+  return {};
+}
+
+api::Surroundings Daemon::surroundings(const crypto::PublicKey& key) {
+  node_id_ = codec::to_text(codec::node_id_of(key));
+  api::Surroundings s;
+  s.node_id = node_id_;
+  s.settings = session_.settings.effective;
+  s.network_name = session_.settings.network_name;
+  s.started = engine_->reactor().now();
+  s.log_level = [this](std::string_view subsystem, std::string_view level) {
+    return set_log_level(subsystem, level);
+  };
+  s.stop = [this] { stop("a request"); };
+  s.shell_stats = [this] { return shell_stats(); };
+  return s;
+}
+
+Result<std::string> Daemon::set_log_level(std::string_view subsystem, std::string_view level) {
+  if (!level.empty()) {
+    const LogLevel parsed = TRY(rt::parse_log_level(level));
+    if (subsystem.empty() || subsystem == "all") {
+      rt::LogLevels levels = log_->levels();
+      levels.all = parsed;
+      log_->set_levels(std::move(levels));
+    } else {
+      // The same rules as in a configuration file.
+      TRY_VOID(rt::parse_log_levels(base::format("info,{}={}", subsystem, level)));
+      log_->set_level(subsystem, parsed);
+    }
+  }
+  return rt::to_string(log_->levels());
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Daemon::shell_stats() const {
+  const rt::ReactorStats& s = engine_->reactor().stats();
+  return {{"turns", s.turns},
+          {"reads", s.reads},
+          {"bytes_read", s.bytes_read},
+          {"sends", s.sends},
+          {"bytes_sent", s.bytes_sent},
+          {"sends_partial", s.sends_partial},
+          {"read_pauses", s.read_pauses},
+          {"write_stalls", s.write_stalls},
+          {"links_accepted", s.links_accepted},
+          {"accepts_refused", s.accepts_refused},
+          {"links_dialled", s.links_dialled},
+          {"dials_failed", s.dials_failed},
+          {"links_open", s.links_open},
+          {"bytes_kept", s.bytes_kept},
+          {"resolves", s.resolves}};
+}
+
+void Daemon::on_report(const node::Report& report) {
+  if (const auto* cannot = std::get_if<host::CannotListen>(&report)) {
+    not_listening_.push_back(*cannot);
+  }
+  api_->on_report(engine_->reactor().turn_now(), report);
+}
+
+/// A machine without IPv6 is no reason not to start where the default asks for both families.
+bool is_absent_family(const host::CannotListen& cannot) {
+  return cannot.address.has(codec::AddrProtocol::ip6) &&
+         codec::scope_of(cannot.address) == codec::AddrScope::unspecified &&
+         cannot.error.code != Code::locked && cannot.error.code != Code::permission;
+}
+
+void Daemon::on_listeners_done() {
+  const std::size_t wanted = engine_->node().config().host.listen.size();
+  for (const auto& cannot : not_listening_) {
+    if (is_absent_family(cannot) && not_listening_.size() < wanted) {
+      log_->warn("app", "{}", cannot.error.message);
+    } else if (!fatal_) {
+      fatal_ = cannot.error;
+    }
+  }
+  if (fatal_) return stop("a listener that failed");
+  cli::ReadyReport ready;
+  const host::Host& host = engine_->node().host();
+  ready.peer_id = codec::to_text(host.self());
+  ready.node_id = node_id_;
+  ready.version = base::version();
+  ready.network = session_.settings.network_name;
+  ready.home = session_.home;
+  ready.pid = ::getpid();
+  for (const auto& address : host.addresses()) ready.addresses.push_back(address.to_string());
+  ready.took_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
+  print(session_.globals.json ? to_json(ready) : to_text(ready));
+  log_->info("app", "{} is up in {:.1f} ms", ready.peer_id, ready.took_ms);
+}
+
+void Daemon::stop(std::string_view why) {
+  if (is_stopping_) {  // a second Ctrl-C means it
+    engine_->reactor().stop();
+    return;
+  }
+  is_stopping_ = true;
+  log_->info("app", "stopping: {}", why);
+  engine_->stop();
+}
+
+}  // namespace
+
+int run_start(const cli::Globals& globals, const cli::StartArgs& args) {
+  auto session = open_session(globals, flags_of(args));
+  if (!session) return fail_with(globals, session.error());
+  return Daemon(*std::move(session), args).run();
+}
+
+}  // namespace kith::app

@@ -1,0 +1,162 @@
+#include "app/session.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "api/config_json.h"
+#include "base/format.h"
+#include "crypto/keystore.h"
+#include "crypto/secret.h"
+#include "rt/files.h"
+#include "rt/home.h"
+#include "rt/local_client.h"
+
+namespace kith::app {
+namespace {
+
+/// A swarm.key is some 100 bytes, a passphrase a line.
+constexpr std::size_t small_file_bytes_max = 4096;
+constexpr Duration send_timeout = 5s;
+
+std::vector<std::pair<std::string, std::string>> environment() {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view entry = *at;
+    const std::size_t equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return variables;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);  // read at the start, before there are threads
+  return value == nullptr ? "" : value;
+}
+
+class RunningNode final : public Caller {
+ public:
+  explicit RunningNode(rt::LocalClient client) : client_(std::move(client)) {}
+
+  Result<std::string> call(std::string_view method, const cli::Params& params,
+                           Duration timeout) override {
+    TRY_VOID(client_.send_line(cli::make_request(method, params), send_timeout));
+    const auto line = TRY(client_.read_line(timeout));
+    if (!line) return fail(Code::protocol, "the node answered with nothing");
+    const auto end = TRY(client_.read_line(timeout));
+    if (end) return fail(Code::protocol, "the node answered with more than one line");
+    return cli::read_response(*line);
+  }
+
+ private:
+  rt::LocalClient client_;
+};
+
+}  // namespace
+
+std::string Session::in_home(const std::string& path) const {
+  if (path.empty() || path.front() == '/') return path;
+  return home + "/" + path;
+}
+
+Result<std::string> home_of(const cli::Globals& globals) {
+  const std::string home = globals.home.empty() ? TRY(rt::default_home()) : globals.home;
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(home, error);
+  if (error) return fail(Code::io, base::format("{}: {}", home, error.message()));
+  return absolute.lexically_normal().string();
+}
+
+Result<std::vector<node::Setting>> read_config_file(const std::string& path) {
+  const Bytes bytes = TRY(rt::read_file(path, node::config_file_bytes_max));
+  const std::string_view text = base::as_text(bytes);
+  return path.ends_with(".json") ? api::parse_config_json(text, path)
+                                 : node::parse_toml(text, path);
+}
+
+Result<Session> open_session(const cli::Globals& globals, std::vector<node::Setting> flags) {
+  Session session{globals, TRY(home_of(globals)), globals.config, {}};
+  if (session.config_file.empty()) session.config_file = variable("KITH_CONFIG");
+  if (session.config_file.empty() && rt::file_exists(session.home + "/config.toml")) {
+    session.config_file = session.home + "/config.toml";
+  }
+  std::vector<node::Setting> sources;
+  if (!session.config_file.empty()) sources = TRY(read_config_file(session.config_file));
+  const auto add = [&](std::vector<node::Setting> more) {
+    for (auto& setting : more) sources.push_back(std::move(setting));
+  };
+  add(TRY(node::read_environment(environment())));
+  for (const auto& text : globals.sets) {
+    sources.push_back(TRY(node::parse_assignment(text, "--set")));
+  }
+  if (!globals.log_level.empty()) {
+    sources.push_back({"log.level", {globals.log_level}, node::Origin::flag, "--log-level"});
+  }
+  add(std::move(flags));
+  session.settings = TRY(node::load_settings(std::move(sources)));
+  const auto levels = rt::parse_log_levels(session.settings.log_level);
+  if (!levels) return fail(Code::config, "log.level: " + levels.error().message);
+  return session;
+}
+
+Result<HomeIdentity> load_identity(const Session& session, bool may_create) {
+  std::optional<std::string> passphrase;
+  if (!session.settings.passphrase_file.empty()) {
+    Bytes bytes = TRY(rt::read_secret_file(session.in_home(session.settings.passphrase_file),
+                                           small_file_bytes_max));
+    const std::string_view text = base::as_text(bytes);
+    passphrase = std::string(text.substr(0, std::min(text.find('\n'), text.size())));
+    crypto::wipe(bytes);
+    if (passphrase->empty()) {
+      return fail(Code::config,
+                  base::format("{} holds no passphrase", session.settings.passphrase_file));
+    }
+  }
+  if (!may_create && !rt::file_exists(rt::identity_path(session.home))) {
+    return fail(Code::not_found,
+                base::format("there is no identity in {}; `kith init` makes one", session.home));
+  }
+  rt::SystemRng rng;
+  auto identity = TRY(rt::load_or_create_identity(session.home, passphrase, rng));
+  return HomeIdentity{std::move(identity.key), identity.created};
+}
+
+Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,
+                                                             const std::string& psk_file) {
+  std::string path = psk_file;
+  if (path.empty()) path = session.in_home(session.settings.network_key_file);
+  if (path.empty()) {
+    path = session.home + "/swarm.key";
+    if (!rt::file_exists(path)) return std::nullopt;
+  }
+  Bytes bytes = TRY(rt::read_file(path, small_file_bytes_max));
+  auto key = secure::parse_swarm_key(base::as_text(bytes));
+  crypto::wipe(bytes);
+  if (!key) return fail(key.error().code, base::format("{}: {}", path, key.error().message));
+  return *key;
+}
+
+Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session) {
+  rt::LogSinkConfig config;
+  config.levels = TRY(rt::parse_log_levels(session.settings.log_level));
+  config.format = session.settings.log_json ? rt::LogFormat::json : rt::LogFormat::text;
+  config.file = session.in_home(session.settings.log_file);
+  if (!config.file.empty()) {
+    const auto folder = std::filesystem::path(config.file).parent_path();
+    TRY_VOID(rt::make_dirs(folder.string(), rt::private_dir_mode));
+  }
+  return rt::LogSink::open(std::move(config));
+}
+
+Result<std::unique_ptr<Caller>> reach_running(const std::string& socket_path,
+                                              const std::string& home) {
+  auto client = rt::LocalClient::connect(socket_path);
+  if (client) return std::make_unique<RunningNode>(*std::move(client));
+  if (client.error().code != Code::unreachable) return fail(std::move(client).error());
+  return fail(Code::unreachable,
+              base::format("no node runs on the home {}; `kith start` runs one", home));
+}
+
+}  // namespace kith::app

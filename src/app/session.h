@@ -1,0 +1,62 @@
+// What every verb begins with: which home, which configuration, which keys; and how it reaches a
+// node, the one that runs on this home or one made for the occasion.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/engine.h"
+#include "cli/args.h"
+#include "cli/wire.h"
+#include "node/config.h"
+#include "rt/log_sink.h"
+
+namespace kith::app {
+
+struct Session {
+  cli::Globals globals;
+  std::string home;         // absolute
+  std::string config_file;  // empty: there is none
+  node::Settings settings;
+
+  /// A path of the configuration: relative ones are the home's.
+  std::string in_home(const std::string& path) const;
+};
+
+/// --home, else $KITH_HOME, else the XDG data folder; absolute.
+Result<std::string> home_of(const cli::Globals& globals);
+/// TOML, or JSON by extension.
+Result<std::vector<node::Setting>> read_config_file(const std::string& path);
+/// Reads the configuration; `flags` are the verb's own. `config` says what does not hold.
+Result<Session> open_session(const cli::Globals& globals, std::vector<node::Setting> flags = {});
+
+/// The home's identity, made when it has none and `may_create`; else `not_found`.
+struct HomeIdentity {
+  crypto::KeyPair key;
+  bool created;
+};
+Result<HomeIdentity> load_identity(const Session& session, bool may_create);
+/// `psk_file`, else network.key_file, else HOME/swarm.key when that exists.
+Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,
+                                                             const std::string& psk_file);
+Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session);
+
+/// Somebody who answers the methods of docs/api.md.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  /// The result as JSON. `timeout` when no answer comes in time.
+  virtual Result<std::string> call(std::string_view method, const cli::Params& params,
+                                   Duration timeout) = 0;
+};
+
+/// The node that runs on this home; `unreachable` when none does.
+Result<std::unique_ptr<Caller>> reach_running(const std::string& socket_path,
+                                              const std::string& home);
+/// A node inside this process that only dials, with the home's identity or a fresh one.
+Result<std::unique_ptr<Caller>> make_ephemeral(const Session& session, const std::string& psk_file);
+
+}  // namespace kith::app

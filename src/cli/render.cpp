@@ -1,0 +1,116 @@
+#include "cli/render.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/format.h"
+
+namespace kith::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t cell_bytes_max = 120;
+
+/// A peer chose some of these words: control characters must not reach the terminal.
+std::string cell(const Json& value) {
+  if (value.is_null()) return "-";
+  std::string text = value.is_string() ? value.get<std::string>()
+                                       : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string clean;
+  for (const char c : text.substr(0, cell_bytes_max)) {
+    const auto byte = static_cast<unsigned char>(c);
+    clean.push_back(byte < 0x20 || byte == 0x7f ? '?' : c);
+  }
+  return clean;
+}
+
+std::string at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? "-" : cell(*found);
+}
+
+void lines(const Json& object, std::size_t indent, std::string& text) {
+  for (const auto& [key, value] : object.items()) {
+    const std::string start = std::string(indent, ' ') + key;
+    if (value.is_object() && !value.empty()) {
+      text += start + ":\n";
+      lines(value, indent + 2, text);
+    } else if (value.is_array()) {
+      text += base::format("{:<20} {}\n", start, value.empty() ? "none" : "");
+      for (const Json& item : value) {
+        if (item.is_object()) {
+          lines(item, indent + 2, text);
+          text += "\n";
+        } else {
+          text += std::string(indent + 2, ' ') + cell(item) + "\n";
+        }
+      }
+    } else {
+      text += base::format("{:<20} {}\n", start, cell(value));
+    }
+  }
+}
+
+std::string without_end(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+template <class Render>
+std::string with_object(std::string_view result, Render&& render) {
+  const Json json = Json::parse(result, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() ? without_end(render(json)) : std::string(result);
+}
+
+}  // namespace
+
+std::string render_status(std::string_view result) {
+  return with_object(result, [](const Json& json) {
+    std::string text;
+    for (const auto& [key, value] : json.items()) {
+      if (value.is_null()) continue;  // parts that do not exist yet
+      if (value.is_array()) {
+        for (const Json& item : value) text += base::format("{:<12} {}\n", key, cell(item));
+      } else {
+        text += base::format("{:<12} {}\n", key, cell(value));
+      }
+    }
+    return text;
+  });
+}
+
+std::string render_peers(std::string_view result) {
+  return with_object(result, [](const Json& json) {
+    const auto peers = json.find("peers");
+    if (peers == json.end() || peers->empty()) return std::string("no peers");
+    std::string text = base::format("{:<52}  {:<8}  {:>9}  {:<16}  {}\n", "PEER", "WAY", "RTT ms",
+                                    "AGENT", "ADDRESS");
+    for (const Json& peer : *peers) {
+      const auto addresses = peer.find("addresses");
+      const std::string address = addresses != peer.end() && !addresses->empty()
+                                      ? cell(addresses->front())
+                                      : std::string("-");
+      text += base::format("{:<52}  {:<8}  {:>9}  {:<16}  {}\n", at(peer, "peer_id"),
+                           at(peer, "direction"), at(peer, "rtt_ms"), at(peer, "agent"), address);
+    }
+    return text;
+  });
+}
+
+std::string render_perf(std::string_view result) {
+  return with_object(result, [](const Json& json) {
+    return base::format("upload    {} bytes, {} MiB/s\ndownload  {} bytes, {} MiB/s",
+                        at(json, "upload_bytes"), at(json, "upload_mib_s"),
+                        at(json, "download_bytes"), at(json, "download_mib_s"));
+  });
+}
+
+std::string render_object(std::string_view result) {
+  return with_object(result, [](const Json& json) {
+    std::string text;
+    lines(json, 0, text);
+    return text;
+  });
+}
+
+}  // namespace kith::cli

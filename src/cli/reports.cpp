@@ -1,0 +1,172 @@
+#include "cli/reports.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/format.h"
+
+namespace kith::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+double rounded(double value) { return std::round(value * 1000) / 1000; }
+
+std::string_view name_of(DoctorCheck::State state) {
+  switch (state) {
+    case DoctorCheck::State::ok: return "ok";
+    case DoctorCheck::State::warning: return "warning";
+    case DoctorCheck::State::failed: return "failed";
+  }
+  return "unknown";
+}
+
+std::vector<double> sorted(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values;
+}
+
+}  // namespace
+
+std::string to_json(const ReadyReport& report) {
+  return to_line(Json{{"ready", true},
+                      {"peer_id", report.peer_id},
+                      {"node_id", report.node_id},
+                      {"addresses", report.addresses},
+                      {"version", report.version},
+                      {"network", report.network},
+                      {"home", report.home},
+                      {"pid", report.pid},
+                      {"took_ms", rounded(report.took_ms)}});
+}
+
+std::string to_text(const ReadyReport& report) {
+  std::string text = base::format("ready {}", report.peer_id);
+  for (const auto& address : report.addresses) text += " " + address;
+  return text;
+}
+
+std::string to_json(const IdentityReport& report) {
+  return to_line(Json{{"peer_id", report.peer_id},
+                      {"node_id", report.node_id},
+                      {"home", report.home},
+                      {"created", report.created}});
+}
+
+std::string to_text(const IdentityReport& report) {
+  return base::format("peer id  {}\nnode id  {}\nhome     {}{}", report.peer_id, report.node_id,
+                      report.home, report.created ? " (new)" : "");
+}
+
+std::string to_json(const PingReport& report) {
+  Json rtt{{"min", nullptr}, {"p50", nullptr}, {"max", nullptr}};
+  if (!report.rtts_ms.empty()) {
+    const auto values = sorted(report.rtts_ms);
+    rtt = Json{
+        {"min", values.front()}, {"p50", values[(values.size() - 1) / 2]}, {"max", values.back()}};
+  }
+  Json json{{"target", report.target},
+            {"rtt_ms", std::move(rtt)},
+            {"sent", report.sent},
+            {"received", report.rtts_ms.size()}};
+  if (report.last_error) {
+    json["error"] = Json{{"code", base::name_of(report.last_error->code)},
+                         {"message", report.last_error->message}};
+  }
+  return to_line(json);
+}
+
+std::string to_text(const PingReport& report) {
+  std::string text = base::format("{} sent, {} answered", report.sent, report.rtts_ms.size());
+  if (report.rtts_ms.empty()) return text;
+  const auto values = sorted(report.rtts_ms);
+  return text + base::format("; min {:.3f} ms, median {:.3f} ms, max {:.3f} ms", values.front(),
+                             values[(values.size() - 1) / 2], values.back());
+}
+
+bool DoctorReport::is_well() const {
+  return std::ranges::none_of(
+      checks, [](const DoctorCheck& c) { return c.state == DoctorCheck::State::failed; });
+}
+
+std::string to_json(const DoctorReport& report) {
+  Json checks = Json::array();
+  for (const auto& check : report.checks) {
+    checks.push_back(
+        Json{{"name", check.name}, {"state", name_of(check.state)}, {"detail", check.detail}});
+  }
+  return to_line(Json{{"ok", report.is_well()}, {"checks", std::move(checks)}});
+}
+
+std::string to_text(const DoctorReport& report) {
+  std::string text;
+  for (const auto& check : report.checks) {
+    text += base::format("{:<8} {:<12} {}\n", name_of(check.state), check.name, check.detail);
+  }
+  return text + (report.is_well() ? "all is well" : "something must be mended");
+}
+
+std::string to_json(const DevnetReport& report) {
+  return to_line(Json{{"nodes", report.nodes},
+                      {"validators", nullptr},
+                      {"height", nullptr},
+                      {"finalized_height", nullptr},
+                      {"forks", nullptr},
+                      {"peers_per_node_min", report.peers_per_node_min},
+                      {"finality_ms", nullptr},
+                      {"tx_committed", nullptr},
+                      {"compute", nullptr},
+                      {"pings_answered", report.pings_answered},
+                      {"learned", report.learned},
+                      {"wall_s", rounded(report.wall_s)},
+                      {"clean_exit", report.clean_exit},
+                      {"dir", report.dir.empty() ? Json(nullptr) : Json(report.dir)}});
+}
+
+std::string to_text(const DevnetReport& report) {
+  return base::format(
+      "{} nodes for {:.1f} s: at least {} peers each, {} pings answered, {} peers learned, {}",
+      report.nodes, report.wall_s, report.peers_per_node_min, report.pings_answered, report.learned,
+      report.clean_exit ? "all ended cleanly" : "not all ended cleanly");
+}
+
+std::string to_json(std::string_view key, bool value) {
+  return to_line(Json{{std::string(key), value}});
+}
+
+std::string to_json(std::string_view key, std::string_view value) {
+  return to_line(Json{{std::string(key), value}});
+}
+
+std::string config_json(const std::vector<node::EffectiveSetting>& settings) {
+  Json list = Json::array();
+  for (const auto& setting : settings) {
+    Json value = setting.is_list ? Json(setting.values) : Json(setting.values.front());
+    list.push_back(Json{{"key", setting.key},
+                        {"value", std::move(value)},
+                        {"origin", node::name_of(setting.origin)},
+                        {"where", setting.where.empty() ? Json(nullptr) : Json(setting.where)}});
+  }
+  return to_line(Json{{"settings", std::move(list)}});
+}
+
+std::string config_text(const std::vector<node::EffectiveSetting>& settings) {
+  std::string text;
+  for (const auto& setting : settings) {
+    std::string value;
+    for (const auto& item : setting.values) value += (value.empty() ? "" : ", ") + item;
+    const std::string where =
+        setting.where.empty() ? std::string(name_of(setting.origin)) : setting.where;
+    if (!text.empty()) text += "\n";
+    text += base::format("{:<25} {:<40} {}", setting.key,
+                         setting.is_list ? "[" + value + "]" : value, where);
+  }
+  return text;
+}
+
+}  // namespace kith::cli

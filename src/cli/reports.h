@@ -1,0 +1,73 @@
+// What verbs find out by themselves, as JSON (one line, the keys of docs/cli.md) and as text for a
+// person. Keys of parts that do not exist yet are null.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "node/config.h"
+
+namespace kith::cli {
+
+/// `kith start`, once all listeners are up.
+struct ReadyReport {
+  std::string peer_id, node_id, version, network, home;
+  std::vector<std::string> addresses;
+  int pid = 0;
+  double took_ms = 0;
+};
+std::string to_json(const ReadyReport& report);
+std::string to_text(const ReadyReport& report);
+
+/// `kith init` and `kith id`.
+struct IdentityReport {
+  std::string peer_id, node_id, home;
+  bool created = false;
+};
+std::string to_json(const IdentityReport& report);
+std::string to_text(const IdentityReport& report);
+
+struct PingReport {
+  std::string target;
+  std::uint64_t sent = 0;
+  std::vector<double> rtts_ms;  // of those answered
+  std::optional<Error> last_error;
+};
+std::string to_json(const PingReport& report);
+std::string to_text(const PingReport& report);
+
+struct DoctorCheck {
+  enum class State : std::uint8_t { ok, warning, failed };
+  std::string name;
+  State state = State::ok;
+  std::string detail;
+};
+struct DoctorReport {
+  std::vector<DoctorCheck> checks;
+  bool is_well() const;
+};
+std::string to_json(const DoctorReport& report);
+std::string to_text(const DoctorReport& report);
+
+struct DevnetReport {
+  std::uint64_t nodes = 0;
+  std::uint64_t peers_per_node_min = 0;
+  std::uint64_t pings_answered = 0;
+  std::uint64_t learned = 0;  // peers that nodes came to know beyond the one they were told
+  double wall_s = 0;
+  bool clean_exit = false;
+  std::string dir;  // empty: it was temporary
+};
+std::string to_json(const DevnetReport& report);
+std::string to_text(const DevnetReport& report);
+
+/// Short answers: {"name":true} and the like.
+std::string to_json(std::string_view key, bool value);
+std::string to_json(std::string_view key, std::string_view value);
+std::string config_json(const std::vector<node::EffectiveSetting>& settings);
+std::string config_text(const std::vector<node::EffectiveSetting>& settings);
+
+}  // namespace kith::cli
