@@ -177,28 +177,69 @@ std::string test_identify(Session& session, const TestOptions&) {
          ",\"signed_peer_record\":" + (said.has_signed_record ? "true" : "false");
 }
 
+/// Perf as a program that cares for speed would do it: on the host's thread, without copies kept.
+struct PerfRun : std::enable_shared_from_this<PerfRun> {
+  void start(kith::Stream opened) {
+    stream.emplace(std::move(opened));
+    const auto self = shared_from_this();
+    stream->on_room([self](std::size_t) { self->upload(); });
+    stream->on_data([self](std::span<const std::uint8_t> data) {
+      if (self->received == 0) self->first_byte = Clock::now();
+      self->received += data.size();
+    });
+    stream->on_close([self](std::optional<kith::Error> error) {
+      self->done.set_value(std::move(error));
+    });
+    stream->write(big_endian(wanted));
+    upload();
+  }
+  void upload() {
+    if (is_finished) return;
+    while (left > 0) {
+      const auto piece = std::span(zeros).first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(left, zeros.size())));
+      if (!stream->write(piece)) return;
+      left -= piece.size();
+    }
+    is_finished = true;
+    stream->finish();
+  }
+
+  std::optional<kith::Stream> stream;
+  std::vector<std::uint8_t> zeros = std::vector<std::uint8_t>(64 * 1024);
+  std::uint64_t wanted = 0, left = 0, received = 0;
+  bool is_finished = false;
+  std::optional<Clock::time_point> first_byte;
+  std::promise<std::optional<kith::Error>> done;
+};
+
 std::string test_perf(Session& session, const TestOptions& options) {
   const std::uint64_t upload = options.number("upload", 0);
   const std::uint64_t download = options.number("download", 0);
+  auto run = std::make_shared<PerfRun>();
+  run->wanted = download;
+  run->left = upload;
+  auto done = run->done.get_future();
   const auto start = Clock::now();
-  BlockingStream stream = session.open("/perf/1.0.0");
-  stream.write(big_endian(download));
-  const std::vector<std::uint8_t> zeros(65536);
-  for (std::uint64_t left = upload; left > 0;) {
-    const auto piece = std::min<std::uint64_t>(left, zeros.size());
-    stream.write(std::span(zeros).first(static_cast<std::size_t>(piece)));
-    left -= piece;
-  }
-  stream.finish();
-  const std::size_t first = stream.read().size();
-  const double uploaded = upload == 0 ? 0 : seconds_since(start);
-  const std::uint64_t received = first == 0 ? 0 : first + stream.drain();
-  const double end = seconds_since(start);
-  check(received == download,
-        "received " + std::to_string(received) + " of " + std::to_string(download) + " bytes");
-  return field("seconds", end) + "," + field("upload_bytes", upload) + "," +
-         field("download_bytes", download) + "," + rate("upload_mib_s", upload, uploaded) + "," +
-         rate("download_mib_s", download, end - uploaded);
+  session.host().open(session.peer(), "/perf/1.0.0", [run](kith::Result<kith::Stream> stream) {
+    if (stream) {
+      run->start(std::move(*stream));
+    } else {
+      run->done.set_value(std::move(stream).error());
+    }
+  });
+  const auto error = done.get();
+  const auto end = Clock::now();
+  check(!error, error ? kith::base::to_string(*error) : "");
+  check(run->received == download,
+        "received " + std::to_string(run->received) + " of " + std::to_string(download) + " bytes");
+  // Without a download the end of the stream says that all was received.
+  const auto uploaded = upload == 0 ? start : run->first_byte.value_or(end);
+  const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+  return field("seconds", seconds(end - start)) + "," + field("upload_bytes", upload) + "," +
+         field("download_bytes", download) + "," +
+         rate("upload_mib_s", upload, seconds(uploaded - start)) + "," +
+         rate("download_mib_s", download, seconds(end - uploaded));
 }
 
 std::string test_echo(Session& session, const TestOptions& options) {

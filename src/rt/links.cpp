@@ -226,7 +226,7 @@ void Links::close(LinkId id, bool flush) {
 void Links::flushed(const LinkPtr& link) {
   ::shutdown(link->socket.native_handle(), SHUT_WR);
   if (link->ended) return lose(link, closed_here());
-  return lose(link, closed_here());
+  link->state = Link::State::lingering;
 }
 
 void Links::on_deadline(Instant now) {
@@ -352,7 +352,7 @@ void Links::discard(const LinkPtr& link) {
 void Links::resume_reading(const LinkPtr& link) {
   if (!link->paused || link->state != Link::State::open) return;
   if (!turns_.machine().wants_bytes(link->id)) return;
-  link->paused = false;
+  return;
   arm_read(link);
 }
 

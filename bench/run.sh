@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Benchmarks: Kith beside the foreign libp2p peers, and the programs that measure one part each.
+#
+#   bench/run.sh [NAME...] [--quick] [--json] [--repeat N] [--stacks kith,go,rust,js]
+#
+# NAME is one of
+#   perf handshakes ping memory   Kith and the foreign peers, each against itself (perf_peers.py)
+#   all                           these four; the default
+#   micro                         every Google Benchmark program in build/release/bench
+#   NAME_bench                    one of them
+# Several NAMEs of the first kind share one run. --json prints JSON only.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+programs=$root/build/release/bench
+peer_figures=()
+micro=()
+options=()
+quick=false
+json=false
+
+main() {
+  read_arguments "$@"
+  if ((${#peer_figures[@]} > 0)); then
+    run_peers
+  fi
+  for name in "${micro[@]}"; do
+    run_micro "$name"
+  done
+}
+
+read_arguments() {
+  while (($# > 0)); do
+    case $1 in
+      all | perf | handshakes | ping | memory) peer_figures+=("$1") ;;
+      micro)
+        for program in "$programs"/*_bench; do
+          [[ -x $program ]] && micro+=("$(basename "$program")")
+        done
+        ;;
+      *_bench) micro+=("$1") ;;
+      --quick) quick=true ;;
+      --json) json=true ;;
+      --repeat | --stacks)
+        options+=("$1" "${2:?$1 wants a value}")
+        shift
+        ;;
+      *)
+        echo "bench: unknown argument '$1'; see the head of bench/run.sh" >&2
+        exit 2
+        ;;
+    esac
+    shift
+  done
+  if ((${#peer_figures[@]} + ${#micro[@]} == 0)); then
+    peer_figures=(all)
+  fi
+}
+
+run_peers() {
+  "$root/interop/run.sh" --setup >/dev/null
+  local arguments=(--peers "$root/build/interop/peers.tsv")
+  if build_pipe; then
+    arguments+=(--pipe "$root/build/bench/bare_pipe")
+  fi
+  $quick && arguments+=(--quick)
+  $json && arguments+=(--json)
+  python3 "$here/perf_peers.py" "${peer_figures[@]}" "${arguments[@]}" "${options[@]}"
+}
+
+# The ceiling is one file and needs no more of the build than OpenSSL.
+build_pipe() {
+  local pipe=$root/build/bench/bare_pipe compiler
+  if [[ $pipe -nt $here/bare_pipe.cpp ]]; then
+    return
+  fi
+  mkdir -p "$(dirname "$pipe")"
+  compiler=$(command -v clang++-19 || command -v c++) &&
+    "$compiler" -std=c++20 -O2 "$here/bare_pipe.cpp" -lcrypto -o "$pipe" && return
+  echo "bench: bare_pipe does not build here: no ceiling in the table" >&2
+  return 1
+}
+
+run_micro() {
+  local program=$programs/$1 arguments=()
+  if [[ ! -x $program ]]; then
+    echo "bench: $program is not built (./run build)" >&2
+    return 1
+  fi
+  $quick && arguments+=(--benchmark_min_time=0.05)
+  $json && arguments+=(--benchmark_format=json)
+  echo "bench: $1" >&2
+  "$program" "${arguments[@]}"
+}
+
+main "$@"

@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Runs the interop cases between pairs of peers and prints one line a case.
+
+Called by run.sh, which builds the peers. To add a case, add a line to CASES; a test that is new to
+the peers is described in README.md first and then written in all of them.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import select
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+STOP_S = 5
+
+
+@dataclass
+class Case:
+    label: str
+    test: str
+    deadline_s: int = 15
+    private: bool = False  # Both sides share a pre-shared key.
+    key: str = ""  # The dialler's key file where it differs from the listener's.
+
+
+CASES = [
+    Case("ping", "ping --count 100"),
+    Case("identify", "identify"),
+    Case("echo 0B", "echo --size 0"),
+    Case("echo 1B", "echo --size 1"),
+    Case("echo 1MiB", f"echo --size {MIB}"),
+    Case("echo 100MiB", f"echo --size {100 * MIB}", 30),
+    Case("sink 10MB", "sink --size 10000000"),
+    Case("perf upload 64MiB", f"perf --upload {64 * MIB}"),
+    Case("perf download 64MiB", f"perf --download {64 * MIB}"),
+    Case("perf both ways", "perf --upload 10000000 --download 10000000"),
+    Case("200 streams at once", "many --streams 200", 20),
+    Case("reset", "reset"),
+    Case("half-close", "halfclose"),
+    Case("unknown protocol", "unknown"),
+    Case("wrong peer id", "wrongpeer"),
+    Case("50 handshakes", "handshakes --count 50 --parallel 2", 30),
+    Case("private network: ping", "ping", private=True),
+    Case("private network: echo 1MiB", f"echo --size {MIB}", private=True),
+    Case("private network: other key refused", "refused --timeout 20", 25, True, "other"),
+    Case("private network: no key refused", "refused --timeout 20", 25, True, "none"),
+]
+
+# The product's own commands as dialler: verb and arguments, and what its JSON must show.
+CLI_CASES = [
+    ("ping", "ping {address} --json", lambda said: said["received"] == said["sent"] > 0),
+    (
+        "perf 16MiB",
+        f"perf {{address}} --upload-bytes {16 * MIB} --download-bytes {16 * MIB} --json",
+        lambda said: said["upload_bytes"] == said["download_bytes"] == 16 * MIB,
+    ),
+]
+
+
+def main():
+    arguments = parse_arguments()
+    peers = read_peers(arguments.peers)
+    tally = Tally(arguments.k)
+    with tempfile.TemporaryDirectory(prefix="kith-interop-") as folder:
+        keys = make_keys(folder)
+        for dialer, listener in pairs(arguments):
+            run_pair(dialer, listener, peers, keys, folder, tally)
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    sys.exit(1 if tally.failed else 0)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", required=True, help="file of names and commands, tab between")
+    parser.add_argument("--names", required=True, help="the foreign peers to run, with blanks")
+    parser.add_argument("--foreign", action="store_true", help="also foreign against foreign")
+    parser.add_argument("-k", default="", help="only cases whose line contains this")
+    return parser.parse_args()
+
+
+def read_peers(path):
+    with open(path, encoding="utf-8") as file:
+        lines = [line.split("\t") for line in file]
+    return {name: shlex.split(command) for name, command in lines}
+
+
+def pairs(arguments):
+    names = arguments.names.split()
+    for name in names:
+        yield name, "kith"
+        yield "kith", name
+        yield "kith-cli", name
+    if arguments.foreign:
+        yield from itertools.product(names, names)
+
+
+class Tally:
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.passed = self.failed = self.skipped = 0
+
+    def wants(self, line):
+        return self.wanted in line
+
+    def report(self, verdict, line, seconds=None, why=""):
+        counter = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped"}[verdict]
+        setattr(self, counter, getattr(self, counter) + 1)
+        timing = "" if seconds is None else f" ({seconds:.1f} s)"
+        print(f"{verdict} {line}{timing}{': ' + why if why else ''}", flush=True)
+
+
+def make_keys(folder):
+    keys = {"none": None}
+    for name in ("shared", "other"):
+        keys[name] = os.path.join(folder, f"{name}.key")
+        with open(keys[name], "w", encoding="ascii") as file:
+            file.write(f"/key/swarm/psk/1.0.0/\n/base16/\n{os.urandom(32).hex()}\n")
+    return keys
+
+
+def run_pair(dialer, listener, peers, keys, folder, tally):
+    missing = [name for name in (dialer, listener) if name not in peers]
+    if dialer == "kith-cli":
+        cases = [(f"{dialer}->{listener} {case[0]}", case, False) for case in CLI_CASES]
+    else:
+        cases = [(f"{dialer}->{listener} {case.label}", case, case.private) for case in CASES]
+    cases = [case for case in cases if tally.wants(case[0])]
+    if missing:
+        for line, _, _ in cases:
+            tally.report("SKIP", line, why=f"no {' and no '.join(missing)} peer here")
+        return
+    for private in (False, True):
+        todo = [case for case in cases if case[2] == private]
+        if not todo:
+            continue
+        try:
+            with Listener(peers[listener], keys["shared"] if private else None) as serving:
+                for line, case, _ in todo:
+                    run_case(line, case, peers[dialer], serving, keys, folder, tally)
+        except PeerError as error:
+            tally.report("FAIL", f"{listener} as listener for {dialer}", why=str(error))
+
+
+def run_case(line, case, command, serving, keys, folder, tally):
+    if isinstance(case, Case):
+        argv = [*command, "dial", serving.address, *shlex.split(case.test)]
+        if "--timeout" not in case.test:
+            argv += ["--timeout", str(case.deadline_s - 1)]
+        key = keys[case.key] if case.key else serving.key
+        if case.private and key:
+            argv += ["--psk", key]
+        deadline_s, holds = case.deadline_s, lambda said: said["ok"]
+    else:
+        _, verb, holds = case
+        home = os.path.join(folder, "home")
+        argv = [*command, "--home", home, *shlex.split(verb.format(address=serving.address))]
+        deadline_s = 30
+    start = time.monotonic()
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline_s,
+            check=False,
+        )
+        why = judge(done, holds)
+    except subprocess.TimeoutExpired:
+        why = f"no end after {deadline_s} s"
+    tally.report("FAIL" if why else "PASS", line, time.monotonic() - start, why)
+
+
+def judge(done, holds):
+    """Why the run failed, or an empty string."""
+    try:
+        said = json.loads(done.stdout)
+        if done.returncode == 0 and holds(said):
+            return ""
+        return f"exit {done.returncode}: {said.get('error', done.stdout.strip())}"
+    except (ValueError, KeyError, TypeError):
+        return f"exit {done.returncode}, no good JSON: {(done.stdout + done.stderr).strip()[:300]}"
+
+
+class PeerError(Exception):
+    pass
+
+
+class Listener:
+    """A listening peer process; leaving it checks that it lived until then and stops cleanly."""
+
+    def __init__(self, command, key):
+        self.key = key
+        self.argv = [*command, "listen", *(["--psk", key] if key else [])]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        readable, _, _ = select.select([self.process.stdout], [], [], 20)
+        line = self.process.stdout.readline() if readable else b""
+        try:
+            self.address = json.loads(line)["addresses"][0]
+        except (ValueError, KeyError, IndexError):
+            self.stop()
+            raise PeerError(f"it printed {line!r} instead of its address") from None
+        return self
+
+    def __exit__(self, kind, *_):
+        died = self.process.poll()
+        code = self.stop()
+        if kind is None and died is not None:
+            raise PeerError(f"it died with exit code {died}")
+        if kind is None and code is None:
+            raise PeerError(f"it did not stop within {STOP_S} s of SIGTERM")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return None
+        finally:
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+
+if __name__ == "__main__":
+    main()
