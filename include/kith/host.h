@@ -63,6 +63,8 @@ class Stream {
   /// Queues a copy of `data`, all of it or none: false when it exceeds room(), or the stream has
   /// ended. At most 256 KiB can ever be taken at once. Bytes arrive in order, exactly once, or not at all.
   bool write(std::span<const std::uint8_t> data);
+  /// The same without a copy: `data` is kept until it has been sent.
+  bool write(std::shared_ptr<const std::vector<std::uint8_t>> data);
   /// Bytes write() would take now.
   std::size_t room() const;
   /// No more writing: the peer sees the end behind what is queued.

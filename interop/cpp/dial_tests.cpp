@@ -36,16 +36,20 @@ std::string rate(const std::string& name, std::uint64_t bytes, double seconds) {
   return field(name, static_cast<double>(bytes) / static_cast<double>(mib) / seconds);
 }
 
+std::unique_ptr<kith::Host> start_host(const TestOptions& options) {
+  kith::HostOptions host_options;
+  host_options.private_network_key = options.private_network_key;
+  host_options.agent_version = "kith-interop-cpp";
+  auto host = kith::Host::start(host_options);
+  check(host.has_value(), host ? "" : kith::base::to_string(host.error()));
+  return std::move(*host);
+}
+
 /// A dialled connection.
 class Session {
  public:
   Session(const std::string& address, const TestOptions& options) {
-    kith::HostOptions host_options;
-    host_options.private_network_key = options.private_network_key;
-    host_options.agent_version = "kith-interop-cpp";
-    auto host = kith::Host::start(host_options);
-    check(host.has_value(), host ? "" : kith::base::to_string(host.error()));
-    host_ = std::move(*host);
+    host_ = start_host(options);
     host_->on_peer([identified = identified_](const kith::PeerEvent& event) {
       if (event.kind == kith::PeerEvent::Kind::identified && !identified->told.exchange(true)) {
         identified->promise.set_value();
@@ -196,17 +200,20 @@ struct PerfRun : std::enable_shared_from_this<PerfRun> {
   void upload() {
     if (is_finished) return;
     while (left > 0) {
-      const auto piece = std::span(zeros).first(
-          static_cast<std::size_t>(std::min<std::uint64_t>(left, zeros.size())));
-      if (!stream->write(piece)) return;
-      left -= piece.size();
+      const bool is_last = left < zeros->size();
+      const bool is_taken =
+          is_last ? stream->write(std::span(*zeros).first(static_cast<std::size_t>(left)))
+                  : stream->write(zeros);
+      if (!is_taken) return;
+      left -= std::min<std::uint64_t>(left, zeros->size());
     }
     is_finished = true;
     stream->finish();
   }
 
   std::optional<kith::Stream> stream;
-  std::vector<std::uint8_t> zeros = std::vector<std::uint8_t>(64 * 1024);
+  std::shared_ptr<const std::vector<std::uint8_t>> zeros =
+      std::make_shared<const std::vector<std::uint8_t>>(64 * 1024);
   std::uint64_t wanted = 0, left = 0, received = 0;
   bool is_finished = false;
   std::optional<Clock::time_point> first_byte;
@@ -331,17 +338,43 @@ std::string test_wrong_peer(const std::string& address, const TestOptions& optio
   return field("detail", how);
 }
 
+/// One node that dials, waits for identify, closes, and so on.
+void shake_hands(const std::string& address, const TestOptions& options,
+                 std::atomic<std::int64_t>& left) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::uint64_t identified = 0, gone = 0;
+  };
+  const auto shared = std::make_shared<Shared>();
+  auto host = start_host(options);
+  host->on_peer([shared](const kith::PeerEvent& event) {
+    const std::lock_guard lock(shared->mutex);
+    shared->identified += event.kind == kith::PeerEvent::Kind::identified ? 1 : 0;
+    shared->gone += event.kind == kith::PeerEvent::Kind::disconnected ? 1 : 0;
+    shared->changed.notify_all();
+  });
+  const auto wait_for = [&](std::uint64_t Shared::*count, std::uint64_t value) {
+    std::unique_lock lock(shared->mutex);
+    shared->changed.wait(lock, [&] { return (*shared).*count >= value; });
+  };
+  for (std::uint64_t done = 1; left.fetch_sub(1) > 0; ++done) {
+    const auto peer = host->connect_wait(address);
+    if (!peer) throw Failure(kith::base::to_string(peer.error()));
+    wait_for(&Shared::identified, done);
+    host->disconnect(*peer);
+    wait_for(&Shared::gone, done);
+  }
+}
+
 std::string test_handshakes(const std::string& address, const TestOptions& options) {
   const std::uint64_t count = options.number("count", 100);
   const std::uint64_t parallel = options.number("parallel", 1);
   std::atomic<std::int64_t> left = static_cast<std::int64_t>(count);
   const auto start = Clock::now();
-  const auto work = [&] {
-    while (left.fetch_sub(1) > 0) Session(address, options).identity();
-  };
   std::vector<std::future<void>> workers;
   for (std::uint64_t i = 0; i < parallel; ++i) {
-    workers.push_back(std::async(std::launch::async, work));
+    workers.push_back(std::async(std::launch::async, [&] { shake_hands(address, options, left); }));
   }
   for (auto& worker : workers) worker.get();
   const double seconds = seconds_since(start);

@@ -43,7 +43,7 @@ int listen(const std::map<std::string, std::string>& options) {
     std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(subsystem.size()), subsystem.data(),
                  static_cast<int>(sentence.size()), sentence.data());
   };
-  host_options.log_level = 1;
+  host_options.log_level = 3;
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

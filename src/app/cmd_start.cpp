@@ -1,8 +1,8 @@
 // `kith start`: the daemon. One thread serves the network, the local API and the signals.
+#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 
 #include "api/api.h"
 #include "app/cmd.h"
@@ -28,6 +28,23 @@ std::vector<node::Setting> flags_of(const cli::StartArgs& args) {
   return flags;
 }
 
+/// Holds SIGINT and SIGTERM back in this thread and in those it starts. Until the reactor runs they
+/// wait; once it has run they come too late to turn a clean end into a killed process.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    ::sigemptyset(&set_);
+    ::sigaddset(&set_, SIGINT);
+    ::sigaddset(&set_, SIGTERM);
+    hold();
+  }
+  void hold() { ::pthread_sigmask(SIG_BLOCK, &set_, nullptr); }
+  void release() { ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+
+ private:
+  sigset_t set_{};
+};
+
 class Daemon {
  public:
   Daemon(Session session, const cli::StartArgs& args)
@@ -44,6 +61,7 @@ class Daemon {
   void on_listeners_done();
   void stop(std::string_view why);
 
+  SignalsHeld held_;  // before any thread is started
   Session session_;
   const cli::StartArgs& args_;
   const std::chrono::steady_clock::time_point began_;
@@ -70,7 +88,9 @@ int Daemon::run() {
   // reactor binds within the turn that asks for it.
   rt::Reactor& reactor = engine_->reactor();
   reactor.post([this, &reactor] { reactor.post([this] { on_listeners_done(); }); });
+  held_.release();
   engine_->run();
+  held_.hold();
   if (fatal_) return fail_with(session_.globals, *fatal_);
   log_->info("app", "stopped");
   return cli::exit_done;

@@ -121,22 +121,20 @@ void send_command(const std::shared_ptr<Stream::State>& state, host::ServiceComm
   });
 }
 
-}  // namespace
-
-const std::string& Stream::peer() const { return state_->peer; }
-const std::string& Stream::protocol() const { return state_->protocol; }
-
-bool Stream::write(std::span<const std::uint8_t> data) {
-  {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->is_over) return false;
-    if (data.size() > state_->room - std::min(state_->room, state_->queued)) {
-      state_->wanted = data.size();
-      return false;
-    }
-    state_->queued += data.size();
+/// Sets `size` bytes of room aside; false when there is not as much.
+bool take_room(Stream::State& state, std::size_t size) {
+  const std::lock_guard lock(state.mutex);
+  if (state.is_over) return false;
+  if (size > state.room - std::min(state.room, state.queued)) {
+    state.wanted = size;
+    return false;
   }
-  state_->run([state = state_, buffer = Buffer(data)]() mutable {
+  state.queued += size;
+  return true;
+}
+
+bool hand_over(const std::shared_ptr<Stream::State>& shared, Buffer data) {
+  shared->run([state = shared, buffer = std::move(data)]() mutable {
     {
       const std::lock_guard lock(state->mutex);
       state->queued -= buffer.size();
@@ -148,6 +146,19 @@ bool Stream::write(std::span<const std::uint8_t> data) {
     }
   });
   return true;
+}
+
+}  // namespace
+
+const std::string& Stream::peer() const { return state_->peer; }
+const std::string& Stream::protocol() const { return state_->protocol; }
+
+bool Stream::write(std::span<const std::uint8_t> data) {
+  return take_room(*state_, data.size()) && hand_over(state_, Buffer(data));
+}
+
+bool Stream::write(std::shared_ptr<const std::vector<std::uint8_t>> data) {
+  return take_room(*state_, data->size()) && hand_over(state_, Buffer(std::move(data)));
 }
 
 std::size_t Stream::room() const {

@@ -61,6 +61,8 @@ class UserStreams final : public host::Service {
   }
   void open(const PeerId& peer, const std::string& protocol,
             std::function<void(Result<Stream>)> done);
+  /// Calls on_room when a refused write would now be taken.
+  static void tell_room(Stream::State& state);
   /// For handles, on the reactor's thread.
   void command(host::ServiceCommand command) { say(std::move(command)); }
 
@@ -69,9 +71,6 @@ class UserStreams final : public host::Service {
   void on_data(const host::StreamData& data);
   void on_stream_down(host::StreamDown down);
   std::shared_ptr<Stream::State> find(StreamId stream) const;
-  friend class kith::Stream;
-  /// Calls on_room when a refused write would now be taken.
-  static void tell_room(Stream::State& state);
 
   RunOnReactor run_;
   std::shared_ptr<UserStreams*> self_;

@@ -55,6 +55,11 @@ Buffer::Buffer(Bytes&& taken) : size_(taken.size()) {
   data_ = std::shared_ptr<const std::uint8_t>(owner, owner->data());
 }
 
+Buffer::Buffer(std::shared_ptr<const Bytes> shared) : size_(shared->size()) {
+  const std::uint8_t* bytes = shared->data();
+  data_ = std::shared_ptr<const std::uint8_t>(std::move(shared), bytes);
+}
+
 Buffer Buffer::zeros(std::size_t size) { return Buffer(Bytes(size, 0)); }
 
 Buffer Buffer::slice(std::size_t offset, std::size_t count) const {

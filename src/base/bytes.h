@@ -50,6 +50,8 @@ class Buffer {
   explicit Buffer(ByteView copied_from);
   explicit Buffer(std::string_view copied_from) : Buffer(as_bytes(copied_from)) {}
   explicit Buffer(Bytes&& taken);
+  /// All of `shared`, which must not change any more.
+  explicit Buffer(std::shared_ptr<const Bytes> shared);
   /// `size` zero bytes, for benchmarks and padding.
   static Buffer zeros(std::size_t size);
 

@@ -97,7 +97,7 @@ struct SimulateArgs {
   std::uint64_t nodes = 100;
   std::uint64_t seed = 1;
   Duration run_for = 60s;
-  std::string scenario = "default";
+  std::string scenario = "peers";
 };
 struct CompletionArgs {
   std::string shell;

@@ -11,20 +11,30 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t cell_bytes_max = 120;
 
-/// A peer chose some of these words: control characters must not reach the terminal.
-std::string cell(const Json& value) {
-  if (value.is_null()) return "-";
-  std::string text = value.is_string() ? value.get<std::string>()
-                                       : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+/// A peer chose some of these words: control characters must not reach the terminal, neither C0 nor
+/// C1 (U+0080 to U+009F, in UTF-8 c2 80 to c2 9f).
+std::string without_controls(std::string_view text) {
   std::string clean;
-  for (const char c : text.substr(0, cell_bytes_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    clean.push_back(byte < 0x20 || byte == 0x7f ? '?' : c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    const bool is_c1 = byte == 0xc2 && next >= 0x80 && next <= 0x9f;
+    if (is_c1) ++i;
+    clean.push_back(byte < 0x20 || byte == 0x7f || is_c1 ? '?' : text[i]);
   }
   return clean;
 }
 
+std::string cell(const Json& value) {
+  if (value.is_null()) return "-";
+  const std::string text = value.is_string()
+                               ? value.get<std::string>()
+                               : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return without_controls(std::string_view(text).substr(0, cell_bytes_max));
+}
+
 std::string at(const Json& object, const char* key) {
+  if (!object.is_object()) return "-";
   const auto found = object.find(key);
   return found == object.end() ? "-" : cell(*found);
 }
@@ -82,14 +92,13 @@ std::string render_status(std::string_view result) {
 std::string render_peers(std::string_view result) {
   return with_object(result, [](const Json& json) {
     const auto peers = json.find("peers");
-    if (peers == json.end() || peers->empty()) return std::string("no peers");
+    if (peers == json.end() || !peers->is_array() || peers->empty()) return std::string("no peers");
     std::string text = base::format("{:<52}  {:<8}  {:>9}  {:<16}  {}\n", "PEER", "WAY", "RTT ms",
                                     "AGENT", "ADDRESS");
     for (const Json& peer : *peers) {
-      const auto addresses = peer.find("addresses");
-      const std::string address = addresses != peer.end() && !addresses->empty()
-                                      ? cell(addresses->front())
-                                      : std::string("-");
+      const Json addresses = peer.is_object() ? peer.value("addresses", Json()) : Json();
+      const std::string address =
+          addresses.is_array() && !addresses.empty() ? cell(addresses.front()) : "-";
       text += base::format("{:<52}  {:<8}  {:>9}  {:<16}  {}\n", at(peer, "peer_id"),
                            at(peer, "direction"), at(peer, "rtt_ms"), at(peer, "agent"), address);
     }

@@ -135,6 +135,36 @@ std::string to_text(const DevnetReport& report) {
       report.clean_exit ? "all ended cleanly" : "not all ended cleanly");
 }
 
+std::string to_json(const SimulateReport& report) {
+  Json json{{"scenario", report.scenario},
+            {"seed", report.seed},
+            {"nodes", report.nodes},
+            {"virtual_s", rounded(report.virtual_s)},
+            {"wall_s", rounded(report.wall_s)},
+            {"events", report.events},
+            {"events_per_s", rounded(static_cast<double>(report.events) / report.wall_s)},
+            {"trace_hash", base::format("{:016x}", report.trace_hash)},
+            {"violations", report.violations},
+            {"rss_mib", rounded(report.rss_mib)}};
+  for (const auto& [name, value] : report.figures) json[name] = rounded(value);
+  return to_line(json);
+}
+
+std::string to_text(const SimulateReport& report) {
+  std::string text = base::format(
+      "{}: {} nodes, seed {}, {:.0f} s of virtual time in {:.1f} s\n"
+      "  events      {} ({:.0f} a second)\n  trace_hash  {:016x}\n",
+      report.scenario, report.nodes, report.seed, report.virtual_s, report.wall_s, report.events,
+      static_cast<double>(report.events) / report.wall_s, report.trace_hash);
+  for (const auto& [name, value] : report.figures) {
+    text += base::format("  {:<20} {:.6g}\n", name, value);
+  }
+  text += base::format("  {:<20} {:.0f} MiB\n", "memory", report.rss_mib);
+  for (const auto& violation : report.violations) text += "  VIOLATED: " + violation + "\n";
+  text += report.violations.empty() ? "no violations" : "there were violations";
+  return text;
+}
+
 std::string to_json(std::string_view key, bool value) {
   return to_line(Json{{std::string(key), value}});
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -63,6 +64,21 @@ struct DevnetReport {
 };
 std::string to_json(const DevnetReport& report);
 std::string to_text(const DevnetReport& report);
+
+struct SimulateReport {
+  std::string scenario;
+  std::uint64_t seed = 0;
+  std::uint64_t nodes = 0;
+  double virtual_s = 0;
+  double wall_s = 0;
+  std::uint64_t events = 0;
+  std::uint64_t trace_hash = 0;
+  std::vector<std::string> violations;
+  std::vector<std::pair<std::string, double>> figures;  // the scenario's own
+  double rss_mib = 0;                                   // the process's peak
+};
+std::string to_json(const SimulateReport& report);
+std::string to_text(const SimulateReport& report);
 
 /// Short answers: {"name":true} and the like.
 std::string to_json(std::string_view key, bool value);

@@ -165,4 +165,9 @@ Result<PeerRecord> open_peer_record(ByteView envelope) {
   return record;
 }
 
+Result<PeerRecord> peek_peer_record(ByteView envelope) {
+  const Envelope decoded = TRY(decode_envelope(envelope));
+  return decode_peer_record(decoded.payload);
+}
+
 }  // namespace kith::codec

@@ -317,9 +317,11 @@ void Host::on_identified(Instant now, Identified identified) {
   if (found == peers_.end()) return;
   found->second.identity = identified.message;
   const codec::IdentifyMessage& message = *identified.message;
-  const bool has_record = !message.signed_peer_record.empty() &&
-                          book_.learn_record(now, message.signed_peer_record).has_value();
-  if (!has_record) book_.learn_addresses(now, identified.peer, message.listen_addresses);
+  if (identified.record) {
+    book_.learn_verified(now, *identified.record, message.signed_peer_record);
+  } else {
+    book_.learn_addresses(now, identified.peer, message.listen_addresses);
+  }
   if (auto stored = book_.to_store(identified.peer)) {
     outputs_.push_back(WorldOutput(StorePeer{std::move(*stored)}));
   }

@@ -125,15 +125,15 @@ void Identify::on_end(StreamId stream) {
   const auto reading = stop_reading(stream);
   if (!reading) return;
   if (reading->is_push) say(Finish{stream});
-  auto message = decode(*reading);
-  if (message) {
-    accept(*reading, std::move(*message));
+  auto decoded = decode(*reading);
+  if (decoded) {
+    accept(*reading, std::move(*decoded));
   } else {
-    say(Fault{reading->peer, message.error()});
+    say(Fault{reading->peer, decoded.error()});
   }
 }
 
-Result<codec::IdentifyMessage> Identify::decode(const Reading& reading) const {
+Result<Identify::Decoded> Identify::decode(const Reading& reading) const {
   Bytes body;
   ByteView rest = reading.bytes;
   for (std::size_t parts = 0; !rest.empty(); ++parts) {
@@ -149,33 +149,37 @@ Result<codec::IdentifyMessage> Identify::decode(const Reading& reading) const {
     base::append(body, rest.first(static_cast<std::size_t>(length.value)));
     rest = rest.subspan(static_cast<std::size_t>(length.value));
   }
-  auto message = TRY(codec::decode_identify(body));
+  Decoded decoded{TRY(codec::decode_identify(body)), std::nullopt};
+  const codec::IdentifyMessage& message = decoded.message;
   if (message.public_key && codec::peer_id_of(*message.public_key) != reading.peer) {
     return fail(Code::wrong_peer, base::format("identify of {} carries another peer's key",
                                                      codec::to_text(reading.peer)));
   }
   if (!message.signed_peer_record.empty()) {
-    const auto record = codec::open_peer_record(message.signed_peer_record);
+    auto record = codec::open_peer_record(decoded.message.signed_peer_record);
     if (!record) {
-      message.signed_peer_record.clear();  // the rest stands without it
+      decoded.message.signed_peer_record.clear();  // the rest stands without it
     } else if (record->peer != reading.peer) {
       return fail(Code::wrong_peer, base::format("{} sent the record of {}",
                                                  codec::to_text(reading.peer),
                                                  codec::to_text(record->peer)));
+    } else {
+      decoded.record = std::move(*record);
     }
   }
-  return message;
+  return decoded;
 }
 
-void Identify::accept(const Reading& reading, codec::IdentifyMessage message) {
+void Identify::accept(const Reading& reading, Decoded decoded) {
   const auto peer = peers_.find(reading.peer);
   if (peer == peers_.end()) return;
   std::shared_ptr<const codec::IdentifyMessage>& known = peer->second.known;
   // A push may carry only what has changed (specs/identify).
-  if (reading.is_push && known) fill_gaps(message, *known);
-  auto shared = std::make_shared<const codec::IdentifyMessage>(std::move(message));
+  if (reading.is_push && known) fill_gaps(decoded.message, *known);
+  auto shared = std::make_shared<const codec::IdentifyMessage>(std::move(decoded.message));
   known = shared;
-  identified_.push_back(Identified{reading.peer, std::move(shared), reading.is_push});
+  identified_.push_back(Identified{reading.peer, std::move(shared), reading.is_push,
+                                   std::move(decoded.record)});
 }
 
 void Identify::refuse(StreamId stream, Error error) {

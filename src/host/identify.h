@@ -17,6 +17,7 @@
 
 #include "base/deadline_heap.h"
 #include "base/queue.h"
+#include "codec/envelope.h"
 #include "codec/identify.h"
 #include "host/service.h"
 
@@ -39,6 +40,7 @@ struct Identified {
   PeerId peer;
   std::shared_ptr<const codec::IdentifyMessage> message;
   bool is_push;
+  std::optional<codec::PeerRecord> record;  // the message's, verified
 };
 
 class Identify final : public Service {
@@ -79,8 +81,12 @@ class Identify final : public Service {
   void answer(StreamId stream, bool with_observed);
   bool admit_push(Instant now, Peer& peer);
   void push_next();
-  Result<codec::IdentifyMessage> decode(const Reading& reading) const;
-  void accept(const Reading& reading, codec::IdentifyMessage message);
+  struct Decoded {
+    codec::IdentifyMessage message;
+    std::optional<codec::PeerRecord> record;
+  };
+  Result<Decoded> decode(const Reading& reading) const;
+  void accept(const Reading& reading, Decoded decoded);
   void read(Instant now, const StreamUp& up, bool is_push);
   std::optional<Reading> stop_reading(StreamId stream);
 

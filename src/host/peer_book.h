@@ -50,6 +50,8 @@ class PeerBook {
                        const std::vector<codec::Multiaddr>& addresses);
   /// Verifies and keeps an envelope; the peer when it was news, empty when it was old or our own.
   Result<std::optional<PeerId>> learn_record(Instant now, ByteView envelope);
+  /// The same for one that the caller has opened.
+  void learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope);
   /// What an earlier run remembered; its signed record is verified again.
   void restore(Instant now, const StoredPeer& stored);
 
@@ -81,6 +83,7 @@ class PeerBook {
   }
 
   Entry& touch(Instant now, const PeerId& peer);
+  static bool is_news(const Entry& known, const codec::PeerRecord& record);
   void evict_one();
   /// Where a walk over all peers begins, so that each is as likely as the next.
   Entries::const_iterator random_start();

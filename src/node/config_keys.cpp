@@ -23,7 +23,7 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "port.",
      false, [](Settings& s, ConfigValue v) { s.node.host.announce = std::move(v.addresses); }},
     {"bootstrap", Type::addresses, "", "", "multiaddr",
-     "Peers dialled while there are fewer than min_peers. Should end in /p2p/ID, so that nobody "
+     "Peers to begin with, dialled while the node has none. Should end in /p2p/ID, so that nobody "
      "else can answer in their place.",
      false, [](Settings& s, ConfigValue v) { s.node.host.bootstrap = std::move(v.addresses); }},
     {"max_peers", Type::count, "100", "1..10000", "peers",

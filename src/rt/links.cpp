@@ -352,7 +352,7 @@ void Links::discard(const LinkPtr& link) {
 void Links::resume_reading(const LinkPtr& link) {
   if (!link->paused || link->state != Link::State::open) return;
   if (!turns_.machine().wants_bytes(link->id)) return;
-  return;
+  link->paused = false;
   arm_read(link);
 }
 

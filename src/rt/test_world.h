@@ -118,7 +118,9 @@ class TestWorld final : public host::WorldMachine {
   }
   bool wants_bytes(LinkId id) const override {
     const LinkState& link = links.at(id);
-    return !link.refuses_bytes && link.outgoing.size() - link.sent <= link.outgoing_max;
+    const bool wants = !link.refuses_bytes && link.outgoing.size() - link.sent <= link.outgoing_max;
+    if (!wants && on_refused) on_refused();
+    return wants;
   }
 
   std::deque<host::WorldOutput> outputs;
@@ -137,6 +139,7 @@ class TestWorld final : public host::WorldMachine {
   std::function<void(const host::LinkClosed&)> on_closed;
   std::function<void(const host::Listening&)> on_listening;
   std::function<void(LinkId)> on_taken;
+  std::function<void()> on_refused;  // bytes were not wanted
 };
 
 /// Runs the reactor until `done`, or for 30 s; whether it was done.

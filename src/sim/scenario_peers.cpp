@@ -144,8 +144,10 @@ void Peers::add_nodes() {
 node::NodeConfig Peers::node_config(std::uint32_t index) const {
   node::NodeConfig config;
   config.host.listen = {address_of(index)};
-  // One bootstrap address each, spread evenly.
-  const std::uint32_t bootstrap = index % bootstraps_;
+  // One bootstrap address each, spread evenly; the bootstrap nodes know each other in a chain, or
+  // each would be the middle of a network of its own.
+  const std::uint32_t bootstrap =
+      index < bootstraps_ ? index - std::min(index, 1U) : index % bootstraps_;
   config.host.bootstrap = {
       address_of(bootstrap).with_peer(codec::peer_id_of(keys_[bootstrap].public_key()))};
   config.host.agent_version = "kith-simulated";

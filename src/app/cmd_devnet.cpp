@@ -1,0 +1,306 @@
+// kith devnet: real nodes of this same program on loopback, each of which is told one address, that
+// of node 1, and learns of the others by itself.
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "app/cmd.h"
+#include "base/format.h"
+#include "cli/reports.h"
+#include "rt/files.h"
+#include "rt/home.h"
+#include "rt/process.h"
+
+namespace kith::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t port_step = 10;  // leaves room for a node's other ports
+constexpr Duration ready_max = 15s;
+constexpr Duration poll_interval = 50ms;
+constexpr Duration look_interval = 500ms;
+constexpr Duration call_timeout = 2s;
+constexpr Duration stop_grace = 6s;  // a node ends within 5 s
+/// As many peers as each node should find, where there are as many.
+constexpr std::uint64_t degree_wanted = 3;
+
+// A signal may only leave a mark.
+volatile std::sig_atomic_t interrupted = 0;
+void on_signal(int) { interrupted = 1; }
+
+struct DevNode {
+  std::string home;
+  std::optional<rt::ChildProcess> process;
+  std::unique_ptr<Caller> caller;
+  cli::NodeStatus status;
+  cli::NodeStats stats;
+};
+
+/// Removes a temporary folder at the end, whatever the end is.
+struct TemporaryFolder {
+  std::string path;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove_all(path, ignored);
+  }
+};
+
+class Devnet {
+ public:
+  Devnet(const cli::Globals& globals, const cli::DevnetArgs& args)
+      : globals_(globals), args_(args), began_(Clock::now()) {}
+
+  /// Whatever went wrong, the nodes end cleanly before their folder goes.
+  ~Devnet() { stop_all(); }
+  Devnet(const Devnet&) = delete;
+  Devnet& operator=(const Devnet&) = delete;
+
+  Result<cli::DevnetReport> run();
+
+ private:
+  std::uint64_t degree_min() const;
+  Result<void> choose_folder();
+  Result<void> start(std::size_t index, const std::string& bootstrap);
+  Result<void> wait_until_ready(std::size_t index);
+  Result<void> look();
+  void show(bool is_last);
+  bool stop_all();
+
+  const cli::Globals& globals_;
+  const cli::DevnetArgs& args_;
+  const Clock::time_point began_;
+  TemporaryFolder temporary_;
+  std::string dir_;
+  std::vector<DevNode> nodes_;
+  std::size_t lines_shown_ = 0;
+};
+
+std::string config_of(std::uint64_t port, const std::string& bootstrap) {
+  std::string text = base::format(
+      "# Written by `kith devnet` at each start.\n"
+      "network.name = \"devnet\"\n"
+      "listen = [\"/ip4/127.0.0.1/tcp/{}\"]\n"
+      "ping.interval = \"1s\"\n"
+      "peer_exchange.interval = \"1s\"\n"
+      "dial.backoff_min = \"500ms\"\n"
+      "perf.serve = false\n",
+      port);
+  if (!bootstrap.empty()) text += base::format("bootstrap = [\"{}\"]\n", bootstrap);
+  return text;
+}
+
+std::string last_words(const std::string& log) {
+  constexpr std::size_t words_bytes_max = 600;
+  const auto bytes = rt::read_file(log, 64 * 1024 * 1024);
+  if (!bytes) return "";
+  const std::string_view text = base::as_text(*bytes);
+  return std::string(text.substr(text.size() - std::min(text.size(), words_bytes_max)));
+}
+
+Result<cli::DevnetReport> Devnet::run() {
+  TRY_VOID(choose_folder());
+  nodes_.resize(args_.nodes);
+  TRY_VOID(start(0, ""));
+  TRY_VOID(wait_until_ready(0));
+  const std::string bootstrap = nodes_[0].status.addresses.front();
+  for (std::size_t i = 1; i < nodes_.size(); ++i) TRY_VOID(start(i, bootstrap));
+  for (std::size_t i = 1; i < nodes_.size(); ++i) TRY_VOID(wait_until_ready(i));
+  say(globals_, base::format("{} nodes are up in {}", nodes_.size(), dir_));
+
+  const auto until = args_.run_for ? Clock::now() + *args_.run_for : Clock::time_point::max();
+  while (interrupted == 0 && Clock::now() < until) {
+    TRY_VOID(look());
+    show(false);
+    const auto wake = std::min(until, Clock::now() + look_interval);
+    while (interrupted == 0 && Clock::now() < wake) {
+      std::this_thread::sleep_for(std::min<Clock::duration>(poll_interval, wake - Clock::now()));
+    }
+  }
+  // On a terminal Ctrl-C has reached the nodes too: what they said last then stands.
+  if (interrupted == 0) TRY_VOID(look());
+  show(true);
+
+  cli::DevnetReport report;
+  report.nodes = nodes_.size();
+  report.peers_per_node_min = degree_min();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    report.pings_answered += nodes_[i].stats.pings_answered;
+    const std::uint64_t told = i == 0 ? nodes_[i].status.peers_known : 1;
+    report.learned += nodes_[i].status.peers_known - std::min(nodes_[i].status.peers_known, told);
+  }
+  report.clean_exit = stop_all();
+  report.wall_s = std::chrono::duration<double>(Clock::now() - began_).count();
+  if (temporary_.path.empty()) report.dir = dir_;
+  return report;
+}
+
+Result<void> Devnet::choose_folder() {
+  const std::uint64_t last_port = args_.base_port + port_step * (args_.nodes - 1);
+  if (args_.base_port != 0 && last_port > 65535) {
+    return fail(Code::usage, base::format("node {} would listen on port {}, beyond 65535",
+                                          args_.nodes, last_port));
+  }
+  if (!args_.dir.empty()) {
+    std::error_code error;
+    dir_ = std::filesystem::absolute(args_.dir, error).string();
+    if (error) return fail(Code::io, base::format("{}: {}", args_.dir, error.message()));
+    return rt::make_dirs(dir_, rt::private_dir_mode);
+  }
+  const char* parent = std::getenv("TMPDIR");
+  std::string path = base::format("{}/kith-devnet-XXXXXX", parent == nullptr ? "/tmp" : parent);
+  if (::mkdtemp(path.data()) == nullptr) return fail(rt::os_error(errno, path));
+  dir_ = temporary_.path = path;
+  return {};
+}
+
+Result<void> Devnet::start(std::size_t index, const std::string& bootstrap) {
+  DevNode& node = nodes_[index];
+  node.home = base::format("{}/node{}", dir_, index + 1);
+  TRY_VOID(rt::make_dirs(node.home + "/log", rt::private_dir_mode));
+  const std::uint64_t port = args_.base_port == 0 ? 0 : args_.base_port + port_step * index;
+  const std::string config = config_of(port, bootstrap);
+  const std::string config_path = node.home + "/config.toml";
+  TRY_VOID(rt::write_file_atomic(config_path, base::as_bytes(config), rt::public_file_mode));
+
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return fail(Code::io, "/proc/self/exe: " + error.message());
+  rt::ProcessConfig process;
+  process.arguments = {program.string(), "start",     "--home", node.home,
+                       "--config",       config_path, "--json"};
+  if (!globals_.log_level.empty()) {
+    process.arguments.insert(process.arguments.end(), {"--log-level", globals_.log_level});
+  }
+  process.output_file = node.home + "/log/ready.json";
+  process.error_file = node.home + "/log/node.log";
+  node.process = TRY(rt::ChildProcess::start(process));
+  return {};
+}
+
+Result<void> Devnet::wait_until_ready(std::size_t index) {
+  DevNode& node = nodes_[index];
+  const auto until = Clock::now() + ready_max;
+  while (Clock::now() < until && interrupted == 0) {
+    if (node.process->poll()) {
+      return fail(Code::io, base::format("node {} ended at once: {}", index + 1,
+                                         last_words(node.home + "/log/node.log")));
+    }
+    if (!node.caller) {
+      if (auto caller = reach_running(node.home + "/api.sock", node.home)) {
+        node.caller = *std::move(caller);
+      }
+    }
+    if (node.caller) {
+      const auto result = node.caller->call("status", {}, call_timeout);
+      if (result) {
+        node.status = TRY(cli::read_status(*result));
+        if (!node.status.addresses.empty()) return {};
+      } else {
+        node.caller.reset();
+      }
+    }
+    std::this_thread::sleep_for(poll_interval);
+  }
+  return interrupted != 0
+             ? fail(Code::canceled, "interrupted before all nodes were up")
+             : fail(Code::timeout, base::format("node {} was not ready in {} s", index + 1,
+                                                base::to_ms(ready_max) / 1000));
+}
+
+Result<void> Devnet::look() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    DevNode& node = nodes_[i];
+    if (node.process->poll()) {
+      if (interrupted != 0) return {};
+      return fail(Code::closed, base::format("node {} has ended: {}", i + 1,
+                                             last_words(node.home + "/log/node.log")));
+    }
+    const auto status = node.caller->call("status", {}, call_timeout);
+    const auto stats = status ? node.caller->call("stats", {}, call_timeout) : status;
+    if (!stats) {
+      if (interrupted != 0) return {};
+      return fail(stats.error().code,
+                  base::format("node {} does not answer: {}", i + 1, stats.error().message));
+    }
+    node.status = TRY(cli::read_status(*status));
+    node.stats = TRY(cli::read_stats(*stats));
+  }
+  return {};
+}
+
+/// A table that is drawn over itself on a terminal; elsewhere a line a second, and the last.
+void Devnet::show(bool is_last) {
+  if (globals_.quiet) return;
+  const char* term = std::getenv("TERM");
+  const bool is_live = ::isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr &&
+                       term != nullptr && std::string_view(term) != "dumb";
+  const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  std::uint64_t pings = 0;
+  for (const DevNode& node : nodes_) pings += node.stats.pings_answered;
+  if (!is_live) {
+    if (lines_shown_++ % 2 == 0 || is_last) {
+      std::fprintf(stderr, "%5.1f s  %zu nodes  at least %llu peers each  %llu pings answered\n",
+                   seconds, nodes_.size(), static_cast<unsigned long long>(degree_min()),
+                   static_cast<unsigned long long>(pings));
+    }
+    return;
+  }
+  std::string text;
+  if (lines_shown_ > 0) text += base::format("\x1b[{}A", lines_shown_);
+  text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8}  ({:.1f} s)\n", "NODE", "PEER",
+                       "PEERS", "KNOWN", "PINGS", seconds);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const DevNode& node = nodes_[i];
+    text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8}\n", i + 1, node.status.peer_id,
+                         node.status.peers, node.status.peers_known, node.stats.pings_answered);
+  }
+  lines_shown_ = nodes_.size() + 1;
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+std::uint64_t Devnet::degree_min() const {
+  std::uint64_t least = UINT64_MAX;
+  for (const DevNode& node : nodes_) least = std::min(least, node.status.peers);
+  return nodes_.empty() ? 0 : least;
+}
+
+bool Devnet::stop_all() {
+  for (DevNode& node : nodes_) {
+    if (node.process) node.process->signal(SIGTERM);
+  }
+  bool is_clean = true;
+  for (DevNode& node : nodes_) {
+    if (!node.process) continue;
+    const auto end = node.process->wait(stop_grace);
+    is_clean = end && end->is_clean() && is_clean;
+  }
+  return is_clean;
+}
+
+}  // namespace
+
+int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args) {
+  if (args.until_height) {
+    return fail_with(globals, {Code::unsupported,
+                               "--until-height needs blocks, which this version does not make"});
+  }
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  Devnet devnet(globals, args);
+  const auto report = devnet.run();
+  if (!report) return fail_with(globals, report.error());
+  print(globals.json ? to_json(*report) : to_text(*report));
+  const bool is_meshed = report->peers_per_node_min >= std::min(degree_wanted, args.nodes - 1);
+  if (!is_meshed) say(globals, "kith: the nodes did not find enough of each other");
+  return report->clean_exit && is_meshed ? cli::exit_done : cli::exit_failed;
+}
+
+}  // namespace kith::app

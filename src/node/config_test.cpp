@@ -1,0 +1,307 @@
+#include "node/config.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <fstream>
+#include <functional>
+#include <set>
+#include <sstream>
+
+#include "node/config_text.h"
+
+namespace kith::node {
+namespace {
+
+Setting flag(const std::string& key, const std::string& value) {
+  return {key, {value}, Origin::flag, "--set"};
+}
+
+Settings load(std::vector<Setting> sources) {
+  auto settings = load_settings(std::move(sources));
+  EXPECT_TRUE(settings.has_value()) << settings.error().message;
+  return settings ? *std::move(settings) : Settings{};
+}
+
+std::string fault(std::vector<Setting> sources) {
+  auto settings = load_settings(std::move(sources));
+  EXPECT_FALSE(settings.has_value());
+  if (settings) return "";
+  EXPECT_EQ(settings.error().code, Code::config);
+  return settings.error().message;
+}
+
+const EffectiveSetting& effective(const Settings& settings, std::string_view key) {
+  for (const auto& setting : settings.effective) {
+    if (setting.key == key) return setting;
+  }
+  ADD_FAILURE() << key;
+  return settings.effective.front();
+}
+
+// What the node would run with, key by key: a value other than the default, and where it must show.
+struct Effect {
+  const char* key;
+  const char* value;
+  std::function<std::string(const Settings&)> shows;
+};
+
+std::string addresses(const std::vector<codec::Multiaddr>& list) {
+  std::string text;
+  for (const auto& address : list) text += address.to_string() + " ";
+  return text;
+}
+std::string number(std::uint64_t value) { return std::to_string(value); }
+std::string number(Duration value) { return format_duration(value); }
+
+const std::vector<Effect>& effects() {
+  static const std::vector<Effect> all = {
+      {"listen", "/ip4/127.0.0.1/tcp/1", [](auto& s) { return addresses(s.node.host.listen); }},
+      {"announce", "/ip4/127.0.0.1/tcp/2", [](auto& s) { return addresses(s.node.host.announce); }},
+      {"bootstrap", "/dns4/a.example/tcp/3",
+       [](auto& s) { return addresses(s.node.host.bootstrap); }},
+      {"max_peers", "50",
+       [](auto& s) { return number(s.node.host.peers_high) + number(s.node.host.peers_low); }},
+      {"min_peers", "3", [](auto& s) { return number(s.node.host.peers_min); }},
+      {"peer_timeout", "9s",
+       [](auto& s) {
+         return number(s.node.host.connection.yamux.keepalive_interval +
+                       s.node.host.connection.yamux.keepalive_timeout);
+       }},
+      {"connect_timeout", "3s",
+       [](auto& s) {
+         return number(s.node.host.dialer.job_timeout) +
+                number(s.node.host.connection.upgrade_timeout);
+       }},
+      {"dial.backoff_min", "1s", [](auto& s) { return number(s.node.host.book.backoff_min); }},
+      {"dial.backoff_max", "20m", [](auto& s) { return number(s.node.host.book.backoff_max); }},
+      {"connections_max", "300",
+       [](auto& s) { return number(s.node.host.limits.connections_max); }},
+      {"connections_per_address", "2",
+       [](auto& s) { return number(s.node.host.limits.per_address_max); }},
+      {"connections_per_peer", "2",
+       [](auto& s) { return number(s.node.host.limits.per_peer_max); }},
+      {"handshakes_pending_max", "5",
+       [](auto& s) { return number(s.node.host.limits.inbound_pending_max); }},
+      {"ping.interval", "1s", [](auto& s) { return number(s.node.ping.interval); }},
+      {"peer_exchange.interval", "1s",
+       [](auto& s) {
+         return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
+       }},
+      {"perf.serve", "true", [](auto& s) { return number(s.node.serves_perf ? 1 : 0); }},
+      {"tcp.congestion", "bbr", [](auto& s) { return s.tcp_congestion; }},
+      {"network.name", "testnet", [](auto& s) { return s.network_name; }},
+      {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
+      {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
+      {"api.socket", "other.sock", [](auto& s) { return s.api_socket; }},
+      {"log.level", "debug", [](auto& s) { return s.log_level; }},
+      {"log.format", "json", [](auto& s) { return number(s.log_json ? 1 : 0); }},
+      {"log.file", "node.log", [](auto& s) { return s.log_file; }},
+  };
+  return all;
+}
+
+TEST(Config, EachKeyChangesWhatTheNodeRunsWithAndNothingElse) {
+  const Settings defaults = load({});
+  std::set<std::string_view> seen;
+  for (const Effect& effect : effects()) {
+    seen.insert(effect.key);
+    const Settings changed = load({flag(effect.key, effect.value)});
+    for (const Effect& other : effects()) {
+      if (&other == &effect) {
+        EXPECT_NE(other.shows(changed), other.shows(defaults)) << effect.key;
+      } else {
+        EXPECT_EQ(other.shows(changed), other.shows(defaults)) << effect.key << " " << other.key;
+      }
+    }
+  }
+  for (const ConfigKey& key : config_keys()) EXPECT_TRUE(seen.contains(key.name)) << key.name;
+}
+
+TEST(Config, DefaultsAreThoseOfTheContract) {
+  const Settings s = load({});
+  EXPECT_EQ(addresses(s.node.host.listen), "/ip4/0.0.0.0/tcp/4770 /ip6/::/tcp/4770 ");
+  EXPECT_EQ(s.node.host.peers_high, 100U);
+  EXPECT_EQ(s.node.host.peers_min, 8U);
+  EXPECT_EQ(s.node.host.connection.yamux.keepalive_interval +
+                s.node.host.connection.yamux.keepalive_timeout,
+            30s);
+  EXPECT_EQ(s.node.host.dialer.job_timeout, 10s);
+  EXPECT_FALSE(s.node.serves_perf);
+}
+
+TEST(Config, NamesAreUniqueInEverySource) {
+  std::set<std::string> names;
+  std::set<std::string> variables;
+  for (const ConfigKey& key : config_keys()) {
+    EXPECT_TRUE(names.insert(std::string(key.name)).second) << key.name;
+    EXPECT_TRUE(variables.insert(environment_name(key.name)).second) << key.name;
+    EXPECT_FALSE(key.help.empty()) << key.name;
+  }
+}
+
+TEST(Config, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+  const Setting file{"max_peers", {"10"}, Origin::file, "config.toml:1"};
+  const Setting environment{"max_peers", {"20"}, Origin::environment, "KITH_MAX_PEERS"};
+  const Setting last = flag("max_peers", "30");
+  EXPECT_EQ(load({file}).node.host.peers_high, 10U);
+  EXPECT_EQ(load({environment, file}).node.host.peers_high, 20U);
+  const Settings all = load({last, environment, file});
+  EXPECT_EQ(all.node.host.peers_high, 30U);
+  EXPECT_EQ(effective(all, "max_peers").origin, Origin::flag);
+  EXPECT_EQ(effective(all, "min_peers").origin, Origin::defaults);
+  EXPECT_EQ(load({flag("max_peers", "30"), flag("max_peers", "40")}).node.host.peers_high, 40U);
+}
+
+TEST(Config, UnknownKeyNamesTheNearest) {
+  const std::string text = fault({{"max_peer", {"1"}, Origin::file, "config.toml:3"}});
+  EXPECT_NE(text.find("config.toml:3: unknown key \"max_peer\"; did you mean max_peers?"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(fault({flag("colour_of_the_sky", "blue")}).find("did you mean"), std::string::npos);
+}
+
+TEST(Config, EveryFaultIsNamedAtOnce) {
+  const std::string text =
+      fault({flag("max_peers", "0"), flag("ping.interval", "soon"), flag("listen", "/ip4/1.2.3")});
+  EXPECT_NE(text.find("max_peers: 0 is not within 1 to 10000"), std::string::npos) << text;
+  EXPECT_NE(text.find("ping.interval: \"soon\" is no duration"), std::string::npos) << text;
+  EXPECT_NE(text.find("listen: "), std::string::npos) << text;
+}
+
+TEST(Config, ValuesOutsideTheirRangeAreRefused) {
+  for (const ConfigKey& key : config_keys()) {
+    if (key.type == ConfigType::count) {
+      EXPECT_NE(fault({flag(std::string(key.name), "18446744073709551615")}), "") << key.name;
+      EXPECT_NE(fault({flag(std::string(key.name), "-1")}), "") << key.name;
+    }
+    if (key.type == ConfigType::duration) {
+      EXPECT_NE(fault({flag(std::string(key.name), "9999d")}), "") << key.name;
+      EXPECT_NE(fault({flag(std::string(key.name), "10")}), "") << key.name;
+    }
+    if (key.type == ConfigType::choice || key.type == ConfigType::flag) {
+      EXPECT_NE(fault({flag(std::string(key.name), "perhaps")}), "") << key.name;
+    }
+  }
+}
+
+TEST(Config, KeysMustFitEachOther) {
+  EXPECT_NE(fault({flag("min_peers", "9"), flag("max_peers", "8")}).find("above max_peers"),
+            std::string::npos);
+  EXPECT_NE(fault({flag("connections_max", "99")}).find("below max_peers"), std::string::npos);
+  EXPECT_NE(fault({flag("dial.backoff_min", "30m")}).find("above dial.backoff_max"),
+            std::string::npos);
+}
+
+TEST(Config, AListMayBeEmptyAndHasALimit) {
+  EXPECT_TRUE(load({flag("listen", "")}).node.host.listen.empty());
+  EXPECT_EQ(
+      load({flag("listen", "/ip4/1.2.3.4/tcp/1, /ip4/1.2.3.4/tcp/2")}).node.host.listen.size(), 2U);
+  const Setting many{"bootstrap", std::vector<std::string>(65, "/ip4/1.2.3.4/tcp/1"), Origin::file,
+                     "config.toml:1"};
+  EXPECT_NE(fault({many}).find("the limit is 64"), std::string::npos);
+  EXPECT_NE(fault({{"max_peers", {"1", "2"}, Origin::file, "x"}}), "");
+}
+
+TEST(ConfigToml, ReadsTablesListsAndLines) {
+  const auto settings = parse_toml(
+      "max_peers = 50\nlisten = [\"/ip4/1.2.3.4/tcp/1\", \"/ip4/1.2.3.4/tcp/2\"]\n"
+      "[log]\nlevel = \"debug\"\n[perf]\nserve = true\n",
+      "config.toml");
+  ASSERT_TRUE(settings.has_value()) << settings.error().message;
+  std::map<std::string, Setting> by_key;
+  for (const auto& setting : *settings) by_key.emplace(setting.key, setting);
+  EXPECT_EQ(by_key.at("max_peers").values, std::vector<std::string>{"50"});
+  EXPECT_EQ(by_key.at("listen").values.size(), 2U);
+  EXPECT_EQ(by_key.at("log.level").where, "config.toml:4");
+  EXPECT_EQ(by_key.at("perf.serve").values, std::vector<std::string>{"true"});
+  EXPECT_TRUE(load(*settings).node.serves_perf);
+}
+
+TEST(ConfigToml, FaultsNameTheLine) {
+  const auto broken = parse_toml("max_peers = 50\nmin_peers = = 3\n", "config.toml");
+  ASSERT_FALSE(broken.has_value());
+  EXPECT_EQ(broken.error().code, Code::config);
+  EXPECT_TRUE(broken.error().message.starts_with("config.toml:2: ")) << broken.error().message;
+  const auto twice = parse_toml("max_peers = 50\nmax_peers = 51\n", "config.toml");
+  EXPECT_FALSE(twice.has_value());
+  EXPECT_FALSE(parse_toml("max_peers = 2026-01-01\n", "config.toml").has_value());
+  EXPECT_FALSE(parse_toml("listen = [[\"/ip4/1.2.3.4/tcp/1\"]]\n", "config.toml").has_value());
+  EXPECT_FALSE(parse_toml(std::string(config_file_bytes_max + 1, '#'), "config.toml").has_value());
+}
+
+TEST(ConfigToml, AnyTextIsAnswered) {
+  ASSERT_TRUE(rc::check("parse_toml neither crashes nor throws",
+                        [](const std::string& text) { (void)parse_toml(text, "config.toml"); }));
+  std::string deep;
+  for (int i = 0; i < 10'000; ++i) deep += "[";
+  (void)parse_toml("a = " + deep, "config.toml");
+}
+
+TEST(ConfigEnvironment, CapitalsAndUnderscores) {
+  EXPECT_EQ(environment_name("dial.backoff_min"), "KITH_DIAL_BACKOFF_MIN");
+  const std::vector<std::pair<std::string, std::string>> variables = {
+      {"KITH_LOG_LEVEL", "debug"},
+      {"PATH", "/bin"},
+      {"KITH_HOME", "/tmp"},
+      {"KITH_PORT", "tcp://..."},
+      {"KITH_BIN", "kith"},
+      {"KITH_SERVICE_HOST", "10.0.0.1"},
+      {"KITHX", "no"},
+      {"KITH_LISTEN", "/ip4/1.2.3.4/tcp/1,/ip4/1.2.3.4/tcp/2"}};
+  const auto settings = read_environment(variables);
+  ASSERT_TRUE(settings.has_value()) << settings.error().message;
+  const Settings loaded = load(*settings);
+  EXPECT_EQ(settings->size(), 2U);
+  EXPECT_EQ(loaded.log_level, "debug");
+  EXPECT_EQ(loaded.node.host.listen.size(), 2U);
+  EXPECT_EQ(effective(loaded, "log.level").where, "KITH_LOG_LEVEL");
+}
+
+TEST(ConfigEnvironment, UnknownVariableNamesTheNearest) {
+  const std::vector<std::pair<std::string, std::string>> variables = {{"KITH_MAX_PEER", "1"}};
+  const auto settings = read_environment(variables);
+  ASSERT_FALSE(settings.has_value());
+  EXPECT_EQ(settings.error().message,
+            "unknown environment variable KITH_MAX_PEER; did you mean KITH_MAX_PEERS?");
+}
+
+TEST(ConfigAssignment, NeedsAnEqualsSign) {
+  EXPECT_EQ(parse_assignment("log.level=info,host=debug", "--set")->values.front(),
+            "info,host=debug");
+  EXPECT_FALSE(parse_assignment("log.level", "--set").has_value());
+  EXPECT_FALSE(parse_assignment("=x", "--set").has_value());
+}
+
+TEST(ConfigDocs, ThePageIsWhatTheTableGenerates) {
+  std::ifstream file(KITH_SOURCE_DIR "/docs/config.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), config_docs()) << "write it again: kith config docs > docs/config.md";
+}
+
+TEST(ConfigDocs, TheTemplateHoldsAllDefaults) {
+  const std::string text = config_template("testnet");
+  const auto named = parse_toml(text, "config.toml");
+  ASSERT_TRUE(named.has_value()) << named.error().message;
+  EXPECT_EQ(load(*named).network_name, "testnet");
+  EXPECT_EQ(named->size(), 1U);
+  // Every key uncommented is the defaults again.
+  std::string open;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    open += (line.starts_with("#") && !line.starts_with("# ") ? line.substr(1) : line) + "\n";
+  }
+  const auto all = parse_toml(open, "config.toml");
+  ASSERT_TRUE(all.has_value()) << all.error().message << "\n" << open;
+  EXPECT_EQ(all->size(), config_keys().size());
+  const Settings defaults = load({});
+  const Settings loaded = load(*all);
+  for (const Effect& effect : effects()) {
+    if (std::string_view(effect.key) == "network.name") continue;
+    EXPECT_EQ(effect.shows(loaded), effect.shows(defaults)) << effect.key;
+  }
+}
+
+}  // namespace
+}  // namespace kith::node
