@@ -1,7 +1,8 @@
 // Many peers in one process, each with an identity of its own, that connect to one address and then
 // stay idle: the other end of idle_connections.py.
 //
-//   idle_dialers ADDRESS COUNT    prints "ready" once all are connected, then waits for end of input
+//   idle_dialers ADDRESS COUNT    prints "ready" once all are connected, then waits for end of
+//                                 input
 #include <kith/host.h>
 #include <sys/resource.h>
 

@@ -3,7 +3,7 @@
 //
 //   auto host = kith::Host::start({.listen = {"/ip4/0.0.0.0/tcp/4770"}});
 //   (*host)->handle("/echo/1.0.0", [](kith::Stream stream) {
-//     stream.on_data([stream](std::span<const std::uint8_t> data) mutable { stream.write(data); });
+//     stream.on_data([stream](auto data) mutable { stream.write(data); });
 //     stream.on_end([stream]() mutable { stream.finish(); });
 //   });
 //
@@ -46,8 +46,8 @@ struct HostOptions {
   std::size_t peers_min = 0;
   /// Above this the least valuable peers are disconnected.
   std::size_t peers_max = 100;
-  /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence. Called
-  /// on the host's threads; must not block.
+  /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence.
+  /// Called on the host's threads; must not block.
   std::function<void(int level, std::string_view subsystem, std::string_view sentence)> log = {};
   int log_level = 2;
 };
@@ -61,7 +61,8 @@ class Stream {
   const std::string& protocol() const;
 
   /// Queues a copy of `data`, all of it or none: false when it exceeds room(), or the stream has
-  /// ended. At most 256 KiB can ever be taken at once. Bytes arrive in order, exactly once, or not at all.
+  /// ended. At most 256 KiB can ever be taken at once. Bytes arrive in order, exactly once, or not
+  /// at all.
   bool write(std::span<const std::uint8_t> data);
   /// The same without a copy: `data` is kept until it has been sent.
   bool write(std::shared_ptr<const std::vector<std::uint8_t>> data);

@@ -160,7 +160,7 @@ void add_peer_verbs(CLI::App& app, Draft& draft) {
   for (const auto& [name, example] : later) {
     const auto verb = add_verb<NotYetArgs>(*peers, draft, name, "Not there yet", example);
     verb.args->verb = std::string("peers ") + name;
-    verb.app->add_option("PEER")->expected(0, 1);
+    verb.app->add_option("PEER", verb.args->peer, "The peer's id");
   }
 }
 

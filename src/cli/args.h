@@ -66,6 +66,7 @@ struct PeersDisconnectArgs {
 /// Verbs that are named already and do nothing yet.
 struct NotYetArgs {
   std::string verb;
+  std::string peer;
 };
 struct PingArgs {
   std::string target;

@@ -1,5 +1,6 @@
 #include "crypto/pkix.h"
 
+#include <algorithm>
 #include <bit>
 #include <optional>
 

@@ -18,7 +18,7 @@ Result<void> ConnectionLimits::admit_inbound(Instant now, const codec::Multiaddr
   }
   Bytes key = source_of(remote);
   if (!key.empty()) {
-    if (sources_.size() >= config_.addresses_max) drop_idle_sources(now);
+    if (sources_.size() >= config_.addresses_max) make_room(now);
     const auto [at, is_new] = sources_.try_emplace(std::move(key));
     Source& source = at->second;
     if (is_new) {
@@ -91,11 +91,15 @@ void ConnectionLimits::refill(Instant now, Source& source) const {
       std::min<std::int64_t>(config_.rate_burst, source.tokens + gained));
 }
 
-void ConnectionLimits::drop_idle_sources(Instant now) {
+void ConnectionLimits::forget_idle(Instant now) {
   for (auto& [key, source] : sources_) refill(now, source);
   std::erase_if(sources_, [&](const auto& entry) {
     return entry.second.links == 0 && entry.second.tokens == config_.rate_burst;
   });
+}
+
+void ConnectionLimits::make_room(Instant now) {
+  forget_idle(now);
   // Still full: an attacker holds this many addresses at once. Forget rates, never links.
   if (sources_.size() >= config_.addresses_max) {
     std::erase_if(sources_, [](const auto& entry) { return entry.second.links == 0; });

@@ -42,6 +42,10 @@ class ConnectionLimits {
 
   std::size_t connections() const { return connections_; }
   std::size_t inbound_pending() const { return inbound_pending_; }
+  std::size_t addresses() const { return sources_.size(); }
+  /// Forgets addresses without links whose rate has recovered. Happens by itself when the table is
+  /// full.
+  void forget_idle(Instant now);
 
  private:
   struct Source {
@@ -52,7 +56,7 @@ class ConnectionLimits {
   /// 4 bytes of IPv4 or the /56 of IPv6; empty when no limit by address applies.
   static Bytes source_of(const codec::Multiaddr& remote);
   void refill(Instant now, Source& source) const;
-  void drop_idle_sources(Instant now);
+  void make_room(Instant now);
 
   const LimitsConfig config_;
   std::size_t connections_ = 0;

@@ -153,6 +153,7 @@ void Host::drain_connection(Instant now, LinkId id) {
                           if (link.peer) set_rtt(*link.peer, measured.rtt);
                         },
                         [&](Routed& routed) {
+                          if (!link.peer) return;  // refused: nobody was told of it
                           if (routed.owner != identify_owner) {
                             outputs_.push_back(std::move(routed));
                             return;
@@ -288,6 +289,7 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
               link.remote.to_string());
   }
   bootstrap_backoff_ = {};
+  bootstrap_at_ = now + config_.bootstrap_backoff_min;  // should it be lost at once
   if (link.direction == Direction::outbound) {
     book_.learn_addresses(now, up.peer, {link.remote});
     dialer_.on_input(now, AttemptWon{id, up.peer});

@@ -78,6 +78,7 @@ void PeerBook::on_disconnected(Instant now, const PeerId& peer) {
   found->second.is_connected = false;
   found->second.retry_at = now + config_.backoff_min;
   touch(now, peer);
+  make_room(config_.peers_max);
 }
 
 void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
@@ -144,7 +145,7 @@ std::vector<Bytes> PeerBook::sample_records(const PeerId& except, std::size_t co
 PeerBook::Entry& PeerBook::touch(Instant now, const PeerId& peer) {
   auto found = entries_.find(peer);
   if (found == entries_.end()) {
-    if (entries_.size() >= config_.peers_max) evict_one();
+    make_room(config_.peers_max - 1);
     found = entries_.emplace(peer, Entry{}).first;
     found->second.retry_at = now;
   } else {
@@ -155,10 +156,12 @@ PeerBook::Entry& PeerBook::touch(Instant now, const PeerId& peer) {
   return found->second;
 }
 
-void PeerBook::evict_one() {
-  if (evictable_.empty()) return;  // all are connected: connection limits bound those
-  entries_.erase(evictable_.begin()->peer);
-  evictable_.erase(evictable_.begin());
+// Connected ones stay: connection limits bound those.
+void PeerBook::make_room(std::size_t size_max) {
+  while (entries_.size() > size_max && !evictable_.empty()) {
+    entries_.erase(evictable_.begin()->peer);
+    evictable_.erase(evictable_.begin());
+  }
 }
 
 PeerBook::Entries::const_iterator PeerBook::random_start() {

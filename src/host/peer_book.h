@@ -84,7 +84,7 @@ class PeerBook {
 
   Entry& touch(Instant now, const PeerId& peer);
   static bool is_news(const Entry& known, const codec::PeerRecord& record);
-  void evict_one();
+  void make_room(std::size_t size_max);
   /// Where a walk over all peers begins, so that each is as likely as the next.
   Entries::const_iterator random_start();
 

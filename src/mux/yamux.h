@@ -7,7 +7,8 @@
 // `receive_window_max`, and none grows once all together reach `receive_window_session_max`. The
 // first 256 KiB of a stream cannot be refused, so the session's limit also holds for the bytes that
 // wait unconsumed: a stream that would break it is reset.
-// Deviations: a small overrun of a window is forgiven (window_overrun_max). Limits are in YamuxConfig; a peer that breaks one is reported.
+// Deviations: a small overrun of a window is forgiven (window_overrun_max). Limits are in
+// YamuxConfig; a peer that breaks one is reported.
 #pragma once
 
 #include <array>

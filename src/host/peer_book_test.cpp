@@ -1,0 +1,217 @@
+#include "host/peer_book.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "host/test_connections.h"
+
+namespace kith::host {
+namespace {
+
+codec::Multiaddr address(std::uint32_t number) {
+  const std::uint8_t ip[] = {198, 51, static_cast<std::uint8_t>(number >> 8),
+                             static_cast<std::uint8_t>(number)};
+  return codec::Multiaddr::tcp(ip, 4770);
+}
+
+Bytes record(std::uint8_t peer, std::uint64_t sequence, std::vector<std::uint32_t> numbers) {
+  codec::PeerRecord record;
+  record.peer = test_peer(peer);
+  record.sequence = sequence;
+  for (const auto number : numbers) record.addresses.push_back(address(number));
+  return codec::seal_peer_record(test_key(peer), record);
+}
+
+const PeerId self = test_peer(200);
+
+struct Book {
+  explicit Book(PeerBookConfig with = {}) : config(with) {}
+  PeerBookConfig config;
+  SeededRng rng{1};
+  PeerBook book{config, self, rng};
+};
+
+TEST(PeerBook, HearsayIsKeptOnceAndWithoutThePeer) {
+  Book b;
+  const auto named = address(1).with_peer(test_peer(1));
+  EXPECT_TRUE(b.book.learn_addresses({}, test_peer(1), {named, address(1)}));
+  EXPECT_FALSE(b.book.learn_addresses({}, test_peer(1), {address(1)}));
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(1)});
+}
+
+TEST(PeerBook, ASignedRecordBeatsHearsay) {
+  Book b;
+  b.book.learn_addresses({}, test_peer(1), {address(1)});
+  EXPECT_EQ(b.book.learn_record({}, record(1, 5, {2})).value(), test_peer(1));
+  EXPECT_FALSE(b.book.learn_addresses({}, test_peer(1), {address(3)}));
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(2)});
+}
+
+TEST(PeerBook, TheHigherSequenceHolds) {
+  Book b;
+  ASSERT_TRUE(b.book.learn_record({}, record(1, 5, {5})).value());
+  EXPECT_FALSE(b.book.learn_record({}, record(1, 4, {4})).value()) << "older";
+  EXPECT_FALSE(b.book.learn_record({}, record(1, 5, {9})).value()) << "as old";
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(5)});
+  EXPECT_TRUE(b.book.learn_record({}, record(1, 6, {6})).value());
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(6)});
+}
+
+TEST(PeerBook, A53TenToTheFiveAddressesForOnePeer) {
+  Book b;
+  std::vector<codec::Multiaddr> flood;
+  for (std::uint32_t i = 0; i < 100'000; ++i) flood.push_back(address(i));
+  b.book.learn_addresses({}, test_peer(1), flood);
+  for (std::uint32_t i = 0; i < 1000; ++i) b.book.learn_addresses({}, test_peer(1), {address(i)});
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses.size(), b.config.addresses_max);
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses.back(), address(999)) << "the latest stays";
+  std::vector<std::uint32_t> many(codec::peer_record_addresses_max);
+  for (std::uint32_t i = 0; i < many.size(); ++i) many[i] = i;
+  ASSERT_TRUE(b.book.learn_record({}, record(1, 1, many)).value());
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses.size(), b.config.addresses_max);
+}
+
+TEST(PeerBook, A54ARecordSignedByAnotherIsRefused) {
+  Book b;
+  codec::PeerRecord lie;
+  lie.peer = test_peer(2);
+  lie.sequence = 9;
+  Bytes encoded = record(1, 9, {1});
+  // The same envelope, its payload claiming another peer: the signature no longer holds either.
+  const auto from = test_peer(1).bytes(), to = test_peer(2).bytes();
+  auto at = std::search(encoded.begin(), encoded.end(), from.begin(), from.end());
+  ASSERT_NE(at, encoded.end());
+  std::ranges::copy(to, at);
+  EXPECT_FALSE(b.book.learn_record({}, encoded).has_value());
+  EXPECT_EQ(b.book.size(), 0U);
+}
+
+TEST(PeerBook, ItselfIsNeverStored) {
+  Book b;
+  b.book.learn_addresses({}, self, {address(1)});
+  b.book.on_connected({}, {1}, self);
+  EXPECT_FALSE(b.book.learn_record({}, record(200, 1, {1})).value());
+  b.book.restore({}, {self, {address(1)}, {}, {1}});
+  EXPECT_EQ(b.book.size(), 0U);
+}
+
+TEST(PeerBook, AFullBookKeepsThoseItHasReached) {
+  Book b({.peers_max = 10});
+  for (std::uint8_t i = 0; i < 5; ++i) {
+    b.book.on_connected(Instant{1s}, {1}, test_peer(i));
+    b.book.on_disconnected(Instant{1s}, test_peer(i));
+  }
+  for (std::uint8_t i = 10; i < 150; ++i) {
+    b.book.learn_addresses(Instant{2s} + Duration(i), test_peer(i), {address(i)});
+  }
+  EXPECT_EQ(b.book.size(), 10U);
+  for (std::uint8_t i = 0; i < 5; ++i) EXPECT_NE(b.book.find(test_peer(i)), nullptr) << int{i};
+  EXPECT_NE(b.book.find(test_peer(149)), nullptr) << "news make room among the never reached";
+}
+
+TEST(PeerBook, BackOffDoublesToItsBoundWithJitter) {
+  Book b;
+  b.book.learn_addresses({}, test_peer(1), {address(1)});
+  Duration least = b.config.backoff_min;
+  for (int i = 0; i < 40; ++i) {
+    const Instant now{1h * i};
+    b.book.on_dial_failed(now, test_peer(1));
+    const Duration wait = b.book.find(test_peer(1))->retry_at - now;
+    EXPECT_GE(wait, least) << i;
+    EXPECT_LE(wait, least + least / 4) << i;
+    EXPECT_TRUE(b.book.pick_to_dial(now, 10).empty());
+    EXPECT_EQ(b.book.pick_to_dial(now + wait, 10).size(), 1U);
+    least = std::min<Duration>(2 * least, b.config.backoff_max);
+  }
+  b.book.on_connected(Instant{50h}, {1}, test_peer(1));
+  b.book.on_disconnected(Instant{50h}, test_peer(1));
+  EXPECT_EQ(b.book.find(test_peer(1))->failures, 0U);
+  EXPECT_EQ(b.book.find(test_peer(1))->retry_at, Instant{50h} + b.config.backoff_min);
+}
+
+TEST(PeerBook, OnlyRecordsOfPeersThatWereReachedAreHandedOn) {
+  Book b;
+  for (std::uint8_t i = 1; i <= 20; ++i) {
+    ASSERT_TRUE(b.book.learn_record({}, record(i, 1, {i})).has_value());
+    if (i % 2 == 0) b.book.on_connected({}, {1}, test_peer(i));
+  }
+  for (int round = 0; round < 50; ++round) {
+    const auto sample = b.book.sample_records(test_peer(2), 5);
+    EXPECT_EQ(sample.size(), 5U);
+    for (const Bytes& envelope : sample) {
+      const PeerId peer = codec::open_peer_record(envelope)->peer;
+      EXPECT_NE(peer, test_peer(2));
+      EXPECT_NE(b.book.find(peer)->last_seen.unix_ms, 0);
+    }
+  }
+  EXPECT_EQ(b.book.sample_records(test_peer(2), 100).size(), 9U);
+}
+
+TEST(PeerBook, RestoredRecordsAreVerifiedAgain) {
+  Book b;
+  Bytes broken = record(1, 1, {1});
+  broken.back() ^= 1;
+  b.book.restore({}, {test_peer(1), {address(7)}, broken, {5}});
+  EXPECT_TRUE(b.book.find(test_peer(1))->signed_record.empty());
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(7)});
+  b.book.restore({}, {test_peer(2), {address(7)}, record(2, 1, {2}), {5}});
+  EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(2)});
+  EXPECT_EQ(b.book.find(test_peer(2))->last_seen, WallTime{5});
+}
+
+// Whatever happens in whatever order: the limits hold, connected peers stay, sequences only grow.
+TEST(PeerBook, InvariantsHoldUnderAnyHistory) {
+  std::vector<Bytes> records;
+  for (std::uint8_t peer = 0; peer < 12; ++peer) {
+    for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) {
+      records.push_back(record(peer, sequence, {peer}));
+    }
+  }
+  const auto check = [&](const std::vector<std::uint32_t>& operations) {
+    Book b({.peers_max = 6, .addresses_max = 2});
+    std::set<PeerId> connected;
+    std::map<PeerId, std::uint64_t> sequences;
+    Instant now{};
+    for (const std::uint32_t operation : operations) {
+      now += Duration(operation % 7);
+      const auto number = static_cast<std::uint8_t>(operation / 8 % 12);
+      const PeerId peer = test_peer(number);
+      switch (operation % 6) {
+        case 0: b.book.learn_addresses(now, peer, {address(operation), address(1)}); break;
+        case 1: (void)b.book.learn_record(now, records[operation / 8 % records.size()]); break;
+        case 2:
+          b.book.on_connected(now, {1}, peer);
+          connected.insert(peer);
+          break;
+        case 3:
+          b.book.on_disconnected(now, peer);
+          connected.erase(peer);
+          break;
+        case 4: b.book.on_dial_failed(now, peer); break;
+        case 5:
+          if (connected.contains(peer)) break;
+          b.book.forget(peer);
+          break;
+      }
+      RC_ASSERT(b.book.size() <= std::max<std::size_t>(6, connected.size() + 1));
+      for (const PeerId& each : connected) {
+        RC_ASSERT(b.book.find(each) != nullptr);
+        RC_ASSERT(b.book.find(each)->is_connected);
+      }
+      std::map<PeerId, std::uint64_t> seen;
+      for (std::uint8_t i = 0; i < 12; ++i) {
+        const auto* entry = b.book.find(test_peer(i));
+        if (entry == nullptr) continue;
+        RC_ASSERT(entry->addresses.size() <= 2U);
+        RC_ASSERT(entry->sequence >= sequences[test_peer(i)]);
+        seen[test_peer(i)] = entry->sequence;
+      }
+      sequences = seen;
+      for (const PeerId& each : b.book.pick_to_dial(now, 100)) RC_ASSERT(!connected.contains(each));
+    }
+  };
+  ASSERT_TRUE(rc::check("peer book invariants", check));
+}
+
+}  // namespace
+}  // namespace kith::host

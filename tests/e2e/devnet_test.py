@@ -1,0 +1,71 @@
+"""`kith devnet`: real processes that find each other from one address."""
+import json
+import os
+import signal
+import subprocess
+import threading
+
+from e2e import KITH, LIMIT_S, Case, environment, kith, main
+
+KEYS = {"nodes", "validators", "height", "finalized_height", "forks", "peers_per_node_min",
+        "finality_ms", "tx_committed", "compute", "wall_s", "clean_exit"}
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+class DevnetTest(Case):
+    def test_four_nodes_find_each_other(self):
+        result = kith("devnet", "--nodes", 4, "--for", "5s", "--base-port", 0, "--json",
+                      env={"TMPDIR": str(self.folder)})
+        self.assertEqual(result.code, 0, result.out + result.err)
+        report = result.json()
+        self.assertLessEqual(KEYS, set(report))
+        self.assertEqual(report["nodes"], 4)
+        self.assertEqual(report["peers_per_node_min"], 3)
+        self.assertTrue(report["clean_exit"])
+        self.assertIsNone(report["height"])
+        self.assertGreater(report["pings_answered"], 0)
+        self.assertGreater(report["learned"], 0)
+        self.assertEqual(list(self.folder.iterdir()), [], "the temporary folder is gone")
+
+    def test_a_rerun_resumes_and_ctrl_c_ends_all(self):
+        homes = self.folder / "net"
+        command = [KITH, "devnet", "--nodes", "2", "--base-port", "0", "--json", "--dir",
+                   str(homes)]
+        ids = []
+        for _ in range(2):
+            devnet = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      stdin=subprocess.DEVNULL, text=True, env=environment())
+            # Ends the loop below too, should the line never come.
+            watchdog = threading.Timer(LIMIT_S, devnet.kill)
+            watchdog.start()
+            try:
+                for line in devnet.stderr:  # a line a second
+                    if "at least 1 peers each" in line:
+                        break
+                ids.append([kith("--home", homes / f"node{i}", "--json", "id").json()["peer_id"]
+                            for i in (1, 2)])
+                pids = [int((homes / f"node{i}" / "lock").read_text()) for i in (1, 2)]
+                devnet.send_signal(signal.SIGINT)
+                out, _ = devnet.communicate(timeout=LIMIT_S)
+            finally:
+                watchdog.cancel()
+                if devnet.poll() is None:
+                    devnet.kill()
+                    devnet.wait(LIMIT_S)
+            report = json.loads(out)
+            self.assertEqual(devnet.returncode, 0, out)
+            self.assertTrue(report["clean_exit"])
+            for pid in pids:
+                self.assertFalse(is_running(pid))
+        self.assertEqual(ids[0], ids[1])
+
+
+if __name__ == "__main__":
+    main()
