@@ -1,7 +1,8 @@
 #include "api/config_json.h"
 
-#include "api/json.h"
+#include "api/views.h"
 #include "base/format.h"
+#include "node/config_text.h"
 
 namespace kith::api {
 namespace {
@@ -33,7 +34,38 @@ Result<void> flatten(const Json& object, const std::string& prefix, std::string_
   return {};
 }
 
+Json value_of(const node::EffectiveSetting& setting) {
+  switch (setting.type) {
+    case node::ConfigType::addresses: return setting.values;
+    case node::ConfigType::count:
+      if (const auto count = node::parse_count(setting.values.front())) return to_json(*count);
+      break;
+    case node::ConfigType::flag:
+      if (const auto flag = node::parse_flag(setting.values.front())) return *flag;
+      break;
+    case node::ConfigType::text:
+    case node::ConfigType::choice:
+    case node::ConfigType::duration: break;
+  }
+  return setting.values.front();
+}
+
 }  // namespace
+
+Json config_view(const std::vector<node::EffectiveSetting>& settings) {
+  Json list = Json::array();
+  for (const auto& setting : settings) {
+    list.push_back(Json{{"key", setting.key},
+                        {"value", value_of(setting)},
+                        {"origin", node::name_of(setting.origin)},
+                        {"where", setting.where.empty() ? Json(nullptr) : Json(setting.where)}});
+  }
+  return Json{{"settings", std::move(list)}};
+}
+
+std::string config_json(const std::vector<node::EffectiveSetting>& settings) {
+  return to_line(config_view(settings));
+}
 
 Result<std::vector<node::Setting>> parse_config_json(std::string_view text, std::string_view name) {
   auto json = parse_json(text);

@@ -35,5 +35,18 @@ TEST(ConfigJson, FaultsNameFileAndKey) {
   EXPECT_NE(loaded.error().message.find("did you mean max_peers?"), std::string::npos);
 }
 
+TEST(ConfigJson, ValuesAreWrittenByTheirTypes) {
+  const auto settings = node::load_settings({{"perf.serve", {"yes"}, node::Origin::flag, "--set"}});
+  ASSERT_TRUE(settings.has_value());
+  const std::string text = config_json(settings->effective);
+  for (const char* part :
+       {R"({"key":"max_peers","value":100,"origin":"default","where":null})",
+        R"({"key":"perf.serve","value":true,"origin":"flag","where":"--set"})",
+        R"({"key":"bootstrap","value":[],"origin":"default","where":null})",
+        R"({"key":"peer_timeout","value":"30s","origin":"default","where":null})"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+}
+
 }  // namespace
 }  // namespace kith::api

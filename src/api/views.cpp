@@ -139,16 +139,4 @@ Json perf_view(const host::PerfResult& result) {
               {"download_ms", ms_view(result.download_time)}};
 }
 
-Json config_view(const std::vector<node::EffectiveSetting>& settings) {
-  Json list = Json::array();
-  for (const auto& setting : settings) {
-    Json value = setting.is_list ? Json(setting.values) : Json(setting.values.front());
-    list.push_back(Json{{"key", setting.key},
-                        {"value", std::move(value)},
-                        {"origin", node::name_of(setting.origin)},
-                        {"where", setting.where.empty() ? Json(nullptr) : Json(setting.where)}});
-  }
-  return Json{{"settings", std::move(list)}};
-}
-
 }  // namespace kith::api

@@ -1,5 +1,6 @@
 // kith config show, check and docs.
 #include "api/api.h"
+#include "api/config_json.h"
 #include "app/cmd.h"
 #include "cli/reports.h"
 
@@ -9,7 +10,7 @@ int run_config_show(const cli::Globals& globals) {
   const auto session = open_session(globals);
   if (!session) return fail_with(globals, session.error());
   const auto& settings = session->settings.effective;
-  print(globals.json ? cli::config_json(settings) : cli::config_text(settings));
+  print(globals.json ? api::config_json(settings) : cli::config_text(settings));
   return cli::exit_done;
 }
 

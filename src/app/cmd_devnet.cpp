@@ -95,6 +95,16 @@ std::string config_of(std::uint64_t port, const std::string& bootstrap) {
   return text;
 }
 
+/// What configures a node by hand would configure all of them alike; theirs are in their files.
+void forget_environment() {
+  std::vector<std::string> names;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view entry = *at;
+    if (entry.starts_with("KITH_")) names.emplace_back(entry.substr(0, entry.find('=')));
+  }
+  for (const auto& name : names) ::unsetenv(name.c_str());
+}
+
 std::string last_words(const std::string& log) {
   constexpr std::size_t words_bytes_max = 600;
   const auto bytes = rt::read_file(log, 64 * 1024 * 1024);
@@ -105,6 +115,7 @@ std::string last_words(const std::string& log) {
 
 Result<cli::DevnetReport> Devnet::run() {
   TRY_VOID(choose_folder());
+  forget_environment();
   nodes_.resize(args_.nodes);
   TRY_VOID(start(0, ""));
   TRY_VOID(wait_until_ready(0));

@@ -36,9 +36,9 @@ int run_simulate(const cli::Globals& globals, const cli::SimulateArgs& args) {
   if (!result) return fail_with(globals, result.error());
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
 
-  cli::SimulateReport report{options.name, options.seed, options.nodes, 0, wall.count(),
-                             result->events, result->trace_hash, {}, result->figures,
-                             peak_rss_mib()};
+  cli::SimulateReport report{options.name,    options.seed,   options.nodes,      0,
+                             wall.count(),    result->events, result->trace_hash, {},
+                             result->figures, peak_rss_mib()};
   report.virtual_s = std::chrono::duration<double>(options.duration).count();
   for (const auto& violation : result->violations) {
     report.violations.push_back(sim::to_string(violation));

@@ -173,28 +173,17 @@ std::string to_json(std::string_view key, std::string_view value) {
   return to_line(Json{{std::string(key), value}});
 }
 
-std::string config_json(const std::vector<node::EffectiveSetting>& settings) {
-  Json list = Json::array();
-  for (const auto& setting : settings) {
-    Json value = setting.is_list ? Json(setting.values) : Json(setting.values.front());
-    list.push_back(Json{{"key", setting.key},
-                        {"value", std::move(value)},
-                        {"origin", node::name_of(setting.origin)},
-                        {"where", setting.where.empty() ? Json(nullptr) : Json(setting.where)}});
-  }
-  return to_line(Json{{"settings", std::move(list)}});
-}
-
 std::string config_text(const std::vector<node::EffectiveSetting>& settings) {
   std::string text;
   for (const auto& setting : settings) {
+    const bool is_list = setting.type == node::ConfigType::addresses;
     std::string value;
     for (const auto& item : setting.values) value += (value.empty() ? "" : ", ") + item;
     const std::string where =
         setting.where.empty() ? std::string(name_of(setting.origin)) : setting.where;
     if (!text.empty()) text += "\n";
-    text += base::format("{:<25} {:<40} {}", setting.key,
-                         setting.is_list ? "[" + value + "]" : value, where);
+    text +=
+        base::format("{:<25} {:<40} {}", setting.key, is_list ? "[" + value + "]" : value, where);
   }
   return text;
 }

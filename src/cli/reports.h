@@ -83,7 +83,6 @@ std::string to_text(const SimulateReport& report);
 /// Short answers: {"name":true} and the like.
 std::string to_json(std::string_view key, bool value);
 std::string to_json(std::string_view key, std::string_view value);
-std::string config_json(const std::vector<node::EffectiveSetting>& settings);
 std::string config_text(const std::vector<node::EffectiveSetting>& settings);
 
 }  // namespace kith::cli

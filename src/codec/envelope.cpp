@@ -153,11 +153,9 @@ Bytes seal_peer_record(const crypto::KeyPair& key, const PeerRecord& record) {
                        encode_peer_record(record));
 }
 
-Result<PeerRecord> open_peer_record(ByteView envelope) {
-  const Envelope opened =
-      TRY(open_envelope(peer_record_domain, peer_record_payload_type, envelope));
-  PeerRecord record = TRY(decode_peer_record(opened.payload));
-  const PeerId signer = peer_id_of(opened.key);
+static Result<PeerRecord> record_of(const Envelope& envelope) {
+  PeerRecord record = TRY(decode_peer_record(envelope.payload));
+  const PeerId signer = peer_id_of(envelope.key);
   if (record.peer != signer) {
     return fail(Code::wrong_peer, base::format("peer record of {} signed by {}",
                                                to_text(record.peer), to_text(signer)));
@@ -165,9 +163,15 @@ Result<PeerRecord> open_peer_record(ByteView envelope) {
   return record;
 }
 
+Result<PeerRecord> open_peer_record(ByteView envelope) {
+  const Envelope opened =
+      TRY(open_envelope(peer_record_domain, peer_record_payload_type, envelope));
+  return record_of(opened);
+}
+
 Result<PeerRecord> peek_peer_record(ByteView envelope) {
   const Envelope decoded = TRY(decode_envelope(envelope));
-  return decode_peer_record(decoded.payload);
+  return record_of(decoded);
 }
 
 }  // namespace kith::codec

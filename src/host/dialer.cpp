@@ -71,7 +71,11 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
                                                             codec::to_text(*job.expected))};
       continue;
     }
-    if (job.addresses >= config_.addresses_max) break;
+    if (job.addresses >= config_.addresses_max) {
+      job.last_error = Error{Code::limit, base::format("more than {} addresses to dial",
+                                                       config_.addresses_max)};
+      break;
+    }
     ++job.addresses;
     if (needs_resolving(address)) {
       const Token resolution{next_resolution_++};

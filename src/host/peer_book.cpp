@@ -23,25 +23,33 @@ bool PeerBook::learn_addresses(Instant now, const PeerId& peer,
   return is_news;
 }
 
+// Records are handed round again and again, and most peers are never dialled: the signature, which
+// costs 40 us, is verified when something depends on it. Of a peer not yet known a record is kept
+// on trust until then; what would replace something known must prove itself at once.
 Result<std::optional<PeerId>> PeerBook::learn_record(Instant now, ByteView envelope) {
-  // Records are handed round again and again; most are known, and a signature costs 40 us.
   const codec::PeerRecord claimed = TRY(codec::peek_peer_record(envelope));
   if (claimed.peer == self_) return std::optional<PeerId>();
-  const Entry* known = find(claimed.peer);
-  if (known != nullptr && !is_news(*known, claimed)) return std::optional<PeerId>();
-  const codec::PeerRecord record = TRY(codec::open_peer_record(envelope));
-  learn_verified(now, record, envelope);
-  return std::optional<PeerId>(record.peer);
-}
-
-bool PeerBook::is_news(const Entry& known, const codec::PeerRecord& record) {
-  return known.signed_record.empty() || record.sequence > known.sequence;
+  if (const auto known = entries_.find(claimed.peer); known != entries_.end()) {
+    Entry& entry = known->second;
+    if (base::equal(entry.signed_record, envelope)) return std::optional<PeerId>();
+    const bool is_older = claimed.sequence <= entry.sequence;
+    if (is_older && !entry.signed_record.empty() && confirm(entry)) return std::optional<PeerId>();
+    learn_verified(now, TRY(codec::open_peer_record(envelope)), envelope);
+  } else {
+    keep_record(touch(now, claimed.peer), claimed, envelope);
+  }
+  return std::optional<PeerId>(claimed.peer);
 }
 
 void PeerBook::learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope) {
   if (record.peer == self_) return;
   Entry& entry = touch(now, record.peer);
-  if (!is_news(entry, record)) return;
+  if (entry.is_verified && record.sequence <= entry.sequence) return;
+  keep_record(entry, record, envelope);
+  entry.is_verified = true;
+}
+
+void PeerBook::keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope) {
   entry.signed_record = base::to_bytes(envelope);
   entry.sequence = record.sequence;
   entry.addresses.clear();
@@ -49,6 +57,18 @@ void PeerBook::learn_verified(Instant now, const codec::PeerRecord& record, Byte
     if (entry.addresses.size() >= config_.addresses_max) break;
     entry.addresses.push_back(address.without_peer());
   }
+}
+
+// Verifies a record that was kept on trust; one that does not hold is dropped, addresses and all.
+bool PeerBook::confirm(Entry& entry) {
+  if (entry.is_verified) return true;
+  entry.is_verified = codec::open_peer_record(entry.signed_record).has_value();
+  if (!entry.is_verified) {
+    entry.signed_record.clear();
+    entry.addresses.clear();
+    entry.sequence = 0;
+  }
+  return entry.is_verified;
 }
 
 void PeerBook::restore(Instant now, const StoredPeer& stored) {
@@ -118,8 +138,9 @@ std::vector<PeerId> PeerBook::pick_to_dial(Instant now, std::size_t count) {
   auto at = random_start();
   for (std::size_t seen = 0; seen < entries_.size() && picked.size() < count; ++seen) {
     if (at == entries_.end()) at = entries_.begin();
-    const Entry& entry = at->second;
-    if (!entry.is_connected && !entry.addresses.empty() && entry.retry_at <= now) {
+    Entry& entry = at->second;
+    if (!entry.is_connected && !entry.addresses.empty() && entry.retry_at <= now &&
+        (entry.signed_record.empty() || confirm(entry))) {
       picked.push_back(at->first);
     }
     ++at;
@@ -134,7 +155,7 @@ std::vector<Bytes> PeerBook::sample_records(const PeerId& except, std::size_t co
     if (at == entries_.end()) at = entries_.begin();
     // Only peers that answered us: hearsay of hearsay would let the dead live for ever.
     if (!at->second.signed_record.empty() && at->second.last_seen.unix_ms != 0 &&
-        at->first != except) {
+        at->first != except && confirm(at->second)) {
       records.push_back(at->second.signed_record);
     }
     ++at;
@@ -164,7 +185,7 @@ void PeerBook::make_room(std::size_t size_max) {
   }
 }
 
-PeerBook::Entries::const_iterator PeerBook::random_start() {
+PeerBook::Entries::iterator PeerBook::random_start() {
   if (entries_.empty()) return entries_.end();
   std::array<std::uint8_t, PeerId::bytes_max> probe;
   rng_.fill(probe);

@@ -34,6 +34,7 @@ class PeerBook {
     std::vector<codec::Multiaddr> addresses;  // without /p2p
     Bytes signed_record;                      // the envelope; empty while all is hearsay
     std::uint64_t sequence = 0;
+    bool is_verified = false;                 // the record's signature was checked
     WallTime last_seen;  // connected at that time; 0 for never
     Instant touched;
     Instant retry_at;
@@ -48,7 +49,8 @@ class PeerBook {
   /// Hearsay: ignored when a signed record is there. True when something new was kept.
   bool learn_addresses(Instant now, const PeerId& peer,
                        const std::vector<codec::Multiaddr>& addresses);
-  /// Verifies and keeps an envelope; the peer when it was news, empty when it was old or our own.
+  /// Keeps an envelope, verified by the time its addresses are dialled or it is handed on; the peer
+  /// when it was news, empty when it was old or our own.
   Result<std::optional<PeerId>> learn_record(Instant now, ByteView envelope);
   /// The same for one that the caller has opened.
   void learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope);
@@ -83,10 +85,11 @@ class PeerBook {
   }
 
   Entry& touch(Instant now, const PeerId& peer);
-  static bool is_news(const Entry& known, const codec::PeerRecord& record);
+  void keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope);
+  static bool confirm(Entry& entry);
   void make_room(std::size_t size_max);
   /// Where a walk over all peers begins, so that each is as likely as the next.
-  Entries::const_iterator random_start();
+  Entries::iterator random_start();
 
   const PeerBookConfig config_;
   const PeerId self_;

@@ -71,6 +71,21 @@ TEST(PeerBook, A53TenToTheFiveAddressesForOnePeer) {
   EXPECT_EQ(b.book.find(test_peer(1))->addresses.size(), b.config.addresses_max);
 }
 
+TEST(PeerBook, A54AForgedRecordReplacesNothing) {
+  Book b;
+  ASSERT_TRUE(b.book.learn_record({}, record(1, 5, {5})).value());
+  Bytes forged = record(1, 9, {9});
+  forged.back() ^= 1;
+  EXPECT_FALSE(b.book.learn_record({}, forged).has_value());
+  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(5)});
+  // A forgery that came first, when the peer was unknown, gives way to the genuine record.
+  Bytes first = record(2, 99, {9});
+  first.back() ^= 1;
+  ASSERT_TRUE(b.book.learn_record({}, first).value());
+  EXPECT_TRUE(b.book.learn_record({}, record(2, 3, {3})).value());
+  EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(3)});
+}
+
 TEST(PeerBook, A54ARecordSignedByAnotherIsRefused) {
   Book b;
   codec::PeerRecord lie;
@@ -78,7 +93,8 @@ TEST(PeerBook, A54ARecordSignedByAnotherIsRefused) {
   lie.sequence = 9;
   Bytes encoded = record(1, 9, {1});
   // The same envelope, its payload claiming another peer: the signature no longer holds either.
-  const auto from = test_peer(1).bytes(), to = test_peer(2).bytes();
+  const PeerId one = test_peer(1), two = test_peer(2);
+  const auto from = one.bytes(), to = two.bytes();
   auto at = std::search(encoded.begin(), encoded.end(), from.begin(), from.end());
   ASSERT_NE(at, encoded.end());
   std::ranges::copy(to, at);
@@ -152,8 +168,9 @@ TEST(PeerBook, RestoredRecordsAreVerifiedAgain) {
   Bytes broken = record(1, 1, {1});
   broken.back() ^= 1;
   b.book.restore({}, {test_peer(1), {address(7)}, broken, {5}});
+  EXPECT_TRUE(b.book.pick_to_dial({}, 10).empty()) << "a broken record is not dialled by";
+  EXPECT_TRUE(b.book.sample_records(test_peer(9), 10).empty()) << "and not handed on";
   EXPECT_TRUE(b.book.find(test_peer(1))->signed_record.empty());
-  EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(7)});
   b.book.restore({}, {test_peer(2), {address(7)}, record(2, 1, {2}), {5}});
   EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(2)});
   EXPECT_EQ(b.book.find(test_peer(2))->last_seen, WallTime{5});

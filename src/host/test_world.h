@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "host/world.h"
@@ -33,13 +34,33 @@ class TestWorld {
   void turn(std::size_t node);
 
   /// A link from outside any node: bytes go to `node` as a stranger's. Returns its id there.
-  LinkId connect_stranger(std::size_t node);
+  LinkId connect_stranger(std::size_t node, const std::string& ip4 = "198.51.100.7");
   void stranger_sends(std::size_t node, LinkId link, Bytes bytes) {
     deliver(node, link, std::move(bytes));
   }
   /// What the node sent to the stranger so far, and whether it closed the link.
   const Bytes& stranger_received(LinkId link) { return strangers_[link].received; }
   bool stranger_closed(LinkId link) { return strangers_[link].closed; }
+  void stranger_closes(std::size_t node, LinkId link) {
+    if (!std::exchange(nodes_[node].links[link].is_open, false)) return;
+    input(node, LinkClosed{link, {Code::closed, "the stranger closed"}});
+  }
+  /// The stranger reads no more: nothing that the node has for it is taken, until drain_stranger
+  /// takes all there is and says how many bytes.
+  void stalls_stranger(LinkId link) { strangers_[link].is_stalled = true; }
+  std::size_t drain_stranger(std::size_t node, LinkId link) {
+    Stranger& stranger = strangers_[link];
+    const std::size_t before = stranger.received.size();
+    stranger.is_stalled = false;
+    transmit(node, link);
+    turn(node);
+    return stranger.received.size() - before;
+  }
+
+  /// Breaks the `index`-th open link between nodes, at both ends. False when there are fewer.
+  bool break_link(std::size_t index);
+  /// Sees every dial: (node, address).
+  std::function<void(std::size_t, const codec::Multiaddr&)> on_dial;
 
   void run_for(Duration span);
   bool run_until(const std::function<bool()>& done, Duration limit = 60s);
@@ -61,6 +82,7 @@ class TestWorld {
   struct Stranger {
     Bytes received;
     bool closed = false;
+    bool is_stalled = false;
   };
 
   void schedule(Duration delay, std::function<void()> action) {
@@ -123,6 +145,7 @@ inline void TestWorld::perform(std::size_t node, WorldOutput output) {
 }
 
 inline void TestWorld::dial(std::size_t node, const DialLink& dial) {
+  if (on_dial) on_dial(node, dial.address);
   const auto tcp = codec::as_tcp(dial.address);
   const std::size_t target = tcp ? tcp->port - 1000U : nodes_.size();
   if (target >= nodes_.size() || !nodes_[target].is_listening) {
@@ -144,6 +167,8 @@ inline void TestWorld::dial(std::size_t node, const DialLink& dial) {
 }
 
 inline void TestWorld::transmit(std::size_t node, LinkId link) {
+  const auto stranger = strangers_.find(link);
+  if (stranger != strangers_.end() && stranger->second.is_stalled) return;
   Bytes room(2 * link_transmit_bytes_min);
   while (true) {
     const std::size_t size = nodes_[node].machine->poll_transmit(now_, link, room);
@@ -195,14 +220,31 @@ inline void TestWorld::close(std::size_t node, LinkId link) {
   });
 }
 
-inline LinkId TestWorld::connect_stranger(std::size_t node) {
+inline LinkId TestWorld::connect_stranger(std::size_t node, const std::string& ip4) {
   const LinkId link{next_accepted_};
   next_accepted_ += 2;
   nodes_[node].links[link] = End{0, {}, {}, true, true};
-  const std::uint8_t ip[] = {198, 51, 100, 7};
-  input(node, LinkOpened{link, Direction::inbound, codec::Multiaddr::tcp(ip, 1000),
-                         codec::Multiaddr::tcp(ip, 50000)});
+  const auto end = [&](const char* port) {
+    return *codec::Multiaddr::parse("/ip4/" + ip4 + "/tcp/" + port);
+  };
+  input(node, LinkOpened{link, Direction::inbound, end("1000"), end("50000")});
   return link;
+}
+
+inline bool TestWorld::break_link(std::size_t index) {
+  for (std::size_t node = 0; node < nodes_.size(); ++node) {
+    for (auto& [link, end] : nodes_[node].links) {
+      if (!end.is_open || end.is_stranger || index-- > 0) continue;
+      End& other = nodes_[end.peer].links[end.peer_link];
+      const End other_end{node, link, {}, false, false};
+      const End this_end{end.peer, end.peer_link, {}, false, false};
+      end.is_open = other.is_open = false;
+      input(other_end.peer, LinkClosed{other_end.peer_link, {Code::io, "the link broke"}});
+      input(this_end.peer, LinkClosed{this_end.peer_link, {Code::io, "the link broke"}});
+      return true;
+    }
+  }
+  return false;
 }
 
 inline bool TestWorld::step(Instant limit) {

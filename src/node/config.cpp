@@ -169,7 +169,7 @@ Result<Settings> load_settings(std::vector<Setting> sources) {
   Settings settings;
   for (const ConfigKey& key : config_keys()) {
     const bool is_list = key.type == ConfigType::addresses;
-    EffectiveSetting effective{std::string(key.name), {}, is_list, Origin::defaults, ""};
+    EffectiveSetting effective{std::string(key.name), {}, key.type, Origin::defaults, ""};
     if (const auto found = chosen.find(key.name); found != chosen.end()) {
       effective.values = found->second->values;
       effective.origin = found->second->origin;

@@ -34,11 +34,14 @@ struct Setting {
   std::string where;  // "config.toml:12", "KITH_LISTEN", "--listen"
 };
 
+enum class ConfigType : std::uint8_t { text, choice, count, duration, flag, addresses };
+std::string_view name_of(ConfigType type);
+
 /// One key after all sources.
 struct EffectiveSetting {
   std::string key;
   std::vector<std::string> values;
-  bool is_list = false;
+  ConfigType type = ConfigType::text;
   Origin origin = Origin::defaults;
   std::string where;
 };
@@ -56,9 +59,6 @@ struct Settings {
   std::string tcp_congestion;               // empty: the system's
   std::vector<EffectiveSetting> effective;  // every key, in the table's order
 };
-
-enum class ConfigType : std::uint8_t { text, choice, count, duration, flag, addresses };
-std::string_view name_of(ConfigType type);
 
 /// A value that was parsed by its key's type.
 struct ConfigValue {

@@ -233,9 +233,16 @@ TEST(ConfigToml, FaultsNameTheLine) {
 TEST(ConfigToml, AnyTextIsAnswered) {
   ASSERT_TRUE(rc::check("parse_toml neither crashes nor throws",
                         [](const std::string& text) { (void)parse_toml(text, "config.toml"); }));
-  std::string deep;
-  for (int i = 0; i < 10'000; ++i) deep += "[";
-  (void)parse_toml("a = " + deep, "config.toml");
+}
+
+TEST(ConfigToml, DeepNestingIsRefusedBeforeTheStackEnds) {
+  for (const char* piece : {"a.", "[", "{a="}) {
+    std::string deep;
+    while (deep.size() < config_file_bytes_max - 100) deep += piece;
+    EXPECT_FALSE(parse_toml(deep + "a = 1\n", "config.toml").has_value()) << piece;
+    EXPECT_FALSE(parse_toml("b = " + deep + "\n", "config.toml").has_value()) << piece;
+    EXPECT_FALSE(parse_toml("[" + deep + "b]\nc = 1\n", "config.toml").has_value()) << piece;
+  }
 }
 
 TEST(ConfigEnvironment, CapitalsAndUnderscores) {

@@ -83,14 +83,14 @@ class ConfigTest(Case):
         return next((s["value"], s["origin"]) for s in shown["settings"] if s["key"] == key)
 
     def test_precedence(self):
-        self.assertEqual(self.value("max_peers"), ("100", "default"))
+        self.assertEqual(self.value("max_peers"), (100, "default"))
         self.assertEqual(kith("--home", self.home(), "init").code, 0)
-        self.assertEqual(self.value("max_peers"), ("100", "default"))
+        self.assertEqual(self.value("max_peers"), (100, "default"))
         (self.home() / "config.toml").write_text("max_peers = 50\n")
-        self.assertEqual(self.value("max_peers"), ("50", "file"))
+        self.assertEqual(self.value("max_peers"), (50, "file"))
         env = {"KITH_MAX_PEERS": "60"}
-        self.assertEqual(self.value("max_peers", env=env), ("60", "environment"))
-        self.assertEqual(self.value("max_peers", "--set", "max_peers=70", env=env), ("70", "flag"))
+        self.assertEqual(self.value("max_peers", env=env), (60, "environment"))
+        self.assertEqual(self.value("max_peers", "--set", "max_peers=70", env=env), (70, "flag"))
 
     def test_json_file_and_home_from_the_environment(self):
         self.home().mkdir()
