@@ -119,6 +119,7 @@ void Connection::on_plaintext(Instant now, ByteView data) {
 // --- bytes out -----------------------------------------------------------------------------------
 
 std::size_t Connection::poll_transmit(Instant now, ByteSpan room) {
+  if (phase_ == Phase::dead && !has_transmit()) return 0;
   std::size_t used = 0;
   if (pnet_ && !pnet_nonce_sent_) {
     const ByteView nonce = pnet_->own_nonce();
@@ -179,6 +180,11 @@ std::size_t Connection::transmit_inner(Instant now, ByteSpan room) {
 }
 
 bool Connection::has_transmit() const {
+  // After a fault only the session's goodbye goes out; what was left of a handshake does not, and
+  // must not be promised: the parent would ask for it for ever.
+  if (phase_ == Phase::dead) {
+    return noise_.is_established() && mux_ && mux_->has_transmit();
+  }
   return (pnet_ && !pnet_nonce_sent_) || !plain_output_.empty() || noise_.has_transmit() ||
          (mux_ && mux_->has_transmit());
 }
