@@ -48,9 +48,8 @@ class BlockingStream {
   /// The next bytes, empty at the end. Throws when the stream was reset.
   std::vector<std::uint8_t> read() {
     std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [&] {
-      return !state_->received.empty() || state_->ended || state_->closed;
-    });
+    state_->changed.wait(
+        lock, [&] { return !state_->received.empty() || state_->ended || state_->closed; });
     if (state_->received.empty()) {
       if (state_->closed && state_->error) throw Failure(state_->why());
       return {};
@@ -90,7 +89,9 @@ class BlockingStream {
     bool closed = false;
     std::optional<kith::Error> error;
 
-    std::string why() const { return error ? kith::base::to_string(*error) : "both sides finished"; }
+    std::string why() const {
+      return error ? kith::base::to_string(*error) : "both sides finished";
+    }
   };
 
   template <class F>

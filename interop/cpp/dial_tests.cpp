@@ -191,9 +191,8 @@ struct PerfRun : std::enable_shared_from_this<PerfRun> {
       if (self->received == 0) self->first_byte = Clock::now();
       self->received += data.size();
     });
-    stream->on_close([self](std::optional<kith::Error> error) {
-      self->done.set_value(std::move(error));
-    });
+    stream->on_close(
+        [self](std::optional<kith::Error> error) { self->done.set_value(std::move(error)); });
     stream->write(big_endian(wanted));
     upload();
   }
@@ -354,7 +353,7 @@ void shake_hands(const std::string& address, const TestOptions& options,
     shared->gone += event.kind == kith::PeerEvent::Kind::disconnected ? 1 : 0;
     shared->changed.notify_all();
   });
-  const auto wait_for = [&](std::uint64_t Shared::*count, std::uint64_t value) {
+  const auto wait_for = [&](std::uint64_t Shared::* count, std::uint64_t value) {
     std::unique_lock lock(shared->mutex);
     shared->changed.wait(lock, [&] { return (*shared).*count >= value; });
   };
@@ -385,9 +384,9 @@ std::string test_handshakes(const std::string& address, const TestOptions& optio
 
 using SessionTest = std::string (*)(Session&, const TestOptions&);
 const std::map<std::string, SessionTest> session_tests = {
-    {"ping", test_ping},       {"identify", test_identify},   {"perf", test_perf},
-    {"echo", test_echo},       {"sink", test_sink},           {"many", test_many},
-    {"reset", test_reset},     {"halfclose", test_halfclose}, {"unknown", test_unknown},
+    {"ping", test_ping},   {"identify", test_identify},   {"perf", test_perf},
+    {"echo", test_echo},   {"sink", test_sink},           {"many", test_many},
+    {"reset", test_reset}, {"halfclose", test_halfclose}, {"unknown", test_unknown},
 };
 
 }  // namespace

@@ -34,8 +34,7 @@ Result<node::NodeConfig> node_config(const HostOptions& options) {
   config.host.peers_low = options.peers_max - options.peers_max / 5;
   config.serves_perf = options.serve_perf;
   if (!options.private_network_key.empty()) {
-    config.host.connection.network_key =
-        TRY(secure::parse_swarm_key(options.private_network_key));
+    config.host.connection.network_key = TRY(secure::parse_swarm_key(options.private_network_key));
   }
   return config;
 }
@@ -151,8 +150,8 @@ void Host::Impl::on_report(node::Report report) {
                },
                [&](host::AddressesChanged&) {
                  const std::size_t listens = engine->node().config().host.listen.size();
-                 if (listeners_left == 0 ||
-                     engine->node().host().addresses().size() < listens) return;
+                 if (listeners_left == 0 || engine->node().host().addresses().size() < listens)
+                   return;
                  listeners_left = 0;
                  listening.set_value({});
                },

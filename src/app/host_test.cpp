@@ -43,15 +43,15 @@ TEST(PublicHost, EchoesOverLoopback) {
   ASSERT_TRUE(stream.has_value());
   std::promise<std::string> echoed;
   auto text = std::make_shared<std::string>();
-  stream->on_data([text](std::span<const std::uint8_t> data) {
-    text->append(data.begin(), data.end());
-  });
+  stream->on_data(
+      [text](std::span<const std::uint8_t> data) { text->append(data.begin(), data.end()); });
   stream->on_close([text, &echoed](std::optional<Error> error) {
     EXPECT_FALSE(error.has_value());
     echoed.set_value(*text);
   });
   const std::string message = "hello over yamux over Noise over TCP";
-  EXPECT_TRUE(stream->write({reinterpret_cast<const std::uint8_t*>(message.data()), message.size()}));
+  EXPECT_TRUE(
+      stream->write({reinterpret_cast<const std::uint8_t*>(message.data()), message.size()}));
   stream->finish();
   EXPECT_EQ(echoed.get_future().get(), message);
 }

@@ -7,7 +7,7 @@ namespace {
 
 // Callbacks are copied out, so that they run without the lock and may replace themselves.
 template <class F>
-F copy_of(Stream::State& state, F Stream::State::*member) {
+F copy_of(Stream::State& state, F Stream::State::* member) {
   const std::lock_guard lock(state.mutex);
   return state.*member;
 }

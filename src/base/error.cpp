@@ -5,8 +5,7 @@ namespace kith::base {
 std::string_view name_of(Code code) {
   switch (code) {
 #define X(name, number, meaning) \
-  case Code::name:               \
-    return #name;
+  case Code::name: return #name;
     KITH_ERROR_CODES(X)
 #undef X
   }

@@ -48,8 +48,8 @@ Bytes seal_peer_record(const crypto::KeyPair& key, const PeerRecord& record);
 /// (RUSTSEC-2022-0009): `wrong_peer` otherwise. Addresses of unknown protocols are left out.
 Result<PeerRecord> open_peer_record(ByteView envelope);
 
-/// What an envelope claims, its signature unverified (key and record are of one peer): enough to see
-/// whether it is news and worth that cost. Not to be believed.
+/// What an envelope claims, its signature unverified (key and record are of one peer): enough to
+/// see whether it is news and worth that cost. Not to be believed.
 Result<PeerRecord> peek_peer_record(ByteView envelope);
 
 }  // namespace kith::codec

@@ -198,29 +198,29 @@ void Connection::on_input(Instant now, Input input) {
   if (!mux_ || phase_ == Phase::dead) return;
   const auto local = [](StreamId id) { return static_cast<mux::YamuxStreamId>(id.value); };
   std::visit(
-      Overload{[](OpenFor&) {},
-               [&](Write& write) {
-                 const auto found = streams_.find(local(write.stream));
-                 if (found == streams_.end()) return;  // it ended before the owner heard
-                 ASSERT(write.data.size() <= found->second.room);
-                 found->second.room -= write.data.size();
-                 mux_->on_input(now, mux::WriteStream{found->first, std::move(write.data)});
-               },
-               [&](Finish& finish) {
-                 mux_->on_input(now, mux::FinishStream{local(finish.stream)});
-               },
-               [&](Reset& reset) { mux_->on_input(now, mux::ResetStream{local(reset.stream)}); },
-               [&](Consume& consume) {
-                 mux_->on_input(now, mux::ConsumeStream{local(consume.stream), consume.bytes});
-               },
-               [&](CloseGracefully&) { mux_->on_input(now, mux::GoAway{mux::GoAwayCode::normal}); }},
+      Overload{
+          [](OpenFor&) {},
+          [&](Write& write) {
+            const auto found = streams_.find(local(write.stream));
+            if (found == streams_.end()) return;  // it ended before the owner heard
+            ASSERT(write.data.size() <= found->second.room);
+            found->second.room -= write.data.size();
+            mux_->on_input(now, mux::WriteStream{found->first, std::move(write.data)});
+          },
+          [&](Finish& finish) { mux_->on_input(now, mux::FinishStream{local(finish.stream)}); },
+          [&](Reset& reset) { mux_->on_input(now, mux::ResetStream{local(reset.stream)}); },
+          [&](Consume& consume) {
+            mux_->on_input(now, mux::ConsumeStream{local(consume.stream), consume.bytes});
+          },
+          [&](CloseGracefully&) { mux_->on_input(now, mux::GoAway{mux::GoAwayCode::normal}); }},
       input);
   drain_mux(now);
 }
 
 void Connection::open_stream(Instant now, OpenFor request) {
   if (!is_up()) {
-    return say(request.owner, StreamOpenFailed{request.open.token, request.open.peer,
+    return say(request.owner, StreamOpenFailed{request.open.token,
+                                               request.open.peer,
                                                {Code::closed, "the connection is not up"}});
   }
   ASSERT(!request.open.protocols.empty());
@@ -232,42 +232,39 @@ void Connection::open_stream(Instant now, OpenFor request) {
 
 void Connection::drain_mux(Instant now) {
   while (auto output = mux_->poll_output(now)) {
-    std::visit(Overload{[&](mux::Opened& o) { on_stream_opened(now, o); },
-                        [&](mux::OpenFailed& o) {
-                          const auto node = opening_.extract(o.token);
-                          say(node.mapped().owner,
-                              StreamOpenFailed{node.mapped().open.token, peer_, o.error});
-                        },
-                        [&](mux::Accepted& a) { on_stream_accepted(now, a); },
-                        [&](mux::StreamBytes& b) { on_stream_bytes(now, b.stream, b.data); },
-                        [&](mux::StreamWritable& w) {
-                          const auto found = streams_.find(w.stream);
-                          if (found == streams_.end()) return;
-                          found->second.room = w.room;
-                          if (found->second.is_up) {
-                            say(found->second.owner, StreamRoom{global(w.stream), w.room});
-                          }
-                        },
-                        [&](mux::StreamFinished& f) {
-                          const auto found = streams_.find(f.stream);
-                          if (found == streams_.end()) return;
-                          if (found->second.negotiator) {
-                            if (found->second.direction == Direction::inbound) {
-                              return refuse_stream(now, f.stream, found->second);
-                            }
-                            return fail_negotiation(
-                                now, f.stream,
-                                {Code::closed, "the stream ended while its protocol was open"});
-                          }
-                          say(found->second.owner, StreamEnd{global(f.stream)});
-                        },
-                        [&](mux::StreamClosed& c) { on_stream_closed(c.stream, std::move(c.error)); },
-                        [&](mux::RoundTrip& r) {
-                          context_.outbox.push_back(RoundTripMeasured{r.rtt});
-                        },
-                        [](mux::PeerGoneAway&) {},
-                        [&](mux::SessionFault& f) { fault(std::move(f.error)); }},
-               *output);
+    std::visit(
+        Overload{
+            [&](mux::Opened& o) { on_stream_opened(now, o); },
+            [&](mux::OpenFailed& o) {
+              const auto node = opening_.extract(o.token);
+              say(node.mapped().owner, StreamOpenFailed{node.mapped().open.token, peer_, o.error});
+            },
+            [&](mux::Accepted& a) { on_stream_accepted(now, a); },
+            [&](mux::StreamBytes& b) { on_stream_bytes(now, b.stream, b.data); },
+            [&](mux::StreamWritable& w) {
+              const auto found = streams_.find(w.stream);
+              if (found == streams_.end()) return;
+              found->second.room = w.room;
+              if (found->second.is_up) {
+                say(found->second.owner, StreamRoom{global(w.stream), w.room});
+              }
+            },
+            [&](mux::StreamFinished& f) {
+              const auto found = streams_.find(f.stream);
+              if (found == streams_.end()) return;
+              if (found->second.negotiator) {
+                if (found->second.direction == Direction::inbound) {
+                  return refuse_stream(now, f.stream, found->second);
+                }
+                return fail_negotiation(
+                    now, f.stream, {Code::closed, "the stream ended while its protocol was open"});
+              }
+              say(found->second.owner, StreamEnd{global(f.stream)});
+            },
+            [&](mux::StreamClosed& c) { on_stream_closed(c.stream, std::move(c.error)); },
+            [&](mux::RoundTrip& r) { context_.outbox.push_back(RoundTripMeasured{r.rtt}); },
+            [](mux::PeerGoneAway&) {}, [&](mux::SessionFault& f) { fault(std::move(f.error)); }},
+        *output);
   }
 }
 

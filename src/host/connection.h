@@ -111,10 +111,10 @@ class Connection {
   struct Stream {
     Direction direction = Direction::inbound;
     OwnerId owner = 0;
-    bool is_up = false;            // the owner knows of it
-    bool is_refused = false;       // we said no; what still comes is thrown away
-    std::size_t room = 0;          // bytes the owner may still queue
-    std::optional<Token> token;    // until StreamUp or StreamOpenFailed
+    bool is_up = false;                      // the owner knows of it
+    bool is_refused = false;                 // we said no; what still comes is thrown away
+    std::size_t room = 0;                    // bytes the owner may still queue
+    std::optional<Token> token;              // until StreamUp or StreamOpenFailed
     std::unique_ptr<Negotiator> negotiator;  // until agreed
   };
   using Streams = std::map<mux::YamuxStreamId, Stream>;
@@ -158,7 +158,8 @@ class Connection {
   Phase phase_ = Phase::security;
   std::optional<secure::PnetStream> pnet_;
   bool pnet_nonce_sent_ = false;
-  std::size_t pnet_opened_ = 0;  // bytes at the front of the next on_bytes that are decrypted already
+  std::size_t pnet_opened_ =
+      0;  // bytes at the front of the next on_bytes that are decrypted already
   std::unique_ptr<Negotiator> negotiator_;  // of the security protocol, then of the muxer
   Bytes plain_output_;                      // its messages, not yet sent
   secure::Noise noise_;

@@ -13,8 +13,8 @@ Result<void> ConnectionLimits::admit_inbound(Instant now, const codec::Multiaddr
     return fail(Code::limit, base::format("{} connections, the most allowed", connections_));
   }
   if (inbound_pending_ >= config_.inbound_pending_max) {
-    return fail(Code::limit, base::format("{} inbound connections wait for authentication",
-                                          inbound_pending_));
+    return fail(Code::limit,
+                base::format("{} inbound connections wait for authentication", inbound_pending_));
   }
   Bytes key = source_of(remote);
   if (!key.empty()) {

@@ -14,7 +14,8 @@ codec::Multiaddr address(const std::string& ip) {
 /// Admits as many as are let in of `count`, all at once.
 std::size_t admitted(ConnectionLimits& limits, const std::vector<codec::Multiaddr>& remotes) {
   std::size_t count = 0;
-  for (const auto& remote : remotes) count += limits.admit_inbound({}, remote).has_value() ? 1U : 0U;
+  for (const auto& remote : remotes)
+    count += limits.admit_inbound({}, remote).has_value() ? 1U : 0U;
   return count;
 }
 
@@ -39,7 +40,8 @@ TEST(ConnectionLimits, OneIpv6CustomerIsOneAddress) {
   ConnectionLimits limits({});
   std::vector<codec::Multiaddr> many;
   for (int i = 0; i < 100; ++i) many.push_back(address("2001:db8:1:200::" + std::to_string(i + 1)));
-  for (int i = 0; i < 100; ++i) many.push_back(address("2001:db8:1:2" + std::to_string(10 + i % 90) + "::1"));
+  for (int i = 0; i < 100; ++i)
+    many.push_back(address("2001:db8:1:2" + std::to_string(10 + i % 90) + "::1"));
   EXPECT_EQ(admitted(limits, many), 8U);
   EXPECT_TRUE(limits.admit_inbound({}, address("2001:db8:1:300::1")).has_value());
 }
@@ -89,9 +91,8 @@ TEST(ConnectionLimits, InboundLinksCannotShutOutDialling) {
 TEST(ConnectionLimits, TheAddressTableIsBounded) {
   ConnectionLimits limits({.addresses_max = 50});
   for (int i = 0; i < 5000; ++i) {
-    const auto remote =
-        address("203." + std::to_string(i / 62500) + "." + std::to_string(i / 250 % 250) + "." +
-                std::to_string(1 + i % 250));
+    const auto remote = address("203." + std::to_string(i / 62500) + "." +
+                                std::to_string(i / 250 % 250) + "." + std::to_string(1 + i % 250));
     ASSERT_TRUE(limits.admit_inbound({}, remote).has_value());
     limits.on_closed({}, Direction::inbound, false, remote);
     ASSERT_LE(limits.addresses(), 50U);
@@ -120,7 +121,8 @@ TEST(ConnectionLimits, CountsReturnToZeroAfterAnyHistory) {
       Link* one = any ? &links[operation / 16 % links.size()] : nullptr;
       switch (operation % 4) {
         case 0:
-          if (limits.admit_inbound(now, remote)) links.push_back({Direction::inbound, false, remote});
+          if (limits.admit_inbound(now, remote))
+            links.push_back({Direction::inbound, false, remote});
           break;
         case 1:
           if (limits.admit_outbound()) links.push_back({Direction::outbound, false, remote});

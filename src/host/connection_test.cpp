@@ -76,17 +76,17 @@ TEST_P(ConnectionCuts, BytesMayComeInAnyPieces) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , ConnectionCuts,
-    testing::Values(Cut{"Bytes", 1, false, true, true}, Cut{"Small", 7, false, true, true},
-                    Cut{"Middling", 300, false, true, true},
-                    Cut{"PrivateBytes", 1, true, true, true},
-                    Cut{"PrivateSmall", 30, true, true, true},
-                    Cut{"PrivateMiddling", 700, true, true, true},
-                    Cut{"LateMuxerDialer", 40, false, false, true},
-                    Cut{"LateMuxerListener", 40, false, true, false},
-                    Cut{"LateMuxerBytes", 1, true, false, false}),
-    [](const auto& each) { return std::string(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(, ConnectionCuts,
+                         testing::Values(Cut{"Bytes", 1, false, true, true},
+                                         Cut{"Small", 7, false, true, true},
+                                         Cut{"Middling", 300, false, true, true},
+                                         Cut{"PrivateBytes", 1, true, true, true},
+                                         Cut{"PrivateSmall", 30, true, true, true},
+                                         Cut{"PrivateMiddling", 700, true, true, true},
+                                         Cut{"LateMuxerDialer", 40, false, false, true},
+                                         Cut{"LateMuxerListener", 40, false, true, false},
+                                         Cut{"LateMuxerBytes", 1, true, false, false}),
+                         [](const auto& each) { return std::string(each.param.name); });
 
 TEST(Connection, StreamsMayBeginBehindALateMuxersProposal) {
   Options plain;
@@ -242,8 +242,7 @@ TEST(Connection, AReaderThatDoesNotConsumeStopsTheWriter) {
   EXPECT_LE(pair.listener.streams.begin()->second.data.size(), 256U * 1024);
   const StreamId theirs = pair.listener.streams.begin()->first;
   pair.listener.consumes = true;
-  pair.listener.input(
-      pair.now, Consume{theirs, pair.listener.streams.at(theirs).data.size()});
+  pair.listener.input(pair.now, Consume{theirs, pair.listener.streams.at(theirs).data.size()});
   pair.settle();
   EXPECT_EQ(pair.listener.streams.at(theirs).data.size(), written);
 }

@@ -17,26 +17,28 @@ bool needs_resolving(const codec::Multiaddr& address) {
 }  // namespace
 
 void Dialer::on_input(Instant now, Input input) {
-  std::visit(Overload{[&](StartDial& s) { start(now, std::move(s)); },
-                      [&](ExtendDial& more) { extend(now, more); },
-                      [&](AttemptOpened& o) { on_opened(now, o.link); },
-                      [&](AttemptFailed& f) { on_failed(now, f); },
-                      [&](AttemptWon& w) { on_won(w); },
-                      [&](Resolved& r) { on_resolved(now, std::move(r)); },
-                      [&](CancelDial& c) {
-                        if (jobs_.contains(c.token)) {
-                          give_up(c.token, {Code::canceled, "the dial was called off"});
-                        }
-                      }},
-             input);
+  std::visit(
+      Overload{[&](StartDial& s) { start(now, std::move(s)); },
+               [&](ExtendDial& more) { extend(now, more); },
+               [&](AttemptOpened& o) { on_opened(now, o.link); },
+               [&](AttemptFailed& f) { on_failed(now, f); }, [&](AttemptWon& w) { on_won(w); },
+               [&](Resolved& r) { on_resolved(now, std::move(r)); },
+               [&](CancelDial& c) {
+                 if (jobs_.contains(c.token)) {
+                   give_up(c.token, {Code::canceled, "the dial was called off"});
+                 }
+               }},
+      input);
   feed_starved(now);
 }
 
 void Dialer::start(Instant now, StartDial request) {
   ASSERT(!jobs_.contains(request.token));
   if (jobs_.size() >= config_.jobs_max) {
-    outputs_.push_back(DialFailed{request.token, request.expected,
-                                  {Code::limit, base::format("{} dials wait already", jobs_.size())}});
+    outputs_.push_back(
+        DialFailed{request.token,
+                   request.expected,
+                   {Code::limit, base::format("{} dials wait already", jobs_.size())}});
     return;
   }
   Job& job = jobs_[request.token];
@@ -66,14 +68,14 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
   for (const auto& address : order_for_dialing(addresses)) {
     const auto named = address.peer();
     if (named && job.expected && *named != *job.expected) {
-      job.last_error = Error{Code::wrong_peer, base::format("{} names another peer than {}",
-                                                            address.to_string(),
-                                                            codec::to_text(*job.expected))};
+      job.last_error =
+          Error{Code::wrong_peer, base::format("{} names another peer than {}", address.to_string(),
+                                               codec::to_text(*job.expected))};
       continue;
     }
     if (job.addresses >= config_.addresses_max) {
-      job.last_error = Error{Code::limit, base::format("more than {} addresses to dial",
-                                                       config_.addresses_max)};
+      job.last_error =
+          Error{Code::limit, base::format("more than {} addresses to dial", config_.addresses_max)};
       break;
     }
     ++job.addresses;
@@ -85,8 +87,8 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
     } else if (codec::as_tcp(address)) {
       job.waiting.push_back(address);
     } else {
-      job.last_error = Error{Code::unsupported,
-                             base::format("no transport for {}", address.to_string())};
+      job.last_error =
+          Error{Code::unsupported, base::format("no transport for {}", address.to_string())};
     }
   }
 }

@@ -1,7 +1,7 @@
 // Dialling by happy eyeballs (RFC 8305, adapted): one job reaches one peer over whichever of its
 // addresses answers first. Names are resolved first; addresses are tried best scope first with the
-// IP families in turn, the next one `attempt_delay` after the last or at once when one fails. A link
-// that is up gets `authenticate_delay` before the next is tried: it will most likely win, but
+// IP families in turn, the next one `attempt_delay` after the last or at once when one fails. A
+// link that is up gets `authenticate_delay` before the next is tried: it will most likely win, but
 // whatever answers at a wrong address must not use up the job. The first attempt that is
 // authenticated wins and the others are closed.
 //
@@ -95,7 +95,7 @@ class Dialer {
     std::deque<codec::Multiaddr> waiting;  // to be tried, in order
     std::vector<LinkId> attempts;          // under way
     std::size_t resolving = 0;
-    std::size_t addresses = 0;             // taken so far
+    std::size_t addresses = 0;  // taken so far
     Instant deadline;
     Instant next_attempt;
     std::optional<Error> last_error;
@@ -130,9 +130,9 @@ class Dialer {
   };
   std::map<LinkId, Attempt> links_;
   std::map<Token, Resolution> resolving_;
-  std::uint64_t next_link_ = 2;       // even: dialled (base/ids.h)
+  std::uint64_t next_link_ = 2;  // even: dialled (base/ids.h)
   std::uint64_t next_resolution_ = 1;
-  std::set<Token> starved_;           // wait for a free attempt
+  std::set<Token> starved_;  // wait for a free attempt
   base::DeadlineHeap<Token> deadlines_;
   base::Queue<Output> outputs_;
 };

@@ -75,10 +75,9 @@ TEST_F(DialerTest, FamiliesTakeTurnsBestScopeFirst) {
   start(1, {"/ip4/127.0.0.1/tcp/1", "/ip4/203.0.113.1/tcp/1", "/ip4/203.0.113.2/tcp/1",
             "/ip6/2001:db8::1/tcp/1", "/ip4/192.168.0.1/tcp/1"});
   wait(2s);
-  EXPECT_EQ(order(), (std::vector<std::string>{
-                         "/ip6/2001:db8::1/tcp/1", "/ip4/203.0.113.1/tcp/1",
-                         "/ip4/203.0.113.2/tcp/1", "/ip4/192.168.0.1/tcp/1",
-                         "/ip4/127.0.0.1/tcp/1"}));
+  EXPECT_EQ(order(), (std::vector<std::string>{"/ip6/2001:db8::1/tcp/1", "/ip4/203.0.113.1/tcp/1",
+                                               "/ip4/203.0.113.2/tcp/1", "/ip4/192.168.0.1/tcp/1",
+                                               "/ip4/127.0.0.1/tcp/1"}));
   for (std::size_t i = 0; i < dialed.size(); ++i) {
     EXPECT_EQ(dialed[i].at_ms, static_cast<std::int64_t>(250 * i));
   }
@@ -186,7 +185,8 @@ TEST_F(DialerTest, ManyNamesOfOneJobAreAllResolved) {
   start(1, names);
   ASSERT_EQ(resolves.size(), 6U);
   for (std::size_t i = 0; i < 6; ++i) {
-    say(Resolved{resolves[i].token, std::vector{at("/ip4/203.0.113." + std::to_string(i) + "/tcp/1")}});
+    say(Resolved{resolves[i].token,
+                 std::vector{at("/ip4/203.0.113." + std::to_string(i) + "/tcp/1")}});
   }
   wait(5s);
   EXPECT_EQ(dialed.size(), 6U);

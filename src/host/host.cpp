@@ -50,28 +50,27 @@ void Host::start(Instant now) {
 // --- one turn ------------------------------------------------------------------------------------
 
 void Host::on_input(Instant now, HostInput input) {
-  std::visit(Overload{[&](WorldInput& world) { on_world(now, std::move(world)); },
-                      [&](Dial& request) { dial(now, std::move(request)); },
-                      [&](Disconnect& request) { disconnect(request.peer); },
-                      [&](Protect& request) {
-                        if (request.is_protected) {
-                          protected_[request.peer] = true;
-                        } else {
-                          protected_.erase(request.peer);
-                        }
-                      },
-                      [&](FromService& from) {
-                        on_service(now, from.owner, std::move(from.command));
-                      },
-                      [&](LearnRecord& learn) {
-                        const auto learned = book_.learn_record(now, learn.envelope);
-                        if (!learned) {
-                          log_.debug(subsystem, "peer record refused: {}",
-                                     base::to_string(learned.error()));
-                        }
-                      },
-                      [&](ShutDown&) { shut_down(now); }},
-             input);
+  std::visit(
+      Overload{[&](WorldInput& world) { on_world(now, std::move(world)); },
+               [&](Dial& request) { dial(now, std::move(request)); },
+               [&](Disconnect& request) { disconnect(request.peer); },
+               [&](Protect& request) {
+                 if (request.is_protected) {
+                   protected_[request.peer] = true;
+                 } else {
+                   protected_.erase(request.peer);
+                 }
+               },
+               [&](FromService& from) { on_service(now, from.owner, std::move(from.command)); },
+               [&](LearnRecord& learn) {
+                 const auto learned = book_.learn_record(now, learn.envelope);
+                 if (!learned) {
+                   log_.debug(subsystem, "peer record refused: {}",
+                              base::to_string(learned.error()));
+                 }
+               },
+               [&](ShutDown&) { shut_down(now); }},
+      input);
   settle(now);
 }
 
@@ -198,8 +197,7 @@ void Host::on_link_opened(Instant now, LinkOpened opened) {
                                        : limits_.admit_inbound(now, opened.remote);
     if (!admitted) {
       ++stats_.links_refused;
-      log_.debug(subsystem, "refused {}: {}", opened.remote.to_string(),
-                 admitted.error().message);
+      log_.debug(subsystem, "refused {}: {}", opened.remote.to_string(), admitted.error().message);
       outputs_.push_back(WorldOutput(CloseLink{id, false}));
       return;
     }
@@ -378,8 +376,8 @@ void Host::refresh_self(Instant now) {
   record.peer = self_;
   // A clock that jumped back must not make the new record older than the last.
   record_sequence_ =
-      std::max(record_sequence_ + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(
-                                         0, wall(now).unix_ms)));
+      std::max(record_sequence_ + 1,
+               static_cast<std::uint64_t>(std::max<std::int64_t>(0, wall(now).unix_ms)));
   record.sequence = record_sequence_;
   for (const auto& address : addresses()) {
     if (record.addresses.size() == codec::peer_record_addresses_max) break;

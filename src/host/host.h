@@ -38,11 +38,11 @@ struct HostConfig {
   LimitsConfig limits;
   DialerConfig dialer;
   PeerBookConfig book;
-  std::size_t peers_min = 8;    // below: dial known peers
-  std::size_t peers_high = 100; // above: close the least valuable…
-  std::size_t peers_low = 80;   // …until so many are left
-  Duration trim_grace = 20s;    // a younger connection is not closed for being one too many
-  Duration keep_interval = 1s;  // between looks at the number of peers
+  std::size_t peers_min = 8;            // below: dial known peers
+  std::size_t peers_high = 100;         // above: close the least valuable…
+  std::size_t peers_low = 80;           // …until so many are left
+  Duration trim_grace = 20s;            // a younger connection is not closed for being one too many
+  Duration keep_interval = 1s;          // between looks at the number of peers
   Duration bootstrap_backoff_min = 2s;  // after all bootstrap peers failed; doubles up to…
   Duration bootstrap_backoff_max = 60s;
 };
@@ -51,8 +51,8 @@ struct HostConfig {
 /// Reaches a peer; answered by DialDone. At once when it is connected already.
 struct Dial {
   Token token;
-  std::optional<PeerId> peer;                // empty: whoever answers at `addresses`
-  std::vector<codec::Multiaddr> addresses;   // beside those the peer book knows
+  std::optional<PeerId> peer;               // empty: whoever answers at `addresses`
+  std::vector<codec::Multiaddr> addresses;  // beside those the peer book knows
 };
 struct Disconnect {
   PeerId peer;
@@ -94,8 +94,8 @@ struct CannotListen {
 };
 struct Stopped {};
 
-using HostOutput = std::variant<WorldOutput, Routed, Broadcast, DialDone, AddressesChanged,
-                                CannotListen, Stopped>;
+using HostOutput =
+    std::variant<WorldOutput, Routed, Broadcast, DialDone, AddressesChanged, CannotListen, Stopped>;
 
 struct ConnectionInfo {
   LinkId link;
@@ -183,8 +183,8 @@ class Host final : public RecordSource {
 
   // host_dial.cpp: reaching peers and keeping their number
   void dial(Instant now, Dial dial);
-  Token start_dial(Instant now, std::optional<PeerId> peer,
-                   std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter);
+  Token start_dial(Instant now, std::optional<PeerId> peer, std::vector<codec::Multiaddr> addresses,
+                   std::optional<Token> waiter);
   void drain_dialer(Instant now);
   void on_dial_link(Instant now, const DialLink& dial);
   void on_dial_end(Instant now, Token job, Result<PeerId> result);
@@ -221,7 +221,7 @@ class Host final : public RecordSource {
   std::map<Token, PendingDial> dials_;
   std::map<PeerId, Token> dialing_;
   std::uint64_t next_job_ = 1;
-  std::size_t bootstrap_dials_ = 0;  // under way
+  std::size_t bootstrap_dials_ = 0;      // under way
   std::optional<Instant> bootstrap_at_;  // not again before
   Duration bootstrap_backoff_{};
 

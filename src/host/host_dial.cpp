@@ -99,8 +99,7 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
   if (!result && pending.peer && link_to(*pending.peer)) result = *pending.peer;
   if (!result && pending.peer) {
     book_.on_dial_failed(now, *pending.peer);
-    log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer),
-               result.error().message);
+    log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer), result.error().message);
   }
   for (const Token waiter : pending.waiters) outputs_.push_back(DialDone{waiter, result});
   // One that failed makes room for the next candidate at once.
@@ -199,8 +198,8 @@ PeerInfo Host::info_of(const PeerId& id, const Peer& peer) const {
   PeerInfo info{id, {}, peer.rtt, peer.identity, protected_.contains(id)};
   for (const LinkId link_id : peer.links) {
     const Link& link = *links_.at(link_id);
-    info.connections.push_back({link_id, link.direction, link.remote, link.opened_at,
-                                link.connection->stream_count()});
+    info.connections.push_back(
+        {link_id, link.direction, link.remote, link.opened_at, link.connection->stream_count()});
   }
   return info;
 }

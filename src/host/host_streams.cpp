@@ -47,8 +47,8 @@ void Host::to_connection(Instant now, LinkId id, Connection::Input input) {
   drain_connection(now, id);
 }
 
-// Of several connections the oldest that the peer with the smaller id dialled, else the oldest: both
-// sides then choose the same, and the duplicates fall idle (drop_duplicates).
+// Of several connections the oldest that the peer with the smaller id dialled, else the oldest:
+// both sides then choose the same, and the duplicates fall idle (drop_duplicates).
 std::optional<LinkId> Host::link_to(const PeerId& peer) const {
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return std::nullopt;

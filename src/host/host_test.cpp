@@ -135,8 +135,8 @@ TEST_F(HostTest, TooManyPeersAreTrimmedTheYoungestInboundFirst) {
   world.run_for(1s);
   // 7 of at most 6: down to 4. The protected one, the dialled one and the new one stay, and the
   // oldest of the others.
-  EXPECT_EQ(hosts[0]->up, (std::set<PeerId>{hosts[1]->id(), hosts[2]->id(), hosts[6]->id(),
-                                            hosts[7]->id()}));
+  EXPECT_EQ(hosts[0]->up,
+            (std::set<PeerId>{hosts[1]->id(), hosts[2]->id(), hosts[6]->id(), hosts[7]->id()}));
   EXPECT_EQ(hosts[0]->host.stats().trimmed, 3U);
 }
 

@@ -44,8 +44,7 @@ void Identify::on_input(Instant now, ServiceEvent event) {
                         peers_.erase(down.peer);
                         to_push_.erase(down.peer);
                       },
-                      [](PeerIdentified&) {},
-                      [&](StreamUp& up) { on_stream_up(now, up); },
+                      [](PeerIdentified&) {}, [&](StreamUp& up) { on_stream_up(now, up); },
                       [&](StreamOpenFailed& failed) {
                         if (failed.token == push_token) --pushes_opening_;
                         push_next();
@@ -116,7 +115,7 @@ void Identify::on_data(const StreamData& data) {
   const std::size_t bytes_max = codec::identify_bytes_max + messages_max * codec::varint_bytes_max;
   if (bytes.size() + data.data.size() > bytes_max) {
     return refuse(data.stream, {Code::too_large, base::format("identify message over {} bytes",
-                                                            codec::identify_bytes_max)});
+                                                              codec::identify_bytes_max)});
   }
   base::append(bytes, data.data);
 }
@@ -143,8 +142,8 @@ Result<Identify::Decoded> Identify::decode(const Reading& reading) const {
     const auto length = TRY(codec::read_varint(rest));
     rest = rest.subspan(length.size);
     if (length.value > rest.size()) {
-      return fail(Code::truncated, base::format("identify message of {} bytes, {} came",
-                                                      length.value, rest.size()));
+      return fail(Code::truncated,
+                  base::format("identify message of {} bytes, {} came", length.value, rest.size()));
     }
     base::append(body, rest.first(static_cast<std::size_t>(length.value)));
     rest = rest.subspan(static_cast<std::size_t>(length.value));
@@ -153,16 +152,16 @@ Result<Identify::Decoded> Identify::decode(const Reading& reading) const {
   const codec::IdentifyMessage& message = decoded.message;
   if (message.public_key && codec::peer_id_of(*message.public_key) != reading.peer) {
     return fail(Code::wrong_peer, base::format("identify of {} carries another peer's key",
-                                                     codec::to_text(reading.peer)));
+                                               codec::to_text(reading.peer)));
   }
   if (!message.signed_peer_record.empty()) {
     auto record = codec::open_peer_record(decoded.message.signed_peer_record);
     if (!record) {
       decoded.message.signed_peer_record.clear();  // the rest stands without it
     } else if (record->peer != reading.peer) {
-      return fail(Code::wrong_peer, base::format("{} sent the record of {}",
-                                                 codec::to_text(reading.peer),
-                                                 codec::to_text(record->peer)));
+      return fail(Code::wrong_peer,
+                  base::format("{} sent the record of {}", codec::to_text(reading.peer),
+                               codec::to_text(record->peer)));
     } else {
       decoded.record = std::move(*record);
     }
@@ -178,8 +177,8 @@ void Identify::accept(const Reading& reading, Decoded decoded) {
   if (reading.is_push && known) fill_gaps(decoded.message, *known);
   auto shared = std::make_shared<const codec::IdentifyMessage>(std::move(decoded.message));
   known = shared;
-  identified_.push_back(Identified{reading.peer, std::move(shared), reading.is_push,
-                                   std::move(decoded.record)});
+  identified_.push_back(
+      Identified{reading.peer, std::move(shared), reading.is_push, std::move(decoded.record)});
 }
 
 void Identify::refuse(StreamId stream, Error error) {
@@ -191,8 +190,8 @@ void Identify::refuse(StreamId stream, Error error) {
 bool Identify::admit_push(Instant now, Peer& peer) {
   const auto gained = (now - peer.refilled) / push_interval;
   peer.refilled += gained * push_interval;
-  peer.push_tokens = static_cast<std::uint32_t>(
-      std::min<std::int64_t>(push_burst, peer.push_tokens + gained));
+  peer.push_tokens =
+      static_cast<std::uint32_t>(std::min<std::int64_t>(push_burst, peer.push_tokens + gained));
   if (peer.push_tokens == 0) return false;
   --peer.push_tokens;
   return true;

@@ -54,7 +54,7 @@ class Negotiator {
   bool header_seen_ = false;
   std::vector<std::string> protocols_;  // ours; empty for a listener
   std::size_t proposals_ = 0;           // made (dialler) or received (listener)
-  Bytes partial_;  // the beginning of a message
+  Bytes partial_;                       // the beginning of a message
   Bytes output_;
 };
 

@@ -129,11 +129,11 @@ TEST(Negotiate, MoreProposalsThanTheLimitAreAFault) {
 
 TEST(Negotiate, BrokenMessagesAreFaultsAtOnce) {
   const std::vector<std::pair<Bytes, Code>> cases = {
-      {{0x81, 0x08}, Code::too_large},             // 1025 bytes announced
-      {{0xff, 0xff}, Code::too_large},             // a varint that goes on and on
-      {{0x80, 0x00}, Code::malformed},             // not minimal
-      {{0x00}, Code::malformed},                   // empty
-      {{0x03, 'n', 'a', 'x'}, Code::malformed},    // no newline
+      {{0x81, 0x08}, Code::too_large},           // 1025 bytes announced
+      {{0xff, 0xff}, Code::too_large},           // a varint that goes on and on
+      {{0x80, 0x00}, Code::malformed},           // not minimal
+      {{0x00}, Code::malformed},                 // empty
+      {{0x03, 'n', 'a', 'x'}, Code::malformed},  // no newline
   };
   for (const auto& [bytes, code] : cases) {
     auto listener = Negotiator::listener();

@@ -106,11 +106,11 @@ void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
   if (found == entries_.end()) return;
   Entry& entry = found->second;
   const std::uint32_t doublings = std::min<std::uint32_t>(entry.failures, 20);
-  const Duration backoff = std::min<Duration>(
-      config_.backoff_max, config_.backoff_min * (std::int64_t{1} << doublings));
+  const Duration backoff =
+      std::min<Duration>(config_.backoff_max, config_.backoff_min * (std::int64_t{1} << doublings));
   // A quarter of jitter keeps a crowd that lost the same peer from coming back together.
-  const auto jitter = static_cast<std::int64_t>(
-      rng_.below(static_cast<std::uint64_t>(backoff.count()) / 4 + 1));
+  const auto jitter =
+      static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(backoff.count()) / 4 + 1));
   entry.retry_at = now + backoff + Duration(jitter);
   ++entry.failures;
 }

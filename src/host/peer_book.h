@@ -34,8 +34,8 @@ class PeerBook {
     std::vector<codec::Multiaddr> addresses;  // without /p2p
     Bytes signed_record;                      // the envelope; empty while all is hearsay
     std::uint64_t sequence = 0;
-    bool is_verified = false;                 // the record's signature was checked
-    WallTime last_seen;  // connected at that time; 0 for never
+    bool is_verified = false;  // the record's signature was checked
+    WallTime last_seen;        // connected at that time; 0 for never
     Instant touched;
     Instant retry_at;
     std::uint32_t failures = 0;  // dials in a row

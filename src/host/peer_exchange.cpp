@@ -19,7 +19,8 @@ void PeerExchange::on_input(Instant now, ServiceEvent event) {
                         const auto found = peers_.find(identified.peer);
                         if (found == peers_.end() || found->second.speaks) return;
                         const auto& spoken = identified.message->protocols;
-                        if (std::ranges::find(spoken, peer_exchange_protocol) == spoken.end()) return;
+                        if (std::ranges::find(spoken, peer_exchange_protocol) == spoken.end())
+                          return;
                         found->second.speaks = true;
                         ask(found->first, found->second);
                         schedule(now);
@@ -137,8 +138,8 @@ void PeerExchange::schedule(Instant now) {
 bool PeerExchange::admit(Instant now, Peer& peer) const {
   const auto gained = (now - peer.refilled) / request_interval;
   peer.refilled += gained * request_interval;
-  peer.tokens = static_cast<std::uint32_t>(
-      std::min<std::int64_t>(requests_burst, peer.tokens + gained));
+  peer.tokens =
+      static_cast<std::uint32_t>(std::min<std::int64_t>(requests_burst, peer.tokens + gained));
   if (peer.tokens == 0) return false;
   --peer.tokens;
   return true;

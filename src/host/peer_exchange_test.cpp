@@ -13,9 +13,9 @@ const PeerId peer = test_peer(1);
 
 struct Source final : RecordSource {
   std::vector<Bytes> sample_records(const PeerId&, std::size_t count) override {
-    std::vector<Bytes> taken(records.begin(),
-                             records.begin() + static_cast<std::ptrdiff_t>(
-                                                   std::min(count, records.size())));
+    std::vector<Bytes> taken(
+        records.begin(),
+        records.begin() + static_cast<std::ptrdiff_t>(std::min(count, records.size())));
     return taken;
   }
   std::vector<Bytes> records;
@@ -84,11 +84,11 @@ TEST(PeerExchange, AnEmptyAnswerIsFine) {
 
 TEST(PeerExchange, AnswersOutOfFormAreFaults) {
   const std::vector<Bytes> cases = {
-      {0x05, 1, 2},                                    // truncated
-      {0x80},                                          // half a varint
-      {0x80, 0x00},                                    // not minimal
-      answer(1, codec::envelope_bytes_max + 1),        // too long a record
-      answer(PeerExchange::records_max + 1, 10),       // too many
+      {0x05, 1, 2},                                      // truncated
+      {0x80},                                            // half a varint
+      {0x80, 0x00},                                      // not minimal
+      answer(1, codec::envelope_bytes_max + 1),          // too long a record
+      answer(PeerExchange::records_max + 1, 10),         // too many
       {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},  // an absurd length
   };
   for (const Bytes& bytes : cases) {

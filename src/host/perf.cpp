@@ -43,8 +43,7 @@ void Perf::on_input(Instant now, ServiceEvent event) {
                         if (const auto s = serving_.find(room.stream); s != serving_.end()) {
                           s->second.room = room.room;
                           serve(room.stream, s->second);
-                        } else if (const auto r = running_.find(room.stream);
-                                   r != running_.end()) {
+                        } else if (const auto r = running_.find(room.stream); r != running_.end()) {
                           r->second.room = room.room;
                           upload(room.stream, r->second);
                         }

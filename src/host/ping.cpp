@@ -20,8 +20,7 @@ void Ping::on_input(Instant now, ServiceEvent event) {
                         deadlines_.set(down.peer, std::nullopt);
                         peers_.erase(found);
                       },
-                      [](PeerIdentified&) {},
-                      [&](StreamUp& up) { on_stream_up(now, up); },
+                      [](PeerIdentified&) {}, [&](StreamUp& up) { on_stream_up(now, up); },
                       [&](StreamOpenFailed& failed) {
                         const auto found = peers_.find(failed.peer);
                         if (found == peers_.end()) return;

@@ -49,8 +49,8 @@ struct StreamUp {
   PeerId peer;
   Direction direction;
   std::string protocol;
-  std::size_t room;              // bytes Write may queue now
-  std::optional<Token> token;    // of the Open that asked for it
+  std::size_t room;            // bytes Write may queue now
+  std::optional<Token> token;  // of the Open that asked for it
 };
 struct StreamOpenFailed {
   Token token;

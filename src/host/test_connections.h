@@ -84,6 +84,7 @@ class ConnectionEnd {
       base::append(all, ByteView(room).first(size));
       drain(now);
     }
+    ASSERT(!connection->has_transmit());  // else a shell would ask for ever
     return all;
   }
   /// The stream that an Open with this token became.

@@ -15,8 +15,8 @@ class RawPeer {
       : key_(test_key(number)),
         rng_(seed),
         identity_(secure::make_noise_identity(
-            key_, has_early_muxer ? std::vector{std::string(yamux_protocol)}
-                                  : std::vector<std::string>{},
+            key_,
+            has_early_muxer ? std::vector{std::string(yamux_protocol)} : std::vector<std::string>{},
             rng_)),
         noise_(Direction::outbound, identity_, std::nullopt, rng_) {
     codec::append_multistream(out_, codec::multistream_header);

@@ -123,8 +123,8 @@ inline void TestWorld::perform(std::size_t node, WorldOutput output) {
   std::visit(Overload{[&](Listen& l) {
                         nodes_[node].is_listening = true;
                         const std::uint8_t ip[] = {127, 0, 0, 1};
-                        const auto bound = codec::Multiaddr::tcp(
-                            ip, static_cast<std::uint16_t>(1000 + node));
+                        const auto bound =
+                            codec::Multiaddr::tcp(ip, static_cast<std::uint16_t>(1000 + node));
                         schedule(0ms, [this, node, l, bound] {
                           input(node, Listening{l.address, bound});
                         });
@@ -258,8 +258,7 @@ inline bool TestWorld::step(Instant limit) {
     }
   }
   const bool is_event = !events_.empty() && (!next || events_.begin()->first.first <= *next);
-  const std::optional<Instant> at =
-      is_event ? std::optional(events_.begin()->first.first) : next;
+  const std::optional<Instant> at = is_event ? std::optional(events_.begin()->first.first) : next;
   if (!at || *at > limit) return false;
   now_ = std::max(now_, *at);
   if (is_event) {

@@ -221,7 +221,7 @@ class Yamux {
   YamuxStreamTable streams_;
   YamuxStreamList<&Stream::ready> ready_;      // has something to send and the window for it
   YamuxStreamList<&Stream::control> control_;  // owes a window update, SYN or ACK
-  SeenIds seen_ids_;  // the peer's
+  SeenIds seen_ids_;                           // the peer's
   std::size_t inbound_count_ = 0;
   std::size_t inbound_unacknowledged_ = 0;
   std::size_t outbound_unacknowledged_ = 0;

@@ -65,9 +65,9 @@ struct Pinged {
   Result<Duration> rtt;
 };
 
-using Report = std::variant<Connected, Pinged, host::PerfResult, host::PeerUp, host::PeerDown,
-                            host::PeerIdentified, host::AddressesChanged, host::CannotListen,
-                            host::Stopped>;
+using Report =
+    std::variant<Connected, Pinged, host::PerfResult, host::PeerUp, host::PeerDown,
+                 host::PeerIdentified, host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:

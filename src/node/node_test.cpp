@@ -26,8 +26,8 @@ struct Member {
   }
   template <class R>
   std::size_t count() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(reports, [](const Report& r) { return std::holds_alternative<R>(r); }));
+    return static_cast<std::size_t>(std::ranges::count_if(
+        reports, [](const Report& r) { return std::holds_alternative<R>(r); }));
   }
 
   SeededRng rng;
@@ -67,7 +67,8 @@ class NodeTest : public testing::Test {
   }
   /// Dials node `to` from node `from` by the address it listens at.
   void connect(std::size_t from, std::size_t to, std::uint64_t token = 1) {
-    command(from, Connect{Token{token}, members_[to]->id(),
+    command(from, Connect{Token{token},
+                          members_[to]->id(),
                           {address("/ip4/127.0.0.1/tcp/" + std::to_string(1000 + to))}});
   }
   bool are_connected(std::size_t a, std::size_t b) {
@@ -186,8 +187,7 @@ TEST_F(NodeTest, PeersLearnOfEachOtherFromOneBootstrapAddress) {
   for (std::size_t i = 1; i < nodes; ++i) {
     NodeConfig joining = config();
     joining.host.peers_min = 4;
-    joining.host.bootstrap = {
-        address("/ip4/127.0.0.1/tcp/1000").with_peer(members_[0]->id())};
+    joining.host.bootstrap = {address("/ip4/127.0.0.1/tcp/1000").with_peer(members_[0]->id())};
     add(joining);
   }
   world_.run_for(60s);
@@ -247,7 +247,8 @@ TEST_F(NodeTest, AnyFlippedByteOnTheWireEndsTheConnectionCleanly) {
     SeededRng rng(seed);
     std::uint64_t chunk = rng.below(8);
     world_.on_wire = [&](std::size_t, std::size_t, Bytes& bytes) {
-      if (chunk-- == 0) bytes[rng.below(bytes.size())] ^= static_cast<std::uint8_t>(1 + rng.below(255));
+      if (chunk-- == 0)
+        bytes[rng.below(bytes.size())] ^= static_cast<std::uint8_t>(1 + rng.below(255));
     };
     connect(0, 1);
     world_.run_for(120s);

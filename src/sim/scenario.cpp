@@ -18,9 +18,8 @@ Result<ScenarioResult> run_scenario(const ScenarioOptions& options) {
     return fail(Code::usage, "a simulation must last longer than nothing");
   }
   if (options.name == "peers") return run_peers(options);
-  return fail(Code::not_found,
-              base::format("no scenario \"{}\"; there is: {}", options.name,
-                           fmt::join(scenario_names(), ", ")));
+  return fail(Code::not_found, base::format("no scenario \"{}\"; there is: {}", options.name,
+                                            fmt::join(scenario_names(), ", ")));
 }
 
 }  // namespace kith::sim

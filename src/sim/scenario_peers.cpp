@@ -70,8 +70,8 @@ class Peers {
   static WorldConfig config_of(const ScenarioOptions& options) {
     WorldConfig config;
     config.seed = options.seed;
-    config.link = {.latency = 40ms, .jitter = 10ms, .bandwidth_bytes_per_s = 12'500'000,
-                   .loss = 0.01};
+    config.link = {
+        .latency = 40ms, .jitter = 10ms, .bandwidth_bytes_per_s = 12'500'000, .loss = 0.01};
     return config;
   }
   void add_nodes();
@@ -126,8 +126,8 @@ void Peers::add_nodes() {
     node.start = false;
     world_.add_node(
         [this](NodeContext& context) -> std::unique_ptr<host::WorldMachine> {
-          return std::make_unique<SimulatedNode>(node_config(context.index),
-                                                 keys_[context.index], context);
+          return std::make_unique<SimulatedNode>(node_config(context.index), keys_[context.index],
+                                                 context);
         },
         node);
     started_at_.push_back(Instant::max());
@@ -161,8 +161,8 @@ node::NodeConfig Peers::node_config(std::uint32_t index) const {
 void Peers::plan_crash(std::uint32_t node) {
   // Exponentially distributed lives: the sum of many small chances.
   const double unit = std::max(world_.rng().unit(), 1e-9);
-  const auto life = static_cast<std::int64_t>(-std::log(unit) *
-                                              static_cast<double>(crash_mean.count()));
+  const auto life =
+      static_cast<std::int64_t>(-std::log(unit) * static_cast<double>(crash_mean.count()));
   world_.after(Duration(life), [this, node] {
     count(node);
     world_.crash(node, CrashKind::process);
