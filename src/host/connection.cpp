@@ -186,7 +186,8 @@ bool Connection::has_transmit() const {
     return noise_.is_established() && mux_ && mux_->has_transmit();
   }
   return (pnet_ && !pnet_nonce_sent_) || !plain_output_.empty() || noise_.has_transmit() ||
-         (mux_ && mux_->has_transmit());
+         // After a fault of its own Noise seals nothing more, whatever yamux has left.
+         (mux_ && noise_.is_established() && mux_->has_transmit());
 }
 
 bool Connection::wants_bytes() const { return !mux_ || mux_->wants_bytes(); }
@@ -438,6 +439,7 @@ std::optional<Instant> Connection::next_deadline() const {
 void Connection::fault(Error error) {
   if (phase_ == Phase::dead) return;
   phase_ = Phase::dead;
+  plain_output_ = {};  // the peer hears no more than the close, and what yamux still has to say
   for (auto& [id, stream] : std::exchange(streams_, {})) {
     if (stream.is_up) {
       say(stream.owner, StreamDown{global(id), error});

@@ -161,6 +161,19 @@ TEST(ConnectionHostile, A73AFrameThatDoesNotOpenIsAFault) {
   EXPECT_TRUE(attack.victim.streams.empty());
 }
 
+// What was still to be sent when the peer broke off must not be offered for ever.
+TEST(ConnectionHostile, AFaultLeavesNothingToSend) {
+  Attack attack;
+  Bytes wire = attack.peer.seal(yamux_data(flag_syn, 1, hello("/echo")));
+  Bytes broken = attack.peer.seal(base::as_bytes("anything"));
+  broken.back() ^= 1;
+  base::append(wire, broken);
+  attack.victim.hear(attack.now, wire);
+  ASSERT_TRUE(attack.victim.fault.has_value());
+  EXPECT_TRUE(attack.victim.transmit(attack.now).empty());
+  EXPECT_FALSE(attack.victim.connection->has_transmit());
+}
+
 TEST(ConnectionHostile, A73ReplayedAndReorderedFramesAreFaults) {
   for (const bool replays : {true, false}) {
     Attack attack;

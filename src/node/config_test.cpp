@@ -225,6 +225,9 @@ TEST(ConfigToml, FaultsNameTheLine) {
   EXPECT_TRUE(broken.error().message.starts_with("config.toml:2: ")) << broken.error().message;
   const auto twice = parse_toml("max_peers = 50\nmax_peers = 51\n", "config.toml");
   EXPECT_FALSE(twice.has_value());
+  for (const char* odd : {"[{\n", "\xa8S\xc7\xbf", "a = \xc3\xa9", "\xc3\xa9 = 1", "[\xc7\xbf]"}) {
+    EXPECT_FALSE(parse_toml(odd, "config.toml").has_value()) << odd;
+  }
   EXPECT_FALSE(parse_toml("max_peers = 2026-01-01\n", "config.toml").has_value());
   EXPECT_FALSE(parse_toml("listen = [[\"/ip4/1.2.3.4/tcp/1\"]]\n", "config.toml").has_value());
   EXPECT_FALSE(parse_toml(std::string(config_file_bytes_max + 1, '#'), "config.toml").has_value());
