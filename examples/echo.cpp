@@ -51,8 +51,7 @@ int main(int count, char** arguments) {
   const std::string text(std::istreambuf_iterator<char>(std::cin), {});
   (*host)->open(*peer, protocol, [&](kith::Result<kith::Stream> stream) {
     if (!stream) return done.set_value(1);
-    stream->on_data(
-        [](auto data) { std::cout << std::string(data.begin(), data.end()) << std::flush; });
+    stream->on_data([](auto data) { std::cout << std::string(data.begin(), data.end()); });
     stream->on_close([&](std::optional<kith::Error> error) { done.set_value(error ? 1 : 0); });
     stream->write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     stream->finish();
