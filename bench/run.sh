@@ -6,6 +6,8 @@
 # NAME is one of
 #   perf handshakes ping memory   Kith and the foreign peers, each against itself (perf_peers.py)
 #   all                           these four; the default
+#   idle                          an idle node and 2,000 idle connections (idle_connections.py)
+#   sim                           events a second and memory of `kith simulate`, 1,000 nodes
 #   micro                         every Google Benchmark program in build/release/bench
 #   NAME_bench                    one of them
 # Several NAMEs of the first kind share one run. --json prints JSON only.
@@ -19,11 +21,19 @@ micro=()
 options=()
 quick=false
 json=false
+is_idle_wanted=false
+is_sim_wanted=false
 
 main() {
   read_arguments "$@"
   if ((${#peer_figures[@]} > 0)); then
     run_peers
+  fi
+  if $is_idle_wanted; then
+    run_idle
+  fi
+  if $is_sim_wanted; then
+    run_sim
   fi
   for name in "${micro[@]}"; do
     run_micro "$name"
@@ -34,6 +44,8 @@ read_arguments() {
   while (($# > 0)); do
     case $1 in
       all | perf | handshakes | ping | memory) peer_figures+=("$1") ;;
+      idle) is_idle_wanted=true ;;
+      sim) is_sim_wanted=true ;;
       micro)
         for program in "$programs"/*_bench; do
           [[ -x $program ]] && micro+=("$(basename "$program")")
@@ -53,7 +65,7 @@ read_arguments() {
     esac
     shift
   done
-  if ((${#peer_figures[@]} + ${#micro[@]} == 0)); then
+  if ((${#peer_figures[@]} + ${#micro[@]} == 0)) && ! $is_idle_wanted && ! $is_sim_wanted; then
     peer_figures=(all)
   fi
 }
@@ -67,6 +79,20 @@ run_peers() {
   $quick && arguments+=(--quick)
   $json && arguments+=(--json)
   python3 "$here/perf_peers.py" "${peer_figures[@]}" "${arguments[@]}" "${options[@]}"
+}
+
+run_idle() {
+  local arguments=(--count 2000)
+  $quick && arguments=(--count 500 --settle 8)
+  $json && arguments+=(--json)
+  python3 "$here/idle_connections.py" "${arguments[@]}"
+}
+
+run_sim() {
+  local span=1h arguments=()
+  $quick && span=5m
+  $json && arguments+=(--json)
+  "$root/build/release/kith" simulate --nodes 1000 --seed 7 --for "$span" "${arguments[@]}"
 }
 
 # The ceiling is one file and needs no more of the build than OpenSSL.
