@@ -1,6 +1,6 @@
 // How a protocol is written: a Service, the smallest whole one, and its test through two hosts.
-// Echo sends back what it gets, at the pace at which the other side reads; docs/hacking.md points
-// here. A service of the product stands in a folder of its own, with its limits in its header.
+// Echo sends back what it gets, at the pace at which the other side reads. ARCHITECTURE.md ("Adding
+// a protocol") points here, and says where a service of the product stands.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -12,7 +12,7 @@ namespace {
 
 /// /example/echo/1.0.0: every byte comes back, then the end.
 /// Limit: what cannot be sent yet stays with the peer, because it is not consumed; so a stream
-/// holds at most the 256 KiB of its first window.
+/// holds at most its receive window, which grows up to receive_window_max.
 class Echo final : public Service {
  public:
   static constexpr std::string_view protocol = "/example/echo/1.0.0";

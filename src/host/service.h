@@ -2,7 +2,7 @@
 // ping is a Service, a small machine of its own; the node owns it, names the protocols it answers,
 // hands it the events of its streams and carries its commands back to the host.
 //
-//   class Echo final : public host::Service { ... };   // examples: host/ping.h, docs/hacking.md
+//   class Echo final : public host::Service { ... };   // host/ping.h, host/echo_service_test.cpp
 //
 // Room and consumption are the two halves of back-pressure. StreamUp and StreamRoom say how many
 // bytes Write may queue; Consume tells the other side that it may send more.
@@ -69,7 +69,8 @@ struct StreamRoom {
 struct StreamEnd {
   StreamId stream;
 };
-/// The stream is gone; `error` empty when both sides finished.
+/// The stream is gone; `error` empty when both sides finished. No event of it follows, and commands
+/// that name it are dropped.
 struct StreamDown {
   StreamId stream;
   std::optional<Error> error;
