@@ -101,6 +101,8 @@ class Connection {
   void shut_down(Instant now, const Error& error);
 
   bool is_up() const { return phase_ == Phase::streams; }
+  /// Up, and the peer has not said that it opens and accepts no more streams.
+  bool takes_streams() const { return is_up() && !peer_gone_away_; }
   std::size_t stream_count() const { return streams_.size(); }
   /// Deadlines of negotiations remembered: bounded, whatever stalls. For tests.
   std::size_t deadlines_kept() const { return negotiating_.size(); }
@@ -156,6 +158,7 @@ class Connection {
   LinkId link_;
   Direction direction_;
   Phase phase_ = Phase::security;
+  bool peer_gone_away_ = false;
   std::optional<secure::PnetStream> pnet_;
   bool pnet_nonce_sent_ = false;
   std::size_t pnet_opened_ =

@@ -297,6 +297,7 @@ TEST(Connection, AGracefulEndLetsStreamsFinish) {
   pair.dialer.input(pair.now, Connection::CloseGracefully{});
   pair.settle();
   EXPECT_EQ(pair.dialer.streams.at(pair.dialer.stream_of(1)).data, pattern(50'000));
+  EXPECT_FALSE(pair.listener.connection->takes_streams());
   pair.listener.open(pair.now, 9);
   EXPECT_TRUE(pair.listener.open_failed.contains(9));
 }

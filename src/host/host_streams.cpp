@@ -64,7 +64,7 @@ std::optional<LinkId> Host::link_to(const PeerId& peer) const {
 
 bool Host::is_usable(LinkId id) const {
   const Link& link = *links_.at(id);
-  return !link.is_closing && link.connection->is_up();
+  return !link.is_closing && link.connection->takes_streams();
 }
 
 void Host::disconnect(const PeerId& peer) {
