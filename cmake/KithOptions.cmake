@@ -16,8 +16,8 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gline-tables-only -gz -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 
 if(KITH_SANITIZE)
-  # UBSan's check of virtual tables asks the kernel, by a pipe, whether an address is readable; where
-  # a test has used up all file descriptors it reports a bug of its own. So vptr is off.
+  # UBSan's check of virtual tables asks the kernel, by a pipe, whether an address is readable;
+  # where a test has used up all file descriptors it reports a bug of its own. So vptr is off.
   target_compile_options(kith_options INTERFACE -O1 -fsanitize=${KITH_SANITIZE} -fno-sanitize=vptr
                          -fno-sanitize-recover=all)
   target_link_options(kith_options INTERFACE -fsanitize=${KITH_SANITIZE})

@@ -264,7 +264,8 @@ void Connection::drain_mux(Instant now) {
             },
             [&](mux::StreamClosed& c) { on_stream_closed(c.stream, std::move(c.error)); },
             [&](mux::RoundTrip& r) { context_.outbox.push_back(RoundTripMeasured{r.rtt}); },
-            [&](mux::PeerGoneAway&) { peer_gone_away_ = true; }, [&](mux::SessionFault& f) { fault(std::move(f.error)); }},
+            [&](mux::PeerGoneAway&) { peer_gone_away_ = true; },
+            [&](mux::SessionFault& f) { fault(std::move(f.error)); }},
         *output);
   }
 }
