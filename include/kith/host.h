@@ -73,11 +73,14 @@ class Stream {
   /// Gives up at once, both ways.
   void reset();
 
-  /// Called with each piece that arrives; the bytes are valid during the call. Set it before
-  /// returning from the callback that gave the stream. What arrives is consumed when the callback
-  /// returns, unless set_manual_consume(true).
+  // A callback that is set late hears what has happened already: nothing is lost between getting a
+  // stream and setting its callbacks, on whatever thread. Set on_close last; it ends the others.
+
+  /// Called with each piece that arrives; the bytes are valid during the call. Until it is set what
+  /// arrives waits, and once the stream's window is full so does the peer. What arrives is consumed
+  /// when the callback returns, unless set_manual_consume(true).
   void on_data(std::function<void(std::span<const std::uint8_t>)> callback);
-  /// The peer finished: no more on_data.
+  /// The peer finished: no more on_data. Not before all that came has gone to on_data.
   void on_end(std::function<void()> callback);
   /// The stream is gone; the error is empty when both sides finished.
   void on_close(std::function<void(std::optional<Error>)> callback);
@@ -125,7 +128,8 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  /// Says goodbye to all peers and ends the thread; at most about 1 s. Once is enough.
+  /// Says goodbye to all peers and ends the thread; at most about 3 s. Once is enough. Whoever
+  /// waits for an answer gets the error `closed`, and so does whoever asks from then on.
   void stop();
 
   const std::string& peer_id() const;

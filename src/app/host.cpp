@@ -15,6 +15,8 @@
 namespace kith {
 namespace {
 
+using app::Inbox;
+
 /// How long start() waits for the listeners; binding is local and quick.
 constexpr auto listen_max = 5s;
 
@@ -59,6 +61,8 @@ PeerDetails details_of(const host::PeerInfo& info) {
   return details;
 }
 
+Error stopped_error() { return {Code::closed, "the host has stopped"}; }
+
 /// The embedding program's log.
 class CallbackLog final : public base::Log {
  public:
@@ -86,8 +90,8 @@ struct Host::Impl {
   std::unique_ptr<app::Engine> engine;
   app::UserStreams* streams = nullptr;  // owned by the node
   std::string peer_id;
+  std::shared_ptr<Inbox> inbox;
   std::thread thread;
-  std::atomic<std::thread::id> thread_id;
 
   // The reactor's thread only.
   std::map<Token, std::function<void(Result<std::string>)>> connecting;
@@ -97,31 +101,41 @@ struct Host::Impl {
   std::size_t listeners_left = 0;
   std::promise<Result<void>> listening;
 
-  void run(std::function<void()> work) {
-    // What the work makes the streams' service say must be routed before the turn ends.
-    auto turn = [this, work = std::move(work)] {
+  /// What the work makes the streams' service say is routed before the turn ends.
+  void run_turn(const Inbox::Work& work) {
+    engine->reactor().turn([&] {
       work();
       engine->node().touch(engine->reactor().turn_now());
-    };
-    if (std::this_thread::get_id() == thread_id.load()) return engine->reactor().turn(turn);
-    engine->reactor().post(std::move(turn));
+    });
   }
-  /// Asks the reactor's thread and waits for the answer.
+  /// Asks the reactor's thread and waits for the answer; empty when the host has stopped.
   template <class T>
-  T ask(std::function<T()> question) {
+  std::optional<T> ask(std::function<T()> question) {
     std::promise<T> answer;
     auto future = answer.get_future();
-    run([&] { answer.set_value(question()); });
+    if (!inbox->post([&] { answer.set_value(question()); })) return std::nullopt;
     return future.get();
   }
   void command(node::Command command) {
     engine->node().on_command(engine->reactor().turn_now(), std::move(command));
   }
+  void serve();
   void on_report(node::Report report);
   void tell(PeerEvent::Kind kind, const PeerId& peer, std::string detail) {
     if (on_peer) on_peer({kind, codec::to_text(peer), std::move(detail)});
   }
 };
+
+// The thread of the host. At its end everybody who still waits is told.
+void Host::Impl::serve() {
+  inbox->open();
+  engine->run();
+  inbox->close();
+  const Error error = stopped_error();
+  for (auto& [token, done] : std::exchange(connecting, {})) done(fail(error));
+  for (auto& [token, done] : std::exchange(pinging, {})) done(fail(error));
+  streams->end_all(error);
+}
 
 void Host::Impl::on_report(node::Report report) {
   std::visit(
@@ -182,8 +196,10 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
   }
   impl->peer_id = codec::to_text(codec::peer_id_of(key->public_key()));
   impl->engine = TRY(app::Engine::make(std::move(config), std::move(*key), impl->log));
-  auto streams = std::make_unique<app::UserStreams>(
-      [raw = impl.get()](std::function<void()> work) { raw->run(std::move(work)); });
+  impl->inbox = std::make_shared<Inbox>(
+      [raw = impl.get()](const Inbox::Work& work) { raw->run_turn(work); },
+      [raw = impl.get()] { raw->engine->reactor().post([raw] { raw->inbox->drain(); }); });
+  auto streams = std::make_unique<app::UserStreams>(impl->inbox);
   impl->streams = streams.get();
   impl->engine->node().add_service(Instant{}, std::move(streams));
   impl->engine->set_on_report(
@@ -191,10 +207,7 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
   impl->listeners_left = options.listen.size();
   auto listening = impl->listening.get_future();
   if (options.listen.empty()) impl->listening.set_value({});
-  impl->thread = std::thread([raw = impl.get()] {
-    raw->thread_id = std::this_thread::get_id();
-    raw->engine->run();
-  });
+  impl->thread = std::thread([raw = impl.get()] { raw->serve(); });
   std::unique_ptr<Host> host(new Host(std::move(impl)));
   if (listening.wait_for(listen_max) != std::future_status::ready) {
     return fail(Code::timeout, "the listeners did not come up");
@@ -214,37 +227,40 @@ void Host::stop() {
 const std::string& Host::peer_id() const { return impl_->peer_id; }
 
 std::vector<std::string> Host::addresses() const {
-  return impl_->ask<std::vector<std::string>>([this] {
+  const auto addresses = impl_->ask<std::vector<std::string>>([this] {
     std::vector<std::string> texts;
     for (const auto& address : impl_->engine->node().host().addresses()) {
       texts.push_back(address.to_string());
     }
     return texts;
   });
+  return addresses.value_or(std::vector<std::string>());
 }
 
 std::vector<std::string> Host::peers() const {
-  return impl_->ask<std::vector<std::string>>([this] {
+  const auto peers = impl_->ask<std::vector<std::string>>([this] {
     std::vector<std::string> ids;
     for (const auto& peer : impl_->engine->node().host().peers()) {
       ids.push_back(codec::to_text(peer.peer));
     }
     return ids;
   });
+  return peers.value_or(std::vector<std::string>());
 }
 
 std::optional<PeerDetails> Host::details(const std::string& peer) const {
   const auto id = codec::peer_id_from_text(peer);
   if (!id) return std::nullopt;
-  return impl_->ask<std::optional<PeerDetails>>([&]() -> std::optional<PeerDetails> {
+  const auto details = impl_->ask<std::optional<PeerDetails>>([&]() -> std::optional<PeerDetails> {
     const auto info = impl_->engine->node().host().peer(*id);
     if (!info) return std::nullopt;
     return details_of(*info);
   });
+  return details.value_or(std::nullopt);
 }
 
 Result<void> Host::handle(std::string protocol, std::function<void(Stream)> on_stream) {
-  return impl_->ask<Result<void>>([&]() -> Result<void> {
+  const auto taken = impl_->ask<Result<void>>([&]() -> Result<void> {
     auto& node = impl_->engine->node();
     if (node.host().has_protocol(protocol)) {
       return fail(Code::exists, base::format("{} has a handler already", protocol));
@@ -253,10 +269,11 @@ Result<void> Host::handle(std::string protocol, std::function<void(Stream)> on_s
     impl_->streams->handle(std::move(protocol), std::move(on_stream));
     return {};
   });
+  return taken.value_or(fail(stopped_error()));
 }
 
 void Host::connect(std::string target, std::function<void(Result<std::string>)> done) {
-  impl_->run([impl = impl_.get(), target = std::move(target), done = std::move(done)]() mutable {
+  const bool is_running = impl_->inbox->post([impl = impl_.get(), target, done] {
     const Token token{impl->next_token++};
     node::Connect request{token, std::nullopt, {}};
     if (target.starts_with('/')) {
@@ -268,9 +285,10 @@ void Host::connect(std::string target, std::function<void(Result<std::string>)> 
       if (!peer) return done(fail(std::move(peer).error()));
       request.peer = *peer;
     }
-    impl->connecting.emplace(token, std::move(done));
+    impl->connecting.emplace(token, done);
     impl->command(std::move(request));
   });
+  if (!is_running) done(fail(stopped_error()));
 }
 
 Result<std::string> Host::connect_wait(std::string target, std::chrono::milliseconds timeout) {
@@ -285,33 +303,33 @@ Result<std::string> Host::connect_wait(std::string target, std::chrono::millisec
 
 void Host::disconnect(std::string peer) {
   const auto id = codec::peer_id_from_text(peer);
-  if (id) impl_->run([impl = impl_.get(), id = *id] { impl->command(node::Disconnect{id}); });
+  if (!id) return;
+  (void)impl_->inbox->post([impl = impl_.get(), id = *id] { impl->command(node::Disconnect{id}); });
 }
 
 void Host::open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done) {
-  impl_->run([impl = impl_.get(), peer = std::move(peer), protocol = std::move(protocol),
-              done = std::move(done)]() mutable {
+  const bool is_running = impl_->inbox->post([impl = impl_.get(), peer, protocol, done] {
     const auto id = codec::peer_id_from_text(peer);
     if (!id) return done(fail(id.error()));
-    impl->streams->open(*id, protocol, std::move(done));
+    impl->streams->open(*id, protocol, done);
     impl->engine->node().touch(impl->engine->reactor().turn_now());
   });
+  if (!is_running) done(fail(stopped_error()));
 }
 
 void Host::ping(std::string peer, std::function<void(Result<std::chrono::nanoseconds>)> done) {
-  impl_->run([impl = impl_.get(), peer = std::move(peer), done = std::move(done)]() mutable {
+  const bool is_running = impl_->inbox->post([impl = impl_.get(), peer, done] {
     const auto id = codec::peer_id_from_text(peer);
     if (!id) return done(fail(id.error()));
     const Token token{impl->next_token++};
-    impl->pinging.emplace(token, std::move(done));
+    impl->pinging.emplace(token, done);
     impl->command(node::PingPeer{token, *id});
   });
+  if (!is_running) done(fail(stopped_error()));
 }
 
 void Host::on_peer(std::function<void(const PeerEvent&)> callback) {
-  impl_->run([impl = impl_.get(), callback = std::move(callback)]() mutable {
-    impl->on_peer = std::move(callback);
-  });
+  (void)impl_->inbox->post([impl = impl_.get(), callback] { impl->on_peer = callback; });
 }
 
 }  // namespace kith

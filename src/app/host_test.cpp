@@ -92,6 +92,77 @@ TEST(PublicHost, AnUnknownProtocolClosesTheStream) {
   }
 }
 
+/// Returns when all that the server sent before has reached the client.
+void wait_for_round_trip(Host& client, const std::string& peer) {
+  std::promise<bool> ponged;
+  client.ping(peer, [&](auto rtt) { ponged.set_value(rtt.has_value()); });
+  EXPECT_TRUE(ponged.get_future().get());
+}
+
+TEST(PublicHost, ACallbackThatComesLateHearsWhatHasHappened) {
+  auto server = start();
+  auto client = start({});
+  ASSERT_TRUE(server
+                  ->handle("/greeter/1.0.0",
+                           [](Stream stream) {
+                             const std::string_view hello = "hello";
+                             EXPECT_TRUE(stream.write(std::span(
+                                 reinterpret_cast<const std::uint8_t*>(hello.data()), 5)));
+                             stream.finish();
+                           })
+                  .has_value());
+  const auto peer = client->connect_wait(server->addresses().at(0));
+  ASSERT_TRUE(peer.has_value());
+
+  auto greeted = open(*client, *peer, "/greeter/1.0.0");
+  auto refused = open(*client, *peer, "/nobody/1.0.0");
+  ASSERT_TRUE(greeted.has_value() && refused.has_value());
+  greeted->finish();
+  wait_for_round_trip(*client, *peer);
+
+  std::string text;
+  std::promise<void> ended;
+  std::promise<std::optional<Error>> closed;
+  greeted->on_data([&](auto data) { text.append(data.begin(), data.end()); });
+  greeted->on_end([&] { ended.set_value(); });
+  greeted->on_close([&](auto error) { closed.set_value(std::move(error)); });
+  ended.get_future().get();
+  EXPECT_EQ(closed.get_future().get(), std::nullopt);
+  EXPECT_EQ(text, "hello");
+
+  std::promise<std::optional<Error>> was_refused;
+  refused->on_close([&](auto error) { was_refused.set_value(std::move(error)); });
+  const auto error = was_refused.get_future().get();
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code, Code::unsupported);
+}
+
+TEST(PublicHost, WhatIsAskedOfAStoppedHostIsRefused) {
+  auto server = start();
+  auto client = start({});
+  const auto peer = client->connect_wait(server->addresses().at(0));
+  ASSERT_TRUE(peer.has_value());
+  auto stream = open(*client, *peer, "/nobody/1.0.0");
+  ASSERT_TRUE(stream.has_value());
+  client->stop();
+  EXPECT_TRUE(client->peers().empty());
+  EXPECT_FALSE(client->details(*peer).has_value());
+  EXPECT_EQ(client->handle("/x/1.0.0", [](Stream) {}).error().code, Code::closed);
+  EXPECT_EQ(client->connect_wait(*peer).error().code, Code::closed);
+  EXPECT_EQ(open(*client, *peer, "/x/1.0.0").error().code, Code::closed);
+  std::promise<Code> ponged;
+  client->ping(*peer, [&](auto rtt) { ponged.set_value(rtt.error().code); });
+  EXPECT_EQ(ponged.get_future().get(), Code::closed);
+
+  client.reset();  // a handle may outlive its host
+  EXPECT_FALSE(stream->write(std::vector<std::uint8_t>(3)));
+  stream->consume(1);
+  stream->reset();
+  std::promise<void> closed;
+  stream->on_close([&](auto) { closed.set_value(); });
+  closed.get_future().get();
+}
+
 TEST(PublicHost, KeepsItsIdentityInItsHome) {
   const std::string home = testing::TempDir() + "/kith_home_" + std::to_string(getpid());
   HostOptions options;

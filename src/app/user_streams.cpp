@@ -1,15 +1,59 @@
 #include "app/user_streams.h"
 
+#include <utility>
+
 #include "codec/peer_id.h"
 
 namespace kith::app {
 namespace {
 
 // Callbacks are copied out, so that they run without the lock and may replace themselves.
-template <class F>
-F copy_of(Stream::State& state, F Stream::State::* member) {
+
+void tell_early_data(Stream::State& state) {
+  Bytes early;
+  std::function<void(std::span<const std::uint8_t>)> callback;
+  {
+    const std::lock_guard lock(state.mutex);
+    if (!state.on_data || state.early.empty() || state.is_close_told) return;
+    early = std::exchange(state.early, {});
+    callback = state.on_data;
+  }
+  callback(early);
   const std::lock_guard lock(state.mutex);
-  return state.*member;
+  const auto service = state.service.lock();
+  if (service && !state.is_gone && !state.is_manual) {
+    (*service)->command(host::Consume{state.id, early.size()});
+  }
+}
+
+void tell_end(Stream::State& state) {
+  std::function<void()> callback;
+  {
+    const std::lock_guard lock(state.mutex);
+    if (!state.has_ended || state.is_end_told || !state.early.empty() || !state.on_end) return;
+    state.is_end_told = true;
+    callback = state.on_end;
+  }
+  callback();
+}
+
+void tell_close(Stream::State& state) {
+  std::function<void(std::optional<Error>)> callback;
+  {
+    const std::lock_guard lock(state.mutex);
+    if (!state.is_gone) return;
+    if (state.on_close && !state.is_close_told) {
+      state.is_close_told = true;
+      callback = std::exchange(state.on_close, nullptr);
+    }
+  }
+  if (callback) callback(state.close_error);
+  // Callbacks often hold the handle itself: let go of those that will not be called any more, or
+  // the stream would keep itself alive.
+  const std::lock_guard lock(state.mutex);
+  if (state.early.empty() || state.is_close_told) state.on_data = nullptr;
+  if (!state.has_ended || state.is_end_told || state.is_close_told) state.on_end = nullptr;
+  state.on_room = nullptr;
 }
 
 }  // namespace
@@ -34,7 +78,11 @@ void UserStreams::on_input(Instant, host::ServiceEvent event) {
                       [&](host::StreamEnd& end) {
                         const auto state = find(end.stream);
                         if (!state) return;
-                        if (auto callback = copy_of(*state, &Stream::State::on_end)) callback();
+                        {
+                          const std::lock_guard lock(state->mutex);
+                          state->has_ended = true;
+                        }
+                        catch_up(*state);
                       },
                       [&](host::StreamDown& down) { on_stream_down(std::move(down)); }},
              event);
@@ -52,7 +100,7 @@ void UserStreams::on_stream_up(const host::StreamUp& up) {
   state->peer = codec::to_text(up.peer);
   state->protocol = up.protocol;
   state->id = up.stream;
-  state->run = run_;
+  state->inbox = inbox_;
   state->service = self_;
   state->room = up.room;
   streams_.emplace(up.stream, state);
@@ -68,7 +116,16 @@ void UserStreams::on_stream_up(const host::StreamUp& up) {
 void UserStreams::on_data(const host::StreamData& data) {
   const auto state = find(data.stream);
   if (!state) return;
-  if (auto callback = copy_of(*state, &Stream::State::on_data)) callback(data.data);
+  std::function<void(std::span<const std::uint8_t>)> callback;
+  {
+    const std::lock_guard lock(state->mutex);
+    if (!state->on_data || !state->early.empty()) {
+      state->early.insert(state->early.end(), data.data.begin(), data.data.end());
+      return;
+    }
+    callback = state->on_data;
+  }
+  callback(data.data);
   const std::lock_guard lock(state->mutex);
   if (!state->is_manual) say(host::Consume{data.stream, data.data.size()});
 }
@@ -80,14 +137,21 @@ void UserStreams::on_stream_down(host::StreamDown down) {
   {
     const std::lock_guard lock(state.mutex);
     state.is_over = true;
+    state.is_gone = true;
+    state.close_error = std::move(down.error);
   }
-  if (auto callback = copy_of(state, &Stream::State::on_close)) callback(std::move(down.error));
-  // Callbacks often hold the handle itself: let go, or the stream would keep itself alive.
-  const std::lock_guard lock(state.mutex);
-  state.on_data = nullptr;
-  state.on_end = nullptr;
-  state.on_close = nullptr;
-  state.on_room = nullptr;
+  catch_up(state);
+}
+
+void UserStreams::end_all(const Error& error) {
+  for (auto& [token, done] : std::exchange(opening_, {})) done(fail(error));
+  while (!streams_.empty()) on_stream_down({streams_.begin()->first, error});
+}
+
+void UserStreams::catch_up(Stream::State& state) {
+  tell_early_data(state);
+  tell_end(state);
+  tell_close(state);
 }
 
 void UserStreams::tell_room(Stream::State& state) {
@@ -116,9 +180,17 @@ namespace kith {
 namespace {
 
 void send_command(const std::shared_ptr<Stream::State>& state, host::ServiceCommand command) {
-  state->run([service = state->service, command = std::move(command)]() mutable {
+  // Where there is no host any more there is no stream either.
+  (void)state->inbox->post([service = state->service, command = std::move(command)]() mutable {
     if (const auto alive = service.lock()) (*alive)->command(std::move(command));
   });
+}
+
+/// After a callback was set. Without a host there is no thread but the caller's.
+void catch_up_soon(const std::shared_ptr<Stream::State>& state) {
+  if (!state->inbox->post([state] { app::UserStreams::catch_up(*state); })) {
+    app::UserStreams::catch_up(*state);
+  }
 }
 
 /// Sets `size` bytes of room aside; false when there is not as much.
@@ -134,7 +206,7 @@ bool take_room(Stream::State& state, std::size_t size) {
 }
 
 bool hand_over(const std::shared_ptr<Stream::State>& shared, Buffer data) {
-  shared->run([state = shared, buffer = std::move(data)]() mutable {
+  return shared->inbox->post([state = shared, buffer = std::move(data)]() mutable {
     {
       const std::lock_guard lock(state->mutex);
       state->queued -= buffer.size();
@@ -145,7 +217,6 @@ bool hand_over(const std::shared_ptr<Stream::State>& shared, Buffer data) {
       app::UserStreams::tell_room(*state);  // a write may have been refused for what was on its way
     }
   });
-  return true;
 }
 
 }  // namespace
@@ -184,16 +255,29 @@ void Stream::reset() {
 }
 
 void Stream::on_data(std::function<void(std::span<const std::uint8_t>)> callback) {
-  const std::lock_guard lock(state_->mutex);
-  state_->on_data = std::move(callback);
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->on_data = std::move(callback);
+    if (state_->early.empty() && !state_->is_gone) return;
+  }
+  catch_up_soon(state_);
 }
 void Stream::on_end(std::function<void()> callback) {
-  const std::lock_guard lock(state_->mutex);
-  state_->on_end = std::move(callback);
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->on_end = std::move(callback);
+    if (!state_->has_ended && !state_->is_gone) return;
+  }
+  catch_up_soon(state_);
 }
 void Stream::on_close(std::function<void(std::optional<Error>)> callback) {
-  const std::lock_guard lock(state_->mutex);
-  state_->on_close = std::move(callback);
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->is_close_told) return;
+    state_->on_close = std::move(callback);
+    if (!state_->is_gone) return;
+  }
+  catch_up_soon(state_);
 }
 void Stream::on_room(std::function<void(std::size_t)> callback) {
   const std::lock_guard lock(state_->mutex);

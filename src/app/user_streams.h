@@ -11,14 +11,12 @@
 
 #include <kith/host.h>
 
+#include "app/inbox.h"
 #include "host/service.h"
 
 namespace kith::app {
 
 class UserStreams;
-
-/// Runs work on the reactor's thread: at once when already there.
-using RunOnReactor = std::function<void(std::function<void()>)>;
 
 }  // namespace kith::app
 
@@ -29,7 +27,7 @@ struct Stream::State {
   std::string peer;
   std::string protocol;
   StreamId id;
-  app::RunOnReactor run;
+  std::shared_ptr<app::Inbox> inbox;
   std::weak_ptr<app::UserStreams*> service;  // gone with the host
 
   std::mutex mutex;
@@ -38,6 +36,13 @@ struct Stream::State {
   std::size_t wanted = 0;  // what the last refused write needed; 0: none was refused since told
   bool is_over = false;    // finished by us, reset, or closed
   bool is_manual = false;
+  // What a callback that is not set yet will be told.
+  Bytes early;  // not consumed, so bounded by the stream's receive window
+  bool has_ended = false;
+  bool is_end_told = false;
+  bool is_gone = false;
+  bool is_close_told = false;
+  std::optional<Error> close_error;
   std::function<void(std::span<const std::uint8_t>)> on_data;
   std::function<void()> on_end;
   std::function<void(std::optional<Error>)> on_close;
@@ -50,8 +55,8 @@ namespace kith::app {
 
 class UserStreams final : public host::Service {
  public:
-  explicit UserStreams(RunOnReactor run)
-      : run_(std::move(run)), self_(std::make_shared<UserStreams*>(this)) {}
+  explicit UserStreams(std::shared_ptr<Inbox> inbox)
+      : inbox_(std::move(inbox)), self_(std::make_shared<UserStreams*>(this)) {}
 
   std::vector<std::string> protocols() const override { return {}; }
   void on_input(Instant now, host::ServiceEvent event) override;
@@ -61,8 +66,12 @@ class UserStreams final : public host::Service {
   }
   void open(const PeerId& peer, const std::string& protocol,
             std::function<void(Result<Stream>)> done);
+  /// The host is ending: every stream closes and every open fails with `error`.
+  void end_all(const Error& error);
   /// Calls on_room when a refused write would now be taken.
   static void tell_room(Stream::State& state);
+  /// Tells the callbacks what came before they were set.
+  static void catch_up(Stream::State& state);
   /// For handles, on the reactor's thread.
   void command(host::ServiceCommand command) { say(std::move(command)); }
 
@@ -72,7 +81,7 @@ class UserStreams final : public host::Service {
   void on_stream_down(host::StreamDown down);
   std::shared_ptr<Stream::State> find(StreamId stream) const;
 
-  RunOnReactor run_;
+  std::shared_ptr<Inbox> inbox_;
   std::shared_ptr<UserStreams*> self_;
   std::map<std::string, std::function<void(Stream)>> handlers_;
   std::map<StreamId, std::shared_ptr<Stream::State>> streams_;
