@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto& message = *told->message;
     ASSERT(!message.public_key || codec::peer_id_of(*message.public_key) == peer);
     if (message.signed_peer_record.empty()) continue;
-    const auto record = codec::open_peer_record(message.signed_peer_record);
+    const auto record = codec::peek_peer_record(message.signed_peer_record);
     ASSERT(record && record->peer == peer);
   }
   bench.hear(host::PeerDown{peer, {Code::closed, "gone"}});

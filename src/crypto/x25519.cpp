@@ -1,25 +1,13 @@
 #include "crypto/x25519.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
+#include <sodium.h>
 
-#include "crypto/secret.h"
+#include "crypto/sodium_ready.h"
 
 namespace kith::crypto {
-namespace {
 
-struct FreePkey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-struct FreePkeyContext {
-  void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
-};
-
-}  // namespace
-
-void X25519KeyPair::Release::operator()(Secret* secret) const {
-  EVP_PKEY_free(reinterpret_cast<EVP_PKEY*>(secret));
-}
+static_assert(crypto_scalarmult_curve25519_BYTES == std::tuple_size_v<X25519Shared>);
+static_assert(crypto_scalarmult_curve25519_SCALARBYTES == 32);
 
 X25519KeyPair X25519KeyPair::generate(Rng& rng) {
   std::array<std::uint8_t, 32> secret;
@@ -30,40 +18,20 @@ X25519KeyPair X25519KeyPair::generate(Rng& rng) {
 }
 
 X25519KeyPair X25519KeyPair::from_secret(std::span<const std::uint8_t, 32> secret) {
+  sodium_ready();
   X25519KeyPair pair;
-  EVP_PKEY* key =
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.data(), secret.size());
-  ASSERT(key != nullptr);  // any 32 bytes are a secret: they are clamped when used
-  pair.secret_.reset(reinterpret_cast<Secret*>(key));
-  std::size_t size = pair.public_.size();
-  ASSERT(EVP_PKEY_get_raw_public_key(key, pair.public_.data(), &size) == 1);
-  ASSERT(size == pair.public_.size());
+  pair.secret_ = SecretBytes::copy_of(secret);  // any 32 bytes are one: they are clamped when used
+  ASSERT(crypto_scalarmult_curve25519_base(pair.public_.data(), pair.secret_.view().data()) == 0);
   return pair;
 }
 
-X25519KeyPair::X25519KeyPair(X25519KeyPair&& other) noexcept = default;
-X25519KeyPair& X25519KeyPair::operator=(X25519KeyPair&& other) noexcept = default;
-X25519KeyPair::~X25519KeyPair() = default;
-
 Result<X25519Shared> X25519KeyPair::agree(const X25519Public& theirs) const {
-  ASSERT(secret_ != nullptr);
-  EVP_PKEY* own = reinterpret_cast<EVP_PKEY*>(secret_.get());
-  const std::unique_ptr<EVP_PKEY, FreePkey> peer(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, theirs.data(), theirs.size()));
-  const std::unique_ptr<EVP_PKEY_CTX, FreePkeyContext> context(EVP_PKEY_CTX_new(own, nullptr));
-  ASSERT(peer != nullptr && context != nullptr);
-  ASSERT(EVP_PKEY_derive_init(context.get()) == 1);
-  // Without validation, which for this curve would only repeat what is known: any 32 bytes will do.
-  ASSERT(EVP_PKEY_derive_set_peer_ex(context.get(), peer.get(), 0) == 1);
-
+  ASSERT(!secret_.empty());
   X25519Shared shared;
-  std::size_t size = shared.size();
-  if (EVP_PKEY_derive(context.get(), shared.data(), &size) != 1) {
-    ERR_clear_error();
+  if (crypto_scalarmult_curve25519(shared.data(), secret_.view().data(), theirs.data()) != 0) {
     return fail(Code::bad_key, "X25519 public key " + base::to_hex(theirs) +
                                    " has a low order: the shared secret would be zero");
   }
-  ASSERT(size == shared.size());
   return shared;
 }
 

@@ -1,15 +1,15 @@
-// X25519 (RFC 7748) by OpenSSL, which keeps the secret in its own form so that agree() does not
-// load it again. Measured on one Xeon core against libsodium 1.0.18: agree 33 us to 38 us,
-// generate 45 us to 34 us; a Noise XX handshake (one of the latter, three of the former) is a draw.
+// X25519 (RFC 7748) by libsodium (docs/adr/0010): a Noise XX side is one generate() and three
+// agree(), which take 119 us on an AMD EPYC core where OpenSSL 3.0 takes 150 us, and 148 us on an
+// Intel Xeon core where OpenSSL takes 144 us (bench/crypto_bench).
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <memory>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "crypto/secret.h"
 
 namespace kith::crypto {
 
@@ -23,24 +23,20 @@ class X25519KeyPair {
   static X25519KeyPair generate(Rng& rng);
   static X25519KeyPair from_secret(std::span<const std::uint8_t, 32> secret);
 
-  X25519KeyPair(X25519KeyPair&& other) noexcept;
-  X25519KeyPair& operator=(X25519KeyPair&& other) noexcept;
+  X25519KeyPair(X25519KeyPair&& other) noexcept = default;
+  X25519KeyPair& operator=(X25519KeyPair&& other) noexcept = default;
   X25519KeyPair(const X25519KeyPair&) = delete;
   X25519KeyPair& operator=(const X25519KeyPair&) = delete;
-  ~X25519KeyPair();
+  ~X25519KeyPair() = default;
 
   const X25519Public& public_key() const { return public_; }
   /// `bad_key` when the result is all zero, that is when `theirs` has a low order.
   Result<X25519Shared> agree(const X25519Public& theirs) const;
 
  private:
-  struct Secret;  // never defined: it is OpenSSL's EVP_PKEY, wiped by OpenSSL when freed
-  struct Release {
-    void operator()(Secret* secret) const;
-  };
-
   X25519KeyPair() = default;
-  std::unique_ptr<Secret, Release> secret_;
+
+  SecretBytes secret_;  // 32 bytes; empty when moved from
   X25519Public public_{};
 };
 

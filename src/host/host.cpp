@@ -318,7 +318,7 @@ void Host::on_identified(Instant now, Identified identified) {
   found->second.identity = identified.message;
   const codec::IdentifyMessage& message = *identified.message;
   if (identified.record) {
-    book_.learn_verified(now, *identified.record, message.signed_peer_record);
+    book_.learn_from_author(now, *identified.record, message.signed_peer_record);
   } else {
     book_.learn_addresses(now, identified.peer, message.listen_addresses);
   }

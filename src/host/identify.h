@@ -40,7 +40,7 @@ struct Identified {
   PeerId peer;
   std::shared_ptr<const codec::IdentifyMessage> message;
   bool is_push;
-  std::optional<codec::PeerRecord> record;  // the message's, verified
+  std::optional<codec::PeerRecord> record;  // the message's, of the peer itself; unverified
 };
 
 class Identify final : public Service {

@@ -49,6 +49,16 @@ void PeerBook::learn_verified(Instant now, const codec::PeerRecord& record, Byte
   entry.is_verified = true;
 }
 
+void PeerBook::learn_from_author(Instant now, const codec::PeerRecord& record, ByteView envelope) {
+  if (record.peer == self_) return;
+  Entry& entry = touch(now, record.peer);
+  if (base::equal(entry.signed_record, envelope)) return;
+  // An author whose clock went back, or a copy that overtook a newer one.
+  if (entry.is_verified && record.sequence <= entry.sequence) return;
+  keep_record(entry, record, envelope);
+  entry.is_verified = false;
+}
+
 void PeerBook::keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope) {
   entry.signed_record = base::to_bytes(envelope);
   entry.sequence = record.sequence;

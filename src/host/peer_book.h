@@ -52,8 +52,9 @@ class PeerBook {
   /// Keeps an envelope, verified by the time its addresses are dialled or it is handed on; the peer
   /// when it was news, empty when it was old or our own.
   Result<std::optional<PeerId>> learn_record(Instant now, ByteView envelope);
-  /// The same for one that the caller has opened.
-  void learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope);
+  /// A record that came over an authenticated connection from the peer whose record it is: its
+  /// addresses hold, whatever was known. The signature is verified before others get it from us.
+  void learn_from_author(Instant now, const codec::PeerRecord& record, ByteView envelope);
   /// What an earlier run remembered; its signed record is verified again.
   void restore(Instant now, const StoredPeer& stored);
 
@@ -85,6 +86,7 @@ class PeerBook {
   }
 
   Entry& touch(Instant now, const PeerId& peer);
+  void learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope);
   void keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope);
   static bool confirm(Entry& entry);
   void make_room(std::size_t size_max);

@@ -86,6 +86,26 @@ TEST(PeerBook, A54AForgedRecordReplacesNothing) {
   EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(3)});
 }
 
+TEST(PeerBook, AnAuthorsOwnRecordHoldsAtOnceAndIsVerifiedBeforeItIsHandedOn) {
+  Book b;
+  const auto learn = [&](std::uint64_t sequence, std::uint32_t number, std::uint8_t damage) {
+    Bytes envelope = record(1, sequence, {number});
+    const auto opened = codec::open_peer_record(envelope).value();
+    envelope.back() ^= damage;
+    b.book.learn_from_author({}, opened, envelope);
+    return b.book.find(test_peer(1))->addresses;
+  };
+  b.book.learn_addresses({}, test_peer(1), {address(1)});
+  b.book.on_connected({}, {1}, test_peer(1));
+  EXPECT_EQ(learn(5, 5, 0), std::vector{address(5)});
+  EXPECT_EQ(b.book.sample_records(self, 9), std::vector<Bytes>{record(1, 5, {5})});
+  EXPECT_EQ(learn(4, 4, 0), std::vector{address(5)}) << "older than a verified one";
+  EXPECT_EQ(learn(6, 6, 1), std::vector{address(6)}) << "the author is here, whatever it signed";
+  EXPECT_TRUE(b.book.sample_records(self, 9).empty()) << "A54: no third party gets a forgery";
+  EXPECT_EQ(learn(6, 7, 0), std::vector{address(7)});
+  EXPECT_EQ(b.book.sample_records(self, 9).size(), 1U);
+}
+
 TEST(PeerBook, A54ARecordSignedByAnotherIsRefused) {
   Book b;
   codec::PeerRecord lie;
