@@ -21,6 +21,7 @@ class DeadlineHeap {
     const auto found = live_.find(key);
     if (found != live_.end()) {
       if (deadline == found->second) return;
+      if (!heap_.empty() && heap_.front().key == key) front_is_live_ = false;
       if (!deadline) {
         live_.erase(found);
         compact();
@@ -33,6 +34,7 @@ class DeadlineHeap {
     }
     heap_.push_back({*deadline, key});
     std::push_heap(heap_.begin(), heap_.end(), later);
+    if (heap_.front().key == key && heap_.front().at == *deadline) front_is_live_ = true;
     compact();
   }
 
@@ -48,6 +50,7 @@ class DeadlineHeap {
     if (heap_.empty() || heap_.front().at > now) return std::nullopt;
     const Key key = heap_.front().key;
     live_.erase(key);
+    front_is_live_ = false;
     return key;
   }
 
@@ -67,7 +70,9 @@ class DeadlineHeap {
     return found == live_.end() || found->second != entry.at;
   }
   void discard_stale() {
-    while (!heap_.empty() && is_stale(heap_.front())) {
+    while (!front_is_live_ && !heap_.empty()) {
+      front_is_live_ = !is_stale(heap_.front());
+      if (front_is_live_) return;
       std::pop_heap(heap_.begin(), heap_.end(), later);
       heap_.pop_back();
     }
@@ -78,9 +83,11 @@ class DeadlineHeap {
     heap_.clear();
     for (const auto& [key, at] : live_) heap_.push_back({at, key});
     std::make_heap(heap_.begin(), heap_.end(), later);
+    front_is_live_ = !heap_.empty();
   }
 
   std::vector<Entry> heap_;
+  bool front_is_live_ = false;  // known not to be outdated: asking again costs no look-up
   std::map<Key, Instant> live_;
 };
 

@@ -238,6 +238,7 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
   links_.erase(found);
   if (peer) {
     std::vector<LinkId>& links = peers_.at(*peer).links;
+    if (links.size() == 2) --peers_linked_twice_;
     std::erase(links, id);
     if (links.empty()) {
       peers_.erase(*peer);
@@ -273,6 +274,7 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
   const auto [at, is_first] = peers_.try_emplace(up.peer);
   Peer& peer = at->second;
   peer.links.push_back(id);
+  if (peer.links.size() == 2) ++peers_linked_twice_;
   if (peer.links.size() > config_.limits.per_peer_max) {
     log_.debug(subsystem, "closing a connection to {}: there are enough", codec::to_text(up.peer));
     close_link(id, false);

@@ -213,6 +213,7 @@ class Host final : public RecordSource {
 
   std::map<LinkId, std::unique_ptr<Link>> links_;
   std::map<PeerId, Peer> peers_;
+  std::size_t peers_linked_twice_ = 0;  // by two connections or more
   std::map<PeerId, bool> protected_;
   ConnectionLimits limits_;
   PeerBook book_;

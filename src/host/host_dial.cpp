@@ -146,6 +146,7 @@ void Host::dial_bootstrap(Instant now) {
 // (link_to); once the other is empty, the peer with the smaller id closes it, and only that one, so
 // that they cannot close one each.
 void Host::drop_duplicates(Instant now) {
+  if (peers_linked_twice_ == 0) return;
   for (const auto& [id, peer] : peers_) {
     if (peer.links.size() < 2 || !(self_ < id)) continue;
     const auto kept = link_to(id);
