@@ -37,13 +37,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     rest = rest.subspan(piece.size());
   }
   bench.end(2);
-  std::size_t learned = 0;
-  while (const auto record = bench.service.poll_learned()) {
-    ASSERT(record->size() <= codec::envelope_bytes_max);
-    ++learned;
-    (void)codec::open_peer_record(*record);
+  std::size_t count = 0;
+  while (const auto learned = bench.service.poll_learned()) {
+    ASSERT(learned->from == peer && learned->envelope.size() <= codec::envelope_bytes_max);
+    ++count;
+    (void)codec::open_peer_record(learned->envelope);
   }
-  ASSERT(learned <= host::PeerExchange::records_max);
+  ASSERT(count <= host::PeerExchange::records_max);
   ASSERT(bench.take<host::Fault>().size() <= 1);
   bench.down(2);
   bench.stream_up(4, peer, Direction::inbound, host::peer_exchange_protocol, std::nullopt, size);

@@ -26,7 +26,7 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::StatusArgs&) { return run_status(g); },
                [&](const cli::StatsArgs&) { return run_stats(g); },
                [&](const cli::DoctorArgs&) { return run_doctor(g); },
-               [&](const cli::IdArgs&) { return run_id(g); },
+               [&](const cli::IdArgs& a) { return run_id(g, a); },
                [&](const cli::VersionArgs&) { return run_version(g); },
                [&](const cli::ConfigShowArgs&) { return run_config_show(g); },
                [&](const cli::ConfigCheckArgs& a) { return run_config_check(g, a); },

@@ -17,7 +17,7 @@ int run_init(const cli::Globals& globals, const cli::InitArgs& args);
 int run_stop(const cli::Globals& globals);
 int run_status(const cli::Globals& globals);
 int run_stats(const cli::Globals& globals);
-int run_id(const cli::Globals& globals);
+int run_id(const cli::Globals& globals, const cli::IdArgs& args);
 int run_version(const cli::Globals& globals);
 int run_log_level(const cli::Globals& globals, const cli::LogLevelArgs& args);
 int run_completion(const cli::Globals& globals, const cli::CompletionArgs& args);

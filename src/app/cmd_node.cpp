@@ -9,6 +9,7 @@
 #include "codec/peer_id.h"
 #include "rt/files.h"
 #include "rt/home.h"
+#include "rt/rng_system.h"
 
 namespace kith::app {
 namespace {
@@ -33,6 +34,21 @@ Result<cli::IdentityReport> init_home(const Session& session, const std::string&
     TRY_VOID(rt::write_file_atomic(config, base::as_bytes(text), rt::public_file_mode));
   }
   return report_of(session, TRY(load_identity(session, /*may_create=*/true)));
+}
+
+/// Writes the key anew, sealed with what is in `passphrase_file` or, without one, open.
+Result<HomeIdentity> reseal(const Session& session, const std::string& passphrase_file) {
+  const auto lock = TRY(rt::HomeLock::take(session.home));
+  auto identity = TRY(load_identity(session, /*may_create=*/false));
+  crypto::SecretBytes secret;
+  std::optional<std::string_view> passphrase;
+  if (!passphrase_file.empty()) {
+    secret = TRY(read_passphrase(passphrase_file));
+    passphrase = base::as_text(secret.view());
+  }
+  rt::SystemRng rng;
+  TRY_VOID(rt::write_identity(session.home, identity.key, passphrase, rng));
+  return identity;
 }
 
 /// The name goes into a file as it is.
@@ -86,10 +102,12 @@ int run_stats(const cli::Globals& globals) {
   return ask_running(globals, "stats", {}, answer_timeout, cli::render_object);
 }
 
-int run_id(const cli::Globals& globals) {
+int run_id(const cli::Globals& globals, const cli::IdArgs& args) {
   const auto session = open_session(globals);
   if (!session) return fail_with(globals, session.error());
-  const auto identity = load_identity(*session, /*may_create=*/false);
+  const auto identity = args.seal_file.empty() && !args.unseal
+                            ? load_identity(*session, /*may_create=*/false)
+                            : reseal(*session, args.seal_file);
   if (!identity) return fail_with(globals, identity.error());
   const auto report = report_of(*session, *identity);
   print(globals.json ? to_json(report) : to_text(report));

@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "api/config_json.h"
 #include "base/format.h"
 #include "crypto/keystore.h"
-#include "crypto/secret.h"
 #include "rt/files.h"
 #include "rt/home.h"
 #include "rt/local_client.h"
@@ -101,18 +101,23 @@ Result<Session> open_session(const cli::Globals& globals, std::vector<node::Sett
   return session;
 }
 
+Result<crypto::SecretBytes> read_passphrase(const std::string& path) {
+  Bytes bytes = TRY(rt::read_secret_file(path, small_file_bytes_max));
+  const auto end = std::ranges::find(bytes, static_cast<std::uint8_t>('\n'));
+  auto passphrase = crypto::SecretBytes::copy_of({bytes.begin(), end});
+  crypto::wipe(bytes);
+  if (passphrase.empty()) {
+    return fail(Code::config, base::format("{}: its first line holds no passphrase", path));
+  }
+  return passphrase;
+}
+
 Result<HomeIdentity> load_identity(const Session& session, bool may_create) {
-  std::optional<std::string> passphrase;
+  crypto::SecretBytes secret;
+  std::optional<std::string_view> passphrase;
   if (!session.settings.passphrase_file.empty()) {
-    Bytes bytes = TRY(rt::read_secret_file(session.in_home(session.settings.passphrase_file),
-                                           small_file_bytes_max));
-    const std::string_view text = base::as_text(bytes);
-    passphrase = std::string(text.substr(0, std::min(text.find('\n'), text.size())));
-    crypto::wipe(bytes);
-    if (passphrase->empty()) {
-      return fail(Code::config,
-                  base::format("{} holds no passphrase", session.settings.passphrase_file));
-    }
+    secret = TRY(read_passphrase(session.in_home(session.settings.passphrase_file)));
+    passphrase = base::as_text(secret.view());
   }
   if (!may_create && !rt::file_exists(rt::identity_path(session.home))) {
     return fail(Code::not_found,

@@ -38,6 +38,8 @@ struct HomeIdentity {
   crypto::KeyPair key;
   bool created;
 };
+/// The first line of a file that only its owner can read.
+Result<crypto::SecretBytes> read_passphrase(const std::string& path);
 Result<HomeIdentity> load_identity(const Session& session, bool may_create);
 /// `psk_file`, else network.key_file, else HOME/swarm.key when that exists.
 Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,

@@ -118,7 +118,16 @@ void add_node_verbs(CLI::App& app, Draft& draft) {
   add_verb<StatsArgs>(app, draft, "stats", "Counters of the running node", "kith stats");
   add_verb<DoctorArgs>(app, draft, "doctor", "Check this machine and home for what may go wrong",
                        "kith doctor");
-  add_verb<IdArgs>(app, draft, "id", "Print the identity of this home", "kith id");
+  const auto id =
+      add_verb<IdArgs>(app, draft, "id", "Print the identity of this home; seal or unseal its key",
+                       "kith id --seal passphrase.txt");
+  auto* seal = id.app
+                   ->add_option("--seal", id.args->seal_file,
+                                "Seal identity.key with the first line of FILE, which the key "
+                                "identity.passphrase_file must name from then on")
+                   ->type_name("FILE");
+  id.app->add_flag("--unseal", id.args->unseal, "Write identity.key without a passphrase")
+      ->excludes(seal);
   add_verb<VersionArgs>(app, draft, "version", "Print the version", "kith version");
 }
 

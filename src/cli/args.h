@@ -44,7 +44,10 @@ struct StopArgs {};
 struct StatusArgs {};
 struct StatsArgs {};
 struct DoctorArgs {};
-struct IdArgs {};
+struct IdArgs {
+  std::string seal_file;  // a passphrase's: seals identity.key with it
+  bool unseal = false;    // writes identity.key without a passphrase
+};
 struct VersionArgs {};
 struct ConfigShowArgs {};
 struct ConfigCheckArgs {

@@ -63,7 +63,7 @@ void Host::on_input(Instant now, HostInput input) {
                },
                [&](FromService& from) { on_service(now, from.owner, std::move(from.command)); },
                [&](LearnRecord& learn) {
-                 const auto learned = book_.learn_record(now, learn.envelope);
+                 const auto learned = book_.learn_record(now, learn.envelope, scope_of(learn.from));
                  if (!learned) {
                    log_.debug(subsystem, "peer record refused: {}",
                               base::to_string(learned.error()));
@@ -291,7 +291,7 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
   bootstrap_backoff_ = {};
   bootstrap_at_ = now + config_.bootstrap_backoff_min;  // should it be lost at once
   if (link.direction == Direction::outbound) {
-    book_.learn_addresses(now, up.peer, {link.remote});
+    book_.learn_addresses(now, up.peer, {link.remote}, codec::AddrScope::unspecified);
     dialer_.on_input(now, AttemptWon{id, up.peer});
   } else if (const auto running = dialing_.find(up.peer); running != dialing_.end()) {
     // It came to us first. A dialler is up before its listener, so the other side's dial is over
@@ -319,10 +319,11 @@ void Host::on_identified(Instant now, Identified identified) {
   if (found == peers_.end()) return;
   found->second.identity = identified.message;
   const codec::IdentifyMessage& message = *identified.message;
+  const codec::AddrScope teller = scope_of(identified.peer);
   if (identified.record) {
-    book_.learn_from_author(now, *identified.record, message.signed_peer_record);
+    book_.learn_from_author(now, *identified.record, message.signed_peer_record, teller);
   } else {
-    book_.learn_addresses(now, identified.peer, message.listen_addresses);
+    book_.learn_addresses(now, identified.peer, message.listen_addresses, teller);
   }
   if (auto stored = book_.to_store(identified.peer)) {
     outputs_.push_back(WorldOutput(StorePeer{std::move(*stored)}));

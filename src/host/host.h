@@ -66,8 +66,9 @@ struct FromService {
   OwnerId owner;
   ServiceCommand command;
 };
-/// A signed record from a third party; verified here.
+/// A signed record that a peer handed on; verified here.
 struct LearnRecord {
+  PeerId from;
   Bytes envelope;
 };
 /// Says goodbye to everyone and stops listening; Stopped follows.
@@ -197,6 +198,7 @@ class Host final : public RecordSource {
   // host_streams.cpp: services' commands
   void on_service(Instant now, OwnerId owner, ServiceCommand command);
   void to_connection(Instant now, LinkId id, Connection::Input input);
+  codec::AddrScope scope_of(const PeerId& peer) const;
   std::optional<LinkId> link_to(const PeerId& peer) const;
   bool is_usable(LinkId id) const;
   void disconnect(const PeerId& peer);

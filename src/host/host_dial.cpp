@@ -135,7 +135,7 @@ void Host::dial_bootstrap(Instant now) {
   for (const auto& address : config_.bootstrap) {
     const auto peer = address.peer();
     if (peer == self_ || (peer && dialing_.contains(*peer))) continue;
-    if (peer) book_.learn_addresses(now, *peer, {address});
+    if (peer) book_.learn_addresses(now, *peer, {address}, codec::AddrScope::unspecified);
     const Token job = start_dial(now, peer, {address}, std::nullopt);
     dials_.at(job).is_bootstrap = true;
     ++bootstrap_dials_;

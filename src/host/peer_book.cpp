@@ -6,13 +6,15 @@
 namespace kith::host {
 
 bool PeerBook::learn_addresses(Instant now, const PeerId& peer,
-                               const std::vector<codec::Multiaddr>& addresses) {
+                               const std::vector<codec::Multiaddr>& addresses,
+                               codec::AddrScope teller) {
   if (peer == self_ || addresses.empty()) return false;
   Entry& entry = touch(now, peer);
   if (!entry.signed_record.empty()) return false;
   bool is_news = false;
   for (const auto& address : addresses | std::views::take(config_.addresses_max)) {
     codec::Multiaddr bare = address.without_peer();
+    if (codec::scope_of(bare) < teller) continue;
     if (std::ranges::find(entry.addresses, bare) != entry.addresses.end()) continue;
     if (entry.addresses.size() >= config_.addresses_max) {
       entry.addresses.erase(entry.addresses.begin());  // a peer that moved must stay reachable
@@ -26,46 +28,48 @@ bool PeerBook::learn_addresses(Instant now, const PeerId& peer,
 // Records are handed round again and again, and most peers are never dialled: the signature, which
 // costs 40 us, is verified when something depends on it. Of a peer not yet known a record is kept
 // on trust until then; what would replace something known must prove itself at once.
-Result<std::optional<PeerId>> PeerBook::learn_record(Instant now, ByteView envelope) {
+Result<std::optional<PeerId>> PeerBook::learn_record(Instant now, ByteView envelope,
+                                                     codec::AddrScope teller) {
   const codec::PeerRecord claimed = TRY(codec::peek_peer_record(envelope));
   if (claimed.peer == self_) return std::optional<PeerId>();
   if (const auto known = entries_.find(claimed.peer); known != entries_.end()) {
     Entry& entry = known->second;
-    if (base::equal(entry.signed_record, envelope)) return std::optional<PeerId>();
+    if (base::equal(entry.signed_record, envelope)) {
+      if (teller < entry.teller) keep_record(entry, claimed, envelope, teller);
+      return std::optional<PeerId>();
+    }
     const bool is_older = claimed.sequence <= entry.sequence;
     if (is_older && !entry.signed_record.empty() && confirm(entry)) return std::optional<PeerId>();
-    learn_verified(now, TRY(codec::open_peer_record(envelope)), envelope);
+    TRY(codec::open_peer_record(envelope));
+    keep_record(touch(now, claimed.peer), claimed, envelope, teller);
+    entry.is_verified = true;
   } else {
-    keep_record(touch(now, claimed.peer), claimed, envelope);
+    keep_record(touch(now, claimed.peer), claimed, envelope, teller);
   }
   return std::optional<PeerId>(claimed.peer);
 }
 
-void PeerBook::learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope) {
+void PeerBook::learn_from_author(Instant now, const codec::PeerRecord& record, ByteView envelope,
+                                 codec::AddrScope teller) {
   if (record.peer == self_) return;
   Entry& entry = touch(now, record.peer);
-  if (entry.is_verified && record.sequence <= entry.sequence) return;
-  keep_record(entry, record, envelope);
-  entry.is_verified = true;
-}
-
-void PeerBook::learn_from_author(Instant now, const codec::PeerRecord& record, ByteView envelope) {
-  if (record.peer == self_) return;
-  Entry& entry = touch(now, record.peer);
-  if (base::equal(entry.signed_record, envelope)) return;
+  const bool is_same = base::equal(entry.signed_record, envelope);
+  if (is_same && entry.teller <= teller) return;
   // An author whose clock went back, or a copy that overtook a newer one.
-  if (entry.is_verified && record.sequence <= entry.sequence) return;
-  keep_record(entry, record, envelope);
-  entry.is_verified = false;
+  if (!is_same && entry.is_verified && record.sequence <= entry.sequence) return;
+  keep_record(entry, record, envelope, teller);
+  if (!is_same) entry.is_verified = false;
 }
 
-void PeerBook::keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope) {
+void PeerBook::keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope,
+                           codec::AddrScope teller) {
+  entry.teller = teller;
   entry.signed_record = base::to_bytes(envelope);
   entry.sequence = record.sequence;
   entry.addresses.clear();
   for (const auto& address : record.addresses) {
     if (entry.addresses.size() >= config_.addresses_max) break;
-    entry.addresses.push_back(address.without_peer());
+    if (codec::scope_of(address) >= teller) entry.addresses.push_back(address.without_peer());
   }
 }
 
@@ -83,11 +87,18 @@ bool PeerBook::confirm(Entry& entry) {
 
 void PeerBook::restore(Instant now, const StoredPeer& stored) {
   if (stored.peer == self_ || entries_.size() >= config_.peers_max) return;
-  const bool is_signed =
-      !stored.signed_record.empty() && learn_record(now, stored.signed_record).has_value();
-  if (!is_signed) learn_addresses(now, stored.peer, stored.addresses);
+  constexpr auto ourselves = codec::AddrScope::unspecified;
+  const bool is_signed = !stored.signed_record.empty() &&
+                         learn_record(now, stored.signed_record, ourselves).has_value();
+  if (!is_signed) learn_addresses(now, stored.peer, stored.addresses, ourselves);
   const auto found = entries_.find(stored.peer);
   if (found == entries_.end()) return;
+  if (is_signed) {  // of the record's, those that were believed then
+    std::erase_if(found->second.addresses, [&](const codec::Multiaddr& address) {
+      return std::ranges::find(stored.addresses, address) == stored.addresses.end();
+    });
+    found->second.teller = codec::AddrScope::global;
+  }
   evictable_.erase(rank_of(stored.peer, found->second));
   found->second.last_seen = stored.last_seen;
   touch(now, stored.peer);

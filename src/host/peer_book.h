@@ -5,6 +5,10 @@
 // only for peers without a record. Limits: `peers_max` peers; room is made by one that is not
 // connected, first of those never reached (inventing peers must not push out the real ones), the
 // longest untouched first. `addresses_max` addresses a peer, of hearsay the latest.
+//
+// Whoever tells an address is believed only when the address's scope is at least as wide as that of
+// its own: a peer on the Internet must not make us dial our loopback or our private network, one on
+// this machine or in this network may. `AddrScope::unspecified` is ourselves: all is believed.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +38,9 @@ class PeerBook {
     std::vector<codec::Multiaddr> addresses;  // without /p2p
     Bytes signed_record;                      // the envelope; empty while all is hearsay
     std::uint64_t sequence = 0;
-    bool is_verified = false;  // the record's signature was checked
-    WallTime last_seen;        // connected at that time; 0 for never
+    bool is_verified = false;                            // the record's signature was checked
+    codec::AddrScope teller = codec::AddrScope::global;  // the nearest that told of the record
+    WallTime last_seen;                                  // connected at that time; 0 for never
     Instant touched;
     Instant retry_at;
     std::uint32_t failures = 0;  // dials in a row
@@ -48,13 +53,15 @@ class PeerBook {
 
   /// Hearsay: ignored when a signed record is there. True when something new was kept.
   bool learn_addresses(Instant now, const PeerId& peer,
-                       const std::vector<codec::Multiaddr>& addresses);
+                       const std::vector<codec::Multiaddr>& addresses, codec::AddrScope teller);
   /// Keeps an envelope, verified by the time its addresses are dialled or it is handed on; the peer
   /// when it was news, empty when it was old or our own.
-  Result<std::optional<PeerId>> learn_record(Instant now, ByteView envelope);
+  Result<std::optional<PeerId>> learn_record(Instant now, ByteView envelope,
+                                             codec::AddrScope teller);
   /// A record that came over an authenticated connection from the peer whose record it is: its
   /// addresses hold, whatever was known. The signature is verified before others get it from us.
-  void learn_from_author(Instant now, const codec::PeerRecord& record, ByteView envelope);
+  void learn_from_author(Instant now, const codec::PeerRecord& record, ByteView envelope,
+                         codec::AddrScope teller);
   /// What an earlier run remembered; its signed record is verified again.
   void restore(Instant now, const StoredPeer& stored);
 
@@ -86,8 +93,8 @@ class PeerBook {
   }
 
   Entry& touch(Instant now, const PeerId& peer);
-  void learn_verified(Instant now, const codec::PeerRecord& record, ByteView envelope);
-  void keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope);
+  void keep_record(Entry& entry, const codec::PeerRecord& record, ByteView envelope,
+                   codec::AddrScope teller);
   static bool confirm(Entry& entry);
   void make_room(std::size_t size_max);
   /// Where a walk over all peers begins, so that each is as likely as the next.

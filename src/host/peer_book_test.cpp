@@ -23,6 +23,7 @@ Bytes record(std::uint8_t peer, std::uint64_t sequence, std::vector<std::uint32_
 }
 
 const PeerId self = test_peer(200);
+constexpr auto anyone = codec::AddrScope::unspecified;
 
 struct Book {
   explicit Book(PeerBookConfig with = {}) : config(with) {}
@@ -34,26 +35,26 @@ struct Book {
 TEST(PeerBook, HearsayIsKeptOnceAndWithoutThePeer) {
   Book b;
   const auto named = address(1).with_peer(test_peer(1));
-  EXPECT_TRUE(b.book.learn_addresses({}, test_peer(1), {named, address(1)}));
-  EXPECT_FALSE(b.book.learn_addresses({}, test_peer(1), {address(1)}));
+  EXPECT_TRUE(b.book.learn_addresses({}, test_peer(1), {named, address(1)}, anyone));
+  EXPECT_FALSE(b.book.learn_addresses({}, test_peer(1), {address(1)}, anyone));
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(1)});
 }
 
 TEST(PeerBook, ASignedRecordBeatsHearsay) {
   Book b;
-  b.book.learn_addresses({}, test_peer(1), {address(1)});
-  EXPECT_EQ(b.book.learn_record({}, record(1, 5, {2})).value(), test_peer(1));
-  EXPECT_FALSE(b.book.learn_addresses({}, test_peer(1), {address(3)}));
+  b.book.learn_addresses({}, test_peer(1), {address(1)}, anyone);
+  EXPECT_EQ(b.book.learn_record({}, record(1, 5, {2}), anyone).value(), test_peer(1));
+  EXPECT_FALSE(b.book.learn_addresses({}, test_peer(1), {address(3)}, anyone));
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(2)});
 }
 
 TEST(PeerBook, TheHigherSequenceHolds) {
   Book b;
-  ASSERT_TRUE(b.book.learn_record({}, record(1, 5, {5})).value());
-  EXPECT_FALSE(b.book.learn_record({}, record(1, 4, {4})).value()) << "older";
-  EXPECT_FALSE(b.book.learn_record({}, record(1, 5, {9})).value()) << "as old";
+  ASSERT_TRUE(b.book.learn_record({}, record(1, 5, {5}), anyone).value());
+  EXPECT_FALSE(b.book.learn_record({}, record(1, 4, {4}), anyone).value()) << "older";
+  EXPECT_FALSE(b.book.learn_record({}, record(1, 5, {9}), anyone).value()) << "as old";
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(5)});
-  EXPECT_TRUE(b.book.learn_record({}, record(1, 6, {6})).value());
+  EXPECT_TRUE(b.book.learn_record({}, record(1, 6, {6}), anyone).value());
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(6)});
 }
 
@@ -61,29 +62,57 @@ TEST(PeerBook, A53TenToTheFiveAddressesForOnePeer) {
   Book b;
   std::vector<codec::Multiaddr> flood;
   for (std::uint32_t i = 0; i < 100'000; ++i) flood.push_back(address(i));
-  b.book.learn_addresses({}, test_peer(1), flood);
-  for (std::uint32_t i = 0; i < 1000; ++i) b.book.learn_addresses({}, test_peer(1), {address(i)});
+  b.book.learn_addresses({}, test_peer(1), flood, anyone);
+  for (std::uint32_t i = 0; i < 1000; ++i)
+    b.book.learn_addresses({}, test_peer(1), {address(i)}, anyone);
   EXPECT_EQ(b.book.find(test_peer(1))->addresses.size(), b.config.addresses_max);
   EXPECT_EQ(b.book.find(test_peer(1))->addresses.back(), address(999)) << "the latest stays";
   std::vector<std::uint32_t> many(codec::peer_record_addresses_max);
   for (std::uint32_t i = 0; i < many.size(); ++i) many[i] = i;
-  ASSERT_TRUE(b.book.learn_record({}, record(1, 1, many)).value());
+  ASSERT_TRUE(b.book.learn_record({}, record(1, 1, many), anyone).value());
   EXPECT_EQ(b.book.find(test_peer(1))->addresses.size(), b.config.addresses_max);
 }
 
 TEST(PeerBook, A54AForgedRecordReplacesNothing) {
   Book b;
-  ASSERT_TRUE(b.book.learn_record({}, record(1, 5, {5})).value());
+  ASSERT_TRUE(b.book.learn_record({}, record(1, 5, {5}), anyone).value());
   Bytes forged = record(1, 9, {9});
   forged.back() ^= 1;
-  EXPECT_FALSE(b.book.learn_record({}, forged).has_value());
+  EXPECT_FALSE(b.book.learn_record({}, forged, anyone).has_value());
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(5)});
   // A forgery that came first, when the peer was unknown, gives way to the genuine record.
   Bytes first = record(2, 99, {9});
   first.back() ^= 1;
-  ASSERT_TRUE(b.book.learn_record({}, first).value());
-  EXPECT_TRUE(b.book.learn_record({}, record(2, 3, {3})).value());
+  ASSERT_TRUE(b.book.learn_record({}, first, anyone).value());
+  EXPECT_TRUE(b.book.learn_record({}, record(2, 3, {3}), anyone).value());
   EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(3)});
+}
+
+TEST(PeerBook, AnAddressNearerThanItsTellerIsNotBelieved) {
+  const auto at = [](const char* text) { return codec::Multiaddr::parse(text).value(); };
+  const std::vector all = {at("/ip4/127.0.0.1/tcp/22"), at("/ip4/10.0.0.1/tcp/80"),
+                           at("/ip4/198.51.100.7/tcp/4770"), at("/dns4/example.org/tcp/4770")};
+  const std::vector global(all.begin() + 2, all.end());
+  codec::PeerRecord claims{test_peer(1), 1, all};
+  const Bytes envelope = codec::seal_peer_record(test_key(1), claims);
+  Book b;
+  const auto known = [&] { return b.book.find(test_peer(1))->addresses; };
+  b.book.learn_addresses({}, test_peer(1), all, codec::AddrScope::global);
+  EXPECT_EQ(known(), global) << "hearsay";
+  ASSERT_TRUE(b.book.learn_record({}, envelope, codec::AddrScope::global).value());
+  EXPECT_EQ(known(), global) << "a record that came round";
+  ASSERT_TRUE(b.book.learn_record({}, envelope, codec::AddrScope::private_net).has_value());
+  EXPECT_EQ(known(), std::vector(all.begin() + 1, all.end())) << "a neighbour knows more";
+  b.book.on_connected({}, {1}, test_peer(1));
+  Book later;
+  later.book.restore({}, *b.book.to_store(test_peer(1)));
+  EXPECT_EQ(later.book.find(test_peer(1))->addresses.size(), 3U) << "nor after a restart";
+  b.book.learn_from_author({}, claims, envelope, codec::AddrScope::loopback);
+  EXPECT_EQ(known(), all) << "another process on this machine";
+  claims.sequence = 2;
+  b.book.learn_from_author({}, claims, codec::seal_peer_record(test_key(1), claims),
+                           codec::AddrScope::global);
+  EXPECT_EQ(known(), global) << "its author, from afar";
 }
 
 TEST(PeerBook, AnAuthorsOwnRecordHoldsAtOnceAndIsVerifiedBeforeItIsHandedOn) {
@@ -92,10 +121,10 @@ TEST(PeerBook, AnAuthorsOwnRecordHoldsAtOnceAndIsVerifiedBeforeItIsHandedOn) {
     Bytes envelope = record(1, sequence, {number});
     const auto opened = codec::open_peer_record(envelope).value();
     envelope.back() ^= damage;
-    b.book.learn_from_author({}, opened, envelope);
+    b.book.learn_from_author({}, opened, envelope, anyone);
     return b.book.find(test_peer(1))->addresses;
   };
-  b.book.learn_addresses({}, test_peer(1), {address(1)});
+  b.book.learn_addresses({}, test_peer(1), {address(1)}, anyone);
   b.book.on_connected({}, {1}, test_peer(1));
   EXPECT_EQ(learn(5, 5, 0), std::vector{address(5)});
   EXPECT_EQ(b.book.sample_records(self, 9), std::vector<Bytes>{record(1, 5, {5})});
@@ -118,15 +147,15 @@ TEST(PeerBook, A54ARecordSignedByAnotherIsRefused) {
   auto at = std::search(encoded.begin(), encoded.end(), from.begin(), from.end());
   ASSERT_NE(at, encoded.end());
   std::ranges::copy(to, at);
-  EXPECT_FALSE(b.book.learn_record({}, encoded).has_value());
+  EXPECT_FALSE(b.book.learn_record({}, encoded, anyone).has_value());
   EXPECT_EQ(b.book.size(), 0U);
 }
 
 TEST(PeerBook, ItselfIsNeverStored) {
   Book b;
-  b.book.learn_addresses({}, self, {address(1)});
+  b.book.learn_addresses({}, self, {address(1)}, anyone);
   b.book.on_connected({}, {1}, self);
-  EXPECT_FALSE(b.book.learn_record({}, record(200, 1, {1})).value());
+  EXPECT_FALSE(b.book.learn_record({}, record(200, 1, {1}), anyone).value());
   b.book.restore({}, {self, {address(1)}, {}, {1}});
   EXPECT_EQ(b.book.size(), 0U);
 }
@@ -138,7 +167,7 @@ TEST(PeerBook, AFullBookKeepsThoseItHasReached) {
     b.book.on_disconnected(Instant{1s}, test_peer(i));
   }
   for (std::uint8_t i = 10; i < 150; ++i) {
-    b.book.learn_addresses(Instant{2s} + Duration(i), test_peer(i), {address(i)});
+    b.book.learn_addresses(Instant{2s} + Duration(i), test_peer(i), {address(i)}, anyone);
   }
   EXPECT_EQ(b.book.size(), 10U);
   for (std::uint8_t i = 0; i < 5; ++i) EXPECT_NE(b.book.find(test_peer(i)), nullptr) << int{i};
@@ -147,7 +176,7 @@ TEST(PeerBook, AFullBookKeepsThoseItHasReached) {
 
 TEST(PeerBook, BackOffDoublesToItsBoundWithJitter) {
   Book b;
-  b.book.learn_addresses({}, test_peer(1), {address(1)});
+  b.book.learn_addresses({}, test_peer(1), {address(1)}, anyone);
   Duration least = b.config.backoff_min;
   for (int i = 0; i < 40; ++i) {
     const Instant now{1h * i};
@@ -168,7 +197,7 @@ TEST(PeerBook, BackOffDoublesToItsBoundWithJitter) {
 TEST(PeerBook, OnlyRecordsOfPeersThatWereReachedAreHandedOn) {
   Book b;
   for (std::uint8_t i = 1; i <= 20; ++i) {
-    ASSERT_TRUE(b.book.learn_record({}, record(i, 1, {i})).has_value());
+    ASSERT_TRUE(b.book.learn_record({}, record(i, 1, {i}), anyone).has_value());
     if (i % 2 == 0) b.book.on_connected({}, {1}, test_peer(i));
   }
   for (int round = 0; round < 50; ++round) {
@@ -191,8 +220,9 @@ TEST(PeerBook, RestoredRecordsAreVerifiedAgain) {
   EXPECT_TRUE(b.book.pick_to_dial({}, 10).empty()) << "a broken record is not dialled by";
   EXPECT_TRUE(b.book.sample_records(test_peer(9), 10).empty()) << "and not handed on";
   EXPECT_TRUE(b.book.find(test_peer(1))->signed_record.empty());
-  b.book.restore({}, {test_peer(2), {address(7)}, record(2, 1, {2}), {5}});
-  EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(2)});
+  b.book.restore({}, {test_peer(2), {address(7), address(2)}, record(2, 1, {2, 3}), {5}});
+  EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(2)})
+      << "what the record says and the last run believed";
   EXPECT_EQ(b.book.find(test_peer(2))->last_seen, WallTime{5});
 }
 
@@ -214,8 +244,10 @@ TEST(PeerBook, InvariantsHoldUnderAnyHistory) {
       const auto number = static_cast<std::uint8_t>(operation / 8 % 12);
       const PeerId peer = test_peer(number);
       switch (operation % 6) {
-        case 0: b.book.learn_addresses(now, peer, {address(operation), address(1)}); break;
-        case 1: (void)b.book.learn_record(now, records[operation / 8 % records.size()]); break;
+        case 0: b.book.learn_addresses(now, peer, {address(operation), address(1)}, anyone); break;
+        case 1:
+          (void)b.book.learn_record(now, records[operation / 8 % records.size()], anyone);
+          break;
         case 2:
           b.book.on_connected(now, {1}, peer);
           connected.insert(peer);

@@ -22,6 +22,7 @@ void PeerExchange::on_input(Instant now, ServiceEvent event) {
                         if (std::ranges::find(spoken, peer_exchange_protocol) == spoken.end())
                           return;
                         found->second.speaks = true;
+                        if (config_.interval == Duration::zero()) return;
                         ask(found->first, found->second);
                         schedule(now);
                       },
@@ -89,7 +90,7 @@ void PeerExchange::on_end(StreamId stream) {
       return say(Fault{asking.peer, {Code::malformed, "a peer exchange answer out of form"}});
     }
     const auto size = static_cast<std::size_t>(length->value);
-    learned_.push_back(base::to_bytes(rest.subspan(length->size, size)));
+    learned_.push_back({asking.peer, base::to_bytes(rest.subspan(length->size, size))});
     rest = rest.subspan(length->size + size);
   }
 }
@@ -157,7 +158,7 @@ void PeerExchange::on_deadline(Instant now) {
   }
 }
 
-std::optional<Bytes> PeerExchange::poll_learned() {
+std::optional<PeerExchange::Learned> PeerExchange::poll_learned() {
   if (learned_.empty()) return std::nullopt;
   return learned_.pop_front();
 }

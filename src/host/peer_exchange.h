@@ -51,8 +51,12 @@ class PeerExchange final : public Service {
 
   /// Whether the node wants more peers than it has: asks more often.
   void set_eager(Instant now, bool is_eager);
-  /// An envelope that a peer handed on, unverified.
-  std::optional<Bytes> poll_learned();
+  struct Learned {
+    PeerId from;
+    Bytes envelope;  // unverified
+  };
+  /// What a peer handed on.
+  std::optional<Learned> poll_learned();
 
  private:
   struct Peer {
@@ -88,7 +92,7 @@ class PeerExchange final : public Service {
   std::map<PeerId, Peer> peers_;
   std::map<StreamId, Asking> asking_;
   mutable base::DeadlineHeap<StreamId> deadlines_;
-  base::Queue<Bytes> learned_;
+  base::Queue<Learned> learned_;
 };
 
 }  // namespace kith::host

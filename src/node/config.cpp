@@ -114,11 +114,13 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
     faults.push_back(base::format("connections_max {} is below max_peers {}",
                                   host.limits.connections_max, host.peers_high));
   }
-  if (host.book.backoff_min > host.book.backoff_max) {
-    faults.push_back(base::format("dial.backoff_min {} is above dial.backoff_max {}",
-                                  format_duration(host.book.backoff_min),
-                                  format_duration(host.book.backoff_max)));
-  }
+  const auto check_backoff = [&](std::string_view prefix, Duration min, Duration max) {
+    if (min <= max) return;
+    faults.push_back(base::format("{}backoff_min {} is above {}backoff_max {}", prefix,
+                                  format_duration(min), prefix, format_duration(max)));
+  };
+  check_backoff("dial.", host.book.backoff_min, host.book.backoff_max);
+  check_backoff("dial.bootstrap_", host.bootstrap_backoff_min, host.bootstrap_backoff_max);
 }
 
 /// Not ours although the name begins alike: read elsewhere, or set by container platforms for a

@@ -57,6 +57,13 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"dial.backoff_max", Type::duration, "10m", "100ms..24h", "duration",
      "The longest that doubling leads to.", false,
      [](Settings& s, ConfigValue v) { s.node.host.book.backoff_max = v.duration; }},
+    {"dial.bootstrap_backoff_min", Type::duration, "2s", "100ms..1h", "duration",
+     "How long the bootstrap peers are not dialled again after all of them failed; doubles with "
+     "each further round.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.bootstrap_backoff_min = v.duration; }},
+    {"dial.bootstrap_backoff_max", Type::duration, "1m", "100ms..24h", "duration",
+     "The longest that doubling leads to.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.bootstrap_backoff_max = v.duration; }},
     {"connections_max", Type::count, "256", "1..100000", "connections",
      "Connections in all, both directions; at least max_peers.", false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.connections_max = v.count; }},

@@ -75,6 +75,10 @@ const std::vector<Effect>& effects() {
        }},
       {"dial.backoff_min", "1s", [](auto& s) { return number(s.node.host.book.backoff_min); }},
       {"dial.backoff_max", "20m", [](auto& s) { return number(s.node.host.book.backoff_max); }},
+      {"dial.bootstrap_backoff_min", "3s",
+       [](auto& s) { return number(s.node.host.bootstrap_backoff_min); }},
+      {"dial.bootstrap_backoff_max", "2m",
+       [](auto& s) { return number(s.node.host.bootstrap_backoff_max); }},
       {"connections_max", "300",
        [](auto& s) { return number(s.node.host.limits.connections_max); }},
       {"connections_per_address", "2",
@@ -190,6 +194,8 @@ TEST(Config, KeysMustFitEachOther) {
             std::string::npos);
   EXPECT_NE(fault({flag("connections_max", "99")}).find("below max_peers"), std::string::npos);
   EXPECT_NE(fault({flag("dial.backoff_min", "30m")}).find("above dial.backoff_max"),
+            std::string::npos);
+  EXPECT_NE(fault({flag("dial.bootstrap_backoff_max", "1s")}).find("above dial.bootstrap_backoff_"),
             std::string::npos);
 }
 

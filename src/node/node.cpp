@@ -172,9 +172,9 @@ bool Node::pump_results(Instant now) {
     is_busy = true;
     reports_.push_back(std::move(*result));
   }
-  while (auto envelope = peer_exchange_->poll_learned()) {
+  while (auto learned = peer_exchange_->poll_learned()) {
     is_busy = true;
-    host_.on_input(now, host::LearnRecord{std::move(*envelope)});
+    host_.on_input(now, host::LearnRecord{learned->from, std::move(learned->envelope)});
   }
   peer_exchange_->set_eager(now, host_.peer_count() < config_.host.peers_min);
   return is_busy;

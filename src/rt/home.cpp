@@ -97,11 +97,16 @@ Result<Identity> load_or_create_identity(const std::string& home,
   }
   if (file.error().code != Code::not_found) return fail(std::move(file).error());
   auto key = crypto::KeyPair::generate(rng);
-  Bytes encoded = crypto::encode_identity_key(key, passphrase, rng);
-  auto written = write_file_atomic(path, encoded, private_file_mode);
-  crypto::wipe(encoded);
-  if (!written) return fail(std::move(written).error());
+  TRY_VOID(write_identity(home, key, passphrase, rng));
   return Identity{std::move(key), true};
+}
+
+Result<void> write_identity(const std::string& home, const crypto::KeyPair& key,
+                            std::optional<std::string_view> passphrase, Rng& rng) {
+  Bytes encoded = crypto::encode_identity_key(key, passphrase, rng);
+  auto written = write_file_atomic(identity_path(home), encoded, private_file_mode);
+  crypto::wipe(encoded);
+  return written;
 }
 
 }  // namespace kith::rt

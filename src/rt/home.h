@@ -41,4 +41,9 @@ struct Identity {
 Result<Identity> load_or_create_identity(const std::string& home,
                                          std::optional<std::string_view> passphrase, Rng& rng);
 
+/// Writes HOME/identity.key anew, in one step, sealed when there is a passphrase. REQUIRES: the
+/// caller holds the home.
+Result<void> write_identity(const std::string& home, const crypto::KeyPair& key,
+                            std::optional<std::string_view> passphrase, Rng& rng);
+
 }  // namespace kith::rt

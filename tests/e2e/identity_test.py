@@ -34,6 +34,30 @@ class IdentityTest(Case):
         doctor = kith("--home", self.home(), "--json", "doctor")
         self.assertEqual(doctor.code, 1)
 
+    def test_seal_and_unseal(self):
+        run = lambda *arguments: kith("--home", self.home(), "--json", *arguments)
+        secret = self.home() / "passphrase"
+        secret.write_text("correct horse\nbattery staple\n")
+        secret.chmod(0o600)
+        identity = run("id").json()["peer_id"]
+        opened = self.key.read_bytes()
+        self.assertEqual(run("id", "--seal", secret).json()["peer_id"], identity)
+        self.assertNotIn(b"seed", self.key.read_bytes())
+        self.assertEqual(self.key.stat().st_mode & 0o777, 0o600)
+        closed = run("id")
+        self.assertEqual((closed.code, closed.json()["error"]["code"]), (1, "passphrase"))
+        with_file = ("--set", f"identity.passphrase_file={secret}")
+        self.assertEqual(run("id", *with_file).json()["peer_id"], identity)
+        wrong = self.home() / "wrong"
+        wrong.write_text("battery staple\n")
+        wrong.chmod(0o600)
+        refused = run("id", "--unseal", "--set", f"identity.passphrase_file={wrong}")
+        self.assertEqual(refused.json()["error"]["code"], "passphrase")
+        self.assertEqual(run("id", "--unseal", *with_file).json()["peer_id"], identity)
+        self.assertEqual(self.key.read_bytes(), opened)
+        secret.chmod(0o644)
+        self.assertEqual(run("id", "--seal", secret).code, 5, "others can read the passphrase")
+
     def test_no_identity_yet(self):
         self.key.unlink()
         result = kith("--home", self.home(), "id")
