@@ -50,10 +50,14 @@ enum class Code : std::uint16_t {
 /// The code's name as JSON shows it, for example "too_large".
 std::string_view name_of(Code code);
 
+/// What went wrong: a code for programs, a sentence for people.
 struct Error {
+  /// What programs decide by.
   Code code = Code::internal;
+  /// Names the offending value.
   std::string message;
 
+  /// The same code and the same sentence.
   friend bool operator==(const Error&, const Error&) = default;
 };
 

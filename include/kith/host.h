@@ -28,6 +28,7 @@
 
 namespace kith {
 
+/// What a Host is to be. Every field has a default.
 struct HostOptions {
   /// Multiaddrs to listen at, such as "/ip4/127.0.0.1/tcp/0"; empty: dial only.
   std::vector<std::string> listen = {};
@@ -49,6 +50,7 @@ struct HostOptions {
   /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence.
   /// Called on the host's threads; must not block.
   std::function<void(int level, std::string_view subsystem, std::string_view sentence)> log = {};
+  /// The least important level that `log` gets.
   int log_level = 2;
 };
 
@@ -58,6 +60,7 @@ class Stream {
  public:
   /// The peer at the other end, as text ("12D3Koo…").
   const std::string& peer() const;
+  /// The protocol that the stream was opened for.
   const std::string& protocol() const;
 
   /// Queues a copy of `data`, all of it or none: false when it exceeds room(), or the stream has
@@ -88,36 +91,54 @@ class Stream {
   void on_room(std::function<void(std::size_t)> callback);
   /// With `true` the peer may send more only after consume(): back-pressure in your hands.
   void set_manual_consume(bool is_manual);
+  /// Grants the peer `bytes` more; they must have come to on_data.
   void consume(std::size_t bytes);
 
   struct State;
+  /// For the library itself: streams come from Host.
   explicit Stream(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
  private:
   std::shared_ptr<State> state_;
 };
 
+/// A peer came, told who it is, or went.
 struct PeerEvent {
+  /// What happened.
   enum class Kind : std::uint8_t { connected, identified, disconnected };
+  /// What happened.
   Kind kind;
+  /// Whom it concerns.
   std::string peer;
-  std::string detail;  // the remote address, the agent version, or why it ended
+  /// The remote address, the agent version, or why it ended.
+  std::string detail;
 };
 
 /// What a connected peer says of itself (libp2p identify), and what we see of it.
 struct PeerDetails {
+  /// The peer, as text.
   std::string peer;
-  bool is_identified = false;  // the next five are empty until then
+  /// Identify has come: until then the texts and lists below are empty.
+  bool is_identified = false;
+  /// Its software, such as "go-ipfs/0.40.0".
   std::string agent_version = {};
+  /// The protocol family it belongs to, such as "ipfs/0.1.0".
   std::string protocol_version = {};
+  /// Protocols it accepts streams for.
   std::vector<std::string> protocols = {};
+  /// Where it says that it listens.
   std::vector<std::string> listen_addresses = {};
-  std::string observed_address = {};  // ours, as the peer sees it
+  /// Our own address, as the peer sees it.
+  std::string observed_address = {};
+  /// It sent a peer record, which others can check.
   bool has_signed_record = false;
+  /// Where it is connected from or to.
   std::string remote_address = {};
+  /// The smoothed round trip, once measured.
   std::optional<std::chrono::nanoseconds> rtt = {};
 };
 
+/// A peer in the network. Owns its thread; see the head of this file for what may be called where.
 class Host {
  public:
   /// Listens and runs. Errors: `usage` for an option that does not parse, `io` or `permission` for
@@ -132,9 +153,11 @@ class Host {
   /// waits for an answer gets the error `closed`, and so does whoever asks from then on.
   void stop();
 
+  /// This host's own id, as text.
   const std::string& peer_id() const;
   /// Where others reach this host, each ending in /p2p/ID.
   std::vector<std::string> addresses() const;
+  /// The connected peers.
   std::vector<std::string> peers() const;
   /// Empty when the peer is not connected.
   std::optional<PeerDetails> details(const std::string& peer) const;
@@ -146,6 +169,7 @@ class Host {
   /// The same, waiting.
   Result<std::string> connect_wait(std::string target,
                                    std::chrono::milliseconds timeout = std::chrono::seconds(10));
+  /// Ends every connection to the peer, if there is one.
   void disconnect(std::string peer);
   /// Opens a stream to a connected peer. It may be used at once; a peer that does not speak
   /// `protocol` closes it with `unsupported`.
