@@ -35,7 +35,9 @@ struct HostOptions {
   /// Folder with identity.key and peers.db, made when missing and locked while the host runs.
   /// Empty: a fresh identity that is gone afterwards.
   std::string home = {};
-  /// Multiaddrs ending in /p2p/ID, dialled while there are few peers.
+  /// Opens, or seals when it is made, the identity.key of `home`. Empty: none.
+  std::string passphrase = {};
+  /// Multiaddrs ending in /p2p/ID, dialled while there is no peer.
   std::vector<std::string> bootstrap = {};
   /// The text of a swarm.key file: only peers with the same key can connect.
   std::string private_network_key = {};
@@ -43,9 +45,10 @@ struct HostOptions {
   std::string agent_version = {};
   /// Answers /perf/1.0.0, which costs as much traffic as the peer likes.
   bool serve_perf = false;
-  /// Dials known peers while fewer than this are connected; 0: only what connect() asks for.
+  /// Dials known peers while fewer than this are connected; 0: only `bootstrap` and what connect()
+  /// asks for.
   std::size_t peers_min = 0;
-  /// Above this the least valuable peers are disconnected.
+  /// Above this the least valuable peers are disconnected; not below peers_min.
   std::size_t peers_max = 100;
   /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence.
   /// Called on the host's threads; must not block.
@@ -91,7 +94,8 @@ class Stream {
   void on_room(std::function<void(std::size_t)> callback);
   /// With `true` the peer may send more only after consume(): back-pressure in your hands.
   void set_manual_consume(bool is_manual);
-  /// Grants the peer `bytes` more; they must have come to on_data.
+  /// Grants the peer `bytes` more: at most as many as have come to on_data since
+  /// set_manual_consume(true) and were not consumed yet; the rest is ignored.
   void consume(std::size_t bytes);
 
   struct State;
@@ -171,6 +175,9 @@ class Host {
                                    std::chrono::milliseconds timeout = std::chrono::seconds(10));
   /// Ends every connection to the peer, if there is one.
   void disconnect(std::string peer);
+  /// A protected peer is never disconnected for being one too many, whether it is connected yet or
+  /// not.
+  void protect(std::string peer, bool is_protected = true);
   /// Opens a stream to a connected peer. It may be used at once; a peer that does not speak
   /// `protocol` closes it with `unsupported`.
   void open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done);

@@ -90,8 +90,22 @@ Api::Api(node::Node& node, Surroundings surroundings)
 
 Api::~Api() = default;
 
-void Api::request(Instant now, std::string_view text, Reply reply) {
-  Call call{nullptr, Json::object(), std::move(reply)};
+std::uint64_t Api::request(Instant now, std::string_view text, Reply reply) {
+  const std::uint64_t number = next_request_++;
+  answer(now, text, Call{nullptr, Json::object(), std::move(reply), number});
+  return number;
+}
+
+void Api::abandon(Instant now, std::uint64_t request) {
+  const auto found = std::ranges::find_if(
+      pending_, [&](const auto& entry) { return entry.second.call.number == request; });
+  if (found == pending_.end()) return;
+  const Token token = found->first;
+  pending_.erase(found);
+  node_.on_command(now, node::CancelPerf{token});
+}
+
+void Api::answer(Instant now, std::string_view text, Call call) {
   auto json = parse_json(text);
   if (!json) return call.fail(json.error());
   if (!json->is_object()) {

@@ -69,13 +69,18 @@ class Api {
   Api(node::Node& node, Surroundings surroundings);
   ~Api();
 
-  void request(Instant now, std::string_view text, Reply reply);
+  /// Returns a number for abandon().
+  std::uint64_t request(Instant now, std::string_view text, Reply reply);
+  /// Whoever asked has gone: what is under way for it alone ends. Harmless when it was answered.
+  void abandon(Instant now, std::uint64_t request);
   /// Every report of the node.
   void on_report(Instant now, const node::Report& report);
   std::size_t pending() const { return pending_.size(); }
 
  private:
   struct Pending;
+
+  void answer(Instant now, std::string_view text, Call call);
 
   // One a method; api.cpp
   void status(Instant now, Call call);
@@ -104,6 +109,7 @@ class Api {
   const Surroundings surroundings_;
   std::map<Token, Pending> pending_;
   std::uint64_t next_token_ = 1;
+  std::uint64_t next_request_ = 1;
 };
 
 /// docs/api.md.

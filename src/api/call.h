@@ -10,6 +10,7 @@ struct Call {
   Json id;      // the request's, given back
   Json params;  // an object, checked against the method's table
   Api::Reply reply;
+  std::uint64_t number = 0;  // for Api::abandon
 
   void done(Json result) const {
     reply(to_line(Json{{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}}));

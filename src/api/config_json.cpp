@@ -45,6 +45,7 @@ Json value_of(const node::EffectiveSetting& setting) {
       break;
     case node::ConfigType::text:
     case node::ConfigType::choice:
+    case node::ConfigType::size:
     case node::ConfigType::duration: break;
   }
   return setting.values.front();

@@ -21,9 +21,10 @@ constexpr Duration remember_pause = 50ms;
 class EphemeralNode final : public Caller {
  public:
   static Result<std::unique_ptr<Caller>> start(EngineConfig config, crypto::KeyPair key,
-                                               std::unique_ptr<rt::LogSink> log) {
+                                               std::unique_ptr<rt::LogSink> log,
+                                               std::optional<rt::HomeLock> lock) {
     const bool remembers = !config.peers_db.empty();
-    std::unique_ptr<EphemeralNode> self(new EphemeralNode(std::move(log)));
+    std::unique_ptr<EphemeralNode> self(new EphemeralNode(std::move(log), std::move(lock)));
     self->engine_ = TRY(Engine::make(std::move(config), std::move(key), self->log()));
     self->api_ = std::make_unique<api::Api>(self->engine_->node(), api::Surroundings{});
     self->engine_->set_on_report([raw = self.get()](node::Report report) {
@@ -55,7 +56,8 @@ class EphemeralNode final : public Caller {
   }
 
  private:
-  explicit EphemeralNode(std::unique_ptr<rt::LogSink> log) : log_(std::move(log)) {}
+  EphemeralNode(std::unique_ptr<rt::LogSink> log, std::optional<rt::HomeLock> lock)
+      : lock_(std::move(lock)), log_(std::move(log)) {}
 
   Log& log() { return log_ ? *log_ : base::null_log(); }
 
@@ -68,6 +70,7 @@ class EphemeralNode final : public Caller {
     }
   }
 
+  std::optional<rt::HomeLock> lock_;  // of the home whose identity this node has
   std::unique_ptr<rt::LogSink> log_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<api::Api> api_;
@@ -89,11 +92,19 @@ Result<std::unique_ptr<Caller>> make_ephemeral(const Session& session,
   config.node.peer_exchange = {.interval = {}, .interval_eager = {}};
   config.node.host.connection.network_key = TRY(load_network_key(session, psk_file));
   config.reactor.tcp_congestion = session.settings.tcp_congestion;
-  if (rt::file_exists(session.home + "/peers.db")) config.peers_db = session.home + "/peers.db";
-
+  // A home in use keeps its identity and its peers to itself: one id is one process.
+  std::optional<rt::HomeLock> lock;
   std::optional<crypto::KeyPair> key;
   if (rt::file_exists(rt::identity_path(session.home))) {
+    if (auto taken = rt::HomeLock::take(session.home)) {
+      lock = std::move(*taken);
+    } else if (taken.error().code != Code::locked) {
+      return fail(std::move(taken).error());
+    }
+  }
+  if (lock) {
     key = TRY(load_identity(session, false)).key;
+    if (rt::file_exists(session.home + "/peers.db")) config.peers_db = session.home + "/peers.db";
   } else {
     rt::SystemRng rng;
     key = crypto::KeyPair::generate(rng);
@@ -101,7 +112,7 @@ Result<std::unique_ptr<Caller>> make_ephemeral(const Session& session,
   // Only what was asked for: a measurement's output is not to drown in a log.
   std::unique_ptr<rt::LogSink> log;
   if (!session.globals.log_level.empty()) log = TRY(open_log(session));
-  return EphemeralNode::start(std::move(config), *std::move(key), std::move(log));
+  return EphemeralNode::start(std::move(config), *std::move(key), std::move(log), std::move(lock));
 }
 
 }  // namespace kith::app

@@ -1,6 +1,7 @@
 // kith::Host over the engine, with a thread of its own.
 #include <kith/host.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <thread>
@@ -32,8 +33,16 @@ Result<node::NodeConfig> node_config(const HostOptions& options) {
   config.host.listen = TRY(parse_all(options.listen));
   config.host.bootstrap = TRY(parse_all(options.bootstrap));
   config.host.peers_min = options.peers_min;
+  if (options.peers_min > options.peers_max) {
+    return fail(Code::usage, base::format("peers_min {} is above peers_max {}", options.peers_min,
+                                          options.peers_max));
+  }
   config.host.peers_high = options.peers_max;
   config.host.peers_low = options.peers_max - options.peers_max / 5;
+  // Room for every peer, for those we dial, and for the next to come.
+  host::LimitsConfig& limits = config.host.limits;
+  limits.connections_max =
+      std::max(limits.connections_max, options.peers_max * 2 + limits.outbound_reserve);
   config.serves_perf = options.serve_perf;
   if (!options.private_network_key.empty()) {
     config.host.connection.network_key = TRY(secure::parse_swarm_key(options.private_network_key));
@@ -138,44 +147,44 @@ void Host::Impl::serve() {
 }
 
 void Host::Impl::on_report(node::Report report) {
-  std::visit(
-      Overload{[&](node::Connected& connected) {
-                 auto waiting = connecting.extract(connected.token);
-                 if (waiting.empty()) return;
-                 if (connected.peer) {
-                   waiting.mapped()(codec::to_text(*connected.peer));
-                 } else {
-                   waiting.mapped()(fail(std::move(connected.peer).error()));
-                 }
-               },
-               [&](node::Pinged& pinged) {
-                 auto waiting = pinging.extract(pinged.token);
-                 if (!waiting.empty()) waiting.mapped()(std::move(pinged.rtt));
-               },
-               [](host::PerfResult&) {},
-               [&](host::PeerUp& up) {
-                 tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());
-               },
-               [&](host::PeerDown& down) {
-                 tell(PeerEvent::Kind::disconnected, down.peer, base::to_string(down.reason));
-               },
-               [&](host::PeerIdentified& told) {
-                 tell(PeerEvent::Kind::identified, told.peer, told.message->agent_version);
-               },
-               [&](host::AddressesChanged&) {
-                 const std::size_t listens = engine->node().config().host.listen.size();
-                 if (listeners_left == 0 || engine->node().host().addresses().size() < listens)
-                   return;
-                 listeners_left = 0;
-                 listening.set_value({});
-               },
-               [&](host::CannotListen& cannot) {
-                 if (listeners_left == 0) return;
-                 listeners_left = 0;
-                 listening.set_value(fail(std::move(cannot.error)));
-               },
-               [](host::Stopped&) {}},
-      report);
+  std::visit(Overload{[&](node::Connected& connected) {
+                        auto waiting = connecting.extract(connected.token);
+                        if (waiting.empty()) return;
+                        if (connected.peer) {
+                          waiting.mapped()(codec::to_text(*connected.peer));
+                        } else {
+                          waiting.mapped()(fail(std::move(connected.peer).error()));
+                        }
+                      },
+                      [&](node::Pinged& pinged) {
+                        auto waiting = pinging.extract(pinged.token);
+                        if (!waiting.empty()) waiting.mapped()(std::move(pinged.rtt));
+                      },
+                      [](host::PerfResult&) {},
+                      [&](host::PeerUp& up) {
+                        tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());
+                      },
+                      [&](host::PeerDown& down) {
+                        tell(PeerEvent::Kind::disconnected, down.peer,
+                             base::to_string(down.reason));
+                      },
+                      [&](host::PeerIdentified& told) {
+                        tell(PeerEvent::Kind::identified, told.peer, told.message->agent_version);
+                      },
+                      [&](host::AddressesChanged&) {
+                        const std::size_t listens = engine->node().config().host.listen.size();
+                        if (listeners_left == 0 || engine->node().host().listener_count() < listens)
+                          return;
+                        listeners_left = 0;
+                        listening.set_value({});
+                      },
+                      [&](host::CannotListen& cannot) {
+                        if (listeners_left == 0) return;
+                        listeners_left = 0;
+                        listening.set_value(fail(std::move(cannot.error)));
+                      },
+                      [](host::Stopped&) {}},
+             report);
 }
 
 Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -191,7 +200,9 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
   } else {
     TRY_VOID(rt::make_home(options.home));
     impl->lock = TRY(rt::HomeLock::take(options.home));
-    key = TRY(rt::load_or_create_identity(options.home, std::nullopt, rng)).key;
+    std::optional<std::string_view> passphrase;
+    if (!options.passphrase.empty()) passphrase = options.passphrase;
+    key = TRY(rt::load_or_create_identity(options.home, passphrase, rng)).key;
     config.peers_db = options.home + "/peers.db";
   }
   impl->peer_id = codec::to_text(codec::peer_id_of(key->public_key()));
@@ -305,6 +316,14 @@ void Host::disconnect(std::string peer) {
   const auto id = codec::peer_id_from_text(peer);
   if (!id) return;
   (void)impl_->inbox->post([impl = impl_.get(), id = *id] { impl->command(node::Disconnect{id}); });
+}
+
+void Host::protect(std::string peer, bool is_protected) {
+  const auto id = codec::peer_id_from_text(peer);
+  if (!id) return;
+  (void)impl_->inbox->post([impl = impl_.get(), id = *id, is_protected] {
+    impl->command(node::ProtectPeer{id, is_protected});
+  });
 }
 
 void Host::open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done) {

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <future>
+#include <limits>
 #include <mutex>
 
 #include <unistd.h>
@@ -137,6 +138,85 @@ TEST(PublicHost, ACallbackThatComesLateHearsWhatHasHappened) {
   EXPECT_EQ(error->code, Code::unsupported);
 }
 
+/// A server that counts what it gets on /sink/1.0.0 and says the count at the end.
+std::unique_ptr<Host> start_sink(std::promise<std::size_t>& received) {
+  auto server = start();
+  EXPECT_TRUE(server
+                  ->handle("/sink/1.0.0",
+                           [&](Stream stream) {
+                             auto count = std::make_shared<std::size_t>(0);
+                             stream.on_data([count](auto data) { *count += data.size(); });
+                             stream.on_end([count, stream, &received]() mutable {
+                               stream.finish();
+                               received.set_value(*count);
+                             });
+                           })
+                  .has_value());
+  return server;
+}
+
+TEST(PublicHost, WhatWasWrittenGoesBeforeTheEndWhoeverSaysIt) {
+  // A write from this thread and an end from the host's, which could run at once.
+  for (int round = 0; round < 50; ++round) {
+    std::promise<std::size_t> received;
+    auto server = start_sink(received);
+    auto client = start({});
+    const auto peer = client->connect_wait(server->addresses().at(0));
+    auto stream = open(*client, *peer, "/sink/1.0.0");
+    ASSERT_TRUE(stream.has_value());
+    std::size_t written = 0;
+    std::promise<void> finished;
+    client->ping(*peer, [stream = *stream, &finished](auto) mutable {
+      stream.finish();
+      finished.set_value();
+    });
+    while (stream->write(std::vector<std::uint8_t>(100))) written += 100;
+    finished.get_future().get();
+    EXPECT_EQ(received.get_future().get(), written);
+    client->stop();
+    server->stop();
+  }
+}
+
+TEST(PublicHost, ConsumingWhatNeverCameIsIgnored) {
+  std::promise<std::size_t> received;
+  auto server = start_sink(received);
+  auto client = start({});
+  const auto peer = client->connect_wait(server->addresses().at(0));
+  auto stream = open(*client, *peer, "/sink/1.0.0");
+  ASSERT_TRUE(stream.has_value());
+  stream->consume(1);
+  stream->set_manual_consume(true);
+  stream->consume(std::numeric_limits<std::size_t>::max());
+  EXPECT_TRUE(stream->write(std::vector<std::uint8_t>(7)));
+  stream->finish();
+  EXPECT_EQ(received.get_future().get(), 7U);
+}
+
+TEST(PublicHost, TooManyListenersOrPeersAreRefused) {
+  auto first = start();
+  std::string taken = first->addresses().at(0);
+  taken.resize(taken.find("/p2p/"));
+  // An address that is several (one an interface) does not stand for one that cannot be bound.
+  const auto half = Host::start({.listen = {"/ip4/0.0.0.0/tcp/0", taken}});
+  ASSERT_FALSE(half.has_value());
+  const auto odd = Host::start({.peers_min = 9, .peers_max = 8});
+  ASSERT_FALSE(odd.has_value());
+  EXPECT_EQ(odd.error().code, Code::usage);
+}
+
+TEST(PublicHost, ASealedHomeOpensWithItsPassphrase) {
+  HostOptions options;
+  options.home = testing::TempDir() + "/kith_sealed_" + std::to_string(getpid());
+  options.passphrase = "correct horse";
+  const std::string id = start(options)->peer_id();
+  EXPECT_EQ(start(options)->peer_id(), id);
+  options.passphrase = "battery staple";
+  const auto wrong = Host::start(options);
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_EQ(wrong.error().code, Code::passphrase);
+}
+
 TEST(PublicHost, WhatIsAskedOfAStoppedHostIsRefused) {
   auto server = start();
   auto client = start({});
@@ -179,20 +259,9 @@ TEST(PublicHost, KeepsItsIdentityInItsHome) {
 }
 
 TEST(PublicHost, APushedMegabyteArrivesUnderBackPressure) {
-  auto server = start();
-  auto client = start({});
   std::promise<std::size_t> received;
-  ASSERT_TRUE(server
-                  ->handle("/sink/1.0.0",
-                           [&](Stream stream) {
-                             auto count = std::make_shared<std::size_t>(0);
-                             stream.on_data([count](auto data) { *count += data.size(); });
-                             stream.on_end([count, stream, &received]() mutable {
-                               stream.finish();
-                               received.set_value(*count);
-                             });
-                           })
-                  .has_value());
+  auto server = start_sink(received);
+  auto client = start({});
   const auto peer = client->connect_wait(server->addresses().at(0));
   auto stream = open(*client, *peer, "/sink/1.0.0");
   ASSERT_TRUE(stream.has_value());

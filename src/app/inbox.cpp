@@ -15,11 +15,16 @@ void Inbox::open() {
   thread_ = std::this_thread::get_id();
 }
 
-bool Inbox::post(Work work) {
+bool Inbox::post(Work work) { return post(std::move(work), true); }
+
+bool Inbox::post_behind(Work work) { return post(std::move(work), false); }
+
+bool Inbox::post(Work work, bool may_overtake) {
   {
     const std::lock_guard lock(mutex_);
     if (is_closed_) return false;
-    if (std::this_thread::get_id() != thread_) {
+    const bool is_here = std::this_thread::get_id() == thread_;
+    if (!is_here || (!may_overtake && !waiting_.empty())) {
       waiting_.push_back(std::move(work));
       if (waiting_.size() == 1) wake_();  // under the lock: close() must not overtake it
       return true;

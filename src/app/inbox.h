@@ -26,12 +26,16 @@ class Inbox {
   /// Runs `work` on the inbox's thread, at once when called there. False once it is closed: `work`
   /// never runs.
   bool post(Work work);
+  /// The same, but never before what other threads have posted already.
+  bool post_behind(Work work);
   /// Runs some of what waits; wakes again for the rest.
   void drain();
   /// Runs all that waits, and refuses from now on.
   void close();
 
  private:
+  bool post(Work work, bool may_overtake);
+
   const std::function<void(const Work&)> run_now_;
   const std::function<void()> wake_;
   std::mutex mutex_;

@@ -9,7 +9,15 @@ namespace {
 
 // Callbacks are copied out, so that they run without the lock and may replace themselves.
 
+/// Decided before the callback, which may change it. REQUIRES: the lock is held.
+bool will_consume(Stream::State& state, std::size_t bytes) {
+  if (!state.is_manual) return !state.is_gone;
+  state.unconsumed += bytes;
+  return false;
+}
+
 void tell_early_data(Stream::State& state) {
+  bool is_consumed = false;
   Bytes early;
   std::function<void(std::span<const std::uint8_t>)> callback;
   {
@@ -17,13 +25,11 @@ void tell_early_data(Stream::State& state) {
     if (!state.on_data || state.early.empty() || state.is_close_told) return;
     early = std::exchange(state.early, {});
     callback = state.on_data;
+    is_consumed = will_consume(state, early.size());
   }
   callback(early);
-  const std::lock_guard lock(state.mutex);
   const auto service = state.service.lock();
-  if (service && !state.is_gone && !state.is_manual) {
-    (*service)->command(host::Consume{state.id, early.size()});
-  }
+  if (service && is_consumed) (*service)->command(host::Consume{state.id, early.size()});
 }
 
 void tell_end(Stream::State& state) {
@@ -116,6 +122,7 @@ void UserStreams::on_stream_up(const host::StreamUp& up) {
 void UserStreams::on_data(const host::StreamData& data) {
   const auto state = find(data.stream);
   if (!state) return;
+  bool is_consumed = false;
   std::function<void(std::span<const std::uint8_t>)> callback;
   {
     const std::lock_guard lock(state->mutex);
@@ -124,10 +131,10 @@ void UserStreams::on_data(const host::StreamData& data) {
       return;
     }
     callback = state->on_data;
+    is_consumed = will_consume(*state, data.data.size());
   }
   callback(data.data);
-  const std::lock_guard lock(state->mutex);
-  if (!state->is_manual) say(host::Consume{data.stream, data.data.size()});
+  if (is_consumed) say(host::Consume{data.stream, data.data.size()});
 }
 
 void UserStreams::on_stream_down(host::StreamDown down) {
@@ -181,9 +188,10 @@ namespace {
 
 void send_command(const std::shared_ptr<Stream::State>& state, host::ServiceCommand command) {
   // Where there is no host any more there is no stream either.
-  (void)state->inbox->post([service = state->service, command = std::move(command)]() mutable {
-    if (const auto alive = service.lock()) (*alive)->command(std::move(command));
-  });
+  (void)state->inbox->post_behind(
+      [service = state->service, command = std::move(command)]() mutable {
+        if (const auto alive = service.lock()) (*alive)->command(std::move(command));
+      });
 }
 
 /// After a callback was set. Without a host there is no thread but the caller's.
@@ -206,14 +214,17 @@ bool take_room(Stream::State& state, std::size_t size) {
 }
 
 bool hand_over(const std::shared_ptr<Stream::State>& shared, Buffer data) {
-  return shared->inbox->post([state = shared, buffer = std::move(data)]() mutable {
+  return shared->inbox->post_behind([state = shared, buffer = std::move(data)]() mutable {
+    bool is_last = false;
     {
       const std::lock_guard lock(state->mutex);
       state->queued -= buffer.size();
       state->room -= std::min(state->room, buffer.size());
+      is_last = state->queued == 0 && std::exchange(state->finish_waits, false);
     }
     if (const auto alive = state->service.lock()) {
       (*alive)->command(host::Write{state->id, std::move(buffer)});
+      if (is_last) (*alive)->command(host::Finish{state->id});
       app::UserStreams::tell_room(*state);  // a write may have been refused for what was on its way
     }
   });
@@ -242,6 +253,8 @@ void Stream::finish() {
   {
     const std::lock_guard lock(state_->mutex);
     if (std::exchange(state_->is_over, true)) return;
+    state_->finish_waits = state_->queued > 0;  // a write on another thread may not have arrived
+    if (state_->finish_waits) return;
   }
   send_command(state_, host::Finish{state_->id});
 }
@@ -287,6 +300,13 @@ void Stream::set_manual_consume(bool is_manual) {
   const std::lock_guard lock(state_->mutex);
   state_->is_manual = is_manual;
 }
-void Stream::consume(std::size_t bytes) { send_command(state_, host::Consume{state_->id, bytes}); }
+void Stream::consume(std::size_t bytes) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    bytes = std::min(bytes, state_->unconsumed);
+    state_->unconsumed -= bytes;
+  }
+  if (bytes > 0) send_command(state_, host::Consume{state_->id, bytes});
+}
 
 }  // namespace kith

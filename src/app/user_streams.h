@@ -31,10 +31,12 @@ struct Stream::State {
   std::weak_ptr<app::UserStreams*> service;  // gone with the host
 
   std::mutex mutex;
-  std::size_t room = 0;    // as the host told it, less what was handed over
-  std::size_t queued = 0;  // bytes on their way to the reactor's thread
-  std::size_t wanted = 0;  // what the last refused write needed; 0: none was refused since told
-  bool is_over = false;    // finished by us, reset, or closed
+  std::size_t room = 0;        // as the host told it, less what was handed over
+  std::size_t queued = 0;      // bytes on their way to the reactor's thread
+  std::size_t wanted = 0;      // what the last refused write needed; 0: none was refused since told
+  bool is_over = false;        // finished by us, reset, or closed
+  bool finish_waits = false;   // for what is queued
+  std::size_t unconsumed = 0;  // bytes given to on_data that consume() may still name
   bool is_manual = false;
   // What a callback that is not set yet will be told.
   Bytes early;  // not consumed, so bounded by the stream's receive window

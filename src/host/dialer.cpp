@@ -45,7 +45,8 @@ void Dialer::start(Instant now, StartDial request) {
   job.expected = request.expected;
   job.deadline = now + config_.job_timeout;
   job.next_attempt = now;
-  add_addresses(request.token, job, request.addresses, 0);
+  add_addresses({request.token, 0, false}, job, request.addresses);
+  add_addresses({request.token, 0, true}, job, request.hearsay);
   advance(now, request.token, job);
 }
 
@@ -54,7 +55,7 @@ void Dialer::extend(Instant now, const ExtendDial& more) {
   if (found == jobs_.end()) return;
   Job& job = found->second;
   std::deque<codec::Multiaddr> before = std::exchange(job.waiting, {});
-  add_addresses(more.token, job, more.addresses, 0);
+  add_addresses({more.token, 0, false}, job, more.addresses);
   for (auto& address : before) {
     if (std::ranges::find(job.waiting, address) == job.waiting.end()) {
       job.waiting.push_back(std::move(address));
@@ -63,14 +64,21 @@ void Dialer::extend(Instant now, const ExtendDial& more) {
   advance(now, more.token, job);
 }
 
-void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses,
-                           std::size_t depth) {
+void Dialer::add_addresses(const Resolution& came, Job& job,
+                           const std::vector<codec::Multiaddr>& addresses) {
   for (const auto& address : order_for_dialing(addresses)) {
     const auto named = address.peer();
     if (named && job.expected && *named != *job.expected) {
       job.last_error =
           Error{Code::wrong_peer, base::format("{} names another peer than {}", address.to_string(),
                                                codec::to_text(*job.expected))};
+      continue;
+    }
+    if (came.is_hearsay && came.depth > 0 && codec::scope_of(address) != codec::AddrScope::global) {
+      job.last_error =
+          Error{Code::unreachable, base::format("a name that others told leads to {}, which is not "
+                                                "a global address",
+                                                address.to_string())};
       continue;
     }
     if (job.addresses >= config_.addresses_max) {
@@ -81,7 +89,7 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
     ++job.addresses;
     if (needs_resolving(address)) {
       const Token resolution{next_resolution_++};
-      resolving_.emplace(resolution, Resolution{token, depth});
+      resolving_.emplace(resolution, Resolution{came.job, came.depth + 1, came.is_hearsay});
       ++job.resolving;
       outputs_.push_back(Resolve{resolution, address});
     } else if (codec::as_tcp(address)) {
@@ -96,7 +104,8 @@ void Dialer::add_addresses(Token token, Job& job, const std::vector<codec::Multi
 void Dialer::on_resolved(Instant now, Resolved resolved) {
   const auto found = resolving_.find(resolved.token);
   if (found == resolving_.end()) return;
-  const auto [token, depth] = found->second;
+  const Resolution came = found->second;
+  const Token token = came.job;
   resolving_.erase(found);
   const auto at = jobs_.find(token);
   if (at == jobs_.end()) return;
@@ -104,10 +113,10 @@ void Dialer::on_resolved(Instant now, Resolved resolved) {
   --job.resolving;
   if (!resolved.addresses) {
     job.last_error = resolved.addresses.error();
-  } else if (depth == resolve_depth_max) {
+  } else if (came.depth > resolve_depth_max) {
     job.last_error = Error{Code::limit, "dnsaddr leads on and on"};
   } else {
-    add_addresses(token, job, *resolved.addresses, depth + 1);
+    add_addresses(came, job, *resolved.addresses);
   }
   advance(now, token, job);
 }

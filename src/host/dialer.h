@@ -5,6 +5,9 @@
 // whatever answers at a wrong address must not use up the job. The first attempt that is
 // authenticated wins and the others are closed.
 //
+// A name that somebody else told may resolve to anything: what it resolves to is dialled only when
+// it is a global address. Names from this node's own user or configuration may lead anywhere.
+//
 // Limits: `jobs_max` jobs, `attempts_max` links under way in all, `addresses_max` addresses a job
 // with what names resolve to, `job_timeout` from the job's start to authentication.
 #pragma once
@@ -36,9 +39,10 @@ struct DialerConfig {
 
 // Inputs.
 struct StartDial {
-  Token token;                     // the job's name; unused so far
-  std::optional<PeerId> expected;  // empty: whoever answers
-  std::vector<codec::Multiaddr> addresses;
+  Token token;                                 // the job's name; unused so far
+  std::optional<PeerId> expected;              // empty: whoever answers
+  std::vector<codec::Multiaddr> addresses;     // from this node's user or configuration
+  std::vector<codec::Multiaddr> hearsay = {};  // told by others; tried behind
 };
 /// More addresses for a running job, to be tried first.
 struct ExtendDial {
@@ -104,9 +108,14 @@ class Dialer {
 
   void start(Instant now, StartDial request);
   void extend(Instant now, const ExtendDial& more);
-  /// `depth`: how many resolutions led here.
-  void add_addresses(Token token, Job& job, const std::vector<codec::Multiaddr>& addresses,
-                     std::size_t depth);
+  struct Resolution {
+    Token job;
+    std::size_t depth;  // dnsaddr may lead to dnsaddr
+    bool is_hearsay;
+  };
+  /// `came`: for which job, and by how many resolutions.
+  void add_addresses(const Resolution& came, Job& job,
+                     const std::vector<codec::Multiaddr>& addresses);
   void on_opened(Instant now, LinkId link);
   void on_resolved(Instant now, Resolved resolved);
   void on_failed(Instant now, const AttemptFailed& failed);
@@ -123,10 +132,6 @@ class Dialer {
   struct Attempt {
     Token job;
     std::optional<PeerId> expected;  // the job's, or whom the address names
-  };
-  struct Resolution {
-    Token job;
-    std::size_t depth;  // dnsaddr may lead to dnsaddr
   };
   std::map<LinkId, Attempt> links_;
   std::map<Token, Resolution> resolving_;

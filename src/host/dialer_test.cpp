@@ -168,6 +168,22 @@ TEST_F(DialerTest, NamesAreResolvedFirst) {
   EXPECT_EQ(order(), std::vector<std::string>{"/ip4/203.0.113.9/tcp/1"});
 }
 
+TEST_F(DialerTest, ANameThatOthersToldLeadsOnlyToGlobalAddresses) {
+  const std::vector where = {at("/ip4/127.0.0.1/tcp/22"), at("/ip4/10.0.0.1/tcp/80"),
+                             at("/ip4/203.0.113.9/tcp/1")};
+  say(StartDial{Token{1}, test_peer(1), {}, {at("/dnsaddr/evil.example")}});
+  say(Resolved{resolves.at(0).token, std::vector{at("/dns4/evil.example/tcp/22")}});
+  say(Resolved{resolves.at(1).token, where});
+  wait(1s);
+  EXPECT_EQ(order(), std::vector<std::string>{"/ip4/203.0.113.9/tcp/1"});
+  // What the user asks for may be anywhere.
+  dialed.clear();
+  say(StartDial{Token{2}, test_peer(2), {at("/dns4/localhost/tcp/22")}});
+  say(Resolved{resolves.at(2).token, where});
+  wait(1s);
+  EXPECT_EQ(order().size(), 3U);
+}
+
 TEST_F(DialerTest, ANameThatDoesNotResolveFailsTheJobUnlessThereIsMore) {
   start(1, {"/dns4/example.org/tcp/1"});
   say(Resolved{resolves[0].token, fail(Code::not_found, "no such name")});

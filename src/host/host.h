@@ -147,6 +147,7 @@ class Host final : public RecordSource {
 
   const PeerId& self() const { return self_; }
   std::vector<codec::Multiaddr> addresses() const;  // with /p2p
+  std::size_t listener_count() const { return listening_.size(); }
   std::vector<PeerInfo> peers() const;
   std::optional<PeerInfo> peer(const PeerId& peer) const;
   std::size_t peer_count() const { return peers_.size(); }

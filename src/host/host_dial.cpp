@@ -41,13 +41,12 @@ void Host::dial(Instant now, Dial request) {
 
 Token Host::start_dial(Instant now, std::optional<PeerId> peer,
                        std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter) {
-  if (peer) {
-    if (const PeerBook::Entry* entry = book_.find(*peer)) {
-      for (const auto& known : entry->addresses) {
-        const bool is_given = std::ranges::any_of(
-            addresses, [&](const auto& given) { return given.without_peer() == known; });
-        if (!is_given) addresses.push_back(known);
-      }
+  std::vector<codec::Multiaddr> hearsay;
+  if (const PeerBook::Entry* entry = peer ? book_.find(*peer) : nullptr) {
+    for (const auto& known : entry->addresses) {
+      const bool is_given = std::ranges::any_of(
+          addresses, [&](const auto& given) { return given.without_peer() == known; });
+      if (!is_given) hearsay.push_back(known);
     }
   }
   const Token job{next_job_++};
@@ -56,7 +55,7 @@ Token Host::start_dial(Instant now, std::optional<PeerId> peer,
   pending.is_ours = !waiter;
   if (waiter) pending.waiters.push_back(*waiter);
   if (peer) dialing_[*peer] = job;
-  dialer_.on_input(now, StartDial{job, peer, std::move(addresses)});
+  dialer_.on_input(now, StartDial{job, peer, std::move(addresses), std::move(hearsay)});
   return job;
 }
 
@@ -98,7 +97,10 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
   // The peer may have come to us meanwhile.
   if (!result && pending.peer && link_to(*pending.peer)) result = *pending.peer;
   if (!result && pending.peer) {
-    book_.on_dial_failed(now, *pending.peer);
+    // Without any peer it may be our own network that is down: nobody is forgotten for that.
+    if (book_.on_dial_failed(now, *pending.peer, !peers_.empty())) {
+      outputs_.push_back(WorldOutput(ForgetPeer{*pending.peer}));
+    }
     log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer), result.error().message);
   }
   for (const Token waiter : pending.waiters) outputs_.push_back(DialDone{waiter, result});
@@ -113,6 +115,8 @@ void Host::keep_peers(Instant now) {
   keep_at_ = now + config_.keep_interval + Duration(jitter);
   trim(now);  // some have grown old enough
   drop_duplicates(now);
+  // Not only when the book has nobody: a book full of the dead would keep us alone for hours.
+  if (peers_.empty() && bootstrap_dials_ == 0) dial_bootstrap(now);
   const std::size_t have = peers_.size() + dials_.size();
   if (have >= config_.peers_min) return;
   const std::size_t missing = config_.peers_min - have;
@@ -123,8 +127,6 @@ void Host::keep_peers(Instant now) {
     start_dial(now, peer, {}, std::nullopt);
     ++started;
   }
-  // Not only when the book has nobody: a book full of the dead would keep us alone for hours.
-  if (peers_.empty() && bootstrap_dials_ == 0) dial_bootstrap(now);
 }
 
 void Host::dial_bootstrap(Instant now) {
@@ -132,13 +134,21 @@ void Host::dial_bootstrap(Instant now) {
   bootstrap_backoff_ = std::clamp(2 * bootstrap_backoff_, config_.bootstrap_backoff_min,
                                   config_.bootstrap_backoff_max);
   bootstrap_at_ = now + bootstrap_backoff_;
-  for (const auto& address : config_.bootstrap) {
-    const auto peer = address.peer();
+  // A peer with several addresses is one dial, which tries them all.
+  std::map<std::optional<PeerId>, std::vector<codec::Multiaddr>> by_peer;
+  for (const auto& address : config_.bootstrap) by_peer[address.peer()].push_back(address);
+  for (auto& [peer, addresses] : by_peer) {
     if (peer == self_ || (peer && dialing_.contains(*peer))) continue;
-    if (peer) book_.learn_addresses(now, *peer, {address}, codec::AddrScope::unspecified);
-    const Token job = start_dial(now, peer, {address}, std::nullopt);
-    dials_.at(job).is_bootstrap = true;
-    ++bootstrap_dials_;
+    if (peer) book_.learn_addresses(now, *peer, addresses, codec::AddrScope::unspecified);
+    const auto start = [&](std::vector<codec::Multiaddr> some) {
+      dials_.at(start_dial(now, peer, std::move(some), std::nullopt)).is_bootstrap = true;
+      ++bootstrap_dials_;
+    };
+    if (peer) {
+      start(std::move(addresses));
+    } else {
+      for (auto& address : addresses) start({std::move(address)});  // nobody knows whose they are
+    }
   }
 }
 

@@ -49,13 +49,6 @@ void Host::to_connection(Instant now, LinkId id, Connection::Input input) {
 
 // Of several connections the oldest that the peer with the smaller id dialled, else the oldest:
 // both sides then choose the same, and the duplicates fall idle (drop_duplicates).
-// How near the peer is: what it may say of others' addresses. One that has left is far.
-codec::AddrScope Host::scope_of(const PeerId& peer) const {
-  const auto found = peers_.find(peer);
-  if (found == peers_.end()) return codec::AddrScope::global;
-  return codec::scope_of(links_.at(found->second.links.front())->remote);
-}
-
 std::optional<LinkId> Host::link_to(const PeerId& peer) const {
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return std::nullopt;
@@ -67,6 +60,13 @@ std::optional<LinkId> Host::link_to(const PeerId& peer) const {
     if (!other) other = id;
   }
   return other;
+}
+
+// How near the peer is: what it may say of others' addresses. One that has left is far.
+codec::AddrScope Host::scope_of(const PeerId& peer) const {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return codec::AddrScope::global;
+  return codec::scope_of(links_.at(found->second.links.front())->remote);
 }
 
 bool Host::is_usable(LinkId id) const {

@@ -186,6 +186,18 @@ TEST_F(HostTest, BootstrapPeersAreTriedAgainWithBackOff) {
   }
 }
 
+TEST_F(HostTest, ASecondAddressOfABootstrapPeerIsTried) {
+  add();
+  HostConfig config = quiet();
+  config.peers_min = 0;  // bootstrap peers are for whoever has no peer at all
+  config.bootstrap = {
+      codec::Multiaddr::parse("/dns6/nowhere.example/tcp/1")->with_peer(hosts[0]->id()),
+      address(7).with_peer(hosts[0]->id()), address(0).with_peer(hosts[0]->id())};
+  add(config);
+  world.run_for(5s);
+  EXPECT_TRUE(are_connected(0, 1));
+}
+
 TEST_F(HostTest, ABookFullOfTheDeadDoesNotKeepANodeFromItsBootstrapPeers) {
   add();
   HostConfig config = quiet();

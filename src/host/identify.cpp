@@ -53,7 +53,9 @@ void Identify::on_input(Instant now, ServiceEvent event) {
                       [&](StreamEnd& end) { on_end(end.stream); },
                       [&](StreamDown& down) {
                         stop_reading(down.stream);
-                        if (pushing_.erase(down.stream) > 0) push_next();
+                        if (pushing_.erase(down.stream) == 0) return;
+                        deadlines_.set(down.stream, std::nullopt);
+                        push_next();
                       }},
              event);
 }
@@ -63,6 +65,7 @@ void Identify::on_stream_up(Instant now, const StreamUp& up) {
     if (up.token == push_token) {
       --pushes_opening_;
       pushing_.insert(up.stream);
+      deadlines_.set(up.stream, now + timeout);
       answer(up.stream, false);
     } else {
       say(Finish{up.stream});
@@ -220,6 +223,7 @@ void Identify::on_deadline(Instant now) {
   while (const auto stream = deadlines_.pop_due(now)) {
     stop_reading(*stream);
     say(Reset{*stream});
+    if (pushing_.erase(*stream) > 0) push_next();
   }
 }
 

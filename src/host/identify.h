@@ -94,7 +94,7 @@ class Identify final : public Service {
   codec::Multiaddr observed_;
   std::map<PeerId, Peer> peers_;         // connected ones: the host's limits bound them
   std::map<StreamId, Reading> reading_;  // at most a few a peer: one asked, pushes rate-limited
-  mutable base::DeadlineHeap<StreamId> deadlines_;  // of reading_
+  mutable base::DeadlineHeap<StreamId> deadlines_;  // of reading_ and pushing_
   std::set<PeerId> to_push_;                        // still to be told
   std::set<StreamId> pushing_;                      // outbound pushes not yet closed
   std::size_t pushes_opening_ = 0;

@@ -124,6 +124,24 @@ TEST_F(IdentifyTest, A54ARecordThatIsNoneIsLeftOut) {
   EXPECT_TRUE(told->message->signed_peer_record.empty());
 }
 
+TEST_F(IdentifyTest, APeerThatNeverTakesAPushGivesItsSlotBack) {
+  const std::size_t peers = Identify::push_concurrent_max;
+  ask();
+  answer(framed(codec::encode_identify(message_of(1))));
+  IdentifySelf self;
+  self.key = test_key(9).public_key();
+  for (std::size_t round = 0; round <= peers; ++round) {
+    bench.service.set_self(self);
+    const auto opens = bench.take<Open>();
+    ASSERT_EQ(opens.size(), 1U) << round;
+    bench.stream_up(5000 + round, peer, Direction::outbound, identify_push_protocol,
+                    opens[0].token);
+    bench.take<Finish>();
+    bench.wait(Identify::timeout);
+    EXPECT_EQ(bench.take<Reset>().size(), 1U) << round;
+  }
+}
+
 TEST_F(IdentifyTest, A56AnotherPeersKeyIsAFault) {
   ask();
   auto message = message_of(1);

@@ -4,6 +4,12 @@
 #include <ranges>
 
 namespace kith::host {
+namespace {
+
+/// A signature takes 50 us, an RSA peer's more: a book full of forgeries must not hold up a turn.
+constexpr std::size_t checks_per_pick_max = 32;
+
+}  // namespace
 
 bool PeerBook::learn_addresses(Instant now, const PeerId& peer,
                                const std::vector<codec::Multiaddr>& addresses,
@@ -109,7 +115,7 @@ void PeerBook::on_connected(Instant now, WallTime wall, const PeerId& peer) {
   Entry& entry = touch(now, peer);
   evictable_.erase(rank_of(peer, entry));
   entry.is_connected = true;
-  entry.failures = 0;
+  entry.failures = entry.lost = 0;
   entry.last_seen = wall;
 }
 
@@ -122,10 +128,15 @@ void PeerBook::on_disconnected(Instant now, const PeerId& peer) {
   make_room(config_.peers_max);
 }
 
-void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
+bool PeerBook::on_dial_failed(Instant now, const PeerId& peer, bool counts) {
   const auto found = entries_.find(peer);
-  if (found == entries_.end()) return;
+  if (found == entries_.end()) return false;
   Entry& entry = found->second;
+  if (counts) ++entry.lost;
+  if (config_.failures_max > 0 && entry.lost >= config_.failures_max && !entry.is_connected) {
+    forget(peer);
+    return true;
+  }
   const std::uint32_t doublings = std::min<std::uint32_t>(entry.failures, 20);
   const Duration backoff =
       std::min<Duration>(config_.backoff_max, config_.backoff_min * (std::int64_t{1} << doublings));
@@ -134,6 +145,7 @@ void PeerBook::on_dial_failed(Instant now, const PeerId& peer) {
       static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(backoff.count()) / 4 + 1));
   entry.retry_at = now + backoff + Duration(jitter);
   ++entry.failures;
+  return false;
 }
 
 void PeerBook::forget(const PeerId& peer) {
@@ -156,13 +168,15 @@ std::optional<StoredPeer> PeerBook::to_store(const PeerId& peer) const {
 
 std::vector<PeerId> PeerBook::pick_to_dial(Instant now, std::size_t count) {
   std::vector<PeerId> picked;
+  std::size_t checks = 0;
   auto at = random_start();
   for (std::size_t seen = 0; seen < entries_.size() && picked.size() < count; ++seen) {
     if (at == entries_.end()) at = entries_.begin();
     Entry& entry = at->second;
-    if (!entry.is_connected && !entry.addresses.empty() && entry.retry_at <= now &&
-        (entry.signed_record.empty() || confirm(entry))) {
-      picked.push_back(at->first);
+    if (!entry.is_connected && !entry.addresses.empty() && entry.retry_at <= now) {
+      const bool is_unchecked = !entry.signed_record.empty() && !entry.is_verified;
+      if (is_unchecked && ++checks > checks_per_pick_max) break;
+      if (!is_unchecked || confirm(entry)) picked.push_back(at->first);
     }
     ++at;
   }

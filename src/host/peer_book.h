@@ -30,6 +30,9 @@ struct PeerBookConfig {
   std::size_t addresses_max = 16;
   Duration backoff_min = 5s;  // after the first failed dial; doubles with each further one
   Duration backoff_max = 10min;
+  /// So many dials in a row that failed while others were reached, and the peer is forgotten; with
+  /// the back-offs above these are two and a half hours. 0: never.
+  std::uint32_t failures_max = 20;
 };
 
 class PeerBook {
@@ -44,6 +47,7 @@ class PeerBook {
     Instant touched;
     Instant retry_at;
     std::uint32_t failures = 0;  // dials in a row
+    std::uint32_t lost = 0;      // of them, those that were not our own network's fault
     bool is_connected = false;
   };
 
@@ -67,7 +71,9 @@ class PeerBook {
 
   void on_connected(Instant now, WallTime wall, const PeerId& peer);
   void on_disconnected(Instant now, const PeerId& peer);
-  void on_dial_failed(Instant now, const PeerId& peer);
+  /// `counts`: this node reached others meanwhile. True when that was once too often and the peer
+  /// is forgotten.
+  bool on_dial_failed(Instant now, const PeerId& peer, bool counts);
   void forget(const PeerId& peer);
 
   const Entry* find(const PeerId& peer) const;

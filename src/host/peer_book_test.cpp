@@ -88,6 +88,47 @@ TEST(PeerBook, A54AForgedRecordReplacesNothing) {
   EXPECT_EQ(b.book.find(test_peer(2))->addresses, std::vector{address(3)});
 }
 
+TEST(PeerBook, APeerThatIsNeverReachedIsForgotten) {
+  Book b({.failures_max = 3});
+  const auto fail = [&](bool counts) { return b.book.on_dial_failed({}, test_peer(1), counts); };
+  b.book.learn_addresses({}, test_peer(1), {address(1)}, anyone);
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(fail(false)) << "our own network is down";
+  EXPECT_FALSE(fail(true));
+  EXPECT_FALSE(fail(true));
+  b.book.on_connected({}, {1}, test_peer(1));
+  b.book.on_disconnected({}, test_peer(1));
+  EXPECT_FALSE(fail(true)) << "it was there again";
+  EXPECT_FALSE(fail(true));
+  EXPECT_TRUE(fail(true));
+  EXPECT_EQ(b.book.find(test_peer(1)), nullptr);
+}
+
+TEST(PeerBook, ABookOfForgeriesDoesNotHoldUpATurn) {
+  Book b;
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    Bytes forged = record(i, 1, {i});
+    forged.back() ^= 1;
+    ASSERT_TRUE(b.book.learn_record({}, forged, anyone).has_value());
+  }
+  std::size_t rounds = 0;
+  const auto unchecked = [&] {
+    std::size_t count = 0;
+    for (std::uint8_t i = 0; i < 100; ++i) {
+      const auto* entry = b.book.find(test_peer(i));
+      count += entry != nullptr && !entry->signed_record.empty() ? 1 : 0;
+    }
+    return count;
+  };
+  for (std::size_t before = unchecked(); before > 0; ++rounds) {
+    EXPECT_TRUE(b.book.pick_to_dial({}, 8).empty());
+    const std::size_t after = unchecked();
+    EXPECT_LE(before - after, 32U);
+    ASSERT_LT(after, before);
+    before = after;
+  }
+  EXPECT_GE(rounds, 3U);
+}
+
 TEST(PeerBook, AnAddressNearerThanItsTellerIsNotBelieved) {
   const auto at = [](const char* text) { return codec::Multiaddr::parse(text).value(); };
   const std::vector all = {at("/ip4/127.0.0.1/tcp/22"), at("/ip4/10.0.0.1/tcp/80"),
@@ -180,7 +221,7 @@ TEST(PeerBook, BackOffDoublesToItsBoundWithJitter) {
   Duration least = b.config.backoff_min;
   for (int i = 0; i < 40; ++i) {
     const Instant now{1h * i};
-    b.book.on_dial_failed(now, test_peer(1));
+    EXPECT_FALSE(b.book.on_dial_failed(now, test_peer(1), false));
     const Duration wait = b.book.find(test_peer(1))->retry_at - now;
     EXPECT_GE(wait, least) << i;
     EXPECT_LE(wait, least + least / 4) << i;
@@ -256,7 +297,7 @@ TEST(PeerBook, InvariantsHoldUnderAnyHistory) {
           b.book.on_disconnected(now, peer);
           connected.erase(peer);
           break;
-        case 4: b.book.on_dial_failed(now, peer); break;
+        case 4: (void)b.book.on_dial_failed(now, peer, operation % 2 == 0); break;
         case 5:
           if (connected.contains(peer)) break;
           b.book.forget(peer);

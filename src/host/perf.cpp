@@ -45,7 +45,7 @@ void Perf::on_input(Instant now, ServiceEvent event) {
                           serve(room.stream, s->second);
                         } else if (const auto r = running_.find(room.stream); r != running_.end()) {
                           r->second.room = room.room;
-                          upload(room.stream, r->second);
+                          upload(now, room.stream, r->second);
                         }
                       },
                       [&](StreamEnd& end) { on_end(now, end.stream); },
@@ -77,7 +77,7 @@ void Perf::on_stream_up(Instant now, const StreamUp& up) {
   }
   running.room = up.room - header.size();
   say(Write{up.stream, Buffer(std::move(header))});
-  upload(up.stream, running);
+  upload(now, up.stream, running);
 }
 
 void Perf::on_data(Instant now, const StreamData& data) {
@@ -85,6 +85,7 @@ void Perf::on_data(Instant now, const StreamData& data) {
   if (const auto found = running_.find(data.stream); found != running_.end()) {
     Running& running = found->second;
     if (!running.uploaded) running.uploaded = now;
+    running.moved = now;
     running.received += data.data.size();
     if (running.received > running.result.download_bytes) end_early(now, data.stream, running);
     return;
@@ -132,7 +133,8 @@ void Perf::serve(StreamId stream, Serving& serving) {
   serving_.erase(stream);
 }
 
-void Perf::upload(StreamId stream, Running& running) {
+void Perf::upload(Instant now, StreamId stream, Running& running) {
+  running.moved = now;
   if (running.is_finished) return;
   write_zeros(stream, running.to_upload, running.room);
   if (running.to_upload > 0) return;
@@ -156,6 +158,37 @@ void Perf::finish(Instant now, Running& running, std::optional<Error> error) {
   running.result.download_time = now - *running.uploaded;
   running.result.error = std::move(error);
   results_.push_back(std::move(running.result));
+}
+
+void Perf::cancel(Token token) {
+  opening_.erase(token);  // the stream is reset once it is up
+  const auto found = std::ranges::find_if(
+      running_, [&](const auto& entry) { return entry.second.result.token == token; });
+  if (found == running_.end()) return;
+  say(Reset{found->first});
+  running_.erase(found);
+}
+
+// A handful at most: each was asked for.
+void Perf::on_deadline(Instant now) {
+  for (auto at = running_.begin(); at != running_.end();) {
+    if (now < at->second.moved + stall_max) {
+      ++at;
+      continue;
+    }
+    finish(now, at->second,
+           Error{Code::timeout, base::format("nothing moved for {} ms", base::to_ms(stall_max))});
+    say(Reset{at->first});
+    at = running_.erase(at);
+  }
+}
+
+std::optional<Instant> Perf::next_deadline() const {
+  std::optional<Instant> soonest;
+  for (const auto& [stream, running] : running_) {
+    soonest = base::soonest(soonest, running.moved + stall_max);
+  }
+  return soonest;
 }
 
 std::optional<PerfResult> Perf::poll_result() {

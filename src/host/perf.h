@@ -2,7 +2,8 @@
 // the wanted download size (u64, big-endian), uploads and half-closes; the server answers with as
 // many bytes. Serving is off unless asked for, since it costs whatever the other side likes.
 //
-// Zeros are sent from one shared buffer; what arrives is counted, not kept.
+// Zeros are sent from one shared buffer; what arrives is counted, not kept. A measurement in which
+// nothing moves for `stall_max` fails.
 #pragma once
 
 #include <array>
@@ -28,12 +29,18 @@ struct PerfResult {
 
 class Perf final : public Service {
  public:
+  static constexpr Duration stall_max = 30s;
+
   explicit Perf(bool is_serving);
 
   std::vector<std::string> protocols() const override;
   void on_input(Instant now, ServiceEvent event) override;
+  void on_deadline(Instant now) override;
+  std::optional<Instant> next_deadline() const override;
 
   void start(Token token, const PeerId& peer, std::uint64_t upload, std::uint64_t download);
+  /// Gives up a measurement; no result follows.
+  void cancel(Token token);
   std::optional<PerfResult> poll_result();
 
  private:
@@ -50,6 +57,7 @@ class Perf final : public Service {
     std::uint64_t received = 0;
     std::size_t room = 0;
     Instant started;
+    Instant moved;  // when the last byte went or came
     std::optional<Instant> uploaded;
     bool is_finished = false;  // our half is closed
   };
@@ -58,7 +66,7 @@ class Perf final : public Service {
   void on_data(Instant now, const StreamData& data);
   void on_end(Instant now, StreamId stream);
   void serve(StreamId stream, Serving& serving);
-  void upload(StreamId stream, Running& running);
+  void upload(Instant now, StreamId stream, Running& running);
   /// Writes up to `left` zeros into `room`; both shrink.
   void write_zeros(StreamId stream, std::uint64_t& left, std::size_t& room);
   void end_early(Instant now, StreamId stream, Running& running);

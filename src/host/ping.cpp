@@ -33,7 +33,7 @@ void Ping::on_input(Instant now, ServiceEvent event) {
                       [&](StreamData& data) { on_data(now, data); },
                       [&](StreamRoom& room) {
                         const auto found = answering_.find(room.stream);
-                        if (found != answering_.end()) found->second = room.room;
+                        if (found != answering_.end()) found->second.room = room.room;
                       },
                       [&](StreamEnd& end) {
                         if (answering_.contains(end.stream)) say(Finish{end.stream});
@@ -55,12 +55,14 @@ void Ping::request(Instant now, Token token, const PeerId& id) {
 }
 
 void Ping::on_stream_up(Instant now, const StreamUp& up) {
-  if (up.direction == Direction::inbound) {
-    answering_.emplace(up.stream, up.room);
-    return;
-  }
   const auto found = peers_.find(up.peer);
   if (found == peers_.end()) return say(Reset{up.stream});
+  if (up.direction == Direction::inbound) {
+    if (found->second.inbound_streams == ping_streams_inbound_max) return say(Reset{up.stream});
+    ++found->second.inbound_streams;
+    answering_.emplace(up.stream, Answering{up.peer, up.room});
+    return;
+  }
   found->second.is_opening = false;
   found->second.stream = up.stream;
   streams_.emplace(up.stream, up.peer);
@@ -71,8 +73,8 @@ void Ping::on_data(Instant now, const StreamData& data) {
   say(Consume{data.stream, data.data.size()});
   const auto answering = answering_.find(data.stream);
   if (answering != answering_.end()) {
-    if (data.data.size() > answering->second) return say(Reset{data.stream});
-    answering->second -= data.data.size();
+    if (data.data.size() > answering->second.room) return say(Reset{data.stream});
+    answering->second.room -= data.data.size();
     return say(Write{data.stream, Buffer(data.data)});
   }
   const auto asked = streams_.find(data.stream);
@@ -90,7 +92,10 @@ void Ping::on_answer(Instant now, const PeerId& id, Peer& peer, ByteView data) {
 }
 
 void Ping::on_stream_down(Instant now, const StreamDown& down) {
-  answering_.erase(down.stream);
+  if (const auto answering = answering_.extract(down.stream); !answering.empty()) {
+    const auto peer = peers_.find(answering.mapped().peer);
+    if (peer != peers_.end()) --peer->second.inbound_streams;
+  }
   const auto asked = streams_.find(down.stream);
   if (asked == streams_.end()) return;
   const PeerId id = asked->second;

@@ -2,8 +2,9 @@
 // open. Answers others, measures on request, and, with an `interval`, measures every connected
 // peer at that pace: the round trips that health and dialling go by.
 //
-// Limits: one ping of ours in flight a peer, `waiting_max` more asked for; a peer that lets a whole
-// send queue of our answers lie unread has its stream reset.
+// Limits: one ping of ours in flight a peer, `waiting_max` more asked for; a peer may have
+// `ping_streams_inbound_max` streams open to us, and one that lets a whole send queue of our
+// answers lie unread has that stream reset.
 #pragma once
 
 #include <array>
@@ -19,6 +20,8 @@ namespace kith::host {
 
 inline constexpr std::string_view ping_protocol = "/ipfs/ping/1.0.0";
 inline constexpr std::size_t ping_bytes = 32;
+/// The specification allows two (one in use, one being replaced); each may cost us a send queue.
+inline constexpr std::size_t ping_streams_inbound_max = 2;
 
 struct PingConfig {
   Duration interval = 15s;  // zero: only on request
@@ -58,6 +61,11 @@ class Ping final : public Service {
     Instant sent_at;
     Instant next_at;  // of the interval
     base::Queue<Token> waiting;
+    std::size_t inbound_streams = 0;
+  };
+  struct Answering {
+    PeerId peer;
+    std::size_t room;  // for answers
   };
   using Peers = std::map<PeerId, Peer>;
 
@@ -72,9 +80,9 @@ class Ping final : public Service {
 
   const PingConfig config_;
   Rng& rng_;
-  Peers peers_;                                // connected ones: the host's limits bound them
-  std::map<StreamId, PeerId> streams_;         // ours
-  std::map<StreamId, std::size_t> answering_;  // theirs, and the room left for answers
+  Peers peers_;                              // connected ones: the host's limits bound them
+  std::map<StreamId, PeerId> streams_;       // ours
+  std::map<StreamId, Answering> answering_;  // theirs
   mutable base::DeadlineHeap<PeerId> deadlines_;
   base::Queue<PingResult> results_;
 };

@@ -43,6 +43,7 @@ TEST(Ping, MeasuresTheRoundTrip) {
 
 TEST(Ping, EchoesWhatOthersSend) {
   PingBench bench;
+  bench.up(peer);
   bench.stream_up(11, peer, Direction::inbound, ping_protocol);
   bench.data(11, base::as_bytes("any bytes, any pieces"));
   EXPECT_EQ(base::as_text(bench.sent()), "any bytes, any pieces");
@@ -50,8 +51,23 @@ TEST(Ping, EchoesWhatOthersSend) {
   EXPECT_EQ(bench.take<Finish>().size(), 1U);
 }
 
+TEST(Ping, A119MoreThanTwoStreamsOfOnePeerAreRefused) {
+  PingBench bench;
+  bench.up(peer);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    bench.stream_up(100 + i, peer, Direction::inbound, ping_protocol);
+  }
+  EXPECT_EQ(bench.take<Reset>().size(), 98U);
+  bench.down(100);
+  bench.stream_up(300, peer, Direction::inbound, ping_protocol);
+  bench.data(300, base::as_bytes("still served"));
+  EXPECT_EQ(base::as_text(bench.sent()), "still served");
+  EXPECT_TRUE(bench.take<Reset>().empty());
+}
+
 TEST(Ping, APeerThatLetsAnswersLieIsReset) {
   PingBench bench;
+  bench.up(peer);
   bench.stream_up(11, peer, Direction::inbound, ping_protocol, std::nullopt, 64);
   const Bytes piece(32);
   bench.data(11, piece);

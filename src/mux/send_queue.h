@@ -1,6 +1,8 @@
 // What one stream still has to send: Buffers in order, given away in pieces of any size. Keeping
 // them whole until they are framed means that a megabyte is copied once, into the wire's buffer.
-// An empty queue holds no memory beyond its object unless it was used before.
+// An empty queue holds no memory beyond its object unless it was used before. Small writes that
+// find others waiting are joined: a peer that makes us write single bytes and reads none must not
+// cost us a buffer for each.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +23,17 @@ class SendQueue {
   void push(Buffer data) {
     if (data.empty()) return;
     bytes_ += data.size();
-    buffers_.push_back(std::move(data));
+    const bool is_joined = head_ + 1 < buffers_.size() && data.size() <= joined_bytes_max / 4 &&
+                           buffers_.back().size() + data.size() <= joined_bytes_max;
+    if (!is_joined) return buffers_.push_back(std::move(data));
+    Bytes joined;
+    joined.reserve(buffers_.back().size() + data.size());
+    base::append(joined, buffers_.back().view());
+    base::append(joined, data.view());
+    buffers_.back() = Buffer(std::move(joined));
   }
+  /// Blocks held: what the queue costs beside its bytes. For tests.
+  std::size_t buffers() const { return buffers_.size() - head_; }
 
   /// Fills `out` from the front. REQUIRES: out.size() <= bytes().
   void take(ByteSpan out) {
@@ -40,6 +51,9 @@ class SendQueue {
   }
 
  private:
+  /// Joining copies what waits, so it stays small.
+  static constexpr std::size_t joined_bytes_max = 4096;
+
   void drop_front() {
     buffers_[head_] = Buffer();  // the block may be shared: let go of it now
     front_taken_ = 0;

@@ -263,6 +263,25 @@ TEST(Yamux, BytesThatNobodyConsumesAreBoundedForTheSession) {
   EXPECT_TRUE(pair.listener.faults.empty());
 }
 
+TEST(SendQueue, SmallWritesThatWaitAreJoined) {
+  SendQueue queue;
+  Bytes expected;
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    const Bytes byte = {static_cast<std::uint8_t>(i * 7)};
+    base::append(expected, byte);
+    queue.push(Buffer(byte));
+  }
+  EXPECT_LE(queue.buffers(), 100'000U / 2048) << "not a block for each";
+  Bytes taken(expected.size());
+  for (std::size_t at = 0; at < taken.size();) {
+    const std::size_t count = std::min<std::size_t>(taken.size() - at, 1 + at % 5000);
+    queue.take(ByteSpan(taken).subspan(at, count));
+    at += count;
+  }
+  EXPECT_EQ(taken, expected);
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(Yamux, TwoHundredStreamsShareTheLineFrameByFrame) {
   YamuxConfig config;
   Side dialer(config, Direction::outbound);

@@ -94,6 +94,9 @@ Result<ConfigValue> parse_value(const ConfigKey& key, const std::vector<std::str
     case ConfigType::count:
       value.count = TRY(parse_in_range<std::uint64_t>(key, value.text, parse_count));
       break;
+    case ConfigType::size:
+      value.count = TRY(parse_in_range<std::uint64_t>(key, value.text, parse_size));
+      break;
     case ConfigType::duration:
       value.duration = TRY(parse_in_range<Duration>(key, value.text, parse_duration));
       break;
@@ -149,6 +152,7 @@ std::string_view name_of(ConfigType type) {
     case ConfigType::text: return "text";
     case ConfigType::choice: return "choice";
     case ConfigType::count: return "number";
+    case ConfigType::size: return "size";
     case ConfigType::duration: return "duration";
     case ConfigType::flag: return "true or false";
     case ConfigType::addresses: return "list";

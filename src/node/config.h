@@ -34,7 +34,7 @@ struct Setting {
   std::string where;  // "config.toml:12", "KITH_LISTEN", "--listen"
 };
 
-enum class ConfigType : std::uint8_t { text, choice, count, duration, flag, addresses };
+enum class ConfigType : std::uint8_t { text, choice, count, size, duration, flag, addresses };
 std::string_view name_of(ConfigType type);
 
 /// One key after all sources.

@@ -28,7 +28,7 @@ level = "info,host=debug"
 An unknown key is an error that names the nearest known one; so is an unknown `KITH_` variable,
 except `KITH_HOME`, `KITH_CONFIG` and what container platforms set for a service of that name
 (`KITH_PORT…`, `KITH_SERVICE_…`). In a variable or flag the values of a list are separated by
-commas. Durations are written `250ms`, `30s`, `10m`, `1h30m`. Relative paths mean the home folder.
+commas. Durations are written `250ms`, `30s`, `10m`, `1h30m`, sizes `4096`, `256KiB`, `16MiB`. Relative paths mean the home folder.
 
 The home folder itself is `--home DIR`, else `$KITH_HOME`, else `$XDG_DATA_HOME/kith`, else
 `~/.local/share/kith`.
@@ -79,6 +79,7 @@ std::string toml_value(const ConfigKey& key) {
     case ConfigType::flag: return std::string(key.default_text);
     case ConfigType::text:
     case ConfigType::choice:
+    case ConfigType::size:
     case ConfigType::duration: return base::format("\"{}\"", key.default_text);
     case ConfigType::addresses: break;
   }

@@ -213,6 +213,124 @@ TEST_F(ConfigEffect, ConnectionsOfStrangers) {
   }
 }
 
+TEST_F(ConfigEffect, ConnectionsReserve) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with({{"connections_max", "100"},
+              {"handshakes_pending_max", "1000"},
+              {"connections_reserve", is_changed ? "0" : "50"}});
+    std::vector<LinkId> links;
+    for (int i = 0; i < 90; ++i) {
+      links.push_back(world_.connect_stranger(0, "198.51.100." + std::to_string(i)));
+    }
+    world_.run_for(1ms);
+    EXPECT_EQ(world_.stranger_closed(links.back()), !is_changed);
+  }
+}
+
+TEST_F(ConfigEffect, ConnectionsBurstAndInterval) {
+  const auto last_is_refused = [&](const Sets& sets, Duration pause) {
+    restart();
+    add_with(sets);
+    LinkId last{};
+    for (int i = 0; i < 4; ++i) {
+      last = world_.connect_stranger(0);
+      world_.run_for(pause);
+    }
+    return world_.stranger_closed(last);
+  };
+  EXPECT_FALSE(last_is_refused({}, 1ms));
+  EXPECT_TRUE(last_is_refused({{"connections_burst", "3"}}, 1ms));
+  EXPECT_FALSE(
+      last_is_refused({{"connections_burst", "3"}, {"connections_interval", "100ms"}}, 100ms));
+}
+
+/// Opens streams of ping to a peer, and keeps what comes.
+class Opener final : public host::Service {
+ public:
+  std::vector<std::string> protocols() const override { return {}; }
+  void on_input(Instant, host::ServiceEvent event) override {
+    if (const auto* up = std::get_if<host::StreamUp>(&event)) streams.push_back(up->stream);
+    if (std::holds_alternative<host::StreamOpenFailed>(event)) ++failed;
+  }
+  void open(const PeerId& peer) {
+    say(host::Open{Token{1}, peer, {std::string(host::identify_protocol)}});
+  }
+  std::vector<StreamId> streams;
+  std::size_t failed = 0;
+};
+
+TEST_F(ConfigEffect, StreamsPerConnection) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with(is_changed ? Sets{{"streams_per_connection", "16"}} : Sets{});
+    add_with({});
+    auto& opener = static_cast<Opener&>(
+        members_[0]->node.add_service(world_.now(), std::make_unique<Opener>()));
+    connect(0, 1);
+    world_.run_for(1s);
+    for (int i = 0; i < 20; ++i) opener.open(members_[1]->id());
+    members_[0]->node.touch(world_.now());
+    EXPECT_EQ(opener.failed > 0, is_changed);
+  }
+}
+
+/// Serves a stream without end, so that the reader's window grows as far as it may.
+TEST_F(ConfigEffect, StreamWindowMax) {
+  std::size_t under_way_max[2] = {};
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with(is_changed ? Sets{{"stream_window_max", "256KiB"}} : Sets{});
+    add_with({{"perf.serve", "true"}});
+    connect(0, 1);
+    world_.run_for(1s);
+    std::size_t in_round_trip = 0;
+    Instant since = world_.now();
+    world_.on_wire = [&](std::size_t from, std::size_t, Bytes& bytes) {
+      if (from != 1) return;
+      if (world_.now() - since >= 20ms) {
+        since = world_.now();
+        in_round_trip = 0;
+      }
+      in_round_trip += bytes.size();
+      under_way_max[is_changed] = std::max(under_way_max[is_changed], in_round_trip);
+    };
+    command(0, PerfPeer{Token{2}, members_[1]->id(), 0, 20'000'000});
+    world_.run_for(20s);
+    ASSERT_NE(members_[0]->last<host::PerfResult>(), nullptr);
+    EXPECT_FALSE(members_[0]->last<host::PerfResult>()->error.has_value());
+    world_.on_wire = nullptr;
+  }
+  EXPECT_GT(under_way_max[false], 2 * under_way_max[true]);
+}
+
+TEST_F(ConfigEffect, DialFailuresMaxAndPeerBook) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with(is_changed ? Sets{{"min_peers", "2"}, {"dial.failures_max", "2"}}
+                        : Sets{{"min_peers", "2"}});
+    add_with({});
+    connect(0, 1);  // so that it is not our own network that fails
+    SeededRng rng(77);
+    const auto gone = codec::peer_id_of(crypto::KeyPair::generate(rng).public_key());
+    world_.input(0, host::PeersLoaded{{{gone, {address(nowhere)}, {}, {1}}}});
+    world_.run_for(1min);
+    EXPECT_EQ(members_[0]->node.host().book().find(gone) == nullptr, is_changed);
+  }
+  restart();
+  add_with({{"peer_book.peers_max", "3"}});
+  std::vector<host::StoredPeer> many;
+  SeededRng rng(78);
+  for (int i = 0; i < 9; ++i) {
+    many.push_back({codec::peer_id_of(crypto::KeyPair::generate(rng).public_key()),
+                    {address(nowhere)},
+                    {},
+                    {1}});
+  }
+  world_.input(0, host::PeersLoaded{many});
+  EXPECT_EQ(members_[0]->node.host().book().size(), 3U);
+}
+
 TEST_F(ConfigEffect, ConnectionsPerPeer) {
   for (const bool is_changed : {false, true}) {
     restart();

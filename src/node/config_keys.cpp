@@ -64,6 +64,17 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"dial.bootstrap_backoff_max", Type::duration, "1m", "100ms..24h", "duration",
      "The longest that doubling leads to.", false,
      [](Settings& s, ConfigValue v) { s.node.host.bootstrap_backoff_max = v.duration; }},
+    {"dial.failures_max", Type::count, "20", "0..100000", "dials",
+     "A peer that could not be reached so often in a row, while others could, is forgotten; 0 "
+     "never "
+     "forgets.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.book.failures_max = static_cast<std::uint32_t>(v.count);
+     }},
+    {"peer_book.peers_max", Type::count, "10000", "1..1000000", "peers",
+     "Peers remembered; those never reached make room first, then the longest untouched.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.book.peers_max = v.count; }},
     {"connections_max", Type::count, "256", "1..100000", "connections",
      "Connections in all, both directions; at least max_peers.", false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.connections_max = v.count; }},
@@ -72,6 +83,28 @@ constexpr auto keys = std::to_array<ConfigKey>({
      [](Settings& s, ConfigValue v) { s.node.host.limits.per_address_max = v.count; }},
     {"connections_per_peer", Type::count, "8", "1..1000", "connections", "Connections of one peer.",
      false, [](Settings& s, ConfigValue v) { s.node.host.limits.per_peer_max = v.count; }},
+    {"connections_reserve", Type::count, "32", "0..100000", "connections",
+     "Of connections_max, those kept for peers that this node dials; at most half.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.limits.outbound_reserve = v.count; }},
+    {"connections_burst", Type::count, "16", "1..100000", "connections",
+     "New connections accepted from one address at once…", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.limits.rate_burst = static_cast<std::uint32_t>(v.count);
+     }},
+    {"connections_interval", Type::duration, "5s", "1ms..1h", "duration",
+     "…and then one in so long.", false,
+     [](Settings& s, ConfigValue v) { s.node.host.limits.rate_interval = v.duration; }},
+    {"streams_per_connection", Type::count, "1024", "16..65536", "streams",
+     "Streams that one connection may have open, in each direction.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.connection.yamux.streams_inbound_max = v.count;
+       s.node.host.connection.yamux.streams_outbound_max = v.count;
+     }},
+    {"stream_window_max", Type::size, "16MiB", "256KiB..1GiB", "size",
+     "What one stream may have under way or unread; grows to it from 256 KiB as it is used.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.host.connection.yamux.receive_window_max = static_cast<std::uint32_t>(v.count);
+     }},
     {"handshakes_pending_max", Type::count, "64", "1..100000", "connections",
      "Accepted connections that have not yet proved who they are.", false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.inbound_pending_max = v.count; }},

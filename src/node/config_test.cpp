@@ -79,6 +79,20 @@ const std::vector<Effect>& effects() {
        [](auto& s) { return number(s.node.host.bootstrap_backoff_min); }},
       {"dial.bootstrap_backoff_max", "2m",
        [](auto& s) { return number(s.node.host.bootstrap_backoff_max); }},
+      {"dial.failures_max", "3", [](auto& s) { return number(s.node.host.book.failures_max); }},
+      {"peer_book.peers_max", "77", [](auto& s) { return number(s.node.host.book.peers_max); }},
+      {"connections_reserve", "3",
+       [](auto& s) { return number(s.node.host.limits.outbound_reserve); }},
+      {"connections_burst", "3", [](auto& s) { return number(s.node.host.limits.rate_burst); }},
+      {"connections_interval", "1s",
+       [](auto& s) { return number(s.node.host.limits.rate_interval); }},
+      {"streams_per_connection", "20",
+       [](auto& s) {
+         return number(s.node.host.connection.yamux.streams_inbound_max) +
+                number(s.node.host.connection.yamux.streams_outbound_max);
+       }},
+      {"stream_window_max", "1MiB",
+       [](auto& s) { return number(s.node.host.connection.yamux.receive_window_max); }},
       {"connections_max", "300",
        [](auto& s) { return number(s.node.host.limits.connections_max); }},
       {"connections_per_address", "2",

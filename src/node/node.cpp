@@ -43,16 +43,18 @@ void Node::start(Instant now) {
 }
 
 void Node::on_command(Instant now, Command command) {
-  std::visit(Overload{[&](Connect& c) {
-                        host_.on_input(now, host::Dial{c.token, c.peer, std::move(c.addresses)});
-                      },
-                      [&](Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
-                      [&](PingPeer& p) { ping_->request(now, p.token, p.peer); },
-                      [&](PerfPeer& p) {
-                        perf_->start(p.token, p.peer, p.upload_bytes, p.download_bytes);
-                      },
-                      [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
-             command);
+  std::visit(
+      Overload{
+          [&](Connect& c) {
+            host_.on_input(now, host::Dial{c.token, c.peer, std::move(c.addresses)});
+          },
+          [&](Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
+          [&](PingPeer& p) { ping_->request(now, p.token, p.peer); },
+          [&](PerfPeer& p) { perf_->start(p.token, p.peer, p.upload_bytes, p.download_bytes); },
+          [&](CancelPerf& c) { perf_->cancel(c.token); },
+          [&](ProtectPeer& p) { host_.on_input(now, host::Protect{p.peer, p.is_protected}); },
+          [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
+      command);
   pump(now);
 }
 

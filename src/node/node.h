@@ -50,9 +50,19 @@ struct PerfPeer {
   std::uint64_t upload_bytes;
   std::uint64_t download_bytes;
 };
+/// Gives up a PerfPeer: nobody waits for its result any more.
+struct CancelPerf {
+  Token token;
+};
+/// A protected peer is never disconnected for being one too many.
+struct ProtectPeer {
+  PeerId peer;
+  bool is_protected;
+};
 struct ShutDown {};
 
-using Command = std::variant<Connect, Disconnect, PingPeer, PerfPeer, ShutDown>;
+using Command =
+    std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
