@@ -229,6 +229,27 @@ TEST_F(ApiTest, BadRequestsAreErrorsWithTheRequestsId) {
   EXPECT_EQ(code(call("perf", {{"target", "x"}, {"upload_bytes", 1.5}})), "usage");
 }
 
+TEST_F(ApiTest, WhatNobodyWaitsForAnyMoreEnds) {
+  const std::string request =
+      R"({"method":"perf","params":{"target":")" + target() + R"(","upload_bytes":1000000000000}})";
+  int replies = 0;
+  const auto number =
+      members_[0]->api->request(world_.now(), request, [&](const std::string&) { ++replies; });
+  world_.turn(0);
+  world_.run_for(1s);
+  EXPECT_EQ(members_[0]->api->pending(), 1U);
+  const auto sent = [&] { return members_[0]->node.host().stats().bytes_sent; };
+  ASSERT_GT(sent(), 1'000'000U) << "it is under way";
+  members_[0]->api->abandon(world_.now(), number);
+  world_.turn(0);
+  EXPECT_EQ(members_[0]->api->pending(), 0U);
+  const auto before = sent();
+  world_.run_for(10s);
+  EXPECT_LT(sent(), before + 100'000) << "and goes on no more";
+  EXPECT_EQ(replies, 0);
+  members_[0]->api->abandon(world_.now(), number);
+}
+
 TEST_F(ApiTest, WaitingRequestsAreLimited) {
   std::size_t refused = 0;
   const std::string request = R"({"method":"ping","params":{"target":"/ip4/127.0.0.1/tcp/9"}})";

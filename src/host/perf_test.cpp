@@ -33,6 +33,36 @@ TEST(Perf, AClientSendsTheSizeThenUploads) {
   EXPECT_EQ(bench.take<Finish>().size(), 1U);
 }
 
+TEST(Perf, AMeasurementInWhichNothingMovesFails) {
+  PerfBench bench;
+  bench.start(0, 100);
+  bench.wait(Perf::stall_max - 1s);
+  bench.data(10, Bytes(1));
+  bench.wait(Perf::stall_max - 1s);
+  EXPECT_FALSE(bench.service.poll_result().has_value()) << "a byte came";
+  bench.wait(1s);
+  const auto result = bench.service.poll_result();
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->error->code, Code::timeout);
+  EXPECT_EQ(bench.take<Reset>().size(), 1U);
+  EXPECT_FALSE(bench.service.next_deadline().has_value());
+}
+
+TEST(Perf, ACancelledMeasurementEndsInSilence) {
+  PerfBench bench;
+  bench.start(0, 100);
+  bench.service.cancel(Token{1});
+  EXPECT_EQ(bench.take<Reset>().size(), 1U);
+  bench.down(10);
+  EXPECT_FALSE(bench.service.poll_result().has_value());
+  bench.service.cancel(Token{1});
+  bench.service.start(Token{2}, peer, 0, 1);
+  const auto opens = bench.take<Open>();
+  bench.service.cancel(Token{2});
+  bench.stream_up(12, peer, Direction::outbound, perf_protocol, opens.at(0).token);
+  EXPECT_EQ(bench.take<Reset>().size(), 1U) << "it was not up yet";
+}
+
 TEST(Perf, BothWaysAreTimed) {
   PerfBench bench;
   bench.start(1000, 10);

@@ -28,7 +28,8 @@ level = "info,host=debug"
 An unknown key is an error that names the nearest known one; so is an unknown `KITH_` variable,
 except `KITH_HOME`, `KITH_CONFIG` and what container platforms set for a service of that name
 (`KITH_PORT…`, `KITH_SERVICE_…`). In a variable or flag the values of a list are separated by
-commas. Durations are written `250ms`, `30s`, `10m`, `1h30m`, sizes `4096`, `256KiB`, `16MiB`. Relative paths mean the home folder.
+commas. Durations are written `250ms`, `30s`, `10m`, `1h30m`, sizes `4096`, `256KiB`, `16MiB`.
+Relative paths mean the home folder.
 
 The home folder itself is `--home DIR`, else `$KITH_HOME`, else `$XDG_DATA_HOME/kith`, else
 `~/.local/share/kith`.
