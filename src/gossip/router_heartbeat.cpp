@@ -1,0 +1,209 @@
+// Once a second: meshes are kept in shape, messages announced, links choked, counters begun anew.
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/peer_id.h"
+#include "gossip/router.h"
+
+namespace kith::gossip {
+
+void Router::heartbeat(Instant now) {
+  // After a long sleep there is one heartbeat, not a hundred.
+  heartbeat_at_ =
+      std::max(heartbeat_at_ + config_.heartbeat_interval, now + config_.heartbeat_interval / 2);
+  ++heartbeats_;
+  px_dials_ = 0;
+  check_peers(now);
+  backoff_.expire(now);
+  seen_.expire(now);
+  score_.decay(now);
+  for (std::uint32_t slot = 0; slot < in_flight_.size(); ++slot) {
+    const InFlight& message = in_flight_[slot];
+    const bool is_old = now - message.began >= config_.check_timeout;
+    if (message.state != InFlight::State::free && is_old) finish(slot);
+  }
+  for (std::size_t slot = 0; slot < topics_.size(); ++slot) {
+    if (!topics_[slot]) continue;
+    Topic& topic = *topics_[slot];
+    if (topic.is_subscribed) {
+      maintain_mesh(now, topic);
+      choose_choked(now, topic);
+    } else if (now - topic.published_at >= config_.fanout_ttl) {
+      free_topic(topic.slot);
+      continue;
+    } else if (!config_.flood_publish) {
+      maintain_fanout(now, topic);
+    }
+    emit_gossip(now, topic);
+  }
+  cache_.shift();
+  run_wants(now);
+}
+
+void Router::check_peers(Instant now) {
+  for (const auto& [id, slot] : by_id_) {
+    Peer& each = peer(slot);
+    each.ihave_rpcs = each.ihave_ids = each.idontwant_rpcs = 0;
+    each.said_over_limit = each.said_broken_promise = false;
+    each.unwanted.expire(now);
+    if (each.queue.empty()) {
+      each.progress_at = now;
+    } else if (!each.is_stalled && now - each.progress_at >= config_.stalled_after) {
+      each.is_stalled = true;
+      say_event(each, PeerEventKind::ambiguous, PeerEventReason::stalled,
+                base::format("reads nothing; {} frames wait", each.queue.frames()));
+    }
+  }
+}
+
+std::vector<MeshCandidate> Router::candidates_of(Instant now, const Topic& topic,
+                                                 std::span<const PeerSlot> slots) {
+  std::vector<MeshCandidate> candidates;
+  for (const PeerSlot slot : slots) {
+    candidates.push_back({slot, score_.topic_score(now, slot, topic.slot), peer(slot).is_outbound});
+  }
+  return candidates;
+}
+
+// Who of the topic may be grafted; sorted.
+std::vector<PeerSlot> Router::graftable(Instant now, const Topic& topic, bool outbound_only,
+                                        double score_min) {
+  std::vector<PeerSlot> fit;
+  for (const PeerSlot slot : topic.peers) {
+    const Peer& each = peer(slot);
+    if (each.is_direct || each.is_banned || each.is_stalled) continue;
+    if (each.version == Version::floodsub || (outbound_only && !each.is_outbound)) continue;
+    if (has(topic.mesh, slot) || !backoff_.may_graft(now, topic.slot, each.id)) continue;
+    if (score_.topic_score(now, slot, topic.slot) < score_min) continue;
+    fit.push_back(slot);
+  }
+  return fit;
+}
+
+void Router::fill_mesh(Instant now, Topic& topic, std::size_t count, bool outbound_only,
+                       double score_min) {
+  for (const PeerSlot slot : sample(graftable(now, topic, outbound_only, score_min), count, rng_)) {
+    if (topic.mesh.size() >= config_.mesh.d_hi) return;
+    add_to_mesh(now, topic, peer(slot));
+    send_graft(now, topic, peer(slot));
+  }
+}
+
+void Router::maintain_mesh(Instant now, Topic& topic) {
+  const MeshConfig& mesh = config_.mesh;
+  const auto prune = [&](PeerSlot slot, bool with_px) {
+    remove_from_mesh(now, topic, slot);
+    send_prune(now, topic, peer(slot), with_px, config_.backoff.prune);
+  };
+  const std::vector<PeerSlot> before = topic.mesh;
+  for (const PeerSlot slot : before) {
+    const bool is_bad = score_.topic_score(now, slot, topic.slot) < 0;
+    if (is_bad || peer(slot).is_stalled) prune(slot, false);
+  }
+  if (topic.mesh.size() < mesh.d_lo) {
+    fill_mesh(now, topic, mesh.d - topic.mesh.size(), false, 0);
+  }
+  if (topic.mesh.size() >= mesh.d_hi) {
+    for (const PeerSlot slot : choose_pruned(mesh, candidates_of(now, topic, topic.mesh), rng_)) {
+      prune(slot, true);
+    }
+  }
+  if (topic.mesh.size() >= mesh.d_lo) {
+    const auto outbound = static_cast<std::size_t>(
+        std::count_if(topic.mesh.begin(), topic.mesh.end(),
+                      [&](PeerSlot slot) { return peer(slot).is_outbound; }));
+    if (outbound < mesh.d_out) fill_mesh(now, topic, mesh.d_out - outbound, true, 0);
+  }
+  const auto every = static_cast<std::uint64_t>(config_.opportunistic_graft_heartbeats);
+  if (every > 0 && heartbeats_ % every == 0 && topic.mesh.size() > 1) {
+    const double median = median_score(candidates_of(now, topic, topic.mesh));
+    if (median < config_.thresholds.opportunistic_graft) {
+      // Strictly better than the median, or nothing is gained.
+      fill_mesh(now, topic, config_.opportunistic_graft_peers, false, std::max(0.0, median + 1e-9));
+    }
+  }
+}
+
+void Router::maintain_fanout(Instant now, Topic& topic) {
+  std::erase_if(topic.fanout, [&](PeerSlot slot) {
+    return score_.score(now, slot) < config_.thresholds.publish || peer(slot).is_stalled;
+  });
+  if (topic.fanout.size() >= config_.mesh.d) return;
+  std::vector<PeerSlot> fit;
+  for (const PeerSlot slot : topic.peers) {
+    const Peer& each = peer(slot);
+    if (each.is_direct || each.is_banned || has(topic.fanout, slot)) continue;
+    if (score_.score(now, slot) >= config_.thresholds.publish) fit.push_back(slot);
+  }
+  for (const PeerSlot slot : sample(fit, config_.mesh.d - topic.fanout.size(), rng_)) {
+    add(topic.fanout, slot);
+  }
+}
+
+// IHAVE to some outside the mesh: so that whoever the mesh fails learns what it missed.
+void Router::emit_gossip(Instant now, Topic& topic) {
+  std::vector<PeerSlot> fit;
+  for (const PeerSlot slot : topic.peers) {
+    const Peer& each = peer(slot);
+    if (each.is_direct || each.is_banned || each.is_stalled) continue;
+    if (each.version == Version::floodsub) continue;
+    if (has(topic.mesh, slot) || has(topic.fanout, slot)) continue;
+    if (score_.score(now, slot) >= config_.thresholds.gossip) fit.push_back(slot);
+  }
+  if (fit.empty()) return;
+  const auto share =
+      static_cast<std::size_t>(config_.gossip_factor * static_cast<double>(fit.size()));
+  // rust-libp2p reads at most 16 KiB of control in an RPC, and go takes ten IHAVEs a heartbeat.
+  const std::size_t ids_max = config_.ihave_ids_max;
+  std::vector<ByteView> ids = cache_.gossip_ids(topic.slot, ids_max);
+  if (ids.empty()) return;
+  std::vector<Buffer> frames;
+  const std::size_t frames_max = std::max<std::size_t>(config_.ihave_rpcs_max / 2, 1);
+  for (std::size_t at = 0; at < ids.size() && frames.size() < frames_max;) {
+    codec::GossipRpc rpc;
+    std::size_t bytes = topic.name.size() + 16;
+    const std::size_t first = at;
+    while (at < ids.size() &&
+           (at == first || bytes + ids[at].size() + 4 < config_.limits.control_bytes_max)) {
+      bytes += ids[at++].size() + 4;
+    }
+    rpc.ihave.push_back(
+        {base::as_bytes(topic.name), rpc.add_ids(std::span(ids).subspan(first, at - first))});
+    Bytes frame;
+    codec::append_gossip_frame(frame, rpc);
+    frames.emplace_back(std::move(frame));
+    for (std::size_t i = first; i < at; ++i) ++stats_.ihave_ids_sent;
+  }
+  for (const PeerSlot slot : sample(fit, std::max(config_.d_lazy, share), rng_)) {
+    for (const Buffer& frame : frames) send(peer(slot), frame, Priority::gossip);
+  }
+}
+
+void Router::choose_choked(Instant now, Topic& topic) {
+  if (topic.choke.begins_fallback(now)) {
+    ++stats_.choke_fallbacks;
+    return set_choked(topic, {});
+  }
+  std::vector<ChokeCandidate> mesh;
+  for (const PeerSlot slot : topic.mesh) {
+    const Peer& each = peer(slot);
+    mesh.push_back({slot, each.knows_choke, each.is_outbound, each.netgroup});
+  }
+  if (auto choked = topic.choke.choose(now, mesh)) set_choked(topic, *std::move(choked));
+}
+
+// Tells the peers what has changed for them.
+void Router::set_choked(Topic& topic, std::vector<PeerSlot> choked) {
+  const std::vector<PeerSlot> before = topic.choke.choked();
+  for (const PeerSlot slot : topic.mesh) {
+    if (has(before, slot) == has(choked, slot)) continue;
+    codec::GossipRpc rpc;
+    auto& to = has(choked, slot) ? rpc.choke : rpc.unchoke;
+    to.push_back(base::as_bytes(topic.name));
+    ++stats_.chokes_sent;
+    send(peer(slot), rpc, Priority::control);
+  }
+  topic.choke.set_choked(std::move(choked));
+}
+
+}  // namespace kith::gossip

@@ -1,0 +1,162 @@
+// Messages out: our own, and those of others handed on.
+#include <algorithm>
+
+#include "base/format.h"
+#include "gossip/router.h"
+
+namespace kith::gossip {
+
+void Router::publish(Instant now, Publish& wanted) {
+  auto recipients = try_publish(now, wanted);
+  say(Published{wanted.token, std::move(recipients)});
+}
+
+Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
+  if (wanted.data.size() > config_.message_bytes_max) {
+    return fail(Code::too_large, base::format("message of {} bytes, limit {}", wanted.data.size(),
+                                              config_.message_bytes_max));
+  }
+  if (wanted.topic.size() > config_.limits.topic_bytes_max) {
+    return fail(Code::too_large, base::format("topic of {} bytes, limit {}", wanted.topic.size(),
+                                              config_.limits.topic_bytes_max));
+  }
+  Topic* topic = topic_of(wanted.topic);
+  if (topic == nullptr && by_name_.size() >= config_.topics_max) {
+    return fail(Code::limit, base::format("over {} topics", config_.topics_max));
+  }
+  if (topic == nullptr) topic = &make_topic(wanted.topic, wanted.options);
+  topic->published_at = now;
+  Bytes id;
+  Message message;
+  const codec::GossipFrame frame = TRY(make_message(*topic, wanted.data, id, message));
+  const MessageKey key = hash_(id);
+  switch (seen_.check_and_mark(now, key)) {
+    case SeenCache::Mark::fresh: break;
+    case SeenCache::Mark::seen: return fail(Code::exists, "this message was published already");
+    case SeenCache::Mark::full:
+      ++stats_.refused_full;
+      return fail(Code::limit, "too many messages for the seen cache; publish slower");
+  }
+  ++stats_.published;
+  cache_.put({key, Buffer(id), topic->slot, frame.bytes()});
+  const std::size_t recipients = send_own(now, *topic, frame);
+  if (topic->is_subscribed && topic->options.delivers_own) {
+    message.topic = topic->name;
+    message.id = Buffer(id);
+    message.data = frame.data();
+    say(Deliver{std::move(message)});
+  }
+  return recipients;
+}
+
+Result<codec::GossipFrame> Router::make_message(const Topic& topic, const Buffer& data, Bytes& id,
+                                                Message& message) {
+  codec::GossipMessage wire;
+  wire.data = data.view();
+  wire.topic = base::as_bytes(topic.name);
+  std::array<std::uint8_t, codec::gossip_seqno_bytes> seqno{};
+  crypto::Signature signature{};
+  Bytes key;
+  if (topic.options.policy == codec::SignaturePolicy::strict_sign) {
+    message.author = self_;
+    message.seqno = ++next_seqno_;
+    for (std::size_t i = 0; i < seqno.size(); ++i) {
+      seqno[i] = static_cast<std::uint8_t>(next_seqno_ >> (8 * (seqno.size() - 1 - i)));
+    }
+    wire.from = self_.bytes();
+    wire.seqno = seqno;
+    // An Ed25519 id holds its key, so the message need not (specs pubsub, "Message Signing").
+    signature = codec::sign_gossip_message(key_, wire);
+    wire.signature = signature;
+  }
+  if (!id_of(topic, wire, id)) {
+    return fail(Code::usage, "the topic's rule gives this message no id");
+  }
+  return codec::GossipFrame(wire);
+}
+
+// Our own messages go to everybody who is not known to be bad, so that the mesh's enemies cannot
+// keep them in (flood publishing); without that to the mesh, or to a fanout.
+std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame& frame) {
+  std::vector<PeerSlot> to;
+  if (!topic.is_subscribed && !config_.flood_publish) maintain_fanout(now, topic);
+  for (const PeerSlot slot : topic.peers) {
+    const Peer& each = peer(slot);
+    if (each.is_banned) continue;
+    const bool is_good = score_.score(now, slot) >= config_.thresholds.publish;
+    const bool is_near = config_.flood_publish || each.version == Version::floodsub ||
+                         has(topic.mesh, slot) || has(topic.fanout, slot);
+    if (each.is_direct || (is_good && is_near)) to.push_back(slot);
+  }
+  for (const PeerSlot slot : to) send(peer(slot), frame.bytes(), Priority::message);
+  stats_.messages_sent += to.size();
+  return to.size();
+}
+
+void Router::forward(Instant now, Topic& topic, const InFlight& message) {
+  Buffer announcement;  // shared by all that choked us
+  const auto has_it = [&](PeerSlot slot) {
+    return slot == message.from || std::any_of(message.carriers.begin(), message.carriers.end(),
+                                               [&](const auto& each) { return each.peer == slot; });
+  };
+  for (const PeerSlot slot : topic.peers) {
+    Peer& to = peer(slot);
+    const bool is_flooded = to.version == Version::floodsub && !to.is_banned &&
+                            score_.score(now, slot) >= config_.thresholds.publish;
+    if (!has(topic.mesh, slot) && !to.is_direct && !is_flooded) continue;
+    if (has_it(slot) || (message.author && *message.author == to.id)) continue;
+    if (to.unwanted.contains(now, message.key)) continue;
+    if (!has(topic.choked_us, slot)) {
+      ++stats_.messages_sent;
+      send(to, message.frame.bytes(), Priority::message);
+      continue;
+    }
+    if (announcement.empty()) {
+      codec::GossipRpc rpc;
+      const ByteView id = message.id.view();
+      rpc.ihave.push_back({base::as_bytes(topic.name), rpc.add_ids({&id, 1})});
+      Bytes bytes;
+      codec::append_gossip_frame(bytes, rpc);
+      announcement = Buffer(std::move(bytes));
+    }
+    ++stats_.ihave_ids_sent;
+    send(to, announcement, Priority::urgent);
+  }
+}
+
+// To those in the mesh who would send it, and those we asked for it. All of it together is less
+// than the message was (A11): nobody gets more out of us than he sends.
+void Router::send_idontwant(Topic& topic, const InFlight& message,
+                            std::span<const PeerSlot> asked) {
+  const std::size_t size = message.frame.data_view().size();
+  if (size < config_.idontwant_bytes_min) return;
+  Buffer shared;
+  std::size_t bytes_left = size;
+  const auto tell = [&](PeerSlot slot) {
+    Peer& to = peer(slot);
+    const bool is_carrier =
+        std::any_of(message.carriers.begin(), message.carriers.end(),
+                    [&](const auto& each) { return each.peer == slot && each.sent_body; });
+    if (slot == message.from || is_carrier || to.version < Version::v1_2) return;
+    if (shared.empty()) {
+      codec::GossipRpc rpc;
+      const ByteView id = message.id.view();
+      rpc.idontwant.push_back(rpc.add_ids({&id, 1}));
+      Bytes bytes;
+      codec::append_gossip_frame(bytes, rpc);
+      shared = Buffer(std::move(bytes));
+    }
+    if (shared.size() > bytes_left) return;
+    bytes_left -= shared.size();
+    ++stats_.idontwant_sent;
+    send(to, shared, Priority::urgent);
+  };
+  for (const PeerSlot slot : topic.mesh) {
+    if (!topic.choke.is_choked(slot)) tell(slot);
+  }
+  for (const PeerSlot slot : asked) {
+    if (!has(topic.mesh, slot) || topic.choke.is_choked(slot)) tell(slot);
+  }
+}
+
+}  // namespace kith::gossip

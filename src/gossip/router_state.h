@@ -1,0 +1,112 @@
+// What gossip/router.h keeps of each peer, topic and message under way. Private to the router.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gossip/config.h"
+#include "gossip/router_io.h"
+
+namespace kith::gossip {
+
+struct RouterPeer {
+  RouterPeer(const Config& config, const PeerAdded& added, PeerSlot slot_)
+      : id(added.peer),
+        slot(slot_),
+        version(added.version),
+        is_outbound(added.direction == Direction::outbound),
+        is_direct(added.is_direct),
+        netgroup(added.netgroup),
+        room(added.room),
+        unwanted({config.idontwant_kept_max,
+                  config.heartbeat_interval * config.idontwant_heartbeats, Duration::zero()}) {}
+
+  const PeerId id;
+  const PeerSlot slot;
+  const Version version;
+  const bool is_outbound;
+  const bool is_direct;
+  const std::uint64_t netgroup;
+
+  bool is_banned = false;
+  bool has_spoken = false;   // its first RPC was read
+  bool knows_choke = false;  // and so do we
+  std::optional<Duration> rtt;
+  Buffer record;                              // its signed record; empty for none
+  std::set<std::string, std::less<>> topics;  // at most Config::topics_per_peer_max
+
+  SendQueue queue;
+  std::size_t room;
+  bool is_ready = false;  // stands in the router's ready list
+  bool is_stalled = false;
+  Instant progress_at;
+  SeenCache unwanted;  // IDONTWANTs
+
+  // Since the last heartbeat.
+  std::size_t ihave_rpcs = 0;
+  std::size_t ihave_ids = 0;
+  std::size_t idontwant_rpcs = 0;
+  bool said_over_limit = false;
+  bool said_broken_promise = false;
+
+  bool was_over_limit = false;  // ever
+  std::optional<Instant> useful_at;
+};
+
+struct RouterTopic {
+  RouterTopic(const Config& config, std::string name_, TopicSlot slot_, TopicOptions options_)
+      : name(std::move(name_)), slot(slot_), options(std::move(options_)), choke(config.choke) {}
+
+  const std::string name;
+  const TopicSlot slot;
+  TopicOptions options;
+  bool is_subscribed = false;
+  std::vector<PeerSlot> peers;      // connected and subscribed; sorted, as all here
+  std::vector<PeerSlot> mesh;       // at most d_hi
+  std::vector<PeerSlot> choked_us;  // of the mesh: want announcements only
+  std::vector<PeerSlot> fanout;     // while not subscribed
+  Instant published_at;
+  Choke choke;
+};
+
+/// A message that is being checked.
+struct InFlight {
+  enum class State : std::uint8_t { free, signature, validation };
+  struct Carrier {
+    PeerSlot peer;
+    bool sent_body;
+  };
+  State state = State::free;
+  std::uint32_t generation = 0;
+  MessageKey key;
+  MessageKey body_key;  // of id and signature: until that is verified, others may claim the id too
+  Buffer id;
+  TopicSlot topic = no_slot;
+  PeerSlot from = no_slot;  // no_slot once it has gone
+  PeerId from_id;
+  codec::GossipFrame frame;
+  std::optional<PeerId> author;
+  std::optional<std::uint64_t> seqno;
+  std::optional<SignatureJob> job;
+  std::vector<Carrier> carriers;  // other peers that have it; at most those connected
+  Instant began;
+};
+
+inline bool has(const std::vector<PeerSlot>& sorted, PeerSlot peer) {
+  return std::binary_search(sorted.begin(), sorted.end(), peer);
+}
+inline bool add(std::vector<PeerSlot>& sorted, PeerSlot peer) {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), peer);
+  if (at != sorted.end() && *at == peer) return false;
+  sorted.insert(at, peer);
+  return true;
+}
+inline bool remove(std::vector<PeerSlot>& sorted, PeerSlot peer) {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), peer);
+  if (at == sorted.end() || *at != peer) return false;
+  sorted.erase(at);
+  return true;
+}
+
+}  // namespace kith::gossip
