@@ -67,6 +67,8 @@ struct Config {
   std::size_t idontwant_bytes_min = 1024;  // smaller messages are not worth it (A11)
   Duration iwant_delay = 10ms;  // after gossip: of IWANTs sent at once most cross the message
 
+  Duration iwant_delay_checking = 100ms;  // while a copy's signature is being checked
+
   bool is_px_on = true;  // PRUNEs carry records of other peers
   std::size_t px_peers = 16;
   std::size_t px_dials_max = 8;             // a heartbeat (A19)

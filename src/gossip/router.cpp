@@ -100,27 +100,28 @@ std::optional<Instant> Router::next_deadline() const {
 
 std::optional<Router::Output> Router::poll_output(Instant now) {
   if (!outputs_.empty()) return outputs_.pop_front();
-  if (auto batch = next_batch()) return batch;
+  if (auto batch = next_batch(now)) return batch;
   return next_send(now);
 }
 
 // The signatures of one turn go together, so that a worker is woken once.
-std::optional<Router::Output> Router::next_batch() {
+std::optional<Router::Output> Router::next_batch(Instant now) {
   if (unbatched_.empty()) return std::nullopt;
   const std::size_t count = std::min(unbatched_.size(), config_.signature_batch_max);
   CheckSignatures check{Token{next_batch_++}, {}};
-  std::vector<Token>& members = batches_[check.token];
+  Batch& batch = batches_[check.token];
+  batch.began = now;
   for (std::size_t i = 0; i < count; ++i) {
     InFlight& message = in_flight_[unbatched_[i]];
     // One that was given up (its topic is gone) keeps its place out.
     if (message.state != InFlight::State::signature || !message.job) continue;
     check.batch.push_back(*std::exchange(message.job, std::nullopt));
-    members.push_back(Token{std::uint64_t{message.generation} << 32 | unbatched_[i]});
+    batch.messages.push_back(Token{std::uint64_t{message.generation} << 32 | unbatched_[i]});
   }
   unbatched_.erase(unbatched_.begin(), unbatched_.begin() + static_cast<std::ptrdiff_t>(count));
   if (check.batch.empty()) {
     batches_.erase(check.token);
-    return next_batch();
+    return next_batch(now);
   }
   return check;
 }

@@ -128,7 +128,7 @@ class Router {
   void send(Peer& peer, Buffer frame, Priority priority);
   void send(Peer& peer, const codec::GossipRpc& rpc, Priority priority);
   std::optional<Output> next_send(Instant now);
-  std::optional<Output> next_batch();
+  std::optional<Output> next_batch(Instant now);
 
   // router_receive.cpp: RPCs and the messages in them.
   void on_subscriptions(Instant now, Peer& peer);
@@ -144,6 +144,7 @@ class Router {
   void reject(Instant now, InFlight& message, std::string detail);
   void blame(Instant now, Peer& peer, Topic& topic, std::string detail);
   std::optional<std::uint32_t> new_in_flight();
+  void end_checking(std::uint32_t slot);
   void finish(std::uint32_t slot);
   InFlight* in_flight(Token token);
   bool is_unfair(const Peer& peer) const;
@@ -215,10 +216,15 @@ class Router {
 
   std::vector<InFlight> in_flight_;  // at most Config::in_flight_max
   std::vector<std::uint32_t> free_in_flight_;
-  KeyIndex checking_;    // body keys of those whose signature is being checked
-  KeyIndex validating_;  // keys of those at the application
+  KeyIndex checking_;      // body keys of those whose signature is being checked
+  KeyIndex checking_ids_;  // and their keys, one each: not to be asked for in the meantime
+  KeyIndex validating_;    // keys of those at the application
   std::vector<std::uint32_t> unbatched_;
-  std::map<Token, std::vector<Token>> batches_;  // by their token: the messages in them
+  struct Batch {
+    Instant began;
+    std::vector<Token> messages;
+  };
+  std::map<Token, Batch> batches_;  // ended by their answer or by Config::check_timeout
   std::uint64_t next_batch_ = 1;
 
   codec::GossipRpc rpc_;  // the one being read; kept for its memory

@@ -30,7 +30,9 @@ void Router::on_ihave(Instant now, Peer& from) {
       }
       const MessageKey key = hash_(id);
       if (on_copy(now, from, key, false)) continue;
-      wants_.announced(now, key, id, from.slot, delay);
+      // One that is here and not yet verified gets time to turn out good.
+      const bool is_here = checking_ids_.find(key).has_value();
+      wants_.announced(now, key, id, from.slot, is_here ? config_.iwant_delay_checking : delay);
     }
   }
 }

@@ -22,6 +22,8 @@ void Router::heartbeat(Instant now) {
     const bool is_old = now - message.began >= config_.check_timeout;
     if (message.state != InFlight::State::free && is_old) finish(slot);
   }
+  std::erase_if(batches_,
+                [&](const auto& each) { return now - each.second.began >= config_.check_timeout; });
   for (std::size_t slot = 0; slot < topics_.size(); ++slot) {
     if (!topics_[slot]) continue;
     Topic& topic = *topics_[slot];

@@ -215,6 +215,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
   entry.job =
       SignatureJob{**std::move(verify_by), entry.frame.signed_part(), Buffer(*message.signature)};
   checking_.insert(body_key, *slot);
+  if (!checking_ids_.find(key)) checking_ids_.insert(key, *slot);
   unbatched_.push_back(*slot);
 }
 
@@ -229,9 +230,15 @@ std::optional<std::uint32_t> Router::new_in_flight() {
   return static_cast<std::uint32_t>(in_flight_.size() - 1);
 }
 
+void Router::end_checking(std::uint32_t slot) {
+  const InFlight& message = in_flight_[slot];
+  if (checking_.find(message.body_key) == slot) checking_.erase(message.body_key);
+  if (checking_ids_.find(message.key) == slot) checking_ids_.erase(message.key);
+}
+
 void Router::finish(std::uint32_t slot) {
   InFlight& message = in_flight_[slot];
-  if (checking_.find(message.body_key) == slot) checking_.erase(message.body_key);
+  end_checking(slot);
   if (validating_.find(message.key) == slot) validating_.erase(message.key);
   const std::uint32_t generation = message.generation + 1;
   message = {};
@@ -251,7 +258,7 @@ InFlight* Router::in_flight(Token token) {
 void Router::on_signatures(Instant now, const SignaturesChecked& checked) {
   const auto batch = batches_.find(checked.token);
   if (batch == batches_.end()) return;
-  const std::vector<Token> members = std::move(batch->second);
+  const std::vector<Token> members = std::move(batch->second.messages);
   batches_.erase(batch);
   for (std::size_t i = 0; i < members.size(); ++i) {
     InFlight* message = in_flight(members[i]);
@@ -271,7 +278,7 @@ void Router::on_signatures(Instant now, const SignaturesChecked& checked) {
 void Router::on_verified(Instant now, std::uint32_t slot) {
   InFlight& message = in_flight_[slot];
   Topic& topic = *topics_[message.topic];
-  if (checking_.find(message.body_key) == slot) checking_.erase(message.body_key);
+  end_checking(slot);
   const auto mark = seen_.check_and_mark(now, message.key, message.from);
   if (mark != SeenCache::Mark::fresh) {
     ++(mark == SeenCache::Mark::full ? stats_.refused_full : stats_.duplicates);
