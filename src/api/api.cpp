@@ -253,9 +253,11 @@ void Api::on_report(Instant now, const node::Report& report) {
                         if (result.error) return pending->call.fail(*result.error);
                         pending->call.done(perf_view(result));
                       },
-                      [](const host::PeerUp&) {}, [](const host::PeerDown&) {},
-                      [](const host::PeerIdentified&) {}, [](const host::AddressesChanged&) {},
-                      [](const host::CannotListen&) {}, [](const host::Stopped&) {}},
+                      [](const gossip::Deliver&) {}, [](const gossip::Validate&) {},
+                      [](const gossip::Published&) {}, [](const host::PeerUp&) {},
+                      [](const host::PeerDown&) {}, [](const host::PeerIdentified&) {},
+                      [](const host::AddressesChanged&) {}, [](const host::CannotListen&) {},
+                      [](const host::Stopped&) {}},
              report);
 }
 

@@ -160,7 +160,8 @@ void Host::Impl::on_report(node::Report report) {
                         auto waiting = pinging.extract(pinged.token);
                         if (!waiting.empty()) waiting.mapped()(std::move(pinged.rtt));
                       },
-                      [](host::PerfResult&) {},
+                      [](host::PerfResult&) {}, [](gossip::Deliver&) {}, [](gossip::Validate&) {},
+                      [](gossip::Published&) {},
                       [&](host::PeerUp& up) {
                         tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());
                       },

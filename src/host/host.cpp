@@ -183,6 +183,7 @@ void Host::on_world(Instant now, WorldInput input) {
                       [&](PeersLoaded& loaded) {
                         for (const auto& stored : loaded.peers) book_.restore(now, stored);
                       },
+                      [](SignaturesVerified&) {},  // the node's services', not ours
                       [&](WallClock& clock) {
                         wall_start_ = clock.now;
                         wall_start_at_ = now;

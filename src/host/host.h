@@ -155,6 +155,8 @@ class Host final : public RecordSource {
   std::size_t link_count() const { return links_.size(); }
   const PeerBook& book() const { return book_; }
   const HostStats& stats() const { return stats_; }
+  /// The date, by what the last WallClock said.
+  WallTime wall(Instant now) const;
   std::vector<Bytes> sample_records(const PeerId& except, std::size_t count) override;
   void set_rtt(const PeerId& peer, Duration rtt);
 
@@ -181,7 +183,6 @@ class Host final : public RecordSource {
   void settle(Instant now);
   void drain_connection(Instant now, LinkId id);
   void refresh_self(Instant now);
-  WallTime wall(Instant now) const;
 
   // host_dial.cpp: reaching peers and keeping their number
   void dial(Instant now, Dial dial);

@@ -140,7 +140,12 @@ inline void TestWorld::perform(std::size_t node, WorldOutput output) {
                           input(node, Resolved{token, fail(Code::not_found, "no DNS here")});
                         });
                       },
-                      [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {}},
+                      [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {},
+                      [&](VerifySignatures& work) {
+                        schedule(0ms, [this, node, done = verify_signatures(work)] {
+                          input(node, done);
+                        });
+                      }},
              output);
 }
 

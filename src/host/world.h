@@ -6,12 +6,14 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/machine.h"
 #include "codec/multiaddr.h"
+#include "crypto/key.h"
 
 namespace kith::host {
 
@@ -61,13 +63,18 @@ struct StoredPeer {
 struct PeersLoaded {
   std::vector<StoredPeer> peers;
 };
+/// Answers VerifySignatures: one verdict each, in order.
+struct SignaturesVerified {
+  Token token;
+  std::vector<bool> valid;
+};
 /// The wall clock, given at start and whenever it is asked for.
 struct WallClock {
   WallTime now;
 };
 
 using WorldInput = std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed,
-                                Resolved, PeersLoaded, WallClock>;
+                                Resolved, PeersLoaded, SignaturesVerified, WallClock>;
 
 // --- to the world --------------------------------------------------------------------------------
 
@@ -104,9 +111,23 @@ struct StorePeer {
 struct ForgetPeer {
   PeerId peer;
 };
+/// One signature to verify over `domain` || `message`.
+struct SignatureJob {
+  crypto::PublicKey key;
+  Buffer message;
+  Buffer signature;
+};
+/// Work for another thread: some 50 us a signature.
+struct VerifySignatures {
+  Token token;
+  std::string_view domain;  // a constant
+  std::vector<SignatureJob> jobs;
+};
+/// What the work is, for shells: on whatever thread.
+SignaturesVerified verify_signatures(const VerifySignatures& work);
 
 using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
-                                 LoadPeers, StorePeer, ForgetPeer>;
+                                 LoadPeers, StorePeer, ForgetPeer, VerifySignatures>;
 
 // --- what a shell drives -------------------------------------------------------------------------
 

@@ -3,12 +3,19 @@
 #include <algorithm>
 
 namespace kith::node {
+namespace {
+
+/// Of dials whose end nobody waits for: programs choose theirs from 1 up.
+constexpr Token nobody{0};
+
+}  // namespace
 
 Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& log)
     : config_(config), host_(config_.host, key, rng, log) {
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, rng);
+  if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, key, rng, log);
 }
 
 Node::~Node() = default;
@@ -38,6 +45,7 @@ void Node::add_protocol(Instant now, const host::Service& service, const std::st
 }
 
 void Node::start(Instant now) {
+  if (gossip_ != nullptr) gossip_->start(now, host_.wall(now));
   host_.start(now);
   pump(now);
 }
@@ -53,12 +61,20 @@ void Node::on_command(Instant now, Command command) {
           [&](PerfPeer& p) { perf_->start(p.token, p.peer, p.upload_bytes, p.download_bytes); },
           [&](CancelPerf& c) { perf_->cancel(c.token); },
           [&](ProtectPeer& p) { host_.on_input(now, host::Protect{p.peer, p.is_protected}); },
+          [&](gossip::Subscribe& s) { to_router(now, std::move(s)); },
+          [&](gossip::Unsubscribe& u) { to_router(now, std::move(u)); },
+          [&](gossip::Publish& p) { to_router(now, std::move(p)); },
+          [&](gossip::Validated& v) { to_router(now, v); },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);
 }
 
 void Node::on_input(Instant now, host::WorldInput input) {
+  if (auto* verified = std::get_if<host::SignaturesVerified>(&input)) {
+    to_router(now, gossip::SignaturesChecked{verified->token, std::move(verified->valid)});
+    return pump(now);
+  }
   host_.on_input(now, std::move(input));
   pump(now);
 }
@@ -144,6 +160,7 @@ void Node::route(Instant now, host::HostOutput output) {
                },
                [&](host::Broadcast& b) { broadcast(now, b.event); },
                [&](host::DialDone& done) {
+                 if (done.token == nobody) return;
                  reports_.push_back(Connected{done.token, std::move(done.peer)});
                },
                [&](host::AddressesChanged& changed) { reports_.push_back(std::move(changed)); },
@@ -165,7 +182,10 @@ bool Node::pump_results(Instant now) {
   while (auto result = ping_->poll_result()) {
     is_busy = true;
     ++(result->rtt ? pings_answered_ : pings_failed_);
-    if (result->rtt) host_.set_rtt(result->peer, *result->rtt);
+    if (result->rtt) {
+      host_.set_rtt(result->peer, *result->rtt);
+      to_router(now, gossip::RttMeasured{result->peer, *result->rtt});
+    }
     if (result->token) {
       reports_.push_back(Pinged{*result->token, result->peer, std::move(result->rtt)});
     }
@@ -178,7 +198,36 @@ bool Node::pump_results(Instant now) {
     is_busy = true;
     host_.on_input(now, host::LearnRecord{learned->from, std::move(learned->envelope)});
   }
+  is_busy = pump_gossip(now) || is_busy;
   peer_exchange_->set_eager(now, host_.peer_count() < config_.host.peers_min);
+  return is_busy;
+}
+
+const gossip::Router* Node::router() const {
+  return gossip_ == nullptr ? nullptr : gossip_->router();
+}
+
+void Node::to_router(Instant now, gossip::Router::Input input) {
+  if (gossip_ != nullptr) gossip_->to_router(now, std::move(input));
+}
+
+bool Node::pump_gossip(Instant now) {
+  if (gossip_ == nullptr) return false;
+  bool is_busy = false;
+  while (auto result = gossip_->poll_result()) {
+    is_busy = true;
+    std::visit(
+        Overload{[&](gossip::Deliver& deliver) { reports_.push_back(std::move(deliver)); },
+                 [&](gossip::Validate& validate) { reports_.push_back(std::move(validate)); },
+                 [&](gossip::Published& published) { reports_.push_back(std::move(published)); },
+                 [&](host::VerifySignatures& work) { outputs_.push_back(std::move(work)); },
+                 [&](gossip::ConnectPeers& connect) {
+                   for (auto& record : connect.records) {
+                     host_.on_input(now, host::Dial{nobody, record.peer, record.addresses});
+                   }
+                 }},
+        *result);
+  }
   return is_busy;
 }
 

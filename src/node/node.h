@@ -20,6 +20,7 @@
 #include "host/ping.h"
 #include "host/service.h"
 #include "host/world.h"
+#include "node/gossip_service.h"
 
 namespace kith::node {
 
@@ -28,6 +29,8 @@ struct NodeConfig {
   host::PingConfig ping;
   host::PeerExchangeConfig peer_exchange;
   bool serves_perf = false;
+  bool speaks_gossip = true;
+  gossip::Config gossip;
 };
 
 // Commands; each is answered by the report that carries its token.
@@ -60,9 +63,11 @@ struct ProtectPeer {
   bool is_protected;
 };
 struct ShutDown {};
+// Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated.
 
-using Command =
-    std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer, ShutDown>;
+using Command = std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
+                             gossip::Subscribe, gossip::Unsubscribe, gossip::Publish,
+                             gossip::Validated, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -75,9 +80,9 @@ struct Pinged {
   Result<Duration> rtt;
 };
 
-using Report =
-    std::variant<Connected, Pinged, host::PerfResult, host::PeerUp, host::PeerDown,
-                 host::PeerIdentified, host::AddressesChanged, host::CannotListen, host::Stopped>;
+using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                            gossip::Published, host::PeerUp, host::PeerDown, host::PeerIdentified,
+                            host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -108,6 +113,8 @@ class Node final : public host::WorldMachine {
 
   const host::Host& host() const { return host_; }
   const NodeConfig& config() const { return config_; }
+  /// Null when the node does not speak gossip, or has not started.
+  const gossip::Router* router() const;
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
@@ -122,6 +129,8 @@ class Node final : public host::WorldMachine {
   bool pump_results(Instant now);
   void route(Instant now, host::HostOutput output);
   void broadcast(Instant now, const host::ServiceEvent& event);
+  bool pump_gossip(Instant now);
+  void to_router(Instant now, gossip::Router::Input input);
 
   const NodeConfig config_;
   host::Host host_;
@@ -129,6 +138,7 @@ class Node final : public host::WorldMachine {
   host::Ping* ping_ = nullptr;
   host::Perf* perf_ = nullptr;
   host::PeerExchange* peer_exchange_ = nullptr;
+  GossipService* gossip_ = nullptr;  // null: not spoken
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
   bool is_pumping_ = false;

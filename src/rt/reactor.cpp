@@ -1,7 +1,9 @@
 #include "rt/reactor.h"
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/machine.h"
@@ -52,6 +54,7 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                  [&](host::ForgetPeer& o) {
                    if (peers != nullptr) peers->forget(o.peer);
                  },
+                 [&](host::VerifySignatures& o) { verify(std::move(o)); },
              },
              output);
 }
@@ -72,8 +75,24 @@ void Reactor::Impl::load_peers() {
   });
 }
 
+void Reactor::Impl::verify(host::VerifySignatures work) {
+  if (!workers) {
+    const std::size_t processors = std::max(2U, std::thread::hardware_concurrency());
+    workers = std::make_unique<WorkerPool>(
+        *self, WorkerPoolConfig{config.workers > 0 ? config.workers : processors - 1});
+  }
+  auto job = std::make_shared<host::VerifySignatures>(std::move(work));
+  const auto queued = workers->submit([this, job] {
+    return [this, verified = host::verify_signatures(*job)] { turns.input(verified); };
+  });
+  // Too much of it: then this thread, too, can do nothing more urgent.
+  if (!queued) turns.input(host::verify_signatures(*job));
+}
+
 Reactor::Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers)
-    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers)) {}
+    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers)) {
+  impl_->self = this;
+}
 
 Reactor::~Reactor() = default;
 

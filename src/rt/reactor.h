@@ -44,6 +44,9 @@ struct ReactorConfig {
   /// "1.2.3.4:53"; empty for the system's resolvers.
   std::vector<std::string> dns_servers = {};
   Duration resolve_max = 10s;
+  /// Threads for work that machines ask for; made when the first comes. 0: one less than the
+  /// processors, at least one.
+  std::size_t workers = 0;
 };
 
 /// Counted since the start; read on the reactor's thread.

@@ -12,6 +12,7 @@
 #include "rt/reactor.h"
 #include "rt/resolver.h"
 #include "rt/turns.h"
+#include "rt/worker_pool.h"
 
 namespace kith::rt {
 
@@ -38,6 +39,7 @@ struct Reactor::Impl final : TurnWorld {
 
   void resolve(const host::Resolve& question);
   void load_peers();
+  void verify(host::VerifySignatures work);
 
   // Destroyed from the bottom: sockets and timers before the io_context that serves them.
   ReactorConfig config;
@@ -51,6 +53,8 @@ struct Reactor::Impl final : TurnWorld {
   Resolver resolver;
   std::shared_ptr<Inlet> inlet;
   bool has_run = false;
+  Reactor* self = nullptr;
+  std::unique_ptr<WorkerPool> workers;  // before all else goes
 };
 
 }  // namespace kith::rt

@@ -10,6 +10,9 @@ namespace {
 /// Reading a small store from a warm disk.
 constexpr Duration load_takes = 1ms;
 
+/// One signature, on a worker that has nothing else to do.
+constexpr Duration verify_takes = std::chrono::microseconds(50);
+
 /// Deadlines of machines that mean "never"; beyond, offsets could overflow.
 constexpr Instant far_future = Instant{Instant::duration::max() / 2};
 
@@ -121,6 +124,11 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
                  },
                  [&](host::StorePeer& store) { node.peers.store(now_, std::move(store.peer)); },
                  [&](host::ForgetPeer& forget) { node.peers.forget(now_, forget.peer); },
+                 [&](host::VerifySignatures& work) {
+                   const auto count = static_cast<std::int64_t>(work.jobs.size());
+                   inputs_.post(now_ + count * verify_takes, index, node.incarnation,
+                                host::verify_signatures(work));
+                 },
              },
              output);
 }

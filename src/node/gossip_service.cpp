@@ -1,0 +1,220 @@
+#include "node/gossip_service.h"
+
+#include <algorithm>
+
+#include "codec/peer_id.h"
+
+namespace kith::node {
+namespace {
+
+constexpr std::string_view signature_domain = "libp2p-pubsub:";
+constexpr Token open_token{1};
+
+/// Peers behind one /16 (IPv6: /32) may be one machine; 0 where that says nothing.
+std::uint64_t netgroup_of(const codec::Multiaddr& remote) {
+  if (codec::scope_of(remote) != codec::AddrScope::global) return 0;
+  const auto four = remote.find(codec::AddrProtocol::ip4);
+  const auto six = remote.find(codec::AddrProtocol::ip6);
+  if (!four && !six) return 0;
+  const ByteView prefix = four ? four->first(2) : six->first(4);
+  std::uint64_t group = four ? 4 : 6;
+  for (const std::uint8_t byte : prefix) group = group << 8 | byte;
+  return group;
+}
+
+std::vector<std::string> spoken_of(const std::vector<std::string>& theirs) {
+  std::vector<std::string> both;
+  for (auto& ours : gossip::Router::protocols()) {
+    if (std::ranges::find(theirs, ours) != theirs.end()) both.push_back(std::move(ours));
+  }
+  return both;
+}
+
+}  // namespace
+
+void GossipService::start(Instant now, WallTime wall) {
+  // Nanoseconds, as go does it: an author's numbers must grow over restarts.
+  const auto first_seqno = static_cast<std::uint64_t>(std::max<std::int64_t>(wall.unix_ms, 0)) *
+                           std::uint64_t{1'000'000};
+  router_.emplace(config_, codec::peer_id_of(key_.public_key()), key_, first_seqno, rng_, log_,
+                  now);
+}
+
+void GossipService::on_input(Instant now, host::ServiceEvent event) {
+  std::visit(Overload{[&](host::PeerUp& up) {
+                        Peer& peer = peers_[up.peer];
+                        peer.direction = up.direction;
+                        peer.netgroup = netgroup_of(up.remote);
+                      },
+                      [&](host::PeerDown& down) {
+                        reopening_.set(down.peer, std::nullopt);
+                        peers_.erase(down.peer);
+                      },
+                      [&](host::PeerIdentified& identified) { on_identified(now, identified); },
+                      [&](host::StreamUp& up) { on_stream_up(now, up); },
+                      [&](host::StreamOpenFailed& failed) {
+                        const auto found = peers_.find(failed.peer);
+                        if (found == peers_.end()) return;
+                        found->second.is_opening = false;
+                        if (failed.error.code == Code::unsupported) return;
+                        open_later(now, failed.peer, found->second);
+                      },
+                      [&](host::StreamData& data) { on_data(now, data); },
+                      [&](host::StreamRoom& told) {
+                        const auto found = outbound_.find(told.stream);
+                        if (found == outbound_.end()) return;
+                        router_->on_input(now, gossip::Room{found->second, told.room});
+                      },
+                      [&](host::StreamEnd& end) {
+                        if (inbound_.contains(end.stream)) say(host::Finish{end.stream});
+                      },
+                      [&](host::StreamDown& down) { on_stream_down(now, down.stream); }},
+             event);
+  drain(now);
+}
+
+void GossipService::on_identified(Instant now, const host::PeerIdentified& identified) {
+  const auto found = peers_.find(identified.peer);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  peer.spoken = spoken_of(identified.message->protocols);
+  const Bytes& record = identified.message->signed_peer_record;
+  if (!record.empty()) {
+    router_->on_input(now, gossip::PeerRecorded{identified.peer, Buffer(ByteView(record))});
+  }
+  open(identified.peer, peer);
+}
+
+void GossipService::on_stream_up(Instant now, const host::StreamUp& up) {
+  const auto found = peers_.find(up.peer);
+  if (found == peers_.end()) return say(host::Reset{up.stream});
+  Peer& peer = found->second;
+  if (up.direction == Direction::inbound) return on_inbound(up, peer);
+  peer.is_opening = false;
+  peer.out = up.stream;
+  outbound_.emplace(up.stream, up.peer);
+  gossip::PeerAdded added;
+  added.peer = up.peer;
+  added.version = gossip::Router::version_of(up.protocol).value();
+  added.direction = peer.direction;
+  added.netgroup = peer.netgroup;
+  added.room = up.room;
+  router_->on_input(now, added);
+  if (peer.early.empty()) return;
+  const Bytes early = std::exchange(peer.early, {});
+  if (peer.in) say(host::Consume{*peer.in, early.size()});
+  read(now, up.peer, peer, early);
+}
+
+// A peer that opens a stream to us speaks that protocol, whether identify has come or not.
+void GossipService::on_inbound(const host::StreamUp& up, Peer& peer) {
+  if (peer.in) {
+    inbound_.erase(*peer.in);
+    say(host::Reset{*peer.in});
+  }
+  peer.in = up.stream;
+  peer.early.clear();
+  peer.reader.emplace(codec::FramePrefix::varint, config_.limits.rpc_bytes_max);
+  inbound_.emplace(up.stream, up.peer);
+  if (peer.spoken.empty()) peer.spoken = {up.protocol};
+  open(up.peer, peer);
+}
+
+void GossipService::on_data(Instant now, const host::StreamData& data) {
+  const auto found = inbound_.find(data.stream);
+  if (found == inbound_.end()) return say(host::Consume{data.stream, data.data.size()});
+  Peer& peer = peers_.at(found->second);
+  if (!peer.out) return base::append(peer.early, data.data);
+  say(host::Consume{data.stream, data.data.size()});
+  read(now, found->second, peer, data.data);
+}
+
+void GossipService::read(Instant now, const PeerId& id, Peer& peer, ByteView bytes) {
+  while (true) {
+    const auto frame = peer.reader->next(bytes);
+    if (!frame) return say(host::Fault{id, frame.error()});
+    if (!*frame) return;
+    router_->on_rpc(now, id, **frame);
+  }
+}
+
+void GossipService::on_stream_down(Instant now, StreamId stream) {
+  if (const auto in = inbound_.extract(stream); !in.empty()) {
+    const auto peer = peers_.find(in.mapped());
+    if (peer == peers_.end() || peer->second.in != stream) return;
+    peer->second.in.reset();
+    peer->second.early.clear();
+    return;
+  }
+  const auto out = outbound_.extract(stream);
+  if (out.empty()) return;
+  const auto peer = peers_.find(out.mapped());
+  if (peer == peers_.end() || peer->second.out != stream) return;
+  peer->second.out.reset();
+  router_->on_input(now, gossip::PeerGone{out.mapped()});
+  open_later(now, out.mapped(), peer->second);
+}
+
+void GossipService::open(const PeerId& id, Peer& peer) {
+  if (peer.out || peer.is_opening || peer.spoken.empty()) return;
+  peer.is_opening = true;
+  reopening_.set(id, std::nullopt);
+  say(host::Open{open_token, id, peer.spoken});
+}
+
+void GossipService::open_later(Instant now, const PeerId& id, Peer& peer) {
+  reopening_.set(id, now + peer.reopen_after);
+  peer.reopen_after = std::min<Duration>(2 * peer.reopen_after, reopen_delay_max);
+}
+
+void GossipService::on_deadline(Instant now) {
+  while (const auto id = reopening_.pop_due(now)) open(*id, peers_.at(*id));
+  if (const auto at = router_->next_deadline(); at && *at <= now) router_->on_deadline(now);
+  drain(now);
+}
+
+std::optional<Instant> GossipService::next_deadline() const {
+  if (!router_) return std::nullopt;
+  return base::soonest(router_->next_deadline(), reopening_.soonest());
+}
+
+void GossipService::to_router(Instant now, gossip::Router::Input input) {
+  ASSERT(router_.has_value());
+  router_->on_input(now, std::move(input));
+  drain(now);
+}
+
+void GossipService::drain(Instant now) {
+  while (auto output = router_->poll_output(now)) {
+    std::visit(
+        Overload{[&](gossip::SendRpc& send) {
+                   const auto peer = peers_.find(send.peer);
+                   if (peer == peers_.end() || !peer->second.out) return;
+                   say(host::Write{*peer->second.out, std::move(send.bytes)});
+                 },
+                 [&](gossip::CheckSignatures& check) {
+                   host::VerifySignatures work{check.token, signature_domain, {}};
+                   for (auto& job : check.batch) {
+                     work.jobs.push_back({std::move(job.key), std::move(job.signed_part),
+                                          std::move(job.signature)});
+                   }
+                   results_.push_back(std::move(work));
+                 },
+                 [&](gossip::PeerEvent& event) {
+                   if (event.kind == gossip::PeerEventKind::useful) return;
+                   log_.debug("gossip", "{}: {}", codec::to_text(event.peer), event.detail);
+                 },
+                 [&](gossip::Deliver& deliver) { results_.push_back(std::move(deliver)); },
+                 [&](gossip::Validate& validate) { results_.push_back(std::move(validate)); },
+                 [&](gossip::Published& done) { results_.push_back(std::move(done)); },
+                 [&](gossip::ConnectPeers& connect) { results_.push_back(std::move(connect)); }},
+        *output);
+  }
+}
+
+std::optional<GossipService::Result> GossipService::poll_result() {
+  if (results_.empty()) return std::nullopt;
+  return results_.pop_front();
+}
+
+}  // namespace kith::node

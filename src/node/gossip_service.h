@@ -1,0 +1,85 @@
+// Gossip on streams: carries the router's RPCs (gossip/router.h) over a stream each way and peer,
+// and tells it who is there. Ours is opened with the best version that the peer speaks and opened
+// anew when it closes while the connection stays (A37); of the peer's the latest counts.
+//
+// Limits: `reopen_delay`, doubling, between attempts at one peer; bytes that come before the router
+// knows the peer wait unconsumed, so that yamux's window bounds them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/deadline_heap.h"
+#include "base/queue.h"
+#include "codec/frame.h"
+#include "gossip/config.h"
+#include "gossip/router.h"
+#include "host/service.h"
+#include "host/world.h"
+
+namespace kith::node {
+
+class GossipService final : public host::Service {
+ public:
+  /// What leaves the node, or concerns its other parts.
+  using Result = std::variant<gossip::Deliver, gossip::Validate, gossip::Published,
+                              host::VerifySignatures, gossip::ConnectPeers>;
+
+  static constexpr Duration reopen_delay = 1s;
+  static constexpr Duration reopen_delay_max = 60s;
+
+  /// All outlive it.
+  GossipService(const gossip::Config& config, const crypto::KeyPair& key, Rng& rng, Log& log)
+      : config_(config), key_(key), rng_(rng), log_(log) {}
+
+  /// Before anything else.
+  void start(Instant now, WallTime wall);
+
+  std::vector<std::string> protocols() const override { return gossip::Router::protocols(); }
+  void on_input(Instant now, host::ServiceEvent event) override;
+  void on_deadline(Instant now) override;
+  std::optional<Instant> next_deadline() const override;
+
+  void to_router(Instant now, gossip::Router::Input input);
+  std::optional<Result> poll_result();
+  const gossip::Router* router() const { return router_ ? &*router_ : nullptr; }
+
+ private:
+  struct Peer {
+    Direction direction = Direction::inbound;
+    std::uint64_t netgroup = 0;
+    std::vector<std::string> spoken;  // protocols of ours that it speaks, the best first
+    std::optional<StreamId> out;
+    bool is_opening = false;
+    Duration reopen_after = reopen_delay;
+    std::optional<StreamId> in;
+    std::optional<codec::FrameReader> reader;
+    Bytes early;  // came before `out` was up; not consumed
+  };
+
+  void on_identified(Instant now, const host::PeerIdentified& identified);
+  void on_stream_up(Instant now, const host::StreamUp& up);
+  void on_inbound(const host::StreamUp& up, Peer& peer);
+  void on_data(Instant now, const host::StreamData& data);
+  void on_stream_down(Instant now, StreamId stream);
+  void read(Instant now, const PeerId& id, Peer& peer, ByteView bytes);
+  void open(const PeerId& id, Peer& peer);
+  void open_later(Instant now, const PeerId& id, Peer& peer);
+  void drain(Instant now);
+
+  const gossip::Config& config_;
+  const crypto::KeyPair& key_;
+  Rng& rng_;
+  Log& log_;
+  std::optional<gossip::Router> router_;
+  std::map<PeerId, Peer> peers_;         // connected ones: the host's limits bound them
+  std::map<StreamId, PeerId> outbound_;  // ours
+  std::map<StreamId, PeerId> inbound_;   // the latest of each peer
+  mutable base::DeadlineHeap<PeerId> reopening_;
+  base::Queue<Result> results_;
+};
+
+}  // namespace kith::node

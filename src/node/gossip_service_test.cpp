@@ -1,0 +1,112 @@
+// Gossip through whole nodes in virtual time: real Noise, yamux, identify and signatures.
+#include "node/gossip_service.h"
+
+#include "node/node_test_util.h"
+
+namespace kith::node {
+namespace {
+
+class GossipNodes : public NodeTest {
+ protected:
+  void add_line(std::size_t count, const gossip::TopicOptions& options = {}) {
+    for (std::size_t i = 0; i < count; ++i) {
+      add();
+      command(i, gossip::Subscribe{"news", options});
+    }
+    for (std::size_t i = 1; i < count; ++i) connect(i, i - 1);
+    world_.run_for(5s);  // streams, subscriptions, and a few heartbeats for the meshes
+  }
+  void publish(std::size_t from, const std::string& text,
+               const gossip::TopicOptions& options = {}) {
+    command(from, gossip::Publish{Token{99}, "news", Buffer(text), options});
+  }
+  std::vector<std::string> heard(std::size_t node) {
+    std::vector<std::string> texts;
+    for (const auto& report : members_[node]->reports) {
+      if (const auto* deliver = std::get_if<gossip::Deliver>(&report)) {
+        texts.emplace_back(base::as_text(deliver->message.data.view()));
+      }
+    }
+    return texts;
+  }
+};
+
+TEST_F(GossipNodes, AMessageReachesEverybodyOnce) {
+  add_line(6);
+  publish(0, "first");
+  publish(5, "last");
+  world_.run_for(2s);
+  for (std::size_t i = 0; i < 6; ++i) {
+    auto texts = heard(i);
+    std::ranges::sort(texts);
+    EXPECT_EQ(texts, (std::vector<std::string>{"first", "last"})) << i;
+  }
+  const auto* deliver = members_[5]->last<gossip::Deliver>();
+  ASSERT_NE(deliver, nullptr);
+  EXPECT_EQ(members_[0]->last<gossip::Deliver>()->message.author, members_[5]->id());
+  const auto* published = members_[0]->last<gossip::Published>();
+  ASSERT_NE(published, nullptr);
+  EXPECT_EQ(published->recipients, 1U);
+}
+
+TEST_F(GossipNodes, WhatTheApplicationRejectsGoesNoFurther) {
+  gossip::TopicOptions checked;
+  checked.has_validator = true;
+  add_line(3, checked);
+  publish(0, "good", checked);
+  publish(0, "bad", checked);
+  world_.run_for(100ms);
+  std::size_t asked = 0;
+  for (const auto& report : std::vector<Report>(members_[1]->reports)) {
+    const auto* validate = std::get_if<gossip::Validate>(&report);
+    if (validate == nullptr) continue;
+    ++asked;
+    const bool is_good = base::as_text(validate->message.data.view()) == "good";
+    command(1, gossip::Validated{validate->token,
+                                 is_good ? gossip::Verdict::accept : gossip::Verdict::reject});
+  }
+  EXPECT_EQ(asked, 2U);
+  world_.run_for(100ms);
+  EXPECT_EQ(heard(1), std::vector<std::string>{"good"});
+  std::size_t asked_behind = 0;
+  for (const auto& report : members_[2]->reports) {
+    asked_behind += std::holds_alternative<gossip::Validate>(report) ? 1 : 0;
+  }
+  EXPECT_EQ(asked_behind, 1U) << "the bad one was not handed on";
+}
+
+TEST_F(GossipNodes, A37AStreamThatClosesIsOpenedAgain) {
+  add_line(2);
+  ASSERT_TRUE(world_.break_link(0));
+  world_.run_for(1s);
+  EXPECT_EQ(members_[0]->node.router()->peer_count(), 0U) << "no dead entry";
+  connect(1, 0, 2);
+  world_.run_for(5s);
+  publish(0, "again");
+  world_.run_for(1s);
+  EXPECT_EQ(heard(1), std::vector<std::string>{"again"});
+}
+
+TEST_F(GossipNodes, ALargeMessageCrossesInPieces) {
+  add_line(3);
+  const std::string large(900'000, 'x');
+  publish(0, large);
+  world_.run_for(20s);
+  ASSERT_EQ(heard(2).size(), 1U);
+  EXPECT_EQ(heard(2)[0], large);
+}
+
+TEST_F(GossipNodes, ANodeWithoutGossipIsNoPeerOfTheRouter) {
+  add();
+  NodeConfig silent = config();
+  silent.speaks_gossip = false;
+  add(silent);
+  connect(0, 1);
+  world_.run_for(5s);
+  ASSERT_TRUE(are_connected(0, 1));
+  EXPECT_EQ(members_[0]->node.router()->peer_count(), 0U);
+  EXPECT_EQ(members_[1]->node.router(), nullptr);
+}
+
+}  // namespace
+}  // namespace kith::node
