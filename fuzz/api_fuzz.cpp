@@ -22,16 +22,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text = base::as_text({data, size});
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    api.request(now, text.substr(0, end), [&replies, at = requests](std::string line) {
-      ASSERT(line.find('\n') == std::string::npos);
-      ASSERT(++replies[at] == 1);
-    });
+    api.request(now, text.substr(0, end),
+                [&replies, at = requests](std::string line, bool is_last) {
+                  ASSERT(line.find('\n') == std::string::npos);
+                  ASSERT(is_last && ++replies[at] == 1);
+                });
     ++requests;
     text.remove_prefix(std::min(end + 1, text.size()));
     while (node.poll_output(now)) {
     }
     while (auto report = node.poll_report()) api.on_report(now, *report);
   }
-  ASSERT(replies.size() + api.pending() == requests);
+  ASSERT(replies.size() + api.pending() + api.subscriptions() == requests);
   return 0;
 }

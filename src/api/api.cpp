@@ -12,11 +12,6 @@
 namespace kith::api {
 
 /// A request that waits for the node's report. `next` is what comes after the connection.
-struct Api::Pending {
-  Call call;
-  void (Api::*next)(Instant, Pending, const PeerId&) = nullptr;
-};
-
 namespace {
 
 /// An agreement on what a person or program may name as a target.
@@ -92,11 +87,12 @@ Api::~Api() = default;
 
 std::uint64_t Api::request(Instant now, std::string_view text, Reply reply) {
   const std::uint64_t number = next_request_++;
-  answer(now, text, Call{nullptr, Json::object(), std::move(reply), number});
+  answer(now, text, Call(std::move(reply), number));
   return number;
 }
 
 void Api::abandon(Instant now, std::uint64_t request) {
+  if (end_subscription(now, request)) return;
   const auto found = std::ranges::find_if(
       pending_, [&](const auto& entry) { return entry.second.call.number == request; });
   if (found == pending_.end()) return;
@@ -253,11 +249,19 @@ void Api::on_report(Instant now, const node::Report& report) {
                         if (result.error) return pending->call.fail(*result.error);
                         pending->call.done(perf_view(result));
                       },
-                      [](const gossip::Deliver&) {}, [](const gossip::Validate&) {},
-                      [](const gossip::Published&) {}, [](const host::PeerUp&) {},
-                      [](const host::PeerDown&) {}, [](const host::PeerIdentified&) {},
-                      [](const host::AddressesChanged&) {}, [](const host::CannotListen&) {},
-                      [](const host::Stopped&) {}},
+                      [&](const gossip::Deliver& deliver) { on_message(deliver.message); },
+                      [](const gossip::Validate&) {},
+                      [&](const gossip::Published& published) {
+                        const auto pending = take(published.token);
+                        if (!pending) return;
+                        if (!published.recipients) {
+                          return pending->call.fail(published.recipients.error());
+                        }
+                        pending->call.done(Json{{"recipients", *published.recipients}});
+                      },
+                      [](const host::PeerUp&) {}, [](const host::PeerDown&) {},
+                      [](const host::PeerIdentified&) {}, [](const host::AddressesChanged&) {},
+                      [](const host::CannotListen&) {}, [](const host::Stopped&) {}},
              report);
 }
 

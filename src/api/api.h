@@ -51,9 +51,11 @@ struct Surroundings {
 
 class Api {
  public:
-  /// Called once, perhaps before request() returns, with one line of JSON.
-  using Reply = std::function<void(std::string)>;
+  /// Gets a line of JSON, perhaps before request() returns; after the last one nothing comes. Only
+  /// subscriptions have more than one.
+  using Reply = std::function<void(std::string line, bool is_last)>;
   static constexpr std::size_t pending_max = 1024;
+  static constexpr std::size_t subscriptions_max = 64;
 
   struct Method {
     std::string_view name;
@@ -76,6 +78,7 @@ class Api {
   /// Every report of the node.
   void on_report(Instant now, const node::Report& report);
   std::size_t pending() const { return pending_.size(); }
+  std::size_t subscriptions() const { return subscriptions_.size(); }
 
  private:
   struct Pending;
@@ -93,6 +96,10 @@ class Api {
   void peers_disconnect(Instant now, Call call);
   void ping(Instant now, Call call);
   void perf(Instant now, Call call);
+  void pubsub_pub(Instant now, Call call);  // these four: api_pubsub.cpp
+  void pubsub_sub(Instant now, Call call);
+  void pubsub_topics(Instant now, Call call);
+  void pubsub_peers(Instant now, Call call);
   void log_level(Instant now, Call call);
   void config_show(Instant now, Call call);
   void describe(Instant now, Call call);
@@ -104,10 +111,15 @@ class Api {
   void send_ping(Instant now, Pending pending, const PeerId& peer);
   void send_perf(Instant now, Pending pending, const PeerId& peer);
   std::optional<Pending> take(Token token);
+  void on_message(const gossip::Message& message);
+  bool end_subscription(Instant now, std::uint64_t request);
+
+  static const std::vector<Method> table_;
 
   node::Node& node_;
   const Surroundings surroundings_;
   std::map<Token, Pending> pending_;
+  std::map<std::uint64_t, Call> subscriptions_;  // by request
   std::uint64_t next_token_ = 1;
   std::uint64_t next_request_ = 1;
 };

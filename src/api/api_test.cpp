@@ -72,7 +72,7 @@ class ApiTest : public testing::Test {
   Json ask(const std::string& request) {
     std::vector<std::string> replies;
     members_[0]->api->request(world_.now(), request,
-                              [&](std::string line) { replies.push_back(std::move(line)); });
+                              [&](std::string line, bool) { replies.push_back(std::move(line)); });
     world_.turn(0);
     world_.turn(0);  // what a report called forth
     world_.run_until([&] { return !replies.empty(); });
@@ -233,8 +233,8 @@ TEST_F(ApiTest, WhatNobodyWaitsForAnyMoreEnds) {
   const std::string request =
       R"({"method":"perf","params":{"target":")" + target() + R"(","upload_bytes":1000000000000}})";
   int replies = 0;
-  const auto number =
-      members_[0]->api->request(world_.now(), request, [&](const std::string&) { ++replies; });
+  const auto number = members_[0]->api->request(world_.now(), request,
+                                                [&](const std::string&, bool) { ++replies; });
   world_.turn(0);
   world_.run_for(1s);
   EXPECT_EQ(members_[0]->api->pending(), 1U);
@@ -250,11 +250,39 @@ TEST_F(ApiTest, WhatNobodyWaitsForAnyMoreEnds) {
   members_[0]->api->abandon(world_.now(), number);
 }
 
+TEST_F(ApiTest, ASubscriptionGetsWhatOthersPublish) {
+  ASSERT_EQ(code(call("peers.connect", {{"target", target()}})), "");
+  std::vector<Json> lines;
+  const auto subscription = members_[1]->api->request(
+      world_.now(), R"({"id":7,"method":"pubsub.sub","params":{"topic":"news"}})",
+      [&](std::string line, bool is_last) {
+        EXPECT_FALSE(is_last);
+        lines.push_back(Json::parse(line));
+      });
+  world_.turn(1);
+  world_.run_for(3s);
+  EXPECT_EQ(call("pubsub.pub", {{"topic", "news"}, {"data", "hello"}})["result"]["recipients"], 1);
+  EXPECT_EQ(code(call("pubsub.pub", {{"topic", "news"}, {"data_multibase", "f00ff"}})), "");
+  world_.run_for(1s);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["id"], 7);
+  EXPECT_EQ(lines[0]["result"]["data"], "hello");
+  EXPECT_EQ(lines[0]["result"]["from"], members_[0]->id());
+  EXPECT_TRUE(lines[1]["result"]["data"].is_null());
+  EXPECT_EQ(lines[1]["result"]["data_multibase"], "uAP8");
+  EXPECT_EQ(call("pubsub.peers", {{"topic", "news"}})["result"]["peers"][0]["peer_id"],
+            members_[1]->id());
+  EXPECT_EQ(members_[1]->node.router()->subscribed(), std::vector<std::string>{"news"});
+  members_[1]->api->abandon(world_.now(), subscription);
+  EXPECT_TRUE(members_[1]->node.router()->subscribed().empty());
+  EXPECT_EQ(code(call("pubsub.pub", {{"topic", "news"}})), "usage");
+}
+
 TEST_F(ApiTest, WaitingRequestsAreLimited) {
   std::size_t refused = 0;
   const std::string request = R"({"method":"ping","params":{"target":"/ip4/127.0.0.1/tcp/9"}})";
   for (std::size_t i = 0; i < Api::pending_max + 10; ++i) {
-    members_[0]->api->request(world_.now(), request, [&](const std::string& line) {
+    members_[0]->api->request(world_.now(), request, [&](const std::string& line, bool) {
       refused += line.find("requests wait already") != std::string::npos ? 1 : 0;
     });
   }

@@ -37,6 +37,10 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::PeersDisconnectArgs& a) { return run_peers_disconnect(g, a); },
                [&](const cli::NotYetArgs& a) { return run_not_yet(g, a); },
                [&](const cli::PingArgs& a) { return run_ping(g, a); },
+               [&](const cli::PubsubPubArgs& a) { return run_pubsub_pub(g, a); },
+               [&](const cli::PubsubSubArgs& a) { return run_pubsub_sub(g, a); },
+               [&](const cli::PubsubTopicsArgs&) { return run_pubsub_topics(g); },
+               [&](const cli::PubsubPeersArgs& a) { return run_pubsub_peers(g, a); },
                [&](const cli::PerfArgs& a) { return run_perf(g, a); },
                [&](const cli::LogLevelArgs& a) { return run_log_level(g, a); },
                [&](const cli::DevnetArgs& a) { return run_devnet(g, a); },
@@ -74,16 +78,20 @@ int finish(const cli::Globals& globals, const Result<std::string>& result, Rende
   return cli::exit_done;
 }
 
+std::expected<std::unique_ptr<Caller>, int> reach_or_say(const cli::Globals& globals) {
+  const auto session = open_session(globals);
+  if (!session) return std::unexpected(fail_with(globals, session.error()));
+  auto node = reach_running(session->in_home(session->settings.api_socket), session->home);
+  if (node) return *std::move(node);
+  const bool is_absent = node.error().code == Code::unreachable;
+  return std::unexpected(fail_with(
+      globals, node.error(), is_absent ? cli::exit_not_running : cli::exit_code_of(node.error())));
+}
+
 int ask_running(const cli::Globals& globals, std::string_view method, const cli::Params& params,
                 Duration timeout, Render render) {
-  const auto session = open_session(globals);
-  if (!session) return fail_with(globals, session.error());
-  auto node = reach_running(session->in_home(session->settings.api_socket), session->home);
-  if (!node) {
-    const bool is_absent = node.error().code == Code::unreachable;
-    return fail_with(globals, node.error(),
-                     is_absent ? cli::exit_not_running : cli::exit_code_of(node.error()));
-  }
+  const auto node = reach_or_say(globals);
+  if (!node) return node.error();
   return finish(globals, (*node)->call(method, params, timeout), render);
 }
 

@@ -31,6 +31,11 @@ int run_peers_info(const cli::Globals& globals, const cli::PeersInfoArgs& args);
 int run_peers_connect(const cli::Globals& globals, const cli::PeersConnectArgs& args);
 int run_peers_disconnect(const cli::Globals& globals, const cli::PeersDisconnectArgs& args);
 int run_not_yet(const cli::Globals& globals, const cli::NotYetArgs& args);
+// cmd_pubsub.cpp
+int run_pubsub_pub(const cli::Globals& globals, const cli::PubsubPubArgs& args);
+int run_pubsub_sub(const cli::Globals& globals, const cli::PubsubSubArgs& args);
+int run_pubsub_topics(const cli::Globals& globals);
+int run_pubsub_peers(const cli::Globals& globals, const cli::PubsubPeersArgs& args);
 // cmd_measure.cpp
 int run_ping(const cli::Globals& globals, const cli::PingArgs& args);
 int run_perf(const cli::Globals& globals, const cli::PerfArgs& args);
@@ -57,6 +62,8 @@ int finish(const cli::Globals& globals, const Result<std::string>& result, Rende
 /// Asks the running node; exit 3 when none runs.
 int ask_running(const cli::Globals& globals, std::string_view method, const cli::Params& params,
                 Duration timeout, Render render);
+/// The running node of the home, or the error to end with (exit 3 when none runs).
+std::expected<std::unique_ptr<Caller>, int> reach_or_say(const cli::Globals& globals);
 /// "/ip4/.../p2p/ID" or a peer id: anything else is `usage`.
 Result<void> check_target(const std::string& target);
 

@@ -117,9 +117,10 @@ Result<void> Daemon::prepare() {
   server_ = TRY(rt::LocalServer::open(
       reactor, session_.in_home(session_.settings.api_socket),
       [this, &reactor](const std::string& request, rt::LocalReply reply) {
-        const auto number =
-            api_->request(reactor.turn_now(), request,
-                          [reply](std::string line) mutable { reply.done(std::move(line)); });
+        const auto number = api_->request(
+            reactor.turn_now(), request, [reply](std::string line, bool is_last) mutable {
+              is_last ? reply.done(std::move(line)) : reply.send(std::move(line));
+            });
         reply.on_gone([this, &reactor, number] { api_->abandon(reactor.turn_now(), number); });
       },
       *log_));

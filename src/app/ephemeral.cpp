@@ -47,7 +47,7 @@ class EphemeralNode final : public Caller {
     auto future = answer->get_future();
     engine_->reactor().post([this, answer, request = cli::make_request(method, params)] {
       api_->request(engine_->reactor().turn_now(), request,
-                    [answer](std::string line) { answer->set_value(std::move(line)); });
+                    [answer](std::string line, bool) { answer->set_value(std::move(line)); });
     });
     if (future.wait_for(timeout) != std::future_status::ready) {
       return fail(Code::timeout, base::format("no answer within {} ms", base::to_ms(timeout)));

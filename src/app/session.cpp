@@ -19,6 +19,7 @@ namespace {
 /// A swarm.key is some 100 bytes, a passphrase a line.
 constexpr std::size_t small_file_bytes_max = 4096;
 constexpr Duration send_timeout = 5s;
+constexpr Duration stream_look_interval = 1h;  // any: there is nothing else to wait for
 
 std::vector<std::pair<std::string, std::string>> environment() {
   std::vector<std::pair<std::string, std::string>> variables;
@@ -50,11 +51,28 @@ class RunningNode final : public Caller {
     return cli::read_response(*line);
   }
 
+  Result<void> stream(std::string_view method, const cli::Params& params,
+                      const std::function<bool(std::string_view)>& on_result) override {
+    TRY_VOID(client_.send_line(cli::make_request(method, params), send_timeout));
+    while (true) {
+      const auto line = client_.read_line(stream_look_interval);
+      if (!line && line.error().code == Code::timeout) continue;
+      if (!line) return fail(line.error());
+      if (!*line) return {};
+      if (!on_result(TRY(cli::read_response(**line)))) return {};
+    }
+  }
+
  private:
   rt::LocalClient client_;
 };
 
 }  // namespace
+
+Result<void> Caller::stream(std::string_view method, const cli::Params&,
+                            const std::function<bool(std::string_view)>&) {
+  return fail(Code::unsupported, base::format("{} needs a node that runs", method));
+}
 
 std::string Session::in_home(const std::string& path) const {
   if (path.empty() || path.front() == '/') return path;

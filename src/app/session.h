@@ -53,6 +53,10 @@ class Caller {
   /// The result as JSON. `timeout` when no answer comes in time.
   virtual Result<std::string> call(std::string_view method, const cli::Params& params,
                                    Duration timeout) = 0;
+  /// A method that goes on answering: `on_result` gets each result until it says false. Waits as
+  /// long as it takes.
+  virtual Result<void> stream(std::string_view method, const cli::Params& params,
+                              const std::function<bool(std::string_view)>& on_result);
 };
 
 /// The node that runs on this home; `unreachable` when none does.

@@ -173,6 +173,26 @@ void add_peer_verbs(CLI::App& app, Draft& draft) {
   }
 }
 
+void add_pubsub_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* pubsub =
+      add_group(app, "pubsub", "Publish to topics and subscribe to them", "kith pubsub sub news");
+  const auto pub = add_verb<PubsubPubArgs>(*pubsub, draft, "pub", "Publish one message",
+                                           "kith pubsub pub news \"hello\"");
+  pub.app->add_option("TOPIC", pub.args->topic, "The topic's name")->required();
+  pub.app->add_option("DATA", pub.args->data, "The message (else standard input)");
+  const auto sub =
+      add_verb<PubsubSubArgs>(*pubsub, draft, "sub", "Print the messages of a topic as they come",
+                              "kith pubsub sub news --json");
+  sub.app->add_option("TOPIC", sub.args->topic, "The topic's name")->required();
+  add_count(*sub.app, "--count,-n", sub.args->count, "Stop after so many (else Ctrl-C)", 1,
+            UINT64_MAX);
+  add_verb<PubsubTopicsArgs>(*pubsub, draft, "topics", "The topics the node is subscribed to",
+                             "kith pubsub topics");
+  const auto peers = add_verb<PubsubPeersArgs>(*pubsub, draft, "peers", "The peers of a topic",
+                                               "kith pubsub peers news");
+  peers.app->add_option("TOPIC", peers.args->topic, "The topic's name")->required();
+}
+
 void add_measuring_verbs(CLI::App& app, Draft& draft) {
   const std::string target_help =
       "A multiaddr ending in /p2p/ID, or the id of a peer that the running node knows";
@@ -259,6 +279,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_node_verbs(app, draft);
   add_config_verbs(app, draft);
   add_peer_verbs(app, draft);
+  add_pubsub_verbs(app, draft);
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);

@@ -71,6 +71,18 @@ struct NotYetArgs {
   std::string verb;
   std::string peer;
 };
+struct PubsubPubArgs {
+  std::string topic;
+  std::string data;  // empty: standard input
+};
+struct PubsubSubArgs {
+  std::string topic;
+  std::uint64_t count = 0;  // messages until the end; 0: no end
+};
+struct PubsubTopicsArgs {};
+struct PubsubPeersArgs {
+  std::string topic;
+};
 struct PingArgs {
   std::string target;
   std::uint64_t count = 4;
@@ -110,8 +122,9 @@ struct CompletionArgs {
 using Command =
     std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
                  VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
-                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, NotYetArgs, PingArgs,
-                 PerfArgs, LogLevelArgs, DevnetArgs, SimulateArgs, CompletionArgs>;
+                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, NotYetArgs, PubsubPubArgs,
+                 PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs,
+                 DevnetArgs, SimulateArgs, CompletionArgs>;
 
 struct Parsed {
   Globals globals;

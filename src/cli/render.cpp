@@ -114,6 +114,14 @@ std::string render_perf(std::string_view result) {
   });
 }
 
+std::string render_message(std::string_view result) {
+  return with_object(result, [](const Json& json) {
+    const bool is_text = json.contains("data") && json["data"].is_string();
+    const Json data = json.value(is_text ? "data" : "data_multibase", Json());
+    return data.is_string() ? without_controls(data.get<std::string>()) : std::string("-");
+  });
+}
+
 std::string render_object(std::string_view result) {
   return with_object(result, [](const Json& json) {
     std::string text;

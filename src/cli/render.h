@@ -10,6 +10,8 @@ namespace kith::cli {
 std::string render_status(std::string_view result);
 std::string render_peers(std::string_view result);
 std::string render_perf(std::string_view result);
+/// A message of a topic: its text, or its bytes as multibase.
+std::string render_message(std::string_view result);
 /// Any object: a key and its value a line, inner objects indented.
 std::string render_object(std::string_view result);
 

@@ -5,6 +5,8 @@
 #include "base/format.h"
 #include "base/machine.h"
 #include "cli/args.h"
+#include "codec/multibase.h"
+#include "codec/utf8.h"
 
 namespace kith::cli {
 namespace {
@@ -52,6 +54,13 @@ std::string make_request(std::string_view method, const Params& params) {
                value);
   }
   return to_line(Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", object}});
+}
+
+Params publish_params(const std::string& topic, const std::string& data) {
+  const ByteView bytes = base::as_bytes(data);
+  if (codec::is_utf8(bytes)) return {{"topic", topic}, {"data", data}};
+  return {{"topic", topic},
+          {"data_multibase", codec::encode_multibase(codec::Multibase::base64url, bytes)}};
 }
 
 Result<std::string> read_response(std::string_view line) {

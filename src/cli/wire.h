@@ -18,6 +18,8 @@ using Params = std::vector<std::pair<std::string, ParamValue>>;
 
 /// One line.
 std::string make_request(std::string_view method, const Params& params);
+/// The parameters of pubsub.pub: text as it is, other bytes as multibase.
+Params publish_params(const std::string& topic, const std::string& data);
 /// The response's result as JSON text, or the error it carries. `protocol` when it is neither.
 Result<std::string> read_response(std::string_view line);
 /// {"error":{"code":"...","message":"..."}}

@@ -366,6 +366,14 @@ static std::vector<PeerId> ids_of(const std::vector<PeerSlot>& slots,
   return ids;
 }
 
+std::vector<std::string> Router::subscribed() const {
+  std::vector<std::string> names;
+  for (const auto& [name, slot] : by_name_) {
+    if (topics_[slot]->is_subscribed) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<PeerId> Router::mesh_of(std::string_view topic) const {
   const auto found = by_name_.find(topic);
   if (found == by_name_.end()) return {};

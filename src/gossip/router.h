@@ -98,6 +98,8 @@ class Router {
   std::size_t peer_count() const { return by_id_.size(); }
   std::size_t topic_count() const { return by_name_.size(); }
   std::size_t seen_count() const { return seen_.size(); }
+  /// The topics this node is subscribed to, by name.
+  std::vector<std::string> subscribed() const;
   /// The mesh of a topic, in the order of the peers' ids; empty when not subscribed.
   std::vector<PeerId> mesh_of(std::string_view topic) const;
   std::vector<PeerId> peers_of(std::string_view topic) const;

@@ -370,6 +370,59 @@ TEST_F(ConfigEffect, PeerExchangeInterval) {
   }
 }
 
+TEST_F(ConfigEffect, GossipEnabledAndFanout) {
+  for (const char* enabled : {"true", "false"}) {
+    restart();
+    add_with({{"gossip.enabled", enabled}});
+    add_with({});
+    connect(0, 1);
+    world_.run_for(5s);
+    EXPECT_EQ(members_[1]->node.router()->peer_count(), enabled == std::string("true") ? 1U : 0U);
+  }
+  for (const bool is_changed : {false, true}) {
+    restart();
+    for (std::size_t i = 0; i < 6; ++i) {
+      add_with(is_changed ? Sets{{"gossip.fanout", "1"}} : Sets{});
+      command(i, gossip::Subscribe{"news", {}});
+      if (i > 0) connect(i, 0);
+    }
+    world_.run_for(20s);
+    EXPECT_EQ(members_[0]->node.router()->mesh_of("news").size() <= 2, is_changed);
+  }
+}
+
+TEST_F(ConfigEffect, GossipHeartbeat) {
+  // The mesh of one that subscribes later is made at a heartbeat.
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with(is_changed ? Sets{{"gossip.heartbeat", "20s"}} : Sets{{"gossip.heartbeat", "200ms"}});
+    add_with({{"gossip.heartbeat", "1m"}});
+    connect(0, 1);
+    world_.run_for(3s);
+    command(0, gossip::Subscribe{"news", {}});
+    world_.run_for(1s);
+    command(1, gossip::Subscribe{"news", {}});
+    world_.run_for(2s);
+    EXPECT_EQ(members_[0]->node.router()->mesh_of("news").empty(), is_changed);
+  }
+}
+
+TEST_F(ConfigEffect, GossipDedup) {
+  const auto remembered = [&](const Sets& sets) {
+    restart();
+    add_with(sets);
+    command(0, gossip::Subscribe{"news", {}});
+    for (int i = 0; i < 200; ++i) {
+      command(0, gossip::Publish{Token{99}, "news", Buffer(std::to_string(i)), {}});
+    }
+    world_.run_for(100s);
+    return members_[0]->node.router()->seen_count();
+  };
+  EXPECT_EQ(remembered({}), 200U);
+  EXPECT_EQ(remembered({{"gossip.dedup_entries", "100"}}), 100U);
+  EXPECT_EQ(remembered({{"gossip.dedup_age", "10s"}}), 0U);
+}
+
 TEST_F(ConfigEffect, PerfServe) {
   for (const bool is_changed : {false, true}) {
     restart();

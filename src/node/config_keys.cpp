@@ -118,6 +118,35 @@ constexpr auto keys = std::to_array<ConfigKey>({
        s.node.peer_exchange.interval_eager =
            std::min(s.node.peer_exchange.interval_eager, v.duration);
      }},
+    {"gossip.enabled", Type::flag, "true", "", "",
+     "Speak pubsub (gossipsub 1.0 to 1.3, floodsub) with peers that do.", false,
+     [](Settings& s, ConfigValue v) { s.node.speaks_gossip = v.flag; }},
+    {"gossip.fanout", Type::count, "6", "1..64", "peers",
+     "Peers of a topic that get each message at once (gossipsub's D); between five sixths and "
+     "twice "
+     "as many are kept.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       gossip::MeshConfig& mesh = s.node.gossip.mesh;
+       mesh.d = v.count;
+       mesh.d_lo = v.count - v.count / 6;
+       mesh.d_hi = 2 * v.count;
+       mesh.d_score = v.count * 2 / 3;
+       mesh.d_out = std::min(v.count / 3, mesh.d_lo - (mesh.d_lo > 0 ? 1 : 0));
+       s.node.gossip.d_lazy = v.count;
+     }},
+    {"gossip.heartbeat", Type::duration, "1s", "100ms..1m", "duration",
+     "Between two looks at meshes, scores and what to announce.", false,
+     [](Settings& s, ConfigValue v) { s.node.gossip.heartbeat_interval = v.duration; }},
+    {"gossip.dedup_entries", Type::count, "10000", "100..10000000", "messages",
+     "Messages remembered so that none is delivered twice, 70 bytes each.", false,
+     [](Settings& s, ConfigValue v) { s.node.gossip.seen.entries_max = v.count; }},
+    {"gossip.dedup_age", Type::duration, "5m", "10s..24h", "duration",
+     "How long each is remembered.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.gossip.seen.ttl = v.duration;
+       s.node.gossip.seen.young_max = std::min<Duration>(s.node.gossip.seen.young_max, v.duration);
+     }},
     {"perf.serve", Type::flag, "false", "", "",
      "Answer /perf/1.0.0, which sends and receives as much as the other side likes.", false,
      [](Settings& s, ConfigValue v) { s.node.serves_perf = v.flag; }},

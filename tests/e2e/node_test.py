@@ -2,8 +2,9 @@
 import json
 import signal
 import socket
+import subprocess
 
-from e2e import Case, kith, main, wait_for
+from e2e import KITH, Case, environment, kith, main, wait_for
 
 SWARM_KEY = "/key/swarm/psk/1.0.0/\n/base16/\n" + "ab" * 32 + "\n"
 
@@ -139,6 +140,27 @@ class NodeTest(Case):
         outside = kith("--home", self.home("c"), "ping", a.address, "--count", 1,
                        "--set", "connect_timeout=1s")
         self.assertEqual(outside.code, 1)
+
+    def test_pubsub(self):
+        a = self.start("a")
+        b = self.start("b", "--bootstrap", a.address)
+        wait_for(lambda: b.call("status")["peers"] == 1, "a at b")
+        heard = self.folder / "heard"
+        with open(heard, "wb") as out:
+            follower = subprocess.Popen([KITH, "--home", str(a.home), "--json", "pubsub", "sub",
+                                         "news", "--count", "2"], stdout=out, env=environment())
+        self.addCleanup(follower.kill)
+        wait_for(lambda: b.call("pubsub", "peers", "news")["peers"], "a's subscription at b")
+        self.assertEqual(b.call("pubsub", "pub", "news", "hello")["recipients"], 1)
+        self.assertEqual(b.call("pubsub", "pub", "news", "again")["recipients"], 1)
+        self.assertEqual(follower.wait(20), 0)
+        messages = [json.loads(line) for line in heard.read_text().splitlines()]
+        self.assertEqual([m["data"] for m in messages], ["hello", "again"])
+        self.assertEqual({m["from"] for m in messages}, {b.peer_id})
+        wait_for(lambda: not a.call("pubsub", "topics")["topics"], "the subscription's end")
+        off = self.start("c", "--set", "gossip.enabled=false")
+        refused = kith("--home", off.home, "--json", "pubsub", "topics")
+        self.assertEqual((refused.code, refused.json()["error"]["code"]), (1, "unsupported"))
 
     def test_a_socket_client_is_served_line_by_line(self):
         node = self.start("home")

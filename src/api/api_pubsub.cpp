@@ -1,0 +1,109 @@
+// Publishing, and subscriptions that last as long as their client.
+#include <algorithm>
+
+#include "api/call.h"
+#include "api/views.h"
+#include "codec/multibase.h"
+#include "codec/peer_id.h"
+#include "codec/utf8.h"
+
+namespace kith::api {
+namespace {
+
+Error no_gossip() {
+  return {Code::unsupported, "this node does not speak gossip (gossip.enabled)"};
+}
+
+Json message_view(const gossip::Message& message) {
+  const ByteView data = message.data.view();
+  const auto peer = [](const std::optional<PeerId>& id) {
+    return id ? Json(codec::to_text(*id)) : Json(nullptr);
+  };
+  return Json{{"topic", message.topic},
+              {"from", peer(message.author)},
+              {"received_from", peer(message.received_from)},
+              {"seqno", message.seqno ? to_json(*message.seqno) : Json(nullptr)},
+              {"id", base::to_hex(message.id.view())},
+              {"data", codec::is_utf8(data) ? Json(base::as_text(data)) : Json(nullptr)},
+              {"data_multibase", codec::encode_multibase(codec::Multibase::base64url, data)}};
+}
+
+}  // namespace
+
+void Api::pubsub_pub(Instant now, Call call) {
+  if (node_.router() == nullptr) return call.fail(no_gossip());
+  if (pending_.size() >= pending_max) {
+    return call.fail({Code::limit, "too many requests wait already"});
+  }
+  const bool is_text = call.params.contains("data");
+  if (is_text == call.params.contains("data_multibase")) {
+    return call.fail({Code::usage, "pubsub.pub needs \"data\" or \"data_multibase\", not both"});
+  }
+  Bytes data = base::to_bytes(call.text("data"));
+  if (!is_text) {
+    auto decoded = codec::decode_multibase(call.text("data_multibase"), json_bytes_max);
+    if (!decoded) return call.fail(decoded.error());
+    data = std::move(*decoded);
+  }
+  const Token token{next_token_++};
+  std::string topic = call.text("topic");
+  pending_.emplace(token, Pending{std::move(call), nullptr});
+  node_.on_command(now, gossip::Publish{token, std::move(topic), Buffer(std::move(data)), {}});
+}
+
+void Api::pubsub_sub(Instant now, Call call) {
+  if (node_.router() == nullptr) return call.fail(no_gossip());
+  if (subscriptions_.size() >= subscriptions_max) {
+    return call.fail({Code::limit, "too many subscriptions are open"});
+  }
+  node_.on_command(now, gossip::Subscribe{call.text("topic"), {}});
+  const std::uint64_t number = call.number;
+  subscriptions_.emplace(number, std::move(call));
+}
+
+bool Api::end_subscription(Instant now, std::uint64_t request) {
+  const auto ended = subscriptions_.extract(request);
+  if (ended.empty()) return false;
+  std::string topic = ended.mapped().text("topic");
+  const bool is_wanted = std::ranges::any_of(
+      subscriptions_, [&](const auto& other) { return other.second.text("topic") == topic; });
+  if (!is_wanted) node_.on_command(now, gossip::Unsubscribe{std::move(topic)});
+  return true;
+}
+
+void Api::on_message(const gossip::Message& message) {
+  std::optional<Json> view;  // the same for all
+  for (const auto& [request, call] : subscriptions_) {
+    if (call.text("topic") != message.topic) continue;
+    if (!view) view = message_view(message);
+    call.item(*view);
+  }
+}
+
+void Api::pubsub_topics(Instant, Call call) {
+  if (node_.router() == nullptr) return call.fail(no_gossip());
+  Json topics = Json::array();
+  for (const auto& topic : node_.router()->subscribed()) {
+    topics.push_back(Json{{"topic", topic},
+                          {"peers", node_.router()->peers_of(topic).size()},
+                          {"mesh", node_.router()->mesh_of(topic).size()}});
+  }
+  call.done(Json{{"topics", std::move(topics)}});
+}
+
+void Api::pubsub_peers(Instant now, Call call) {
+  const gossip::Router* router = node_.router();
+  if (router == nullptr) return call.fail(no_gossip());
+  const std::string topic = call.text("topic");
+  const auto mesh = router->mesh_of(topic);
+  Json peers = Json::array();
+  for (const PeerId& peer : router->peers_of(topic)) {
+    const auto score = router->score_of(now, peer);
+    peers.push_back(Json{{"peer_id", codec::to_text(peer)},
+                         {"is_in_mesh", std::ranges::find(mesh, peer) != mesh.end()},
+                         {"score", score ? Json(*score) : Json(nullptr)}});
+  }
+  call.done(Json{{"topic", topic}, {"peers", std::move(peers)}});
+}
+
+}  // namespace kith::api
