@@ -304,6 +304,21 @@ TEST_F(ConfigEffect, StreamWindowMax) {
   EXPECT_GT(under_way_max[false], 2 * under_way_max[true]);
 }
 
+TEST_F(ConfigEffect, DialFeelerInterval) {
+  for (const char* interval : {"10s", "0"}) {
+    restart();
+    add_with({{"min_peers", "1"}, {"dial.feeler_interval", interval}});
+    add_with({});
+    add_with({});
+    connect(0, 1);
+    world_.run_for(1s);
+    const auto other = members_[2]->id();
+    world_.input(0, host::PeersLoaded{{{other, {address("/ip4/127.0.0.1/tcp/1002")}, {}, {1}}}});
+    world_.run_for(1min);
+    EXPECT_EQ(are_connected(0, 2), interval != std::string("0"));
+  }
+}
+
 TEST_F(ConfigEffect, DialFailuresMaxAndPeerBook) {
   for (const bool is_changed : {false, true}) {
     restart();

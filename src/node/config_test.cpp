@@ -54,70 +54,68 @@ std::string addresses(const std::vector<codec::Multiaddr>& list) {
 std::string number(std::uint64_t value) { return std::to_string(value); }
 std::string number(Duration value) { return format_duration(value); }
 
-const std::vector<Effect>& effects() {
-  static const std::vector<Effect> all = {
-      {"listen", "/ip4/127.0.0.1/tcp/1", [](auto& s) { return addresses(s.node.host.listen); }},
-      {"announce", "/ip4/127.0.0.1/tcp/2", [](auto& s) { return addresses(s.node.host.announce); }},
-      {"bootstrap", "/dns4/a.example/tcp/3",
-       [](auto& s) { return addresses(s.node.host.bootstrap); }},
-      {"max_peers", "50",
-       [](auto& s) { return number(s.node.host.peers_high) + number(s.node.host.peers_low); }},
-      {"min_peers", "3", [](auto& s) { return number(s.node.host.peers_min); }},
-      {"peer_timeout", "9s",
-       [](auto& s) {
-         return number(s.node.host.connection.yamux.keepalive_interval +
-                       s.node.host.connection.yamux.keepalive_timeout);
-       }},
-      {"connect_timeout", "3s",
-       [](auto& s) {
-         return number(s.node.host.dialer.job_timeout) +
-                number(s.node.host.connection.upgrade_timeout);
-       }},
-      {"dial.backoff_min", "1s", [](auto& s) { return number(s.node.host.book.backoff_min); }},
-      {"dial.backoff_max", "20m", [](auto& s) { return number(s.node.host.book.backoff_max); }},
-      {"dial.bootstrap_backoff_min", "3s",
-       [](auto& s) { return number(s.node.host.bootstrap_backoff_min); }},
-      {"dial.bootstrap_backoff_max", "2m",
-       [](auto& s) { return number(s.node.host.bootstrap_backoff_max); }},
-      {"dial.failures_max", "3", [](auto& s) { return number(s.node.host.book.failures_max); }},
-      {"peer_book.peers_max", "77", [](auto& s) { return number(s.node.host.book.peers_max); }},
-      {"connections_reserve", "3",
-       [](auto& s) { return number(s.node.host.limits.outbound_reserve); }},
-      {"connections_burst", "3", [](auto& s) { return number(s.node.host.limits.rate_burst); }},
-      {"connections_interval", "1s",
-       [](auto& s) { return number(s.node.host.limits.rate_interval); }},
-      {"streams_per_connection", "20",
-       [](auto& s) {
-         return number(s.node.host.connection.yamux.streams_inbound_max) +
-                number(s.node.host.connection.yamux.streams_outbound_max);
-       }},
-      {"stream_window_max", "1MiB",
-       [](auto& s) { return number(s.node.host.connection.yamux.receive_window_max); }},
-      {"connections_max", "300",
-       [](auto& s) { return number(s.node.host.limits.connections_max); }},
-      {"connections_per_address", "2",
-       [](auto& s) { return number(s.node.host.limits.per_address_max); }},
-      {"connections_per_peer", "2",
-       [](auto& s) { return number(s.node.host.limits.per_peer_max); }},
-      {"handshakes_pending_max", "5",
-       [](auto& s) { return number(s.node.host.limits.inbound_pending_max); }},
-      {"ping.interval", "1s", [](auto& s) { return number(s.node.ping.interval); }},
-      {"peer_exchange.interval", "1s",
-       [](auto& s) {
-         return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
-       }},
-      {"perf.serve", "true", [](auto& s) { return number(s.node.serves_perf ? 1 : 0); }},
-      {"tcp.congestion", "bbr", [](auto& s) { return s.tcp_congestion; }},
-      {"network.name", "testnet", [](auto& s) { return s.network_name; }},
-      {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
-      {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
-      {"api.socket", "other.sock", [](auto& s) { return s.api_socket; }},
-      {"log.level", "debug", [](auto& s) { return s.log_level; }},
-      {"log.format", "json", [](auto& s) { return number(s.log_json ? 1 : 0); }},
-      {"log.file", "node.log", [](auto& s) { return s.log_file; }},
-  };
-  return all;
-}
+const std::vector<Effect> all_effects = {
+    {"listen", "/ip4/127.0.0.1/tcp/1", [](auto& s) { return addresses(s.node.host.listen); }},
+    {"announce", "/ip4/127.0.0.1/tcp/2", [](auto& s) { return addresses(s.node.host.announce); }},
+    {"bootstrap", "/dns4/a.example/tcp/3",
+     [](auto& s) { return addresses(s.node.host.bootstrap); }},
+    {"max_peers", "50",
+     [](auto& s) { return number(s.node.host.peers_high) + number(s.node.host.peers_low); }},
+    {"min_peers", "3", [](auto& s) { return number(s.node.host.peers_min); }},
+    {"peer_timeout", "9s",
+     [](auto& s) {
+       return number(s.node.host.connection.yamux.keepalive_interval +
+                     s.node.host.connection.yamux.keepalive_timeout);
+     }},
+    {"connect_timeout", "3s",
+     [](auto& s) {
+       return number(s.node.host.dialer.job_timeout) +
+              number(s.node.host.connection.upgrade_timeout);
+     }},
+    {"dial.backoff_min", "1s", [](auto& s) { return number(s.node.host.book.backoff_min); }},
+    {"dial.backoff_max", "20m", [](auto& s) { return number(s.node.host.book.backoff_max); }},
+    {"dial.bootstrap_backoff_min", "3s",
+     [](auto& s) { return number(s.node.host.bootstrap_backoff_min); }},
+    {"dial.bootstrap_backoff_max", "2m",
+     [](auto& s) { return number(s.node.host.bootstrap_backoff_max); }},
+    {"dial.feeler_interval", "9s", [](auto& s) { return number(s.node.host.feeler_interval); }},
+    {"dial.failures_max", "3", [](auto& s) { return number(s.node.host.book.failures_max); }},
+    {"peer_book.peers_max", "77", [](auto& s) { return number(s.node.host.book.peers_max); }},
+    {"connections_reserve", "3",
+     [](auto& s) { return number(s.node.host.limits.outbound_reserve); }},
+    {"connections_burst", "3", [](auto& s) { return number(s.node.host.limits.rate_burst); }},
+    {"connections_interval", "1s",
+     [](auto& s) { return number(s.node.host.limits.rate_interval); }},
+    {"streams_per_connection", "20",
+     [](auto& s) {
+       return number(s.node.host.connection.yamux.streams_inbound_max) +
+              number(s.node.host.connection.yamux.streams_outbound_max);
+     }},
+    {"stream_window_max", "1MiB",
+     [](auto& s) { return number(s.node.host.connection.yamux.receive_window_max); }},
+    {"connections_max", "300", [](auto& s) { return number(s.node.host.limits.connections_max); }},
+    {"connections_per_address", "2",
+     [](auto& s) { return number(s.node.host.limits.per_address_max); }},
+    {"connections_per_peer", "2", [](auto& s) { return number(s.node.host.limits.per_peer_max); }},
+    {"handshakes_pending_max", "5",
+     [](auto& s) { return number(s.node.host.limits.inbound_pending_max); }},
+    {"ping.interval", "1s", [](auto& s) { return number(s.node.ping.interval); }},
+    {"peer_exchange.interval", "1s",
+     [](auto& s) {
+       return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
+     }},
+    {"perf.serve", "true", [](auto& s) { return number(s.node.serves_perf ? 1 : 0); }},
+    {"tcp.congestion", "bbr", [](auto& s) { return s.tcp_congestion; }},
+    {"network.name", "testnet", [](auto& s) { return s.network_name; }},
+    {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
+    {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
+    {"api.socket", "other.sock", [](auto& s) { return s.api_socket; }},
+    {"log.level", "debug", [](auto& s) { return s.log_level; }},
+    {"log.format", "json", [](auto& s) { return number(s.log_json ? 1 : 0); }},
+    {"log.file", "node.log", [](auto& s) { return s.log_file; }},
+};
+
+const std::vector<Effect>& effects() { return all_effects; }
 
 TEST(Config, EachKeyChangesWhatTheNodeRunsWithAndNothingElse) {
   const Settings defaults = load({});

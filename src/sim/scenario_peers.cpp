@@ -43,6 +43,7 @@ ScenarioResult run_peers(const ScenarioOptions& options) {
 ScenarioResult run_calm(const ScenarioOptions& options) {
   SwarmConfig config = usual_swarm(options);
   config.world.link.loss = 0;
+  config.node.host.feeler_interval = {};  // nobody gives up one peer for another
   const Duration settled_after = config.settled_after;
   Swarm swarm(options, std::move(config));
   std::uint64_t before = 0;

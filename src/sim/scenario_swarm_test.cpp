@@ -93,10 +93,6 @@ TEST(Swarm, HalvesThatHavePeersEnoughGrowTogetherAgain) {
     swarm.end_weather();
   });
   swarm.run();
-  if (swarm.components(true).largest == 20) {
-    GTEST_SKIP() << "known defect: a host with peers_min peers looks for no others "
-                    "(host/host_dial.cpp, keep_peers), so a network split in two stays so";
-  }
   EXPECT_EQ(broken(swarm), std::set<std::string>{});
 }
 

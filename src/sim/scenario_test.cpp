@@ -33,7 +33,7 @@ TEST(ScenarioCalm, NothingFailsAndNobodyLeaves) {
   EXPECT_GT(figure(*result, "steady_events_per_virtual_s"), 40);
 }
 
-// Eight gusts, one of each kind. With 16 nodes no part of the network has peers enough for itself.
+// Eight gusts, one of each kind.
 TEST(ScenarioStorm, ASmallNetworkIsOneAgainAfterEachGust) {
   const auto result = run_scenario({.name = "storm", .nodes = 16, .seed = 5, .duration = 2h});
   ASSERT_TRUE(result.has_value());
