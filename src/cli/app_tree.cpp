@@ -242,7 +242,10 @@ void add_many_node_verbs(CLI::App& app, Draft& draft) {
   add_count(*simulate.app, "--seed", simulate.args->seed, "What all chance follows from (1)", 0,
             UINT64_MAX);
   add_duration(*simulate.app, "--for", simulate.args->run_for, "Virtual time (60s)");
-  simulate.app->add_option("--scenario", simulate.args->scenario, "Its name")->type_name("NAME");
+  simulate.app
+      ->add_option("--scenario", simulate.args->scenario,
+                   "peers, calm or storm, see docs/simulator.md (peers)")
+      ->type_name("NAME");
 }
 
 void add_other_verbs(CLI::App& app, Draft& draft) {

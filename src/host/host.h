@@ -43,6 +43,7 @@ struct HostConfig {
   std::size_t peers_low = 80;           // …until so many are left
   Duration trim_grace = 20s;            // a younger connection is not closed for being one too many
   Duration keep_interval = 1s;          // between looks at the number of peers
+  Duration feeler_interval = 2min;      // between looks beyond the peers at hand; zero: never
   Duration bootstrap_backoff_min = 2s;  // after all bootstrap peers failed; doubles up to…
   Duration bootstrap_backoff_max = 60s;
 };
@@ -168,6 +169,7 @@ class Host final : public RecordSource {
     std::vector<Token> waiters;
     bool is_ours = false;  // keep_peers' doing: nobody waits
     bool is_bootstrap = false;
+    bool is_feeler = false;
   };
 
   // host.cpp: the world's events
@@ -193,7 +195,9 @@ class Host final : public RecordSource {
   void on_dial_end(Instant now, Token job, Result<PeerId> result);
   void keep_peers(Instant now);
   void dial_bootstrap(Instant now);
+  void feel(Instant now);
   void trim(Instant now);
+  void drop_least_valuable(Instant now, std::size_t count);
   void drop_duplicates(Instant now);
   PeerInfo info_of(const PeerId& id, const Peer& peer) const;
 
@@ -229,6 +233,7 @@ class Host final : public RecordSource {
   std::size_t bootstrap_dials_ = 0;      // under way
   std::optional<Instant> bootstrap_at_;  // not again before
   Duration bootstrap_backoff_{};
+  std::optional<Instant> feeler_at_;
 
   base::DeadlineHeap<LinkId> link_deadlines_;
   std::optional<Instant> keep_at_;

@@ -103,6 +103,9 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
     }
     log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer), result.error().message);
   }
+  if (result && pending.is_feeler && peers_.size() > 2 * config_.peers_min) {
+    drop_least_valuable(now, 1);
+  }
   for (const Token waiter : pending.waiters) outputs_.push_back(DialDone{waiter, result});
   // One that failed makes room for the next candidate at once.
   if (pending.is_ours && !is_stopping_) keep_at_ = keep_at_ ? std::min(*keep_at_, now) : now;
@@ -118,7 +121,7 @@ void Host::keep_peers(Instant now) {
   // Not only when the book has nobody: a book full of the dead would keep us alone for hours.
   if (peers_.empty() && bootstrap_dials_ == 0) dial_bootstrap(now);
   const std::size_t have = peers_.size() + dials_.size();
-  if (have >= config_.peers_min) return;
+  if (have >= config_.peers_min) return feel(now);
   const std::size_t missing = config_.peers_min - have;
   std::size_t started = 0;
   for (const PeerId& peer : book_.pick_to_dial(now, missing + dialing_.size())) {
@@ -126,6 +129,24 @@ void Host::keep_peers(Instant now) {
     if (dialing_.contains(peer) || peers_.contains(peer)) continue;
     start_dial(now, peer, {}, std::nullopt);
     ++started;
+  }
+}
+
+// Now and then reaches for a peer beyond those at hand. Two halves of a network that was cut in two
+// have peers enough on each side, so nothing else would join them again; and whoever has surrounded
+// us loses a link with each success. Above twice peers_min a new peer takes the place of another.
+void Host::feel(Instant now) {
+  if (config_.feeler_interval == Duration::zero() || config_.peers_min == 0) return;
+  if (feeler_at_ && now < *feeler_at_) return;
+  const bool is_first = !feeler_at_;
+  const auto jitter = static_cast<std::int64_t>(
+      rng_.below(static_cast<std::uint64_t>(config_.feeler_interval.count()) / 2 + 1));
+  feeler_at_ = now + config_.feeler_interval + Duration(jitter);
+  if (is_first || peers_.size() >= config_.peers_high) return;
+  for (const PeerId& peer : book_.pick_to_dial(now, 1 + dialing_.size())) {
+    if (dialing_.contains(peer) || peers_.contains(peer)) continue;
+    dials_.at(start_dial(now, peer, {}, std::nullopt)).is_feeler = true;
+    return;
   }
 }
 
@@ -170,13 +191,18 @@ void Host::drop_duplicates(Instant now) {
   }
 }
 
-// Closes the least valuable connections when there are too many peers: those without streams
-// first, then those that came to us, then the youngest. Protected and very young ones stay.
+// When there are too many peers.
 void Host::trim(Instant now) {
   if (peers_.size() <= config_.peers_high) return;
   std::size_t staying = 0;  // those already being closed count no more
   for (const auto& [id, peer] : peers_) staying += link_to(id) ? 1 : 0;
   if (staying <= config_.peers_high) return;
+  drop_least_valuable(now, staying - std::min(staying, config_.peers_low));
+}
+
+// Closes the connections of `count` peers: those without streams first, then those that came to us,
+// then the youngest. Protected and very young ones stay.
+void Host::drop_least_valuable(Instant now, std::size_t count) {
   struct Candidate {
     std::size_t streams;
     Direction direction;
@@ -198,8 +224,7 @@ void Host::trim(Instant now) {
     if (a.opened_at != b.opened_at) return a.opened_at > b.opened_at;
     return a.peer < b.peer;
   });
-  const std::size_t excess = staying - std::min(staying, config_.peers_low);
-  for (std::size_t i = 0; i < std::min(excess, candidates.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(count, candidates.size()); ++i) {
     ++stats_.trimmed;
     disconnect(candidates[i].peer);
   }

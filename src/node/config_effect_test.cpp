@@ -304,6 +304,21 @@ TEST_F(ConfigEffect, StreamWindowMax) {
   EXPECT_GT(under_way_max[false], 2 * under_way_max[true]);
 }
 
+TEST_F(ConfigEffect, DialFeelerInterval) {
+  for (const char* interval : {"10s", "0"}) {
+    restart();
+    add_with({{"min_peers", "1"}, {"dial.feeler_interval", interval}});
+    add_with({});
+    add_with({});
+    connect(0, 1);
+    world_.run_for(1s);
+    const auto other = members_[2]->id();
+    world_.input(0, host::PeersLoaded{{{other, {address("/ip4/127.0.0.1/tcp/1002")}, {}, {1}}}});
+    world_.run_for(1min);
+    EXPECT_EQ(are_connected(0, 2), interval != std::string("0"));
+  }
+}
+
 TEST_F(ConfigEffect, DialFailuresMaxAndPeerBook) {
   for (const bool is_changed : {false, true}) {
     restart();
@@ -392,18 +407,13 @@ TEST_F(ConfigEffect, GossipEnabledAndFanout) {
 }
 
 TEST_F(ConfigEffect, GossipHeartbeat) {
-  // The mesh of one that subscribes later is made at a heartbeat.
   for (const bool is_changed : {false, true}) {
     restart();
-    add_with(is_changed ? Sets{{"gossip.heartbeat", "20s"}} : Sets{{"gossip.heartbeat", "200ms"}});
-    add_with({{"gossip.heartbeat", "1m"}});
-    connect(0, 1);
-    world_.run_for(3s);
-    command(0, gossip::Subscribe{"news", {}});
-    world_.run_for(1s);
-    command(1, gossip::Subscribe{"news", {}});
-    world_.run_for(2s);
-    EXPECT_EQ(members_[0]->node.router()->mesh_of("news").empty(), is_changed);
+    add_with(is_changed ? Sets{{"gossip.heartbeat", "20s"}} : Sets{});
+    world_.run_for(5s);
+    const auto next = members_[0]->node.router()->next_deadline();
+    ASSERT_TRUE(next.has_value());
+    EXPECT_EQ(*next - world_.now() > 1s, is_changed);
   }
 }
 

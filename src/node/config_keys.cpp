@@ -64,6 +64,11 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"dial.bootstrap_backoff_max", Type::duration, "1m", "100ms..24h", "duration",
      "The longest that doubling leads to.", false,
      [](Settings& s, ConfigValue v) { s.node.host.bootstrap_backoff_max = v.duration; }},
+    {"dial.feeler_interval", Type::duration, "2m", "0..24h", "duration",
+     "With peers enough, how often another known one is reached for, so that a network that was "
+     "cut "
+     "in two grows together again; 0 never.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.feeler_interval = v.duration; }},
     {"dial.failures_max", Type::count, "20", "0..100000", "dials",
      "A peer that could not be reached so often in a row, while others could, is forgotten; 0 "
      "never "

@@ -78,6 +78,7 @@ const std::vector<Effect> all_effects = {
      [](auto& s) { return number(s.node.host.bootstrap_backoff_min); }},
     {"dial.bootstrap_backoff_max", "2m",
      [](auto& s) { return number(s.node.host.bootstrap_backoff_max); }},
+    {"dial.feeler_interval", "9s", [](auto& s) { return number(s.node.host.feeler_interval); }},
     {"dial.failures_max", "3", [](auto& s) { return number(s.node.host.book.failures_max); }},
     {"peer_book.peers_max", "77", [](auto& s) { return number(s.node.host.book.peers_max); }},
     {"connections_reserve", "3",

@@ -4,10 +4,24 @@
 
 #include "base/format.h"
 #include "sim/scenario_peers.h"
+#include "sim/scenario_storm.h"
 
 namespace kith::sim {
+namespace {
 
-std::vector<std::string> scenario_names() { return {"peers"}; }
+struct Scenario {
+  std::string_view name;
+  ScenarioResult (*run)(const ScenarioOptions&);
+};
+constexpr Scenario scenarios[] = {{"peers", run_peers}, {"calm", run_calm}, {"storm", run_storm}};
+
+}  // namespace
+
+std::vector<std::string> scenario_names() {
+  std::vector<std::string> names;
+  for (const Scenario& scenario : scenarios) names.emplace_back(scenario.name);
+  return names;
+}
 
 Result<ScenarioResult> run_scenario(const ScenarioOptions& options) {
   if (options.nodes < 1 || options.nodes > scenario_nodes_max) {
@@ -17,7 +31,9 @@ Result<ScenarioResult> run_scenario(const ScenarioOptions& options) {
   if (options.duration <= Duration::zero()) {
     return fail(Code::usage, "a simulation must last longer than nothing");
   }
-  if (options.name == "peers") return run_peers(options);
+  for (const Scenario& scenario : scenarios) {
+    if (options.name == scenario.name) return scenario.run(options);
+  }
   return fail(Code::not_found, base::format("no scenario \"{}\"; there is: {}", options.name,
                                             fmt::join(scenario_names(), ", ")));
 }

@@ -3,6 +3,9 @@
 //
 //   peers   nodes that know a few bootstrap addresses find each other by peer exchange, identify
 //           and ping, over eight regions with loss and jitter, while nodes crash and come back.
+//   calm    the same without crashes and loss: what a network at rest costs.
+//   storm   gusts of partitions (also one-way), pauses, power losses, jumping clocks, bad and
+//           corrupting links; after each the network is one again within two minutes.
 #pragma once
 
 #include <cstdint>

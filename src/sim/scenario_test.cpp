@@ -23,19 +23,59 @@ TEST(ScenarioPeers, NodesFindEachOtherAndStayTogetherUnderChurn) {
   EXPECT_GT(figure(*result, "pings_answered"), 1000);
 }
 
-TEST(ScenarioPeers, OneSeedGivesOneTrace) {
-  const ScenarioOptions options{.name = "peers", .nodes = 25, .seed = 7, .duration = 3min};
-  const auto first = run_scenario(options);
-  const auto second = run_scenario(options);
-  EXPECT_EQ(first->trace_hash, second->trace_hash);
-  EXPECT_EQ(first->events, second->events);
-  ScenarioOptions other = options;
-  other.seed = 8;
-  EXPECT_NE(run_scenario(other)->trace_hash, first->trace_hash);
+TEST(ScenarioCalm, NothingFailsAndNobodyLeaves) {
+  const auto result = run_scenario({.name = "calm", .nodes = 40, .seed = 3, .duration = 5min});
+  ASSERT_TRUE(result.has_value());
+  for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
+  EXPECT_EQ(figure(*result, "largest_component"), 40);
+  EXPECT_EQ(figure(*result, "crashes"), 0);
+  EXPECT_EQ(figure(*result, "pings_failed"), 0);
+  EXPECT_GT(figure(*result, "steady_events_per_virtual_s"), 40);
+}
+
+// Eight gusts, one of each kind.
+TEST(ScenarioStorm, ASmallNetworkIsOneAgainAfterEachGust) {
+  const auto result = run_scenario({.name = "storm", .nodes = 16, .seed = 5, .duration = 2h});
+  ASSERT_TRUE(result.has_value());
+  for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
+  EXPECT_LE(figure(*result, "one_again_after_s_max"), 120);
+  // It did blow, each way.
+  EXPECT_GE(figure(*result, "gusts"), 8);
+  for (const auto* kind : {"cuts", "pauses", "power_losses", "clock_jumps", "segments_corrupted"}) {
+    EXPECT_GT(figure(*result, kind), 0) << kind;
+  }
+}
+
+TEST(Scenario, OneSeedGivesOneTrace) {
+  for (const std::string& name : scenario_names()) {
+    const ScenarioOptions options{.name = name, .nodes = 20, .seed = 7, .duration = 10min};
+    const auto first = run_scenario(options);
+    const auto second = run_scenario(options);
+    EXPECT_EQ(first->trace_hash, second->trace_hash) << name;
+    EXPECT_EQ(first->events, second->events) << name;
+    EXPECT_EQ(first->figures, second->figures) << name;
+    ScenarioOptions other = options;
+    other.seed = 8;
+    EXPECT_NE(run_scenario(other)->trace_hash, first->trace_hash) << name;
+  }
+}
+
+// A network of one node is small, but it is one.
+TEST(Scenario, EachRunsWithOneNode) {
+  for (const std::string& name : scenario_names()) {
+    const auto result = run_scenario({.name = name, .nodes = 1, .seed = 2, .duration = 20min});
+    ASSERT_TRUE(result.has_value()) << name;
+    for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
+    EXPECT_EQ(figure(*result, "handshakes"), 0) << name;
+  }
 }
 
 TEST(Scenario, WrongOptionsAreNamed) {
-  EXPECT_EQ(run_scenario({.name = "nonsense"}).error().code, Code::not_found);
+  const auto wrong = run_scenario({.name = "nonsense"});
+  EXPECT_EQ(wrong.error().code, Code::not_found);
+  for (const std::string& name : scenario_names()) {
+    EXPECT_NE(wrong.error().message.find(name), std::string::npos) << wrong.error().message;
+  }
   EXPECT_EQ(run_scenario({.nodes = 0}).error().code, Code::usage);
 }
 
