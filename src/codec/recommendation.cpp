@@ -15,14 +15,15 @@ constexpr std::uint8_t payload_version = 1;
 /// Dates beyond are nonsense, and would not survive arithmetic (A103).
 constexpr std::uint64_t issued_ms_max = 1ull << 53;
 
+bool is_before(const Endorsement& a, const Endorsement& b) {
+  return std::ranges::lexicographical_compare(a.peer.bytes(), b.peer.bytes());
+}
+
 bool is_canonical(const Recommendation& recommendation) {
   const auto& list = recommendation.endorsements;
-  const bool is_sorted =
-      std::ranges::adjacent_find(list, [](const auto& a, const auto& b) {
-        return std::ranges::lexicographical_compare(b.peer.bytes(), a.peer.bytes()) ||
-               a.peer == b.peer;
-      }) == list.end();
-  return is_sorted && list.size() <= endorsements_max &&
+  const auto out_of_order = std::ranges::adjacent_find(
+      list, [](const Endorsement& a, const Endorsement& b) { return !is_before(a, b); });
+  return out_of_order == list.end() && list.size() <= endorsements_max &&
          std::ranges::all_of(list, [&](const Endorsement& endorsement) {
            return endorsement.weight > 0 && !endorsement.peer.empty() &&
                   endorsement.peer != recommendation.recommender;
@@ -48,6 +49,10 @@ Result<void> check_size(ByteView envelope) {
 }
 
 }  // namespace
+
+void sort_endorsements(std::vector<Endorsement>& endorsements) {
+  std::ranges::sort(endorsements, is_before);
+}
 
 Bytes encode_recommendation_payload(const Recommendation& recommendation) {
   ASSERT(is_canonical(recommendation));

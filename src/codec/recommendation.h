@@ -34,6 +34,9 @@ struct Recommendation {
   friend bool operator==(const Recommendation&, const Recommendation&) = default;
 };
 
+/// Puts them into the order of the encoding.
+void sort_endorsements(std::vector<Endorsement>& endorsements);
+
 inline constexpr std::string_view recommendation_domain = "kith-recommendation";
 inline constexpr std::string_view recommendation_payload_type = "/kith/recommendation/1";
 /// Envelope, RSA key and signature, and 64 endorsements of the longest ids.

@@ -17,8 +17,7 @@ crypto::KeyPair key(std::uint8_t number) {
 PeerId peer(std::uint8_t number) { return peer_id_of(key(number).public_key()); }
 
 Recommendation of(std::vector<Endorsement> endorsements) {
-  std::ranges::sort(endorsements, {},
-                    [](const Endorsement& e) { return base::to_bytes(e.peer.bytes()); });
+  sort_endorsements(endorsements);
   return {peer(1), 7, WallTime{1'700'000'000'000}, std::move(endorsements)};
 }
 
