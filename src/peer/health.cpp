@@ -86,7 +86,7 @@ void Health::count(Peer& peer, bool has_failed) {
   peer.is_failing = has_failed;
 }
 
-void Health::close_window(Instant) {
+void Health::close_window() {
   const bool is_our_fault = counted_ >= config_.window_peers_min && failing_ * 2 > counted_;
   timeout_factor_ = is_our_fault ? std::min(timeout_factor_ * 2, config_.timeout_factor_max)
                                  : std::max(timeout_factor_ / 2, 1);
@@ -150,8 +150,8 @@ Duration Health::jittered(Duration interval) {
 }
 
 void Health::on_deadline(Instant now) {
+  if (window_ends_ && now >= *window_ends_) close_window();
   while (const auto id = deadlines_.pop_due(now)) serve(now, *id, peers_.at(*id));
-  if (window_ends_ && now >= *window_ends_) close_window(now);
 }
 
 std::optional<Instant> Health::next_deadline() const {

@@ -85,7 +85,7 @@ class Health {
   using Peers = std::map<PeerId, Peer>;
 
   void open_window(Instant now);
-  void close_window(Instant now);
+  void close_window();
   void count(Peer& peer, bool has_failed);
   void fail(Instant now, const PeerId& id, Peer& peer, bool is_probe);
   void judge(const PeerId& id, Peer& peer);
