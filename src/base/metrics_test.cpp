@@ -81,7 +81,7 @@ TEST(Histogram, ResetGivesWhatItTakes) {
 
 // The bucket that the shift finds is the one that comparing with each bound would find.
 TEST(Histogram, FindsTheFirstBoundNotBelow) {
-  rc::check([](std::uint64_t value) {
+  EXPECT_TRUE(rc::check([](std::uint64_t value) {
     const auto shift = static_cast<int>(value % 36);
     value >>= value % 61;
     Histogram histogram(std::uint64_t{1} << shift);
@@ -91,7 +91,7 @@ TEST(Histogram, FindsTheFirstBoundNotBelow) {
     while (wanted < histogram_buckets && seen.bound(wanted) < value) ++wanted;
     RC_ASSERT(seen.buckets[wanted] == 1u);
     RC_ASSERT(seen.count() == 1u);
-  });
+  }));
 }
 
 TEST(Metrics, Rates) {

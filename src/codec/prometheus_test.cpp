@@ -79,7 +79,7 @@ TEST(PrometheusDeathTest, OurOwnMistakesStopTheProgram) {
 
 // Whatever stands in a label, the line stays one line of UTF-8 and the value reads back.
 TEST(Prometheus, AnyLabelValueIsEscaped) {
-  rc::check([](const std::string& value) {
+  EXPECT_TRUE(rc::check([](const std::string& value) {
     PrometheusText text;
     text.begin("kith_a_b", "Help.", MetricType::gauge);
     text.sample(1, {{"peer", value}});
@@ -95,7 +95,7 @@ TEST(Prometheus, AnyLabelValueIsEscaped) {
       back += all[i - 1] == '\\' && all[i] == 'n' ? '\n' : all[i];
     }
     RC_ASSERT(back == value);
-  });
+  }));
 }
 
 }  // namespace

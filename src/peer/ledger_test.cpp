@@ -106,7 +106,7 @@ void apply(Ledger& ledger, Instant now, int what) {
 }
 
 TEST(LedgerProperty, StaysWithinItsBounds) {
-  rc::check([](const std::vector<std::uint32_t>& raw) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::uint32_t>& raw) {
     Ledger ledger;
     Instant now = start;
     for (const auto& [what, after] : steps_of(raw)) {
@@ -117,12 +117,12 @@ TEST(LedgerProperty, StaysWithinItsBounds) {
       RC_ASSERT(std::abs(ledger.reputation(config, now)) <= points_max);
       RC_ASSERT(ledger.liveness(config, now) <= config.liveness_max);
     }
-  });
+  }));
 }
 
 // Looking, however often, changes nothing; neither do actions that add nothing.
 TEST(LedgerProperty, DecayIsExactHoweverOftenItIsSettled) {
-  rc::check([](const std::vector<std::uint32_t>& raw) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::uint32_t>& raw) {
     Ledger often(config, start, 900 * point, 400 * point, 50 * point);
     Ledger once = often;
     Instant now = start;
@@ -134,43 +134,44 @@ TEST(LedgerProperty, DecayIsExactHoweverOftenItIsSettled) {
     RC_ASSERT(often.credit(config, now) == once.credit(config, now));
     RC_ASSERT(often.fault(config, now) == once.fault(config, now));
     RC_ASSERT(often.liveness(config, now) == once.liveness(config, now));
-  });
+  }));
 }
 
 // What two ledgers differ in never changes sign by waiting: no overshoot of zero.
 TEST(LedgerProperty, WaitingMovesTowardsZeroOnly) {
-  rc::check([](std::uint32_t credit, std::uint32_t fault, std::uint32_t wait) {
+  EXPECT_TRUE(rc::check([](std::uint32_t credit, std::uint32_t fault, std::uint32_t wait) {
     const Ledger ledger(config, start, credit % 1'000'001, fault % 1'000'001, 0);
     const Instant later = start + Duration(std::int64_t{wait} * 50'000);
     RC_ASSERT(ledger.credit(config, later) <= ledger.credit(config, start));
     RC_ASSERT(ledger.fault(config, later) <= ledger.fault(config, start));
     RC_ASSERT(ledger.credit(config, later) >= 0 && ledger.fault(config, later) >= 0);
-  });
+  }));
 }
 
 // One fault more, at any time, never makes anything better, then or later.
 TEST(LedgerProperty, IsMonotone) {
-  rc::check([](const std::vector<std::uint32_t>& raw, std::uint16_t at, std::uint16_t cost) {
-    Ledger good;
-    Ledger worse;
-    Instant now = start;
-    std::size_t i = 0;
-    for (const auto& [what, after] : steps_of(raw)) {
-      now += after;
-      apply(good, now, what);
-      apply(worse, now, what);
-      if (i++ == at % raw.size()) worse.add_fault(config, now, cost % 200 * point);
-      RC_ASSERT(worse.reputation(config, now) <= good.reputation(config, now));
-      RC_ASSERT(worse.fault(config, now) >= good.fault(config, now));
-      RC_ASSERT(worse.deserves_ban(config, now) || !good.deserves_ban(config, now));
-      RC_ASSERT(worse.deserves_warning(config, now) || !good.deserves_warning(config, now));
-    }
-  });
+  EXPECT_TRUE(
+      rc::check([](const std::vector<std::uint32_t>& raw, std::uint16_t at, std::uint16_t cost) {
+        Ledger good;
+        Ledger worse;
+        Instant now = start;
+        std::size_t i = 0;
+        for (const auto& [what, after] : steps_of(raw)) {
+          now += after;
+          apply(good, now, what);
+          apply(worse, now, what);
+          if (i++ == at % raw.size()) worse.add_fault(config, now, cost % 200 * point);
+          RC_ASSERT(worse.reputation(config, now) <= good.reputation(config, now));
+          RC_ASSERT(worse.fault(config, now) >= good.fault(config, now));
+          RC_ASSERT(worse.deserves_ban(config, now) || !good.deserves_ban(config, now));
+          RC_ASSERT(worse.deserves_warning(config, now) || !good.deserves_warning(config, now));
+        }
+      }));
 }
 
 // 25 invalid messages within ten minutes, whatever was earned before and however they are spread.
 TEST(LedgerProperty, NoPurchase) {
-  rc::check([](std::uint32_t credit, const std::array<std::uint16_t, 25>& moments) {
+  EXPECT_TRUE(rc::check([](std::uint32_t credit, const std::array<std::uint16_t, 25>& moments) {
     Ledger ledger(config, start, credit % 1'000'001, 0, 0);
     std::array<std::uint16_t, 25> sorted = moments;
     std::ranges::sort(sorted);
@@ -181,28 +182,29 @@ TEST(LedgerProperty, NoPurchase) {
       ledger.add_fault(config, last, config.rejected_cost);
     }
     RC_ASSERT(ledger.deserves_ban(config, last));
-  });
+  }));
 }
 
 TEST(LedgerProperty, TheOrderWithinAMomentDoesNotMatter) {
-  rc::check([](std::vector<std::uint32_t> raw, std::uint32_t before, std::uint64_t seed) {
-    Ledger one(config, start, before % 1'000'001, before / 3 % 1'000'001, 0);
-    Ledger other = one;
-    const Instant now = start + 5s;
-    for (const auto r : raw) apply(one, now, r % 3 == 0 ? 6 : static_cast<int>(r % 3));
-    SeededRng rng(seed);
-    for (std::size_t i = raw.size(); i > 1; --i) std::swap(raw[i - 1], raw[rng.below(i)]);
-    for (const auto r : raw) apply(other, now, r % 3 == 0 ? 6 : static_cast<int>(r % 3));
-    RC_ASSERT(one.credit(config, now) == other.credit(config, now));
-    RC_ASSERT(one.demerit(config, now) == other.demerit(config, now));
-    RC_ASSERT(one.deserves_ban(config, now) == other.deserves_ban(config, now));
-  });
+  EXPECT_TRUE(
+      rc::check([](std::vector<std::uint32_t> raw, std::uint32_t before, std::uint64_t seed) {
+        Ledger one(config, start, before % 1'000'001, before / 3 % 1'000'001, 0);
+        Ledger other = one;
+        const Instant now = start + 5s;
+        for (const auto r : raw) apply(one, now, r % 3 == 0 ? 6 : static_cast<int>(r % 3));
+        SeededRng rng(seed);
+        for (std::size_t i = raw.size(); i > 1; --i) std::swap(raw[i - 1], raw[rng.below(i)]);
+        for (const auto r : raw) apply(other, now, r % 3 == 0 ? 6 : static_cast<int>(r % 3));
+        RC_ASSERT(one.credit(config, now) == other.credit(config, now));
+        RC_ASSERT(one.demerit(config, now) == other.demerit(config, now));
+        RC_ASSERT(one.deserves_ban(config, now) == other.deserves_ban(config, now));
+      }));
 }
 
 // The moments that are told in advance are the first ones, to the nanosecond.
 TEST(LedgerProperty, MomentsAreTheFirst) {
-  rc::check([](std::uint32_t fault, std::uint32_t liveness, std::uint32_t limit_raw,
-               std::uint32_t offset) {
+  EXPECT_TRUE(rc::check([](std::uint32_t fault, std::uint32_t liveness, std::uint32_t limit_raw,
+                           std::uint32_t offset) {
     const Instant now = start + Duration(offset);
     const Ledger ledger(config, now, 0, fault % 1'000'001, liveness % 100'001);
     const Points limit = 1 + limit_raw % 900'000;
@@ -214,23 +216,24 @@ TEST(LedgerProperty, MomentsAreTheFirst) {
     RC_ASSERT(fault_at.has_value());
     RC_ASSERT(ledger.fault(config, *fault_at) < limit);
     RC_ASSERT(*fault_at == now || ledger.fault(config, *fault_at - 1ns) >= limit);
-  });
+  }));
 }
 
 TEST(LedgerProperty, AnyDecayRateIsExact) {
-  rc::check([](std::uint32_t amount, std::uint32_t seconds, std::uint32_t a, std::uint32_t b) {
-    LedgerConfig odd;
-    odd.decay = amount % 100'000;
-    odd.decay_interval = Duration(1 + std::int64_t{seconds} * 1000);
-    const Instant x{Duration(std::int64_t{a} * 1'000'000)};
-    const Instant y = x + Duration(b);
-    const Instant z = y + Duration(a);
-    const auto part = [&](Instant from, Instant to) {
-      return decayed_until(odd, to) - decayed_until(odd, from);
-    };
-    RC_ASSERT(part(x, y) + part(y, z) == part(x, z));
-    RC_ASSERT(part(x, y) >= 0);
-  });
+  EXPECT_TRUE(
+      rc::check([](std::uint32_t amount, std::uint32_t seconds, std::uint32_t a, std::uint32_t b) {
+        LedgerConfig odd;
+        odd.decay = amount % 100'000;
+        odd.decay_interval = Duration(1 + std::int64_t{seconds} * 1000);
+        const Instant x{Duration(std::int64_t{a} * 1'000'000)};
+        const Instant y = x + Duration(b);
+        const Instant z = y + Duration(a);
+        const auto part = [&](Instant from, Instant to) {
+          return decayed_until(odd, to) - decayed_until(odd, from);
+        };
+        RC_ASSERT(part(x, y) + part(y, z) == part(x, z));
+        RC_ASSERT(part(x, y) >= 0);
+      }));
 }
 
 }  // namespace

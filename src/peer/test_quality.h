@@ -99,6 +99,7 @@ struct QualityBench {
   PeerStanding of(const PeerId& peer) const { return quality.standing(now, peer); }
   StoredQuality stored(const PeerId& peer) {
     take<Persist>();
+    if (quality.report(now, peer)) input(SetDirect{peer, of(peer).is_direct});  // has it stored
     quality.persist_all(now);
     drain();
     StoredQuality last;

@@ -86,7 +86,7 @@ TEST(Trust, TablesAreBounded) {
 // Whatever peers of a reputation say, and however many Sybils they say it of, all that the Sybils
 // gain together is at most the budgets of those who vouch for them.
 TEST(TrustProperty, NoMoreThanTheBudgetsHoweverManySybils) {
-  rc::check([](const std::vector<std::uint32_t>& raw, std::uint16_t sybils_raw) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::uint32_t>& raw, std::uint16_t sybils_raw) {
     Trust trust(config);
     const std::uint32_t sybils = 1 + sybils_raw % 200;
     std::map<PeerId, Points> reputation;
@@ -115,7 +115,7 @@ TEST(TrustProperty, NoMoreThanTheBudgetsHoweverManySybils) {
       gained += trust.introduction(test_peer(1000 + k), reputation_of);
     }
     RC_ASSERT(gained <= budgets);
-  });
+  }));
 }
 
 }  // namespace
