@@ -56,6 +56,7 @@ class Limits {
   const Counts& counted(LimitVerdict verdict) const {
     return counts_[static_cast<std::size_t>(verdict)];
   }
+  const LimitsConfig& config() const { return config_; }
   std::size_t size() const { return peers_.size(); }
 
  private:
