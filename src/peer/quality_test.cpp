@@ -226,6 +226,8 @@ TEST(Quality, APersonBansAndLifts) {
   bench.input(BanPeer{a, std::nullopt, "spam"});
   EXPECT_TRUE(bench.of(a).is_banned);
   EXPECT_FALSE(bench.of(a).banned_until);
+  EXPECT_EQ(bench.of(a).gossip_gate, -51);  // without any demerit
+  EXPECT_EQ(bench.of(a).quota_milli, 0u);
   EXPECT_EQ(bench.take<Disconnect>().size(), 1u);
   bench.wait(24h * 365);
   EXPECT_TRUE(bench.of(a).is_banned);
