@@ -108,7 +108,7 @@ void step(QualityBench& bench, Input& input) {
     case 5: bench.input(recommendation(input)); break;
     case 6: bench.input(WallClock{WallTime{input.number()}}); break;
     case 7: bench.input(Restore{record(input)}); break;
-    case 8: bench.wait(std::chrono::seconds(input.byte() * input.byte())); break;
+    case 8: bench.wait(std::chrono::seconds(input.byte() * input.byte() / 8)); break;
     case 9: bench.quality.on_traffic(bench.now, peer); break;
     default: {
       const auto kind = static_cast<PeerEventKind>(input.byte() % base::peer_event_kinds);
