@@ -1,0 +1,99 @@
+#include "peer/limits.h"
+
+namespace kith::peer {
+
+using base::TokenBucket;
+using base::TokenRate;
+
+TokenRate scaled(const TokenRate& rate, std::uint32_t milli) {
+  const auto scale = [milli](std::uint64_t tokens) -> std::uint64_t {
+    if (tokens == 0 || milli == 0) return 0;
+    return std::clamp<std::uint64_t>(tokens * milli / 1000, 1, TokenBucket::tokens_max);
+  };
+  return {scale(rate.per_second), scale(rate.burst)};
+}
+
+Limits::Limits(const LimitsConfig& config, Instant now)
+    : config_(config), all_(config.overall, now) {
+  for (const auto& kind : config_.kinds) {
+    overall_.push_back(kind.overall ? std::optional(TokenBucket(*kind.overall, now))
+                                    : std::nullopt);
+  }
+  counts_.fill(Counts(config_.kinds.size()));
+}
+
+LimitVerdict Limits::take(Instant now, const PeerId& id, LimitKind kind, std::uint64_t count) {
+  ASSERT(kind.value < config_.kinds.size());
+  const LimitVerdict verdict = try_take(now, touch(now, id), kind.value, count);
+  counts_[static_cast<std::size_t>(verdict)][kind.value] += count;
+  return verdict;
+}
+
+// From the narrowest to the widest: a peer that is over its own limits takes nothing from others.
+LimitVerdict Limits::try_take(Instant now, Peer& peer, std::size_t kind, std::uint64_t count) {
+  const auto& rates = config_.kinds[kind];
+  const TokenRate own = scaled(config_.per_peer, peer.quota_milli);
+  if (!peer.all.take(own, now, count)) return LimitVerdict::over_peer;
+  TokenRate own_kind;
+  auto& own_bucket = peer.kinds[kind];
+  if (own_bucket) {
+    own_kind = scaled(*rates.per_peer, peer.quota_milli);
+    if (!own_bucket->take(own_kind, now, count)) {
+      peer.all.give_back(own, now, count);
+      return LimitVerdict::over_kind;
+    }
+  }
+  const auto give_back_own = [&] {
+    peer.all.give_back(own, now, count);
+    if (own_bucket) own_bucket->give_back(own_kind, now, count);
+  };
+  auto& overall = overall_[kind];
+  if (overall && !overall->take(*rates.overall, now, count)) {
+    give_back_own();
+    return LimitVerdict::over_kind_overall;
+  }
+  if (!all_.take(config_.overall, now, count)) {
+    give_back_own();
+    if (overall) overall->give_back(*rates.overall, now, count);
+    return LimitVerdict::over_all;
+  }
+  return LimitVerdict::allowed;
+}
+
+Limits::Peer& Limits::touch(Instant now, const PeerId& id) {
+  auto found = peers_.find(id);
+  if (found == peers_.end()) {
+    // Connected peers are bounded by the host, and may exceed the table.
+    if (peers_.size() >= config_.peers_max && !idle_.empty()) {
+      peers_.erase(idle_.begin()->second);
+      idle_.erase(idle_.begin());
+    }
+    Peer peer{.all = TokenBucket(config_.per_peer, now), .kinds = {}};
+    for (const auto& kind : config_.kinds) {
+      peer.kinds.push_back(kind.per_peer ? std::optional(TokenBucket(*kind.per_peer, now))
+                                         : std::nullopt);
+    }
+    found = peers_.emplace(id, std::move(peer)).first;
+  }
+  Peer& peer = found->second;
+  if (!peer.is_connected) {
+    idle_.erase({peer.turn, id});
+    peer.turn = ++turn_;
+    idle_.emplace(peer.turn, id);
+  }
+  return peer;
+}
+
+void Limits::on_standing(Instant now, const PeerStanding& standing) {
+  Peer& peer = touch(now, standing.peer);
+  peer.quota_milli = standing.quota_milli;
+  if (peer.is_connected == standing.is_connected) return;
+  peer.is_connected = standing.is_connected;
+  if (peer.is_connected) {
+    idle_.erase({peer.turn, standing.peer});
+  } else {
+    idle_.emplace(peer.turn, standing.peer);
+  }
+}
+
+}  // namespace kith::peer

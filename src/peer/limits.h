@@ -1,0 +1,112 @@
+// How much peers may send: a token bucket for each peer, for each kind of message of each peer, for
+// each kind over all peers and for everything. A peer's buckets follow its standing (quota_milli):
+// good work raises them, a warning halves them, a ban empties them. Bandwidth is shaped by the same
+// buckets, counted in bytes.
+//
+// A refusal takes nothing out of any bucket and is counted; what it means is the caller's business
+// (drop, and PeerEvent{ambiguous, "over limit"} at most once a second and kind).
+// Limits: `peers_max` peers remembered. One that has left is remembered too, or it would come back
+// with full buckets; the one that was not heard of the longest makes room.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/peer_event.h"
+#include "base/token_bucket.h"
+
+namespace kith::peer {
+
+/// A kind of message, by its place in LimitsConfig::kinds.
+using LimitKind = base::Id<struct LimitKindTag, std::size_t>;
+
+struct LimitsConfig {
+  struct Kind {
+    std::string name;
+    std::optional<base::TokenRate> per_peer;  // beside the peer's own; empty: no limit of its own
+    std::optional<base::TokenRate> overall;
+  };
+  std::vector<Kind> kinds;
+  base::TokenRate per_peer = {100, 200};       // messages of one peer; times its quota
+  base::TokenRate overall = {20'000, 40'000};  // of all peers together
+  std::size_t peers_max = 20'000;
+};
+
+enum class LimitVerdict : std::uint8_t {
+  allowed,
+  over_peer,
+  over_kind,
+  over_kind_overall,
+  over_all
+};
+inline constexpr std::size_t limit_verdicts = 5;
+
+class Limits {
+ public:
+  using Counts = std::vector<std::uint64_t>;  // by kind
+
+  Limits(const LimitsConfig& config, Instant now);
+
+  LimitVerdict take(Instant now, const PeerId& peer, LimitKind kind, std::uint64_t count = 1);
+  /// The standing that the peer's buckets go by from now on.
+  void on_standing(Instant now, const PeerStanding& standing);
+
+  const Counts& counted(LimitVerdict verdict) const {
+    return counts_[static_cast<std::size_t>(verdict)];
+  }
+  const LimitsConfig& config() const { return config_; }
+  std::size_t size() const { return peers_.size(); }
+
+ private:
+  struct Peer {
+    std::uint32_t quota_milli = 1000;
+    bool is_connected = false;
+    std::uint64_t turn = 0;
+    base::TokenBucket all;
+    std::vector<std::optional<base::TokenBucket>> kinds;
+  };
+
+  Peer& touch(Instant now, const PeerId& id);
+  LimitVerdict try_take(Instant now, Peer& peer, std::size_t kind, std::uint64_t count);
+
+  const LimitsConfig config_;
+  std::map<PeerId, Peer> peers_;
+  std::set<std::pair<std::uint64_t, PeerId>> idle_;  // those that are not connected, by turn
+  std::uint64_t turn_ = 0;
+  std::vector<std::optional<base::TokenBucket>> overall_;  // by kind
+  base::TokenBucket all_;
+  std::array<Counts, limit_verdicts> counts_;
+};
+
+/// A rate times thousandths; not below one token while it is above zero.
+base::TokenRate scaled(const base::TokenRate& rate, std::uint32_t milli);
+
+/// Whether one more inbound connection may be kept: peers that have not proven themselves share
+/// half of the slots, so that new names, however many, cannot fill them all.
+constexpr bool has_inbound_slot(std::size_t slots_max, std::size_t used, std::size_t used_unproven,
+                                bool is_proven) {
+  return used < slots_max && (is_proven || used_unproven < slots_max / 2);
+}
+
+/// Bytes a second in one direction. Asked before reading or writing; told what was moved.
+class Shaper {
+ public:
+  Shaper(const base::TokenRate& rate, Instant now) : rate_(rate), bucket_(rate, now) {}
+  /// Bytes that may be moved now.
+  std::uint64_t room(Instant now) { return bucket_.available(rate_, now); }
+  /// At most room().
+  void moved(Instant now, std::uint64_t bytes) { ASSERT(bucket_.take(rate_, now, bytes)); }
+  /// When there will be room for `bytes`; empty: never at once.
+  std::optional<Instant> ready_at(Instant now, std::uint64_t bytes) {
+    return bucket_.ready_at(rate_, now, bytes);
+  }
+  void set_rate(const base::TokenRate& rate) { rate_ = rate; }
+
+ private:
+  base::TokenRate rate_;
+  base::TokenBucket bucket_;
+};
+
+}  // namespace kith::peer

@@ -1,0 +1,390 @@
+#include "rt/store_quality.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "codec/peer_id.h"
+#include "rt/store_sqlite.h"
+
+namespace kith::rt {
+namespace {
+
+constexpr std::size_t history_lines_max = 64;
+constexpr std::string_view what_it_is = "quality store";
+constexpr Duration complaint_interval = 10s;
+/// Pruning sorts the whole table, so it is done once for so many writes.
+constexpr std::size_t stores_between_prunes = 1000;
+
+// The counters' columns are in the order of PeerEventKind.
+constexpr const char* schema_sql = R"sql(
+  CREATE TABLE IF NOT EXISTS quality (
+    peer_id           BLOB PRIMARY KEY NOT NULL,
+    as_of_ms          INTEGER NOT NULL,
+    credit            INTEGER NOT NULL,
+    fault             INTEGER NOT NULL,
+    liveness          INTEGER NOT NULL,
+    is_warned         INTEGER NOT NULL,
+    is_on_probation   INTEGER NOT NULL,
+    ban_cause         TEXT,
+    ban_until_ms      INTEGER,
+    ban_reason        TEXT,
+    first_seen_ms     INTEGER,
+    last_seen_ms      INTEGER,
+    connected_ms      INTEGER NOT NULL,
+    useful            INTEGER NOT NULL,
+    ignored           INTEGER NOT NULL,
+    ambiguous         INTEGER NOT NULL,
+    rejected          INTEGER NOT NULL,
+    fatal             INTEGER NOT NULL,
+    request_succeeded INTEGER NOT NULL,
+    request_failed    INTEGER NOT NULL,
+    probe_succeeded   INTEGER NOT NULL,
+    probe_failed      INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS quality_history (
+    peer_id   BLOB NOT NULL,
+    line      INTEGER NOT NULL,
+    at_ms     INTEGER NOT NULL,
+    what      TEXT NOT NULL,
+    subsystem TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    count     INTEGER NOT NULL,
+    PRIMARY KEY (peer_id, line)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = 1;
+)sql";
+constexpr const char* upsert_sql = R"sql(
+  INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (peer_id) DO UPDATE SET
+    as_of_ms = excluded.as_of_ms, credit = excluded.credit, fault = excluded.fault,
+    liveness = excluded.liveness, is_warned = excluded.is_warned,
+    is_on_probation = excluded.is_on_probation, ban_cause = excluded.ban_cause,
+    ban_until_ms = excluded.ban_until_ms, ban_reason = excluded.ban_reason,
+    first_seen_ms = MIN(COALESCE(first_seen_ms, excluded.first_seen_ms),
+                        COALESCE(excluded.first_seen_ms, first_seen_ms)),
+    last_seen_ms = COALESCE(excluded.last_seen_ms, last_seen_ms),
+    connected_ms = MAX(connected_ms, excluded.connected_ms),
+    useful = MAX(useful, excluded.useful), ignored = MAX(ignored, excluded.ignored),
+    ambiguous = MAX(ambiguous, excluded.ambiguous), rejected = MAX(rejected, excluded.rejected),
+    fatal = MAX(fatal, excluded.fatal),
+    request_succeeded = MAX(request_succeeded, excluded.request_succeeded),
+    request_failed = MAX(request_failed, excluded.request_failed),
+    probe_succeeded = MAX(probe_succeeded, excluded.probe_succeeded),
+    probe_failed = MAX(probe_failed, excluded.probe_failed)
+)sql";
+constexpr const char* select_sql =
+    "SELECT * FROM quality ORDER BY ban_cause IS NULL, as_of_ms DESC, peer_id LIMIT ?";
+constexpr const char* select_history_sql =
+    "SELECT at_ms, what, subsystem, reason, count FROM quality_history WHERE peer_id = ? "
+    "ORDER BY line LIMIT ?";
+constexpr const char* prune_sql =
+    "DELETE FROM quality WHERE peer_id IN (SELECT peer_id FROM quality "
+    "ORDER BY ban_cause IS NULL, as_of_ms DESC, peer_id LIMIT -1 OFFSET ?)";
+constexpr const char* prune_history_sql =
+    "DELETE FROM quality_history WHERE peer_id NOT IN (SELECT peer_id FROM quality)";
+
+std::optional<std::int64_t> ms_of(const std::optional<WallTime>& time) {
+  return time ? std::optional(time->unix_ms) : std::nullopt;
+}
+std::optional<WallTime> time_at(const DbStatement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return WallTime{row.number(column)};
+}
+std::int64_t as_number(std::uint64_t count) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(count, INT64_MAX));
+}
+
+void bind_quality(DbStatement& upsert, const peer::StoredQuality& quality) {
+  upsert.bind(1, quality.peer.bytes());
+  upsert.bind(2, quality.as_of.unix_ms);
+  upsert.bind(3, quality.credit);
+  upsert.bind(4, quality.fault);
+  upsert.bind(5, quality.liveness);
+  upsert.bind(6, std::int64_t{quality.is_warned});
+  upsert.bind(7, std::int64_t{quality.is_on_probation});
+  const auto& ban = quality.ban;
+  upsert.bind(8, ban ? std::optional(peer::name_of(ban->cause)) : std::nullopt);
+  upsert.bind(9, ban ? ms_of(ban->until) : std::nullopt);
+  upsert.bind(10, ban ? std::optional(std::string_view(ban->reason)) : std::nullopt);
+  upsert.bind(11, ms_of(quality.first_seen));
+  upsert.bind(12, ms_of(quality.last_seen));
+  upsert.bind(13, base::to_ms(quality.connected));
+  for (std::size_t i = 0; i < quality.counts.size(); ++i) {
+    upsert.bind(14 + static_cast<int>(i), as_number(quality.counts[i]));
+  }
+}
+
+peer::StoredQuality quality_at(const DbStatement& row, const PeerId& id) {
+  peer::StoredQuality quality;
+  quality.peer = id;
+  quality.as_of = WallTime{row.number(1)};
+  quality.credit = row.number(2);
+  quality.fault = row.number(3);
+  quality.liveness = row.number(4);
+  quality.is_warned = row.number(5) != 0;
+  quality.is_on_probation = row.number(6) != 0;
+  if (!row.is_null(7)) {
+    // A cause of another version still bans: whoever wrote it meant it.
+    quality.ban = peer::StoredBan{peer::ban_cause_of(row.text(7)).value_or(peer::BanCause::person),
+                                  time_at(row, 8), peer::history_text(row.text(9))};
+  }
+  quality.first_seen = time_at(row, 10);
+  quality.last_seen = time_at(row, 11);
+  // A number that is no span of time must not overflow as nanoseconds.
+  quality.connected = std::chrono::milliseconds(
+      std::clamp<std::int64_t>(row.number(12), 0, base::to_ms(Duration::max()) - 1));
+  for (std::size_t i = 0; i < quality.counts.size(); ++i) {
+    quality.counts[i] =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, row.number(13 + static_cast<int>(i))));
+  }
+  return quality;
+}
+
+/// Empty means forget.
+using Change = std::optional<peer::StoredQuality>;
+
+}  // namespace
+
+struct SqliteQualityStore::Inside {
+  Inside(std::string file, Log& logger, SqliteQualityStoreConfig settings)
+      : path(std::move(file)), log(logger), config(settings) {}
+
+  void work();
+  void write(const std::map<PeerId, Change>& batch);
+  DbResult write_all(const std::map<PeerId, Change>& batch);
+  DbResult prune();
+  DbResult read_all(std::vector<peer::StoredQuality>& all);
+  void change(const PeerId& peer, Change change);
+
+  const std::string path;
+  Log& log;
+  const SqliteQualityStoreConfig config;
+
+  // The store's thread, once it runs.
+  Database db;
+  std::size_t stores_since_prune = stores_between_prunes;  // the first write prunes
+
+  // Both, under the mutex.
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::condition_variable flushed;
+  std::map<PeerId, Change> changes;
+  std::deque<Loaded> loads;
+  std::chrono::steady_clock::time_point flush_at{};
+  std::chrono::steady_clock::time_point next_complaint{};
+  std::uint64_t asked = 0;  // flushes asked for, and done
+  std::uint64_t done = 0;
+  bool ending = false;
+  std::atomic<std::uint64_t> dropped = 0;
+  std::thread thread;
+};
+
+Result<std::unique_ptr<SqliteQualityStore>> SqliteQualityStore::open(
+    const std::string& path, Log& log, SqliteQualityStoreConfig config) {
+  auto inside = std::make_unique<Inside>(path, log, config);
+  TRY_VOID(inside->db.open_or_replace(path, quality_schema_version, schema_sql, what_it_is, log));
+  return std::unique_ptr<SqliteQualityStore>(new SqliteQualityStore(std::move(inside)));
+}
+
+SqliteQualityStore::SqliteQualityStore(std::unique_ptr<Inside> inside)
+    : inside_(std::move(inside)) {
+  inside_->thread = std::thread([inside_of_thread = inside_.get()] { inside_of_thread->work(); });
+}
+
+SqliteQualityStore::~SqliteQualityStore() {
+  {
+    const std::lock_guard lock(inside_->mutex);
+    inside_->ending = true;
+  }
+  inside_->changed.notify_all();
+  inside_->thread.join();
+}
+
+// --- asking --------------------------------------------------------------------------------------
+
+void SqliteQualityStore::load(Loaded loaded) {
+  {
+    const std::lock_guard lock(inside_->mutex);
+    inside_->loads.push_back(std::move(loaded));
+  }
+  inside_->changed.notify_all();
+}
+
+void SqliteQualityStore::store(peer::StoredQuality quality) {
+  const PeerId id = quality.peer;
+  inside_->change(id, std::move(quality));
+}
+
+void SqliteQualityStore::forget(const PeerId& peer) { inside_->change(peer, std::nullopt); }
+
+std::uint64_t SqliteQualityStore::dropped() const { return inside_->dropped.load(); }
+
+void SqliteQualityStore::flush() {
+  std::unique_lock lock(inside_->mutex);
+  const std::uint64_t ticket = ++inside_->asked;
+  inside_->changed.notify_all();
+  inside_->flushed.wait(lock, [&] { return inside_->done >= ticket; });
+}
+
+void SqliteQualityStore::Inside::change(const PeerId& peer, Change change) {
+  bool complain = false;
+  {
+    const std::lock_guard lock(mutex);
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_urgent = change && change->ban;
+    const auto found = changes.find(peer);
+    if (found != changes.end()) {
+      found->second = std::move(change);
+    } else if (changes.size() < config.changes_max) {
+      if (changes.empty()) flush_at = now + config.flush_after;
+      changes.emplace(peer, std::move(change));
+    } else {
+      dropped.fetch_add(1);
+      complain = now >= next_complaint;
+      if (complain) next_complaint = now + complaint_interval;
+    }
+    // Half full: the writer need not wait for the second to pass. Nor should a ban.
+    if (is_urgent || changes.size() * 2 >= config.changes_max) flush_at = now;
+  }
+  changed.notify_one();
+  if (complain) {
+    log.warn("store", "the disk is too slow for the {}: {} changes wait, dropping more", what_it_is,
+             config.changes_max);
+  }
+}
+
+// --- the store's thread --------------------------------------------------------------------------
+
+void SqliteQualityStore::Inside::work() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    const auto is_due = [this] {
+      return ending || !loads.empty() || asked > done ||
+             (!changes.empty() && std::chrono::steady_clock::now() >= flush_at);
+    };
+    while (!is_due()) {
+      if (changes.empty()) {
+        changed.wait(lock);
+      } else {
+        changed.wait_until(lock, flush_at);
+      }
+    }
+    const bool last = ending;
+    const std::uint64_t tickets = asked;
+    const auto batch = std::exchange(changes, {});
+    auto waiting = std::exchange(loads, {});
+    if (last) waiting.clear();
+    lock.unlock();
+    if (!batch.empty()) write(batch);
+    for (const Loaded& loaded : waiting) {
+      std::vector<peer::StoredQuality> all;
+      if (const auto failed = read_all(all)) {
+        log.error("store", "reading {}: {}", path, failed->message);
+      }
+      loaded(std::move(all));
+    }
+    lock.lock();
+    done = tickets;
+    flushed.notify_all();
+    if (last) return;
+  }
+}
+
+void SqliteQualityStore::Inside::write(const std::map<PeerId, Change>& batch) {
+  auto failed = write_all(batch);
+  if (!failed) return;
+  if (db.is_open()) db.execute("ROLLBACK");
+  if (failed->is_damage()) {
+    db.move_aside(path, what_it_is, failed->message, log);
+    failed = write_all(batch);
+  }
+  if (failed) {
+    log.error("store", "{} changes of {} are lost: {}", batch.size(), path, failed->message);
+  }
+}
+
+DbResult SqliteQualityStore::Inside::write_all(const std::map<PeerId, Change>& batch) {
+  if (!db.is_open()) {
+    if (auto failed = db.open(path, quality_schema_version, schema_sql)) return failed;
+  }
+  DbStatement upsert, remove, clear, line;
+  if (auto failed = db.prepare(upsert_sql, upsert)) return failed;
+  if (auto failed = db.prepare("DELETE FROM quality WHERE peer_id = ?", remove)) return failed;
+  if (auto failed = db.prepare("DELETE FROM quality_history WHERE peer_id = ?", clear)) {
+    return failed;
+  }
+  if (auto failed = db.prepare("INSERT INTO quality_history VALUES (?, ?, ?, ?, ?, ?, ?)", line)) {
+    return failed;
+  }
+  if (auto failed = db.execute("BEGIN IMMEDIATE")) return failed;
+  for (const auto& [id, change] : batch) {
+    clear.bind(1, id.bytes());
+    if (auto failed = clear.run()) return failed;
+    if (!change) {
+      remove.bind(1, id.bytes());
+      if (auto failed = remove.run()) return failed;
+      continue;
+    }
+    bind_quality(upsert, *change);
+    if (auto failed = upsert.run()) return failed;
+    for (std::size_t i = 0; i < change->history.size() && i < history_lines_max; ++i) {
+      const peer::HistoryEntry& entry = change->history[i];
+      line.bind(1, id.bytes());
+      line.bind(2, static_cast<std::int64_t>(i));
+      line.bind(3, entry.at.unix_ms);
+      line.bind(4, std::string_view(entry.what));
+      line.bind(5, std::string_view(entry.subsystem));
+      line.bind(6, std::string_view(entry.reason));
+      line.bind(7, as_number(entry.count));
+      if (auto failed = line.run()) return failed;
+    }
+    ++stores_since_prune;
+  }
+  if (auto failed = prune()) return failed;
+  return db.execute("COMMIT");
+}
+
+DbResult SqliteQualityStore::Inside::prune() {
+  if (stores_since_prune < stores_between_prunes) return std::nullopt;
+  stores_since_prune = 0;
+  DbStatement prune;
+  if (auto failed = db.prepare(prune_sql, prune)) return failed;
+  prune.bind(1, static_cast<std::int64_t>(config.peers_max));
+  if (auto failed = prune.run()) return failed;
+  return db.execute(prune_history_sql);
+}
+
+DbResult SqliteQualityStore::Inside::read_all(std::vector<peer::StoredQuality>& all) {
+  if (!db.is_open()) return DbError{0, "not open"};
+  DbStatement select, history;
+  if (auto failed = db.prepare(select_sql, select)) return failed;
+  if (auto failed = db.prepare(select_history_sql, history)) return failed;
+  select.bind(1, static_cast<std::int64_t>(config.peers_max));
+  DbResult failed;
+  while (select.next(failed)) {
+    const auto id = codec::peer_id_from_bytes(select.bytes(0));
+    if (id) all.push_back(quality_at(select, *id));
+  }
+  if (failed) return failed;
+  for (peer::StoredQuality& quality : all) {
+    history.bind(1, quality.peer.bytes());
+    history.bind(2, static_cast<std::int64_t>(history_lines_max));
+    while (history.next(failed)) {
+      quality.history.push_back(
+          {WallTime{history.number(0)}, peer::history_text(history.text(1)),
+           peer::history_text(history.text(2)), peer::history_text(history.text(3)),
+           static_cast<std::uint64_t>(std::max<std::int64_t>(0, history.number(4)))});
+    }
+    if (failed) return failed;
+    history.reset();
+  }
+  return failed;
+}
+
+}  // namespace kith::rt
