@@ -81,7 +81,8 @@ class NodeHostile : public testing::Test {
   NodeHostile() {
     world.add(node);
     world.after_turn = [this](std::size_t) {
-      while (node.poll_report()) {
+      while (const auto report = node.poll_report()) {
+        if (std::holds_alternative<host::PeerIdentified>(*report)) ++identified;
       }
     };
     world.input(0, host::WallClock{{1'700'000'000'000}});
@@ -155,6 +156,7 @@ class NodeHostile : public testing::Test {
   crypto::KeyPair key = host::test_key(200);
   CountingLog log;
   Node node{config(), key, rng, log};
+  std::size_t identified = 0;  // how often a peer told who it is
   host::TestWorld world;
 };
 
@@ -389,6 +391,37 @@ TEST_F(NodeHostile, A76HandshakesOutOfFormAreClosedAtOnce) {
     world.run_for(0ms);
     EXPECT_TRUE(world.stranger_closed(link)) << size;
   }
+  expect_alive();
+}
+
+TEST_F(NodeHostile, A101EndlessPushesOfFreshAddressesComeAtARate) {
+  Stranger peer = connect(1);
+  ASSERT_TRUE(answer(peer, "/ipfs/id/1.0.0",
+                     framed(codec::encode_identify(identity(1, "/ip4/203.0.113.9/tcp/9")))));
+  ASSERT_EQ(identified, 1U);
+  constexpr std::uint32_t pushes = 1000;
+  std::uint32_t sent = 0;
+  for (; sent < pushes && !world.stranger_closed(peer.link); ++sent) {
+    codec::IdentifyMessage fresh = identity(1, "/ip4/203.0.113.9/tcp/" + std::to_string(1 + sent));
+    for (std::uint32_t i = 0; i < 40; ++i) {
+      fresh.listen_addresses.push_back(*codec::Multiaddr::parse(
+          "/ip4/203.0.113.9/tcp/" + std::to_string(10'000 + 40 * sent + i)));
+    }
+    send(peer,
+         yamux_data(mux::flag_syn | mux::flag_fin, 1 + 2 * sent,
+                    concat({hello("/ipfs/id/push/1.0.0"), framed(codec::encode_identify(fresh))})));
+    world.run_for(10ms);
+    read(peer);
+    ASSERT_LE(streams_of(node), 64U);
+  }
+  EXPECT_GE(sent, host::Identify::push_burst);
+  EXPECT_GE(identified, 1 + host::Identify::push_burst);
+  EXPECT_LE(identified,
+            2 + host::Identify::push_burst +
+                static_cast<std::size_t>(pushes * 10ms / host::Identify::push_interval));
+  EXPECT_EQ(node.host().book().size(), 1U);
+  EXPECT_LE(node.host().book().find(host::test_peer(1))->addresses.size(),
+            config().host.book.addresses_max);
   expect_alive();
 }
 
