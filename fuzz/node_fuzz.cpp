@@ -99,7 +99,7 @@ class World {
   void turn(Input& input) {
     const std::uint8_t what = input.byte();
     if ((what & 7) == 0) return connect(what / 8);
-    if ((what & 7) == 7) return world_.run_for(Duration(200ms) * (what >> 3) * (what >> 3));
+    if ((what & 7) == 7) return world_.run_for(Duration(100ms) * (what >> 3) * (what >> 3));
     if (strangers_.empty()) connect(0);
     if (strangers_.empty()) return;
     Stranger& stranger = *strangers_[what / 8U % strangers_.size()];
@@ -211,6 +211,6 @@ class World {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  World().play({{data, std::min<size_t>(size, 2048)}});
+  World().play({{data, std::min<size_t>(size, 1024)}});
   return 0;
 }
