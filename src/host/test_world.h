@@ -140,6 +140,8 @@ inline void TestWorld::perform(std::size_t node, WorldOutput output) {
             });
           },
           [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {},
+          [&](LoadQuality&) { schedule(0ms, [this, node] { input(node, QualityLoaded{}); }); },
+          [](StoreQuality&) {}, [](ForgetQuality&) {},
           [&](VerifySignatures& work) {
             schedule(0ms, [this, node, done = verify_signatures(work)] { input(node, done); });
           }},
