@@ -42,6 +42,24 @@ TEST(Cid, MakeChecks) {
   EXPECT_FALSE(Cid::make(codec_raw, ByteView(hash).first(33)));
 }
 
+TEST(Cid, A60RefusesHostileBytesAndText) {
+  const auto code_of = [](const Result<Cid>& cid) {
+    EXPECT_FALSE(cid);
+    return cid ? Code::internal : cid.error().code;
+  };
+  EXPECT_EQ(code_of(Cid::decode({})), Code::truncated);
+  EXPECT_EQ(code_of(Cid::decode(unhex("01"))), Code::truncated);
+  EXPECT_EQ(code_of(Cid::decode(unhex("0155"))), Code::truncated);
+  EXPECT_EQ(code_of(Cid::decode(unhex("015512ffffffff07"))), Code::too_large);  // 2^31 of digest
+  EXPECT_EQ(code_of(Cid::decode(unhex("01551220aabb"))), Code::truncated);
+  EXPECT_EQ(code_of(Cid::decode(unhex("1220aabb"))), Code::malformed);  // version 0, cut short
+  EXPECT_EQ(code_of(Cid::decode(Bytes(100'000'000, 1))), Code::too_large);
+  EXPECT_EQ(code_of(Cid::parse("")), Code::malformed);
+  EXPECT_EQ(code_of(Cid::parse("b")), Code::truncated);
+  EXPECT_EQ(code_of(Cid::parse(std::string(10'000'000, 'b'))), Code::too_large);
+  EXPECT_EQ(code_of(Cid::parse(std::string(10'000'000, 'z'))), Code::too_large);
+}
+
 TEST(Cid, AcceptedBytesAreCanonical) {
   ASSERT_TRUE(rc::check([] {
     Bytes bytes{0x01, static_cast<std::uint8_t>(*rc::gen::inRange(0, 256)), 0x00, 0x02, 1, 2};

@@ -112,6 +112,20 @@ TEST(Envelope, UnknownFieldsArePassedOver) {
       open_envelope("libp2p-testing", base::as_bytes("/libp2p/testdata"), more).has_value());
 }
 
+TEST(Envelope, A61UnknownFieldsCostNothingAndGroupsAreRefused) {
+  Bytes unknown = hex(testing_envelope);
+  while (unknown.size() + 3 <= envelope_bytes_max) append_pb_bytes(unknown, 99, ByteView());
+  EXPECT_TRUE(
+      open_envelope("libp2p-testing", base::as_bytes("/libp2p/testdata"), unknown).has_value());
+  for (const char* tail : {"0b", "9b06", "32ffffffff07", "2a80808080087f"}) {
+    Bytes bytes = hex(testing_envelope);
+    base::append(bytes, hex(tail));
+    EXPECT_FALSE(decode_envelope(bytes).has_value()) << tail;
+  }
+  EXPECT_EQ(code_of(decode_envelope(Bytes(envelope_bytes_max, 0x0b))), Code::malformed);
+  EXPECT_EQ(code_of(decode_envelope(Bytes(100'000, 0x0b))), Code::too_large);
+}
+
 TEST(PeerRecord, MatchesTheVector) {
   EXPECT_EQ(base::to_hex(seal_peer_record(spec_key(), example_record())), peer_record_envelope);
   const auto record = open_peer_record(hex(peer_record_envelope));
@@ -135,7 +149,7 @@ Bytes seal_record_bytes(ByteView payload) {
   return seal_envelope(spec_key(), peer_record_domain, peer_record_payload_type, payload);
 }
 
-TEST(PeerRecord, LeavesOutAddressesItCannotReadAndThoseOverTheLimit) {
+TEST(PeerRecord, A60LeavesOutAddressesItCannotReadAndThoseOverTheLimit) {
   Bytes payload;
   append_pb_bytes(payload, 1, example_record().peer.bytes());
   const auto add = [&payload](ByteView address) {
@@ -150,6 +164,17 @@ TEST(PeerRecord, LeavesOutAddressesItCannotReadAndThoseOverTheLimit) {
   ASSERT_TRUE(record.has_value()) << base::to_string(record.error());
   EXPECT_EQ(record->addresses.size(), peer_record_addresses_max);
   EXPECT_EQ(record->sequence, 0u);  // proto3: absent is zero
+}
+
+TEST(PeerRecord, A61RefusesGroupsAndLengthsOfTwoGibibytesWithinWhatIsSigned) {
+  Bytes good;
+  append_pb_bytes(good, 1, example_record().peer.bytes());
+  ASSERT_TRUE(open_peer_record(seal_record_bytes(good)).has_value());
+  for (const char* tail : {"0b", "1affffffff07", "1a060affffffff07", "1a020b0c"}) {
+    Bytes bytes = good;
+    base::append(bytes, hex(tail));
+    EXPECT_FALSE(open_peer_record(seal_record_bytes(bytes)).has_value()) << tail;
+  }
 }
 
 TEST(PeerRecord, RefusesMalformedRecords) {

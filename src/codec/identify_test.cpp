@@ -65,7 +65,7 @@ TEST(Identify, LeavesOutWhatIsOverALimit) {
   EXPECT_EQ(read.listen_addresses.size(), identify_addresses_max);
 }
 
-TEST(Identify, LeavesOutAddressesItCannotRead) {
+TEST(Identify, A60LeavesOutAddressesItCannotRead) {
   Bytes bytes = encode_identify(full_message());
   append_pb_bytes(bytes, 2, hex("9103"));  // a protocol nobody here knows
   append_pb_bytes(bytes, 2, hex("04c0"));  // cut short
@@ -87,6 +87,19 @@ TEST(Identify, RefusesAKnownFieldOfAnotherType) {
     append_pb_varint(bytes, field, 1);
     EXPECT_EQ(decode_identify(bytes).error().code, Code::malformed) << field;
   }
+}
+
+TEST(Identify, A61UnknownFieldsCostNothingAndGroupsAreRefused) {
+  Bytes unknown = encode_identify(full_message());
+  while (unknown.size() + 3 <= identify_bytes_max) append_pb_bytes(unknown, 99, ByteView());
+  EXPECT_EQ(decode_identify(unknown).value(), full_message());
+  for (const char* tail : {"0b", "9b06", "12ffffffff07", "4280808080087f"}) {
+    Bytes bytes = encode_identify(full_message());
+    base::append(bytes, hex(tail));
+    EXPECT_FALSE(decode_identify(bytes).has_value()) << tail;
+  }
+  EXPECT_EQ(decode_identify(Bytes(identify_bytes_max, 0x0b)).error().code, Code::malformed);
+  EXPECT_EQ(decode_identify(Bytes(100'000, 0x0b)).error().code, Code::too_large);
 }
 
 // go-libp2p splits what is too long for one message; protobuf reads the parts together as one.

@@ -63,7 +63,7 @@ TEST(Multiaddr, ErrorsNameWhatIsWrong) {
   EXPECT_EQ(Multiaddr::decode(unhex("ffffff7f")).error().code, Code::unsupported);
 }
 
-TEST(Multiaddr, HostileText) {
+TEST(Multiaddr, A60HostileText) {
   EXPECT_FALSE(Multiaddr::parse(""));
   EXPECT_FALSE(Multiaddr::parse(std::string_view("\0", 1)));
   EXPECT_FALSE(Multiaddr::parse(std::string_view("/dns/a\0b", 8)));
@@ -82,6 +82,27 @@ TEST(Multiaddr, HostileText) {
   // Each name fits, all of them together do not.
   EXPECT_EQ(Multiaddr::parse("/dns/" + name + "/sni/" + name + "/dns/" + name).error().code,
             Code::too_large);
+}
+
+TEST(Multiaddr, A60HostileBytes) {
+  const auto code_of = [](const Bytes& bytes) {
+    const auto address = Multiaddr::decode(bytes);
+    EXPECT_FALSE(address) << base::to_hex(bytes);
+    return address ? Code::internal : address.error().code;
+  };
+  Bytes circuits;  // a thousand relays one behind the other
+  for (int i = 0; i < 1000; ++i) base::append(circuits, unhex("a202"));
+  EXPECT_EQ(code_of(circuits), Code::too_large);
+  EXPECT_EQ(code_of(unhex("a202a202")), Code::malformed) << "two already are one too many";
+  EXPECT_EQ(code_of(Bytes(100'000'000, 0x04)), Code::too_large);
+  // Lengths that lead beyond the end: of a name, of a peer id, and of the digest within.
+  EXPECT_EQ(code_of(unhex("3505616263")), Code::truncated);
+  EXPECT_EQ(code_of(unhex("35ffffffff07616263")), Code::too_large);
+  EXPECT_EQ(code_of(unhex("a50322122001")), Code::truncated);
+  EXPECT_EQ(code_of(unhex("a5030412200102")), Code::truncated);
+  EXPECT_EQ(code_of(unhex("a50300")), Code::truncated);
+  EXPECT_EQ(code_of(unhex("3500")), Code::malformed);
+  EXPECT_EQ(code_of(unhex("ffffffffffffffffff01")), Code::malformed) << "a protocol of 64 bits";
 }
 
 TEST(Multiaddr, Components) {

@@ -26,7 +26,7 @@ TEST(Multihash, RoundTrip) {
   }
 }
 
-TEST(Multihash, Refuses) {
+TEST(Multihash, A60Refuses) {
   const auto code_of = [](const std::string& hex) {
     const auto hash = decode_multihash(unhex(hex));
     EXPECT_FALSE(hash) << hex;

@@ -80,6 +80,17 @@ TEST(NoisePayload, RefusesOverItsLimits) {
   EXPECT_EQ(error_of(Bytes(noise_payload_bytes_max + 1)), Code::malformed);
 }
 
+TEST(NoisePayload, A61UnknownFieldsCostNothingAndGroupsAreRefused) {
+  Bytes unknown = encode_noise_payload(payload_with({"/m"}));
+  while (unknown.size() + 3 <= noise_payload_bytes_max) append_pb_bytes(unknown, 99, ByteView());
+  EXPECT_EQ(decode_noise_payload(unknown).value(), payload_with({"/m"}));
+  for (const char* tail : {"0b", "9b06", "1affffffff07", "22020b0c", "220612ffffffff07"}) {
+    Bytes bytes = encode_noise_payload(payload_with({}));
+    base::append(bytes, hex(tail));
+    EXPECT_FALSE(decode_noise_payload(bytes).has_value()) << tail;
+  }
+}
+
 TEST(NoisePayload, RefusesEveryPrefix) {
   const Bytes bytes = encode_noise_payload(payload_with({}));
   for (std::size_t size = 0; size < bytes.size(); ++size) {

@@ -66,8 +66,22 @@ TEST(PbWire, RefusesWhatIsCutShort) {
   EXPECT_EQ(error_of("12ffffffffffffffffff01"), Code::truncated);
 }
 
-TEST(PbWire, RefusesGroupsAndReservedTypes) {
+TEST(PbWire, A61RefusesGroupsAndReservedTypes) {
   for (const char* key : {"0b", "0c", "0e", "0f"}) EXPECT_EQ(error_of(key), Code::malformed);
+}
+
+// Nothing descends into a group, so that its depth costs nothing.
+TEST(PbWire, A61ADeepNestOfGroupsEndsAtTheFirst) {
+  for (const char* key : {"0b", "0c"}) {
+    EXPECT_EQ(read_all(Bytes(100'000, hex(key)[0])).error().code, Code::malformed);
+  }
+}
+
+TEST(PbWire, A61ALengthOfTwoGibibytesIsNotBelieved) {
+  for (const char* length : {"8080808008", "ffffffff07", "ffffffffffffffffff01"}) {
+    EXPECT_EQ(error_of("12" + std::string(length)), Code::truncated) << length;
+    EXPECT_EQ(error_of("12" + std::string(length) + "616263"), Code::truncated) << length;
+  }
 }
 
 TEST(PbWire, RefusesFieldNumbersOutOfRange) {
@@ -84,7 +98,7 @@ TEST(PbWire, VarintsHaveAtMost64Bits) {
   EXPECT_EQ(error_of("08ffffffffffffffffff8100"), Code::malformed);
 }
 
-TEST(PbWire, RefusesAMessageOfTooManyFields) {
+TEST(PbWire, A61RefusesAMessageOfTooManyFields) {
   Bytes bytes;
   for (std::size_t i = 0; i < pb_fields_max; ++i) append_pb_bytes(bytes, 1, ByteView());
   EXPECT_TRUE(read_all(bytes).has_value());

@@ -54,6 +54,42 @@ TEST(ConnectionHostile, ALateMuxersNegotiationMayComeByteByByte) {
   EXPECT_EQ(attack.victim.streams.size(), 1U);
 }
 
+// Attack row A48: mplex has no flow control, so we do not speak it; whoever offers it may ask
+// again.
+TEST(ConnectionHostile, A48MplexIsDeclinedAndYamuxMayStillBeAgreed) {
+  Attack attack(/*has_early_muxer=*/false);
+  ASSERT_TRUE(attack.peer.is_up());
+  attack.read();
+  attack.peer.plaintext.clear();
+  attack.send(hello("/mplex/6.7.0"));
+  attack.read();
+  EXPECT_EQ(attack.peer.plaintext, hello("na"));
+  EXPECT_EQ(attack.victim.ups, 0);
+  ASSERT_FALSE(attack.victim.fault.has_value()) << attack.victim.fault->message;
+  attack.peer.plaintext.clear();
+  Bytes again;
+  codec::append_multistream(again, yamux_protocol);
+  attack.send(again);
+  attack.read();
+  EXPECT_EQ(attack.peer.plaintext, again);
+  ASSERT_EQ(attack.victim.ups, 1);
+  attack.send(yamux_data(flag_syn, 1, concat({hello("/echo"), base::to_bytes("hi")})));
+  ASSERT_EQ(attack.victim.streams.size(), 1U);
+  EXPECT_EQ(attack.victim.streams.begin()->second.data, base::to_bytes("hi"));
+}
+
+// One that does not wait for the answer and goes on in mplex.
+TEST(ConnectionHostile, A48MplexBytesWithoutAgreementAreAFault) {
+  Attack attack(/*has_early_muxer=*/false);
+  ASSERT_TRUE(attack.peer.is_up());
+  attack.send(concat({hello("/mplex/6.7.0"), base::from_hex("0001780a0568656c6c6f").value()}));
+  attack.read();
+  EXPECT_TRUE(attack.victim.streams.empty());
+  EXPECT_EQ(attack.victim.ups, 0);
+  attack.victim.deadline(Instant{10s});
+  EXPECT_TRUE(attack.victim.fault.has_value()) << "what follows is no negotiation";
+}
+
 // A stream's number used again while events of the first stream are still on their way to its
 // owner: what the owner says of the first must not fall upon the second.
 TEST(ConnectionHostile, AStreamNumberUsedTwiceHarmsNobody) {

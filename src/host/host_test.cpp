@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <limits>
+
 #include "host/test_host.h"
 
 namespace kith::host {
@@ -256,6 +258,40 @@ TEST_F(HostTest, AServicesFaultEndsTheConnections) {
   world.run_for(1s);
   EXPECT_FALSE(are_connected(0, 1));
   EXPECT_EQ(hosts[0]->host.stats().faults, 1U);
+}
+
+// Whatever the clock says, at the start and when it jumps: a host works, and its own record never
+// grows older.
+TEST_F(HostTest, A103AnyWallClockServes) {
+  using limits = std::numeric_limits<std::int64_t>;
+  const std::int64_t dates[] = {
+      limits::min(),         limits::min() + 1,        -1, 0, 1,
+      std::int64_t{1} << 53, limits::max() - 3'600'000};  // an hour before the end of time
+  for (const std::int64_t start : dates) {
+    HostWorld w;
+    w.add();
+    w.hosts.push_back(std::make_unique<TestHost>(std::uint8_t{2}, quiet()));
+    w.world.add(*w.hosts.back());
+    w.world.input(1, WallClock{{start}});
+    w.hosts[1]->host.start(w.world.now());
+    w.world.turn(1);
+    w.world.run_for(1ms);
+    w.dial(0, 1, 1);
+    w.world.run_for(1s);
+    ASSERT_TRUE(w.are_connected(0, 1)) << start;
+    std::uint64_t last = 0;
+    for (const std::int64_t date : dates) {
+      w.world.input(1, WallClock{{date}});
+      w.hosts[1]->host.add_protocol(w.world.now(), 1, "/new/" + std::to_string(date));
+      w.world.turn(1);
+      w.world.run_for(10s);
+      const auto* entry = w.hosts[0]->host.book().find(w.hosts[1]->id());
+      ASSERT_NE(entry, nullptr);
+      EXPECT_GT(entry->sequence, last) << start << ' ' << date;
+      last = entry->sequence;
+    }
+    EXPECT_TRUE(w.are_connected(0, 1)) << start;
+  }
 }
 
 // Links break, peers dial, open streams and disconnect, in any order: each PeerDown follows its

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "codec/envelope.h"
+#include "codec/pb_wire.h"
+#include "codec/peer_id.h"
 #include "codec/varint.h"
+#include "crypto/key_test_vectors.h"
 #include "host/test_service.h"
 
 namespace kith::host {
@@ -149,6 +152,79 @@ TEST_F(IdentifyTest, A56AnotherPeersKeyIsAFault) {
   answer(framed(codec::encode_identify(message)));
   EXPECT_EQ(fault(), Code::wrong_peer);
   EXPECT_FALSE(bench.service.poll_identified().has_value());
+}
+
+// A59: most ids are hashes of their keys, not the keys themselves. What comes must hash to the id.
+std::vector<crypto::PublicKey> keys_of_every_kind() {
+  const auto key = [](crypto::KeyType type, const char* hex) {
+    return crypto::PublicKey{type, base::from_hex(hex).value()};
+  };
+  namespace vectors = crypto::vectors;
+  return {key(crypto::KeyType::rsa, vectors::spec_rsa_key),
+          key(crypto::KeyType::ecdsa, vectors::spec_ecdsa_key),
+          key(crypto::KeyType::ecdsa, vectors::p384_key),
+          key(crypto::KeyType::secp256k1, vectors::spec_secp256k1_key),
+          key(crypto::KeyType::ed25519, vectors::spec_ed25519_key)};
+}
+
+struct Answered {
+  std::optional<Code> fault;
+  std::optional<Identified> told;
+};
+
+/// What identify makes of `message`, from the peer whose key is `of`.
+Answered answer_of(const crypto::PublicKey& of, const codec::IdentifyMessage& message) {
+  const PeerId peer = codec::peer_id_of(of);
+  ServiceBench<Identify> bench;
+  bench.up(peer);
+  bench.stream_up(10, peer, Direction::outbound, identify_protocol, bench.take<Open>()[0].token);
+  bench.data(10, framed(codec::encode_identify(message)));
+  bench.end(10);
+  const auto faults = bench.take<Fault>();
+  return {faults.empty() ? std::nullopt : std::optional(faults[0].error.code),
+          bench.service.poll_identified()};
+}
+
+TEST(IdentifyHostile, A59TheKeyMustHashToTheIdOfEveryKind) {
+  const auto keys = keys_of_every_kind();
+  for (std::size_t of = 0; of < keys.size(); ++of) {
+    for (std::size_t named = 0; named < keys.size(); ++named) {
+      codec::IdentifyMessage message;
+      message.public_key = keys[named];
+      const Answered answered = answer_of(keys[of], message);
+      EXPECT_EQ(answered.told.has_value(), of == named) << of << ' ' << named;
+      if (of != named) EXPECT_EQ(answered.fault, Code::wrong_peer) << of << ' ' << named;
+    }
+    codec::IdentifyMessage message;
+    message.public_key = keys[of];
+    for (const std::size_t at : {std::size_t{0}, keys[of].data.size() - 1}) {
+      message.public_key->data[at] ^= 1;  // its own, but for a bit
+      const Answered answered = answer_of(keys[of], message);
+      EXPECT_EQ(answered.fault, Code::wrong_peer) << of;
+      EXPECT_FALSE(answered.told.has_value()) << of;
+      message.public_key->data[at] ^= 1;
+    }
+  }
+}
+
+TEST(IdentifyHostile, A59ARecordForAnIdThatItsKeyDoesNotHashToIsLeftOut) {
+  for (const crypto::PublicKey& of : keys_of_every_kind()) {
+    Bytes record, info;  // of that peer, but sealed by another's key
+    codec::append_pb_bytes(record, 1, codec::peer_id_of(of).bytes());
+    codec::append_pb_varint(record, 2, 7);
+    codec::append_pb_bytes(info, 1, at("/ip4/203.0.113.66/tcp/1").bytes());
+    codec::append_pb_bytes(record, 3, info);
+    codec::IdentifyMessage message;
+    message.agent_version = "tester/1";
+    message.signed_peer_record = codec::seal_envelope(test_key(66), codec::peer_record_domain,
+                                                      codec::peer_record_payload_type, record);
+    const Answered answered = answer_of(of, message);
+    EXPECT_FALSE(answered.fault.has_value());
+    ASSERT_TRUE(answered.told.has_value());
+    EXPECT_FALSE(answered.told->record.has_value());
+    EXPECT_TRUE(answered.told->message->signed_peer_record.empty());
+    EXPECT_EQ(answered.told->message->agent_version, "tester/1");
+  }
 }
 
 // A message in parts: protobuf merges what is concatenated (js #3423).

@@ -120,6 +120,48 @@ TEST(PeerExchange, ASlowAnswerIsGivenUp) {
   EXPECT_TRUE(bench.take<Fault>().empty());
 }
 
+// However many records a peer makes up, they come when we ask and as many as we take at once.
+TEST(PeerExchange, A101EndlessFreshRecordsComeAtOurPace) {
+  for (const bool is_eager : {false, true}) {
+    ExchangeBench bench;
+    bench.service.set_eager(bench.now, is_eager);
+    bench.ask();
+    std::size_t learned = 0, questions = 1;
+    constexpr auto seconds = 600;
+    for (std::uint64_t i = 0; i < seconds; ++i) {
+      bench.data(10 + i, answer(PeerExchange::records_max, 200));
+      bench.end(10 + i);
+      bench.down(10 + i);
+      learned += bench.learned();
+      bench.wait(1s);
+      for (const auto& open : bench.take<Open>()) {
+        ++questions;
+        bench.stream_up(11 + i, peer, Direction::outbound, peer_exchange_protocol, open.token);
+      }
+    }
+    const PeerExchangeConfig config;
+    const auto pace = is_eager ? config.interval_eager : config.interval;
+    EXPECT_LE(questions, 1 + static_cast<std::size_t>(seconds * 1s / pace));
+    EXPECT_LE(learned, questions * PeerExchange::records_max);
+    EXPECT_GE(learned, (questions - 1) * PeerExchange::records_max);
+    EXPECT_TRUE(bench.take<Fault>().empty());
+  }
+}
+
+TEST(PeerExchange, A101RecordsThatNobodyAskedForAreNotLearned) {
+  ExchangeBench bench;
+  bench.meet(peer);
+  for (std::uint64_t stream = 100; stream < 100 + PeerExchange::requests_burst; ++stream) {
+    bench.stream_up(stream, peer, Direction::inbound, peer_exchange_protocol);
+    bench.data(stream, answer(PeerExchange::records_max, 200));
+    bench.end(stream);
+  }
+  bench.data(999, answer(PeerExchange::records_max, 200));  // a stream that is none
+  bench.end(999);
+  EXPECT_EQ(bench.learned(), 0U);
+  EXPECT_EQ(bench.take<Consume>().size(), PeerExchange::requests_burst + 1);
+}
+
 TEST(PeerExchange, AnswersStayWithinTheirLimits) {
   ExchangeBench bench;
   bench.up(peer);

@@ -2,6 +2,9 @@
 // attack catalogue; the rows' finer cases are tested beside the machines that answer them.
 #include <gtest/gtest.h>
 
+#include "codec/envelope.h"
+#include "codec/pb_wire.h"
+#include "codec/varint.h"
 #include "host/test_raw_peer.h"
 #include "host/test_world.h"
 #include "node/node.h"
@@ -27,6 +30,44 @@ Bytes concat(const std::vector<Bytes>& parts) {
   return all;
 }
 
+Bytes hex(std::string_view text) { return base::from_hex(text).value(); }
+
+Bytes framed(ByteView body) {
+  Bytes bytes;
+  codec::append_varint(bytes, body.size());
+  base::append(bytes, body);
+  return bytes;
+}
+
+/// Counts the lines that a log at its usual level would write.
+class CountingLog final : public Log {
+ public:
+  bool is_on(LogLevel level, std::string_view) const override { return level >= LogLevel::info; }
+  void write(LogLevel, std::string_view, std::string_view sentence) override {
+    ++lines;
+    bytes += sentence.size();
+  }
+  std::size_t lines = 0, bytes = 0;
+};
+
+/// The stream on which the node asked for `protocol`, by all the plaintext that came from it.
+std::optional<std::uint32_t> stream_asking(ByteView plaintext, std::string_view protocol) {
+  std::map<std::uint32_t, Bytes> streams;
+  while (plaintext.size() >= mux::yamux_header_bytes) {
+    const auto header = mux::decode_frame_header(plaintext).value();
+    plaintext = plaintext.subspan(mux::yamux_header_bytes);
+    if (header.type != FrameType::data) continue;
+    base::append(streams[header.stream], plaintext.first(header.length));
+    plaintext = plaintext.subspan(header.length);
+  }
+  for (const auto& [stream, bytes] : streams) {
+    if (base::as_text(bytes).find(std::string(protocol) + "\n") != std::string_view::npos) {
+      return stream;
+    }
+  }
+  return std::nullopt;
+}
+
 std::size_t streams_of(const Node& node) {
   std::size_t count = 0;
   for (const auto& peer : node.host().peers()) {
@@ -40,7 +81,8 @@ class NodeHostile : public testing::Test {
   NodeHostile() {
     world.add(node);
     world.after_turn = [this](std::size_t) {
-      while (node.poll_report()) {
+      while (const auto report = node.poll_report()) {
+        if (std::holds_alternative<host::PeerIdentified>(*report)) ++identified;
       }
     };
     world.input(0, host::WallClock{{1'700'000'000'000}});
@@ -77,6 +119,32 @@ class NodeHostile : public testing::Test {
   void send(Stranger& stranger, ByteView text) {
     world.stranger_sends(0, stranger.link, stranger.peer->seal(text));
   }
+  /// Answers the node's question on `protocol` with `bytes` and an end. False when it asked none.
+  bool answer(Stranger& stranger, std::string_view protocol, ByteView bytes) {
+    world.run_for(0ms);
+    read(stranger);
+    const auto stream = stream_asking(stranger.peer->plaintext, protocol);
+    if (!stream) return false;
+    const Bytes reply = concat({hello(protocol), base::to_bytes(bytes)});
+    for (ByteView rest = reply; !rest.empty();) {  // a frame fits into one Noise message
+      const ByteView piece = rest.first(std::min<std::size_t>(rest.size(), 16384));
+      rest = rest.subspan(piece.size());
+      send(stranger, yamux_data(rest.empty() ? mux::flag_fin : 0, *stream, piece));
+    }
+    return true;
+  }
+  /// What an honest stranger says of itself, listening at `address`.
+  static codec::IdentifyMessage identity(std::uint8_t number, const std::string& address) {
+    codec::IdentifyMessage message;
+    message.agent_version = "stranger/" + std::to_string(number);
+    message.public_key = host::test_key(number).public_key();
+    message.protocols = {std::string(host::peer_exchange_protocol)};
+    message.listen_addresses = {*codec::Multiaddr::parse(address)};
+    return message;
+  }
+  bool is_connected(std::uint8_t number) {
+    return node.host().peer(host::test_peer(number)).has_value();
+  }
   /// An honest node can still connect: whatever happened, the victim lives.
   void expect_alive() {
     Stranger honest = connect(250, "203.0.113.77");
@@ -86,7 +154,9 @@ class NodeHostile : public testing::Test {
 
   SeededRng rng{1};
   crypto::KeyPair key = host::test_key(200);
-  Node node{config(), key, rng, base::null_log()};
+  CountingLog log;
+  Node node{config(), key, rng, log};
+  std::size_t identified = 0;  // how often a peer told who it is
   host::TestWorld world;
 };
 
@@ -151,6 +221,122 @@ TEST_F(NodeHostile, A49HandshakesThatStopAnywhereAreClosedInTime) {
   EXPECT_EQ(node.host().link_count(), 0U);
 }
 
+// Addresses that are none: a chain of relays, lengths beyond the end, a protocol nobody knows, bare
+// and doubled components, no bytes at all.
+const char* const bad_addresses[] = {"a202a202",
+                                     "a202a202a202a202a202a202a202a202a202",
+                                     "0401",
+                                     "35ffffffff0761",
+                                     "9103",
+                                     "a50322122001",
+                                     "04c000020106",
+                                     "06",
+                                     "ffffffffffffffffff01",
+                                     ""};
+
+TEST_F(NodeHostile, A60BadAddressesInIdentifyAreLeftOutAndTheRestHolds) {
+  Stranger honest = connect(2, "203.0.113.2");
+  Stranger peer = connect(1);
+  Bytes message = codec::encode_identify(identity(1, "/ip4/203.0.113.9/tcp/9"));
+  for (const char* bad : bad_addresses) codec::append_pb_bytes(message, 2, hex(bad));
+  codec::append_pb_bytes(message, 4, hex("a202a202"));  // how it claims to see us
+  ASSERT_TRUE(answer(peer, "/ipfs/id/1.0.0", framed(message)));
+  ASSERT_TRUE(is_connected(1));
+  ASSERT_NE(node.host().peer(host::test_peer(1))->identity, nullptr);
+  EXPECT_EQ(node.host().peer(host::test_peer(1))->identity->agent_version, "stranger/1");
+  const auto* entry = node.host().book().find(host::test_peer(1));
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->addresses, std::vector{*codec::Multiaddr::parse("/ip4/203.0.113.9/tcp/9")});
+  EXPECT_TRUE(is_connected(2));
+  ASSERT_TRUE(answer(honest, "/ipfs/id/1.0.0",
+                     framed(codec::encode_identify(identity(2, "/ip4/203.0.113.2/tcp/2")))));
+  EXPECT_NE(node.host().peer(host::test_peer(2))->identity, nullptr);
+  expect_alive();
+}
+
+TEST_F(NodeHostile, A61ProtobufAbuseInIdentifyCostsTheAbuserItsConnectionOnly) {
+  Stranger honest = connect(2, "203.0.113.2");
+  const Bytes good = codec::encode_identify(identity(1, "/ip4/203.0.113.9/tcp/9"));
+  const std::vector<Bytes> abuses = {
+      framed(Bytes(8000, 0x0b)),                         // groups within groups
+      framed(concat({good, hex("0b0c")})),               // a group
+      framed(concat({good, hex("12ffffffff07")})),       // a length of 2^31
+      concat({hex("8080808008"), Bytes(1000)}),          // a message of 2^31 bytes
+      concat({hex("ffffffffffffffff7f"), Bytes(1000)}),  // of 2^63
+  };
+  for (const Bytes& abuse : abuses) {
+    Stranger peer = connect(1);
+    ASSERT_TRUE(peer.peer->is_up());
+    ASSERT_TRUE(answer(peer, "/ipfs/id/1.0.0", abuse));
+    EXPECT_TRUE(world.stranger_closed(peer.link)) << base::to_hex(ByteView(abuse).first(10));
+    world.run_for(1s);
+    EXPECT_FALSE(is_connected(1));
+    EXPECT_TRUE(is_connected(2));
+  }
+  // Unknown fields, as many as fit, are a later identify's.
+  Bytes unknown = good;
+  while (unknown.size() + 3 <= codec::identify_bytes_max) {
+    codec::append_pb_bytes(unknown, 99, ByteView());
+  }
+  Stranger peer = connect(1);
+  ASSERT_TRUE(answer(peer, "/ipfs/id/1.0.0", framed(unknown)));
+  EXPECT_FALSE(world.stranger_closed(peer.link));
+  ASSERT_TRUE(is_connected(1));
+  EXPECT_NE(node.host().peer(host::test_peer(1))->identity, nullptr);
+  EXPECT_FALSE(world.stranger_closed(honest.link));
+  expect_alive();
+}
+
+/// An envelope of `number`'s record whose addresses are `addresses` (and nothing checks them).
+Bytes record_of(std::uint8_t number, const std::vector<Bytes>& addresses, ByteView tail = {}) {
+  Bytes record;
+  codec::append_pb_bytes(record, 1, host::test_peer(number).bytes());
+  codec::append_pb_varint(record, 2, 7);
+  for (const Bytes& address : addresses) {
+    Bytes info;
+    codec::append_pb_bytes(info, 1, address);
+    codec::append_pb_bytes(record, 3, info);
+  }
+  base::append(record, tail);
+  return codec::seal_envelope(host::test_key(number), codec::peer_record_domain,
+                              codec::peer_record_payload_type, record);
+}
+
+TEST_F(NodeHostile, A60A61BadRecordsInPeerExchangeHarmNobody) {
+  Stranger honest = connect(2, "203.0.113.2");
+  Stranger peer = connect(1);
+  ASSERT_TRUE(answer(peer, "/ipfs/id/1.0.0",
+                     framed(codec::encode_identify(identity(1, "/ip4/203.0.113.9/tcp/9")))));
+  const auto good = codec::Multiaddr::parse("/ip4/203.0.113.50/tcp/5").value();
+  std::vector<Bytes> mixed;
+  for (const char* bad : bad_addresses) mixed.push_back(hex(bad));
+  mixed.push_back(base::to_bytes(good.bytes()));
+  const std::vector<Bytes> records = {
+      record_of(50, mixed),                              // one good among the bad
+      record_of(51, {hex("a202a202")}),                  // none good
+      record_of(52, {}, hex("0b0c")),                    // a group in what is signed
+      record_of(53, {}, hex("1affffffff07")),            // a length of 2^31
+      Bytes(8000, 0x0b),                                 // no envelope
+      concat({record_of(54, {}), hex("0affffffff07")}),  // a length beyond its end
+      record_of(200, {base::to_bytes(good.bytes())}),    // the node's own
+      Bytes(),
+  };
+  Bytes bytes;
+  for (const Bytes& record : records) base::append(bytes, framed(record));
+  ASSERT_TRUE(answer(peer, host::peer_exchange_protocol, bytes));
+  const host::PeerBook& book = node.host().book();
+  ASSERT_NE(book.find(host::test_peer(50)), nullptr);
+  EXPECT_EQ(book.find(host::test_peer(50))->addresses, std::vector{good});
+  if (const auto* entry = book.find(host::test_peer(51))) EXPECT_TRUE(entry->addresses.empty());
+  for (const int number : {52, 53, 54, 200}) {
+    EXPECT_EQ(book.find(host::test_peer(static_cast<std::uint8_t>(number))), nullptr) << number;
+  }
+  EXPECT_TRUE(is_connected(1)) << "it hands on what others gave it";
+  EXPECT_TRUE(is_connected(2));
+  EXPECT_FALSE(world.stranger_closed(honest.link));
+  expect_alive();
+}
+
 TEST_F(NodeHostile, A62ManyConnectionsWithManyStreamsAreBounded) {
   std::vector<Stranger> strangers;
   std::size_t up = 0;
@@ -205,6 +391,77 @@ TEST_F(NodeHostile, A76HandshakesOutOfFormAreClosedAtOnce) {
     world.run_for(0ms);
     EXPECT_TRUE(world.stranger_closed(link)) << size;
   }
+  expect_alive();
+}
+
+TEST_F(NodeHostile, A101EndlessPushesOfFreshAddressesComeAtARate) {
+  Stranger peer = connect(1);
+  ASSERT_TRUE(answer(peer, "/ipfs/id/1.0.0",
+                     framed(codec::encode_identify(identity(1, "/ip4/203.0.113.9/tcp/9")))));
+  ASSERT_EQ(identified, 1U);
+  constexpr std::uint32_t pushes = 1000;
+  std::uint32_t sent = 0;
+  for (; sent < pushes && !world.stranger_closed(peer.link); ++sent) {
+    codec::IdentifyMessage fresh = identity(1, "/ip4/203.0.113.9/tcp/" + std::to_string(1 + sent));
+    for (std::uint32_t i = 0; i < 40; ++i) {
+      fresh.listen_addresses.push_back(*codec::Multiaddr::parse(
+          "/ip4/203.0.113.9/tcp/" + std::to_string(10'000 + 40 * sent + i)));
+    }
+    send(peer,
+         yamux_data(mux::flag_syn | mux::flag_fin, 1 + 2 * sent,
+                    concat({hello("/ipfs/id/push/1.0.0"), framed(codec::encode_identify(fresh))})));
+    world.run_for(10ms);
+    read(peer);
+    ASSERT_LE(streams_of(node), 64U);
+  }
+  EXPECT_GE(sent, host::Identify::push_burst);
+  EXPECT_GE(identified, 1 + host::Identify::push_burst);
+  EXPECT_LE(identified,
+            2 + host::Identify::push_burst +
+                static_cast<std::size_t>(pushes * 10ms / host::Identify::push_interval));
+  EXPECT_EQ(node.host().book().size(), 1U);
+  EXPECT_LE(node.host().book().find(host::test_peer(1))->addresses.size(),
+            config().host.book.addresses_max);
+  expect_alive();
+}
+
+// Somebody who has our key, or an address of ours that leads back to us.
+TEST_F(NodeHostile, A112AConnectionInOurOwnNameIsClosed) {
+  Stranger honest = connect(2, "203.0.113.2");
+  for (int i = 0; i < 5; ++i) {
+    Stranger ourselves = connect(200, "198.51.100." + std::to_string(7 + i));
+    world.run_for(0ms);
+    EXPECT_TRUE(world.stranger_closed(ourselves.link));
+  }
+  EXPECT_EQ(node.host().peer_count(), 1U);
+  EXPECT_EQ(node.host().link_count(), 1U);
+  EXPECT_FALSE(is_connected(200));
+  EXPECT_EQ(node.host().book().find(host::test_peer(200)), nullptr);
+  EXPECT_FALSE(world.stranger_closed(honest.link));
+  expect_alive();
+}
+
+// Each coming and going is a line in the log and a write to the disk, so their number is bounded.
+TEST_F(NodeHostile, A112ConnectingAndDisconnectingInALoopIsBoundedAndLeavesNothing) {
+  const host::LimitsConfig limits = config().host.limits;
+  const auto before = log.lines;
+  std::size_t up = 0;
+  constexpr int attempts = 3000;
+  for (int i = 0; i < attempts; ++i) {
+    Stranger peer = connect(static_cast<std::uint8_t>(1 + i % 100));
+    if (peer.peer->is_up()) ++up;
+    world.stranger_closes(0, peer.link);
+    world.run_for(10ms);
+  }
+  const auto allowed =
+      limits.rate_burst + static_cast<std::size_t>(attempts * 10ms / limits.rate_interval) + 1;
+  EXPECT_LE(up, allowed);
+  EXPECT_GE(up, limits.rate_burst);
+  EXPECT_LE(log.lines - before, 2 * allowed) << "one for each that came, one for each that went";
+  EXPECT_LE(log.bytes, 2 * allowed * 300);
+  EXPECT_EQ(node.host().link_count(), 0U);
+  EXPECT_EQ(node.host().peer_count(), 0U);
+  EXPECT_EQ(streams_of(node), 0U);
   expect_alive();
 }
 

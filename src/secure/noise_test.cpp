@@ -10,9 +10,12 @@ namespace {
 using testing::framed;
 using testing::hex;
 using testing::identity_key;
+using testing::listen_to;
+using testing::Listened;
 using testing::now;
 using testing::Pair;
 using testing::Side;
+using testing::vector_static;
 
 constexpr std::size_t header = noise_frame_header_bytes;
 
@@ -351,44 +354,10 @@ TEST(NoiseFault, LowOrderKeys) {
   }
 }
 
-// A dialler made of the bare pattern, which sends any payload.
-
-struct Listened {
-  std::optional<Established> established;
-  std::optional<Error> fault;
-};
-
-Listened listen_to(const crypto::X25519KeyPair& static_key, ByteView payload) {
-  Pair pair;
-  NoiseXx dialler(Direction::outbound, static_key);
-  Bytes message;
-  EXPECT_TRUE(dialler.write_message(pair.rng, {}, message).has_value());
-  pair.listener.hear(framed(message));
-  Bytes second = pair.listener.transmit();
-  EXPECT_TRUE(dialler.read_message(ByteSpan(second).subspan(header)).has_value());
-  message.clear();
-  EXPECT_TRUE(dialler.write_message(pair.rng, payload, message).has_value());
-  pair.listener.hear(framed(message));
-  return {std::move(pair.listener.established), std::move(pair.listener.fault)};
-}
-
-crypto::X25519KeyPair vector_static() {
-  const Bytes secret = hex("0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20");
-  return crypto::X25519KeyPair::from_secret(std::span<const std::uint8_t, 32>(secret));
-}
+// Payloads of a dialler made of the bare pattern.
 
 Bytes payload_of(std::string_view key, std::string_view signature) {
-  Bytes bytes{0x0a};
-  const auto append_sized = [&bytes](ByteView part) {
-    std::size_t size = part.size();
-    for (; size >= 0x80; size >>= 7) bytes.push_back(static_cast<std::uint8_t>(size | 0x80));
-    bytes.push_back(static_cast<std::uint8_t>(size));
-    base::append(bytes, part);
-  };
-  append_sized(hex(key));
-  bytes.push_back(0x12);
-  append_sized(hex(signature));
-  return bytes;
+  return testing::payload_of(hex(key), hex(signature));
 }
 
 // Keys of the peer-ids specification's test vectors; each signed

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codec/noise_payload.h"
+#include "codec/pb_wire.h"
 #include "codec/peer_id.h"
 #include "secure/noise.h"
 #include "secure/noise_xx.h"
@@ -135,5 +136,39 @@ struct Pair {
   Side dialler;
   Side listener;
 };
+
+/// What a listener made of a handshake.
+struct Listened {
+  std::optional<Established> established;
+  std::optional<Error> fault;
+};
+
+/// Shakes hands as a dialler made of the bare pattern, which sends any payload.
+inline Listened listen_to(const crypto::X25519KeyPair& static_key, ByteView payload) {
+  Pair pair;
+  NoiseXx dialler(Direction::outbound, static_key);
+  Bytes message;
+  EXPECT_TRUE(dialler.write_message(pair.rng, {}, message).has_value());
+  pair.listener.hear(framed(message));
+  Bytes second = pair.listener.transmit();
+  EXPECT_TRUE(dialler.read_message(ByteSpan(second).subspan(noise_frame_header_bytes)).has_value());
+  message.clear();
+  EXPECT_TRUE(dialler.write_message(pair.rng, payload, message).has_value());
+  pair.listener.hear(framed(message));
+  return {std::move(pair.listener.established), std::move(pair.listener.fault)};
+}
+
+inline crypto::X25519KeyPair vector_static() {
+  const Bytes secret = hex("0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20");
+  return crypto::X25519KeyPair::from_secret(std::span<const std::uint8_t, 32>(secret));
+}
+
+/// A handshake payload of the two fields that count, whatever stands in them.
+inline Bytes payload_of(ByteView key, ByteView signature) {
+  Bytes bytes;
+  codec::append_pb_bytes(bytes, 1, key);
+  codec::append_pb_bytes(bytes, 2, signature);
+  return bytes;
+}
 
 }  // namespace kith::secure::testing
