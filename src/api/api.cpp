@@ -136,20 +136,25 @@ void Api::id(Instant, Call call) {
 
 void Api::version(Instant, Call call) { call.done(Json{{"version", base::version()}}); }
 
-void Api::peers_list(Instant, Call call) {
+void Api::peers_list(Instant now, Call call) {
   Json peers = Json::array();
-  for (const auto& peer : node_.host().peers()) peers.push_back(peer_view(peer));
+  for (const auto& peer : node_.host().peers()) peers.push_back(peer_view(node_, peer, now));
   call.done(Json{{"peers", std::move(peers)}});
 }
 
 void Api::peers_info(Instant now, Call call) {
   const auto id = codec::peer_id_from_text(call.text("peer"));
   if (!id) return call.fail(id.error());
-  const auto peer = node_.host().peer(*id);
-  if (!peer) {
-    return call.fail({Code::not_found, base::format("not connected to {}", call.text("peer"))});
+  if (const auto peer = node_.host().peer(*id)) {
+    return call.done(peer_details_view(node_, *peer, now));
   }
-  call.done(peer_details_view(node_, *peer, now));
+  Json quality = quality_view(node_, *id, now);
+  if (quality.is_null()) {
+    return call.fail({Code::not_found, base::format("nothing is known of {}", call.text("peer"))});
+  }
+  call.done(Json{{"peer_id", codec::to_text(*id)},
+                 {"connections", Json::array()},
+                 {"quality", std::move(quality)}});
 }
 
 void Api::peers_disconnect(Instant now, Call call) {
@@ -160,6 +165,42 @@ void Api::peers_disconnect(Instant now, Call call) {
   }
   node_.on_command(now, node::Disconnect{*id});
   call.done(Json{{"peer_id", codec::to_text(*id)}, {"disconnected", true}});
+}
+
+void Api::peers_ban(Instant now, Call call) {
+  const auto id = codec::peer_id_from_text(call.text("peer"));
+  if (!id) return call.fail(id.error());
+  if (*id == node_.host().self()) return call.fail({Code::usage, "that is this node itself"});
+  std::optional<Duration> span;
+  if (!call.text("for").empty()) {
+    const auto parsed = node::parse_duration(call.text("for"));
+    if (!parsed) return call.fail({Code::usage, parsed.error().message});
+    span = *parsed;
+  }
+  node_.on_command(now, peer::BanPeer{*id, span, call.text("reason")});
+  call.done(Json{{"peer_id", codec::to_text(*id)}, {"banned", true}});
+}
+
+void Api::peers_unban(Instant now, Call call) {
+  const auto id = codec::peer_id_from_text(call.text("peer"));
+  if (!id) return call.fail(id.error());
+  if (!node_.quality().standing(now, *id).is_banned) {
+    return call.fail({Code::not_found, base::format("{} is not banned", call.text("peer"))});
+  }
+  node_.on_command(now, peer::UnbanPeer{*id});
+  call.done(Json{{"peer_id", codec::to_text(*id)}, {"banned", false}});
+}
+
+void Api::peers_bans(Instant now, Call call) {
+  Json bans = Json::array();
+  for (const auto& [peer, ban] : node_.quality().bans(now)) {
+    bans.push_back(ban_view(peer, ban, now));
+  }
+  Json groups = Json::array();
+  for (const auto& [group, until] : node_.quality().group_bans(now)) {
+    groups.push_back(Json{{"group", peer::to_text(group)}, {"left_ms", ms_view(until - now)}});
+  }
+  call.done(Json{{"bans", std::move(bans)}, {"groups", std::move(groups)}});
 }
 
 void Api::log_level(Instant, Call call) {

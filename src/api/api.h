@@ -96,6 +96,9 @@ class Api {
   void peers_disconnect(Instant now, Call call);
   void ping(Instant now, Call call);
   void perf(Instant now, Call call);
+  void peers_ban(Instant now, Call call);
+  void peers_unban(Instant now, Call call);
+  void peers_bans(Instant now, Call call);
   void pubsub_pub(Instant now, Call call);  // these four: api_pubsub.cpp
   void pubsub_sub(Instant now, Call call);
   void pubsub_topics(Instant now, Call call);

@@ -134,10 +134,10 @@ TEST_F(ApiTest, PeersAreListedConnectedAndDisconnected) {
   EXPECT_EQ(peer["transport"], "tcp");
   EXPECT_EQ(peer["agent"], "test/1");
   EXPECT_EQ(peer["addresses"].size(), 1U);
-  for (const char* key : {"health", "reputation", "trust", "banned_until"}) {
-    ASSERT_TRUE(peer.contains(key)) << key;
-    EXPECT_TRUE(peer[key].is_null()) << key;
-  }
+  EXPECT_EQ(peer["health"], "healthy");
+  EXPECT_EQ(peer["reputation"], 0);
+  EXPECT_EQ(peer["trust"], 0.5);
+  EXPECT_TRUE(peer["banned_until"].is_null());
   const Json info = call("peers.info", {{"peer", members_[1]->id()}})["result"];
   EXPECT_EQ(info["connections"].size(), 1U);
   EXPECT_EQ(call("peers.disconnect", {{"peer", members_[1]->id()}})["result"]["disconnected"],
@@ -145,7 +145,42 @@ TEST_F(ApiTest, PeersAreListedConnectedAndDisconnected) {
   world_.run_for(1s);
   EXPECT_EQ(call("peers.list")["result"]["peers"].size(), 0U);
   EXPECT_EQ(code(call("peers.disconnect", {{"peer", members_[1]->id()}})), "not_found");
-  EXPECT_EQ(code(call("peers.info", {{"peer", members_[1]->id()}})), "not_found");
+  EXPECT_FALSE(call("peers.info", {{"peer", members_[1]->id()}})["result"]["quality"].is_null());
+  EXPECT_EQ(
+      code(call("peers.info", {{"peer", "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"}})),
+      "not_found");
+}
+
+TEST_F(ApiTest, ABannedPeerIsRefusedUntilTheBanIsLifted) {
+  const Json peer{{"peer", members_[1]->id()}};
+  ASSERT_EQ(code(call("peers.connect", {{"target", target()}})), "");
+  Json order = peer;
+  order["for"] = "12h";
+  order["reason"] = "spam";
+  EXPECT_EQ(code(call("peers.ban", order)), "");
+  world_.run_for(1s);
+  EXPECT_EQ(members_[0]->node.host().peer_count(), 0U) << "disconnected";
+  const Json bans = call("peers.bans")["result"]["bans"];
+  ASSERT_EQ(bans.size(), 1U);
+  EXPECT_EQ(bans[0]["peer_id"], members_[1]->id());
+  EXPECT_EQ(bans[0]["reason"], "spam");
+  EXPECT_EQ(bans[0]["left_s"], 12 * 3600 - 1);
+  EXPECT_EQ(code(call("peers.connect", {{"target", target()}})), "refused") << "not dialled";
+  members_[1]->api->request(
+      world_.now(),
+      Json{{"id", 1},
+           {"method", "peers.connect"},
+           {"params", {{"target", members_[0]->node.host().addresses().at(0).to_string()}}}}
+          .dump(),
+      [](const std::string&, bool) {});
+  world_.turn(1);
+  world_.run_for(2s);
+  EXPECT_EQ(members_[0]->node.host().peer_count(), 0U) << "nor let in";
+  EXPECT_EQ(code(call("peers.unban", peer)), "");
+  EXPECT_EQ(code(call("peers.connect", {{"target", target()}})), "");
+  EXPECT_EQ(code(call("peers.unban", peer)), "not_found");
+  order["for"] = "soon";
+  EXPECT_EQ(code(call("peers.ban", order)), "usage");
 }
 
 TEST_F(ApiTest, PerfCountsBytesAndLeavesEmptyRatesNull) {

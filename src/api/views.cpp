@@ -79,21 +79,22 @@ Json stats_view(const node::Node& node, const Surroundings& surroundings) {
   return Json{{"host", std::move(host)}, {"ping", std::move(ping)}, {"reactor", std::move(shell)}};
 }
 
-Json peer_view(const host::PeerInfo& peer) {
+Json peer_view(const node::Node& node, const host::PeerInfo& peer, Instant now) {
   Json addresses = Json::array();
   std::size_t streams = 0;
   for (const auto& connection : peer.connections) {
     addresses.push_back(connection.remote.to_string());
     streams += connection.streams;
   }
+  const PeerStanding standing = node.quality().standing(now, peer.peer);
   Json view{{"peer_id", codec::to_text(peer.peer)},
             {"addresses", std::move(addresses)},
             {"direction", nullptr},
             {"transport", nullptr},
             {"rtt_ms", peer.rtt ? ms_view(*peer.rtt) : Json(nullptr)},
-            {"health", nullptr},
-            {"reputation", nullptr},
-            {"trust", nullptr},
+            {"health", base::name_of(standing.health)},
+            {"reputation", standing.reputation},
+            {"trust", rounded(standing.trust)},
             {"banned_until", nullptr},
             {"agent", nullptr},
             {"streams", streams},
@@ -109,8 +110,50 @@ Json peer_view(const host::PeerInfo& peer) {
   return view;
 }
 
+Json quality_view(const node::Node& node, const PeerId& peer, Instant now) {
+  const auto report = node.quality().report(now, peer);
+  if (!report) return nullptr;
+  const auto date = [](const std::optional<WallTime>& at) {
+    return at ? to_json(static_cast<std::uint64_t>(std::max<std::int64_t>(0, at->unix_ms)))
+              : Json(nullptr);
+  };
+  Json events = Json::object();
+  for (std::size_t i = 0; i < report->counts.size(); ++i) {
+    if (report->counts[i] == 0) continue;
+    events[std::string(base::name_of(static_cast<PeerEventKind>(i)))] = to_json(report->counts[i]);
+  }
+  Json history = Json::array();
+  for (const auto& entry : report->history) {
+    history.push_back(Json{{"at_ms", date(entry.at)},
+                           {"what", entry.what},
+                           {"subsystem", entry.subsystem},
+                           {"reason", entry.reason},
+                           {"count", to_json(entry.count)}});
+  }
+  return Json{
+      {"reputation", report->standing.reputation},
+      {"trust", rounded(report->standing.trust)},
+      {"health", base::name_of(report->standing.health)},
+      {"is_warned", report->standing.is_warned},
+      {"is_banned", report->standing.is_banned},
+      {"is_on_probation", report->standing.is_on_probation},
+      {"success_rate", report->success_rate ? Json(rounded(*report->success_rate)) : Json(nullptr)},
+      {"first_seen_ms", date(report->first_seen)},
+      {"last_seen_ms", date(report->last_seen)},
+      {"connected_s", std::floor(seconds(report->connected))},
+      {"events", std::move(events)},
+      {"history", std::move(history)}};
+}
+
+Json ban_view(const PeerId& peer, const peer::Ban& ban, Instant now) {
+  return Json{{"peer_id", codec::to_text(peer)},
+              {"cause", peer::name_of(ban.cause)},
+              {"reason", ban.reason},
+              {"left_s", ban.until ? Json(std::ceil(seconds(*ban.until - now))) : Json(nullptr)}};
+}
+
 Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Instant now) {
-  Json view = peer_view(peer);
+  Json view = peer_view(node, peer, now);
   Json connections = Json::array();
   for (const auto& connection : peer.connections) {
     connections.push_back(Json{{"address", connection.remote.to_string()},
@@ -121,6 +164,7 @@ Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Insta
   }
   view["connections"] = std::move(connections);
   view["protected"] = peer.is_protected;
+  view["quality"] = quality_view(node, peer.peer, now);
   view["protocol_version"] = peer.identity ? Json(peer.identity->protocol_version) : Json(nullptr);
   view["listen_addresses"] =
       peer.identity ? strings(peer.identity->listen_addresses) : Json(nullptr);

@@ -9,9 +9,12 @@ namespace kith::api {
 Json status_view(const node::Node& node, const Surroundings& surroundings, Instant now);
 Json stats_view(const node::Node& node, const Surroundings& surroundings);
 /// One entry of `peers list`.
-Json peer_view(const host::PeerInfo& peer);
+Json peer_view(const node::Node& node, const host::PeerInfo& peer, Instant now);
 /// The same and more: connections, addresses known, when.
 Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Instant now);
+/// What is known of a peer's conduct; null for one never heard of.
+Json quality_view(const node::Node& node, const PeerId& peer, Instant now);
+Json ban_view(const PeerId& peer, const peer::Ban& ban, Instant now);
 Json perf_view(const host::PerfResult& result);
 Json config_view(const std::vector<node::EffectiveSetting>& settings);
 Json methods_view();

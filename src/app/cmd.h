@@ -30,7 +30,9 @@ int run_peers_list(const cli::Globals& globals);
 int run_peers_info(const cli::Globals& globals, const cli::PeersInfoArgs& args);
 int run_peers_connect(const cli::Globals& globals, const cli::PeersConnectArgs& args);
 int run_peers_disconnect(const cli::Globals& globals, const cli::PeersDisconnectArgs& args);
-int run_not_yet(const cli::Globals& globals, const cli::NotYetArgs& args);
+int run_peers_ban(const cli::Globals& globals, const cli::PeersBanArgs& args);
+int run_peers_unban(const cli::Globals& globals, const cli::PeersUnbanArgs& args);
+int run_peers_bans(const cli::Globals& globals);
 // cmd_pubsub.cpp
 int run_pubsub_pub(const cli::Globals& globals, const cli::PubsubPubArgs& args);
 int run_pubsub_sub(const cli::Globals& globals, const cli::PubsubSubArgs& args);

@@ -40,9 +40,26 @@ int run_peers_disconnect(const cli::Globals& globals, const cli::PeersDisconnect
                      cli::render_object);
 }
 
-int run_not_yet(const cli::Globals& globals, const cli::NotYetArgs& args) {
-  return fail_with(globals,
-                   {Code::unsupported, base::format("`kith {}` is not there yet", args.verb)});
+int run_peers_ban(const cli::Globals& globals, const cli::PeersBanArgs& args) {
+  if (const auto checked = check_target(args.peer); !checked) {
+    return fail_with(globals, checked.error());
+  }
+  cli::Params params = {{"peer", args.peer}};
+  if (!args.span.empty()) params.emplace_back("for", args.span);
+  if (!args.reason.empty()) params.emplace_back("reason", args.reason);
+  return ask_running(globals, "peers.ban", params, answer_timeout, cli::render_object);
+}
+
+int run_peers_unban(const cli::Globals& globals, const cli::PeersUnbanArgs& args) {
+  if (const auto checked = check_target(args.peer); !checked) {
+    return fail_with(globals, checked.error());
+  }
+  return ask_running(globals, "peers.unban", {{"peer", args.peer}}, answer_timeout,
+                     cli::render_object);
+}
+
+int run_peers_bans(const cli::Globals& globals) {
+  return ask_running(globals, "peers.bans", {}, answer_timeout, cli::render_object);
 }
 
 }  // namespace kith::app

@@ -68,6 +68,7 @@ class Daemon {
   std::string node_id_;
   std::vector<host::CannotListen> not_listening_;
   std::optional<Error> fatal_;
+  bool is_ready_ = false;  // every listener is up or has failed
   bool is_stopping_ = false;
 
   // Destroyed from the last to the first: the API's open replies before the server they go through,
@@ -84,10 +85,6 @@ int Daemon::run() {
   if (const auto prepared = prepare(); !prepared) {
     return fail_with(session_.globals, prepared.error());
   }
-  // run() posts the start; what is posted from a turn before it comes right behind it, and the
-  // reactor binds within the turn that asks for it.
-  rt::Reactor& reactor = engine_->reactor();
-  reactor.post([this, &reactor] { reactor.post([this] { on_listeners_done(); }); });
   held_.release();
   engine_->run();
   held_.hold();
@@ -108,6 +105,7 @@ Result<void> Daemon::prepare() {
   config.node.host.connection.network_key = TRY(load_network_key(session_, args_.psk_file));
   config.reactor.tcp_congestion = session_.settings.tcp_congestion;
   config.peers_db = session_.home + "/peers.db";
+  config.quality_db = session_.home + "/quality.db";
   const crypto::PublicKey key = identity.key.public_key();
   engine_ = TRY(Engine::make(std::move(config), std::move(identity.key), *log_));
   engine_->set_on_report([this](node::Report report) { on_report(report); });
@@ -184,6 +182,9 @@ void Daemon::on_report(const node::Report& report) {
     not_listening_.push_back(*cannot);
   }
   api_->on_report(engine_->reactor().turn_now(), report);
+  const std::size_t answered = engine_->node().host().listener_count() + not_listening_.size();
+  if (answered < engine_->node().config().host.listen.size()) return;
+  if (!std::exchange(is_ready_, true)) on_listeners_done();
 }
 
 /// A machine without IPv6 is no reason not to start where the default asks for both families.

@@ -1,6 +1,7 @@
 #include "app/engine.h"
 
 #include "rt/store_peers.h"
+#include "rt/store_quality.h"
 
 namespace kith::app {
 namespace {
@@ -11,19 +12,25 @@ constexpr Duration stop_max = 3s;
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::make(EngineConfig config, crypto::KeyPair key, Log& log) {
-  std::unique_ptr<rt::PeerStore> store;
-  if (!config.peers_db.empty()) store = TRY(rt::SqlitePeerStore::open(config.peers_db, log));
+  std::unique_ptr<rt::PeerStore> peers;
+  if (!config.peers_db.empty()) peers = TRY(rt::SqlitePeerStore::open(config.peers_db, log));
+  std::unique_ptr<rt::QualityStore> quality;
+  if (!config.quality_db.empty()) {
+    quality = TRY(rt::SqliteQualityStore::open(config.quality_db, log));
+  }
   return std::unique_ptr<Engine>(
-      new Engine(std::move(config), std::move(key), std::move(store), log));
+      new Engine(std::move(config), std::move(key), std::move(peers), std::move(quality), log));
 }
 
-Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> store,
-               Log& log)
+Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> peers,
+               std::unique_ptr<rt::QualityStore> quality, Log& log)
     : config_(std::move(config)),
       key_(std::move(key)),
-      store_(std::move(store)),
+      peers_(std::move(peers)),
+      quality_(std::move(quality)),
       node_(std::make_unique<node::Node>(config_.node, key_, rng_, log)),
-      reactor_(std::make_unique<rt::Reactor>(*node_, config_.reactor, log, store_.get())) {
+      reactor_(std::make_unique<rt::Reactor>(*node_, config_.reactor, log, peers_.get(),
+                                             quality_.get())) {
   reactor_->set_after_turn([this] { after_turn(); });
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "node/node.h"
 #include "rt/peer_store.h"
+#include "rt/quality_store.h"
 #include "rt/reactor.h"
 #include "rt/rng_system.h"
 
@@ -17,7 +18,8 @@ namespace kith::app {
 struct EngineConfig {
   node::NodeConfig node;
   rt::ReactorConfig reactor;
-  std::string peers_db;  // path; empty: peers are forgotten at the end
+  std::string peers_db;    // path; empty: peers are forgotten at the end
+  std::string quality_db;  // path; empty: so is what they did
 };
 
 class Engine {
@@ -37,13 +39,15 @@ class Engine {
   void stop();
 
  private:
-  Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> store, Log& log);
+  Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> peers,
+         std::unique_ptr<rt::QualityStore> quality, Log& log);
   void after_turn();
 
   const EngineConfig config_;
   const crypto::KeyPair key_;
   rt::SystemRng rng_;
-  std::unique_ptr<rt::PeerStore> store_;
+  std::unique_ptr<rt::PeerStore> peers_;
+  std::unique_ptr<rt::QualityStore> quality_;
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<rt::Reactor> reactor_;
   std::function<void(node::Report)> on_report_;

@@ -205,6 +205,7 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
     if (!options.passphrase.empty()) passphrase = options.passphrase;
     key = TRY(rt::load_or_create_identity(options.home, passphrase, rng)).key;
     config.peers_db = options.home + "/peers.db";
+    config.quality_db = options.home + "/quality.db";
   }
   impl->peer_id = codec::to_text(codec::peer_id_of(key->public_key()));
   impl->engine = TRY(app::Engine::make(std::move(config), std::move(*key), impl->log));

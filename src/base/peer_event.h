@@ -84,7 +84,6 @@ struct PeerStanding {
 }  // namespace kith::base
 
 namespace kith {
-using base::PeerEvent;
 using base::PeerEventKind;
 using base::PeerHealth;
 using base::PeerStanding;

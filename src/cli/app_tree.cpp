@@ -1,6 +1,5 @@
 #include "cli/app_tree.h"
 
-#include <array>
 #include <memory>
 
 #include "base/format.h"
@@ -162,15 +161,28 @@ void add_peer_verbs(CLI::App& app, Draft& draft) {
       add_verb<PeersDisconnectArgs>(*peers, draft, "disconnect", "Close every connection to a peer",
                                     "kith peers disconnect 12D3Koo...");
   disconnect.app->add_option("PEER", disconnect.args->peer, "The peer's id")->required();
-  const std::array<std::pair<const char*, const char*>, 3> later = {
-      {{"ban", "kith peers ban 12D3Koo..."},
-       {"unban", "kith peers unban 12D3Koo..."},
-       {"bans", "kith peers bans"}}};
-  for (const auto& [name, example] : later) {
-    const auto verb = add_verb<NotYetArgs>(*peers, draft, name, "Not there yet", example);
-    verb.args->verb = std::string("peers ") + name;
-    verb.app->add_option("PEER", verb.args->peer, "The peer's id");
-  }
+  const auto ban =
+      add_verb<PeersBanArgs>(*peers, draft, "ban", "Close a peer's connections and refuse it",
+                             "kith peers ban 12D3Koo... --for 12h --reason spam");
+  ban.app->add_option("PEER", ban.args->peer, "The peer's id")->required();
+  ban.app
+      ->add_option_function<std::string>(
+          "--for",
+          [args = ban.args](const std::string& text) {
+            const auto span = node::parse_duration(text);
+            if (!span) {
+              throw CLI::ValidationError("--for", span.error().message);
+            }
+            args->span = text;
+          },
+          "How long (else until it is lifted)")
+      ->type_name("DURATION");
+  ban.app->add_option("--reason", ban.args->reason, "For whoever looks at the bans");
+  const auto unban =
+      add_verb<PeersUnbanArgs>(*peers, draft, "unban", "Lift a ban", "kith peers unban 12D3Koo...");
+  unban.app->add_option("PEER", unban.args->peer, "The peer's id")->required();
+  add_verb<PeersBansArgs>(*peers, draft, "bans", "Who is banned, why and for how long",
+                          "kith peers bans --json");
 }
 
 void add_pubsub_verbs(CLI::App& app, Draft& draft) {

@@ -66,11 +66,15 @@ struct PeersConnectArgs {
 struct PeersDisconnectArgs {
   std::string peer;
 };
-/// Verbs that are named already and do nothing yet.
-struct NotYetArgs {
-  std::string verb;
+struct PeersBanArgs {
+  std::string peer;
+  std::string span;  // empty: until it is lifted
+  std::string reason;
+};
+struct PeersUnbanArgs {
   std::string peer;
 };
+struct PeersBansArgs {};
 struct PubsubPubArgs {
   std::string topic;
   std::string data;  // empty: standard input
@@ -122,9 +126,9 @@ struct CompletionArgs {
 using Command =
     std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
                  VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
-                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, NotYetArgs, PubsubPubArgs,
-                 PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs,
-                 DevnetArgs, SimulateArgs, CompletionArgs>;
+                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
+                 PeersBansArgs, PubsubPubArgs, PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs,
+                 PingArgs, PerfArgs, LogLevelArgs, DevnetArgs, SimulateArgs, CompletionArgs>;
 
 struct Parsed {
   Globals globals;

@@ -54,8 +54,10 @@ TEST(Args, EveryVerbBecomesItsStruct) {
   EXPECT_EQ(parsed<PeersInfoArgs>({"peers", "info", "P"}).peer, "P");
   EXPECT_EQ(parsed<PeersConnectArgs>({"peers", "connect", "A"}).target, "A");
   EXPECT_EQ(parsed<PeersDisconnectArgs>({"peers", "disconnect", "P"}).peer, "P");
-  EXPECT_EQ(parsed<NotYetArgs>({"peers", "ban", "P"}).verb, "peers ban");
-  EXPECT_EQ(parsed<NotYetArgs>({"peers", "bans"}).verb, "peers bans");
+  const auto ban = parsed<PeersBanArgs>({"peers", "ban", "P", "--for", "12h", "--reason", "spam"});
+  EXPECT_EQ(ban.peer + ban.span + ban.reason, "P12hspam");
+  parsed<PeersBansArgs>({"peers", "bans"});
+  EXPECT_EQ(parsed<PeersUnbanArgs>({"peers", "unban", "P"}).peer, "P");
   const auto level = parsed<LogLevelArgs>({"log", "level", "host", "debug"});
   EXPECT_EQ(level.subsystem, "host");
   EXPECT_EQ(level.level, "debug");

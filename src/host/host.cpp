@@ -61,6 +61,13 @@ void Host::on_input(Instant now, HostInput input) {
                    protected_.erase(request.peer);
                  }
                },
+               [&](Bar& request) {
+                 if (!request.is_barred) {
+                   barred_.erase(request.peer);
+                 } else if (barred_.insert(request.peer).second) {
+                   disconnect(request.peer);
+                 }
+               },
                [&](FromService& from) { on_service(now, from.owner, std::move(from.command)); },
                [&](LearnRecord& learn) {
                  const auto learned = book_.learn_record(now, learn.envelope, scope_of(learn.from));
@@ -183,7 +190,7 @@ void Host::on_world(Instant now, WorldInput input) {
                       [&](PeersLoaded& loaded) {
                         for (const auto& stored : loaded.peers) book_.restore(now, stored);
                       },
-                      [](SignaturesVerified&) {},  // the node's services', not ours
+                      [](QualityLoaded&) {}, [](SignaturesVerified&) {},  // the node's, not ours
                       [&](WallClock& clock) {
                         wall_start_ = clock.now;
                         wall_start_at_ = now;
@@ -268,6 +275,9 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
   Link& link = *links_.at(id);
   if (up.peer == self_) {  // the address we dialled was our own
     return on_connection_fault(now, id, {Code::usage, "that is this node itself"});
+  }
+  if (barred_.contains(up.peer)) {
+    return on_connection_fault(now, id, {Code::refused, "the peer is banned"});
   }
   ++stats_.handshakes;
   limits_.on_authenticated(link.direction);

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -63,6 +64,11 @@ struct Protect {
   PeerId peer;
   bool is_protected;
 };
+/// A barred peer is not dialled, and its connections are closed as soon as it has proved who it is.
+struct Bar {
+  PeerId peer;
+  bool is_barred;
+};
 struct FromService {
   OwnerId owner;
   ServiceCommand command;
@@ -76,7 +82,7 @@ struct LearnRecord {
 struct ShutDown {};
 
 using HostInput =
-    std::variant<WorldInput, Dial, Disconnect, Protect, FromService, LearnRecord, ShutDown>;
+    std::variant<WorldInput, Dial, Disconnect, Protect, Bar, FromService, LearnRecord, ShutDown>;
 
 // Events.
 /// For every service: PeerUp, PeerDown or PeerIdentified.
@@ -223,6 +229,7 @@ class Host final : public RecordSource {
   std::map<PeerId, Peer> peers_;
   std::size_t peers_linked_twice_ = 0;  // by two connections or more
   std::map<PeerId, bool> protected_;
+  std::set<PeerId> barred_;  // bounded by who bars
   ConnectionLimits limits_;
   PeerBook book_;
   Dialer dialer_;

@@ -26,6 +26,10 @@ void Host::dial(Instant now, Dial request) {
     outputs_.push_back(DialDone{request.token, fail(Code::usage, "that is this node itself")});
     return;
   }
+  if (barred_.contains(*request.peer)) {
+    outputs_.push_back(DialDone{request.token, fail(Code::refused, "the peer is banned")});
+    return;
+  }
   if (link_to(*request.peer)) {
     outputs_.push_back(DialDone{request.token, *request.peer});
     return;
@@ -126,7 +130,7 @@ void Host::keep_peers(Instant now) {
   std::size_t started = 0;
   for (const PeerId& peer : book_.pick_to_dial(now, missing + dialing_.size())) {
     if (started == missing) break;
-    if (dialing_.contains(peer) || peers_.contains(peer)) continue;
+    if (dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer)) continue;
     start_dial(now, peer, {}, std::nullopt);
     ++started;
   }
@@ -144,7 +148,7 @@ void Host::feel(Instant now) {
   feeler_at_ = now + config_.feeler_interval + Duration(jitter);
   if (is_first || peers_.size() >= config_.peers_high) return;
   for (const PeerId& peer : book_.pick_to_dial(now, 1 + dialing_.size())) {
-    if (dialing_.contains(peer) || peers_.contains(peer)) continue;
+    if (dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer)) continue;
     dials_.at(start_dial(now, peer, {}, std::nullopt)).is_feeler = true;
     return;
   }
@@ -159,7 +163,7 @@ void Host::dial_bootstrap(Instant now) {
   std::map<std::optional<PeerId>, std::vector<codec::Multiaddr>> by_peer;
   for (const auto& address : config_.bootstrap) by_peer[address.peer()].push_back(address);
   for (auto& [peer, addresses] : by_peer) {
-    if (peer == self_ || (peer && dialing_.contains(*peer))) continue;
+    if (peer == self_ || (peer && (dialing_.contains(*peer) || barred_.contains(*peer)))) continue;
     if (peer) book_.learn_addresses(now, *peer, addresses, codec::AddrScope::unspecified);
     const auto start = [&](std::vector<codec::Multiaddr> some) {
       dials_.at(start_dial(now, peer, std::move(some), std::nullopt)).is_bootstrap = true;

@@ -120,33 +120,32 @@ inline void TestWorld::turn(std::size_t node) {
 }
 
 inline void TestWorld::perform(std::size_t node, WorldOutput output) {
-  std::visit(Overload{[&](Listen& l) {
-                        nodes_[node].is_listening = true;
-                        const std::uint8_t ip[] = {127, 0, 0, 1};
-                        const auto bound =
-                            codec::Multiaddr::tcp(ip, static_cast<std::uint16_t>(1000 + node));
-                        schedule(0ms, [this, node, l, bound] {
-                          input(node, Listening{l.address, bound});
-                        });
-                      },
-                      [](StopListening&) {}, [&](DialLink& d) { dial(node, d); },
-                      [&](CloseLink& c) {
-                        if (c.flush) transmit(node, c.link);
-                        close(node, c.link);
-                      },
-                      [&](TransmitReady& t) { nodes_[node].ready.push_back(t.link); },
-                      [&](Resolve& r) {
-                        schedule(1ms, [this, node, token = r.token] {
-                          input(node, Resolved{token, fail(Code::not_found, "no DNS here")});
-                        });
-                      },
-                      [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {},
-                      [&](VerifySignatures& work) {
-                        schedule(0ms, [this, node, done = verify_signatures(work)] {
-                          input(node, done);
-                        });
-                      }},
-             output);
+  std::visit(
+      Overload{
+          [&](Listen& l) {
+            nodes_[node].is_listening = true;
+            const std::uint8_t ip[] = {127, 0, 0, 1};
+            const auto bound = codec::Multiaddr::tcp(ip, static_cast<std::uint16_t>(1000 + node));
+            schedule(0ms, [this, node, l, bound] { input(node, Listening{l.address, bound}); });
+          },
+          [](StopListening&) {}, [&](DialLink& d) { dial(node, d); },
+          [&](CloseLink& c) {
+            if (c.flush) transmit(node, c.link);
+            close(node, c.link);
+          },
+          [&](TransmitReady& t) { nodes_[node].ready.push_back(t.link); },
+          [&](Resolve& r) {
+            schedule(1ms, [this, node, token = r.token] {
+              input(node, Resolved{token, fail(Code::not_found, "no DNS here")});
+            });
+          },
+          [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {},
+          [&](LoadQuality&) { schedule(0ms, [this, node] { input(node, QualityLoaded{}); }); },
+          [](StoreQuality&) {}, [](ForgetQuality&) {},
+          [&](VerifySignatures& work) {
+            schedule(0ms, [this, node, done = verify_signatures(work)] { input(node, done); });
+          }},
+      output);
 }
 
 inline void TestWorld::dial(std::size_t node, const DialLink& dial) {

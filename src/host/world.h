@@ -14,6 +14,7 @@
 #include "base/machine.h"
 #include "codec/multiaddr.h"
 #include "crypto/key.h"
+#include "peer/quality_io.h"
 
 namespace kith::host {
 
@@ -63,6 +64,10 @@ struct StoredPeer {
 struct PeersLoaded {
   std::vector<StoredPeer> peers;
 };
+/// Answers LoadQuality.
+struct QualityLoaded {
+  std::vector<peer::StoredQuality> peers;
+};
 /// Answers VerifySignatures: one verdict each, in order.
 struct SignaturesVerified {
   Token token;
@@ -73,8 +78,9 @@ struct WallClock {
   WallTime now;
 };
 
-using WorldInput = std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed,
-                                Resolved, PeersLoaded, SignaturesVerified, WallClock>;
+using WorldInput =
+    std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved, PeersLoaded,
+                 QualityLoaded, SignaturesVerified, WallClock>;
 
 // --- to the world --------------------------------------------------------------------------------
 
@@ -111,6 +117,14 @@ struct StorePeer {
 struct ForgetPeer {
   PeerId peer;
 };
+/// What earlier runs knew of peers' standing; the same promises as of peers.
+struct LoadQuality {};
+struct StoreQuality {
+  peer::StoredQuality quality;
+};
+struct ForgetQuality {
+  PeerId peer;
+};
 /// One signature to verify over `domain` || `message`.
 struct SignatureJob {
   crypto::PublicKey key;
@@ -126,8 +140,9 @@ struct VerifySignatures {
 /// What the work is, for shells: on whatever thread.
 SignaturesVerified verify_signatures(const VerifySignatures& work);
 
-using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
-                                 LoadPeers, StorePeer, ForgetPeer, VerifySignatures>;
+using WorldOutput =
+    std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
+                 StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, VerifySignatures>;
 
 // --- what a shell drives -------------------------------------------------------------------------
 

@@ -385,6 +385,66 @@ TEST_F(ConfigEffect, PeerExchangeInterval) {
   }
 }
 
+/// Breaks a protocol of the peers it meets as often as asked.
+class Accuser final : public host::Service {
+ public:
+  std::vector<std::string> protocols() const override { return {}; }
+  void on_input(Instant, host::ServiceEvent) override {}
+  void accuse(const PeerId& peer) { say(host::Fault{peer, {Code::protocol, "a test"}}); }
+};
+
+TEST_F(ConfigEffect, QualityWarnBanAndDecay) {
+  const auto standing_after = [&](const Sets& sets, int faults, Duration later) {
+    restart();
+    add_with(sets);
+    add_with({});
+    auto& accuser = static_cast<Accuser&>(
+        members_[0]->node.add_service(world_.now(), std::make_unique<Accuser>()));
+    const PeerId peer = members_[1]->id();
+    for (int i = 0; i < faults; ++i) {
+      accuser.accuse(peer);
+      members_[0]->node.touch(world_.now());
+      world_.turn(0);
+    }
+    world_.run_for(later);
+    return members_[0]->node.quality().standing(world_.now(), peer);
+  };
+  EXPECT_FALSE(standing_after({}, 4, 1s).is_warned);
+  EXPECT_TRUE(standing_after({{"quality.warn_at", "80"}}, 4, 1s).is_warned);
+  EXPECT_FALSE(standing_after({}, 20, 1s).is_banned);
+  EXPECT_TRUE(standing_after({{"quality.ban_at", "400"}}, 20, 1s).is_banned);
+  EXPECT_EQ(standing_after({}, 4, 10min).reputation, -70);
+  EXPECT_EQ(standing_after({{"quality.decay", "40"}}, 4, 10min).reputation, -40);
+  EXPECT_EQ(standing_after({{"quality.decay_interval", "5m"}}, 4, 10min).reputation, -60);
+}
+
+TEST_F(ConfigEffect, QualityProbes) {
+  const auto health_after = [&](const Sets& sets, Duration silence) {
+    restart();
+    Sets all = {{"ping.interval", "0"}, {"peer_timeout", "1h"}};
+    all.insert(all.end(), sets.begin(), sets.end());
+    add_with(all);
+    for (std::size_t i = 1; i < 6; ++i) {
+      add_with({{"ping.interval", "0"}, {"peer_timeout", "1h"}});
+      connect(i, 0);
+    }
+    world_.run_for(2s);
+    world_.on_wire = [](std::size_t from, std::size_t, Bytes& bytes) {
+      if (from == 1) bytes.clear();
+    };
+    world_.run_for(silence);
+    world_.on_wire = nullptr;
+    return members_[0]->node.quality().standing(world_.now(), members_[1]->id()).health;
+  };
+  EXPECT_EQ(health_after({}, 2min), PeerHealth::unhealthy);
+  EXPECT_EQ(health_after({{"quality.failures_max", "50"}}, 2min), PeerHealth::healthy);
+  EXPECT_EQ(health_after({{"quality.probe_interval", "0"}}, 2min), PeerHealth::healthy);
+  EXPECT_EQ(health_after({{"quality.probe_interval", "1s"}}, 30s), PeerHealth::unhealthy);
+  EXPECT_EQ(health_after({{"quality.probe_timeout", "1m"}}, 1min), PeerHealth::healthy);
+  EXPECT_EQ(health_after({{"quality.stale_after", "20s"}}, 2min), PeerHealth::unknown)
+      << "disconnected";
+}
+
 TEST_F(ConfigEffect, GossipEnabledAndFanout) {
   for (const char* enabled : {"true", "false"}) {
     restart();

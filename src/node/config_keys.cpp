@@ -123,6 +123,42 @@ constexpr auto keys = std::to_array<ConfigKey>({
        s.node.peer_exchange.interval_eager =
            std::min(s.node.peer_exchange.interval_eager, v.duration);
      }},
+    {"quality.warn_at", Type::count, "100", "1..1000", "points",
+     "Demerit from which a peer is out of gossip meshes and has half the quotas.", false,
+     [](Settings& s, ConfigValue v) {
+       peer::LedgerConfig& ledger = s.node.quality.ledger;
+       ledger.warn_at = static_cast<peer::Points>(v.count) * peer::point;
+       ledger.warn_until = ledger.warn_at / 2;
+     }},
+    {"quality.ban_at", Type::count, "500", "1..1000", "points",
+     "Faults for which a peer is banned, until they have decayed to a fifth.", false,
+     [](Settings& s, ConfigValue v) {
+       peer::LedgerConfig& ledger = s.node.quality.ledger;
+       ledger.ban_at = static_cast<peer::Points>(v.count) * peer::point;
+       ledger.ban_until = ledger.ban_at / 5;
+     }},
+    {"quality.decay", Type::count, "10", "0..1000", "points",
+     "What credit and demerit lose in each decay interval.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.quality.ledger.decay = static_cast<peer::Points>(v.count) * peer::point;
+     }},
+    {"quality.decay_interval", Type::duration, "10m", "1s..24h", "duration",
+     "The decay interval.", false,
+     [](Settings& s, ConfigValue v) { s.node.quality.ledger.decay_interval = v.duration; }},
+    {"quality.probe_interval", Type::duration, "30s", "0..1h", "duration",
+     "Between two pings that tell a peer's health; 0 never.", false,
+     [](Settings& s, ConfigValue v) { s.node.quality.health.probe_interval = v.duration; }},
+    {"quality.probe_timeout", Type::duration, "5s", "100ms..1m", "duration",
+     "Unanswered for so long, a probe has failed.", false,
+     [](Settings& s, ConfigValue v) { s.node.quality.health.probe_timeout = v.duration; }},
+    {"quality.failures_max", Type::count, "3", "1..100", "probes",
+     "So many failed probes in a row make a peer unhealthy.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.quality.health.failures_max = static_cast<std::uint32_t>(v.count);
+     }},
+    {"quality.stale_after", Type::duration, "5m", "10s..24h", "duration",
+     "A peer from which nothing came for so long is disconnected.", false,
+     [](Settings& s, ConfigValue v) { s.node.quality.health.stale_after = v.duration; }},
     {"gossip.enabled", Type::flag, "true", "", "",
      "Speak pubsub (gossipsub 1.0 to 1.3, floodsub) with peers that do.", false,
      [](Settings& s, ConfigValue v) { s.node.speaks_gossip = v.flag; }},

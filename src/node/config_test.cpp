@@ -104,6 +104,28 @@ const std::vector<Effect> all_effects = {
      [](auto& s) {
        return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
      }},
+    {"quality.warn_at", "90",
+     [](auto& s) {
+       return number(static_cast<std::uint64_t>(s.node.quality.ledger.warn_at)) +
+              number(static_cast<std::uint64_t>(s.node.quality.ledger.warn_until));
+     }},
+    {"quality.ban_at", "400",
+     [](auto& s) {
+       return number(static_cast<std::uint64_t>(s.node.quality.ledger.ban_at)) +
+              number(static_cast<std::uint64_t>(s.node.quality.ledger.ban_until));
+     }},
+    {"quality.decay", "20",
+     [](auto& s) { return number(static_cast<std::uint64_t>(s.node.quality.ledger.decay)); }},
+    {"quality.decay_interval", "5m",
+     [](auto& s) { return number(s.node.quality.ledger.decay_interval); }},
+    {"quality.probe_interval", "9s",
+     [](auto& s) { return number(s.node.quality.health.probe_interval); }},
+    {"quality.probe_timeout", "9s",
+     [](auto& s) { return number(s.node.quality.health.probe_timeout); }},
+    {"quality.failures_max", "9",
+     [](auto& s) { return number(s.node.quality.health.failures_max); }},
+    {"quality.stale_after", "9m",
+     [](auto& s) { return number(s.node.quality.health.stale_after); }},
     {"gossip.enabled", "false", [](auto& s) { return number(s.node.speaks_gossip ? 1 : 0); }},
     {"gossip.fanout", "12",
      [](auto& s) {

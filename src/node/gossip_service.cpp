@@ -30,6 +30,35 @@ std::vector<std::string> spoken_of(const std::vector<std::string>& theirs) {
   return both;
 }
 
+PeerEventKind kind_of(gossip::PeerEventKind kind) {
+  switch (kind) {
+    case gossip::PeerEventKind::useful: return PeerEventKind::useful;
+    case gossip::PeerEventKind::ambiguous: return PeerEventKind::ambiguous;
+    case gossip::PeerEventKind::rejected: return PeerEventKind::rejected;
+    case gossip::PeerEventKind::fatal: return PeerEventKind::fatal;
+  }
+  UNREACHABLE();
+}
+
+std::string_view name_of(gossip::PeerEventReason reason) {
+  switch (reason) {
+    case gossip::PeerEventReason::first_delivery: return "first delivery";
+    case gossip::PeerEventReason::broken_promise: return "broken promise";
+    case gossip::PeerEventReason::over_limit: return "over a limit";
+    case gossip::PeerEventReason::graft_in_backoff: return "graft in back-off";
+    case gossip::PeerEventReason::stalled: return "reads nothing";
+    case gossip::PeerEventReason::invalid_message: return "invalid message";
+    case gossip::PeerEventReason::malformed_rpc: return "malformed rpc";
+    case gossip::PeerEventReason::bad_extensions: return "bad extensions";
+    case gossip::PeerEventReason::bad_record: return "bad peer record";
+  }
+  UNREACHABLE();
+}
+
+PeerEvent in_common_words(const gossip::PeerEvent& event) {
+  return {event.peer, kind_of(event.kind), "gossip", std::string(name_of(event.reason))};
+}
+
 }  // namespace
 
 void GossipService::start(Instant now, WallTime wall) {
@@ -200,10 +229,7 @@ void GossipService::drain(Instant now) {
                    }
                    results_.push_back(std::move(work));
                  },
-                 [&](gossip::PeerEvent& event) {
-                   if (event.kind == gossip::PeerEventKind::useful) return;
-                   log_.debug("gossip", "{}: {}", codec::to_text(event.peer), event.detail);
-                 },
+                 [&](gossip::PeerEvent& event) { results_.push_back(in_common_words(event)); },
                  [&](gossip::Deliver& deliver) { results_.push_back(std::move(deliver)); },
                  [&](gossip::Validate& validate) { results_.push_back(std::move(validate)); },
                  [&](gossip::Published& done) { results_.push_back(std::move(done)); },

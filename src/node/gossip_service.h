@@ -22,11 +22,13 @@
 
 namespace kith::node {
 
+using base::PeerEvent;
+
 class GossipService final : public host::Service {
  public:
   /// What leaves the node, or concerns its other parts.
   using Result = std::variant<gossip::Deliver, gossip::Validate, gossip::Published,
-                              host::VerifySignatures, gossip::ConnectPeers>;
+                              host::VerifySignatures, gossip::ConnectPeers, PeerEvent>;
 
   static constexpr Duration reopen_delay = 1s;
   static constexpr Duration reopen_delay_max = 60s;

@@ -2,16 +2,23 @@
 
 #include <algorithm>
 
+#include "codec/peer_id.h"
+
 namespace kith::node {
 namespace {
 
 /// Of dials whose end nobody waits for: programs choose theirs from 1 up.
 constexpr Token nobody{0};
+/// Of pings that the quality model asks for.
+constexpr Token probing{0};
 
 }  // namespace
 
 Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& log)
-    : config_(config), host_(config_.host, key, rng, log) {
+    : config_(config),
+      log_(log),
+      host_(config_.host, key, rng, log),
+      quality_(config_.quality, host_.self(), rng) {
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, rng);
@@ -46,7 +53,8 @@ void Node::add_protocol(Instant now, const host::Service& service, const std::st
 
 void Node::start(Instant now) {
   if (gossip_ != nullptr) gossip_->start(now, host_.wall(now));
-  host_.start(now);
+  is_starting_ = true;
+  outputs_.push_back(host::LoadQuality{});
   pump(now);
 }
 
@@ -65,6 +73,8 @@ void Node::on_command(Instant now, Command command) {
           [&](gossip::Unsubscribe& u) { to_router(now, std::move(u)); },
           [&](gossip::Publish& p) { to_router(now, std::move(p)); },
           [&](gossip::Validated& v) { to_router(now, v); },
+          [&](peer::BanPeer& ban) { quality_.on_input(now, std::move(ban)); },
+          [&](peer::UnbanPeer& unban) { quality_.on_input(now, unban); },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);
@@ -75,11 +85,21 @@ void Node::on_input(Instant now, host::WorldInput input) {
     to_router(now, gossip::SignaturesChecked{verified->token, std::move(verified->valid)});
     return pump(now);
   }
+  if (const auto* clock = std::get_if<host::WallClock>(&input)) {
+    quality_.on_input(now, peer::WallClock{clock->now});
+  }
+  if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {
+    for (auto& stored : loaded->peers) quality_.on_input(now, peer::Restore{std::move(stored)});
+    pump(now);
+    if (std::exchange(is_starting_, false)) host_.start(now);
+    return pump(now);
+  }
   host_.on_input(now, std::move(input));
   pump(now);
 }
 
 void Node::on_deadline(Instant now) {
+  if (const auto at = quality_.next_deadline(); at && *at <= now) quality_.on_deadline(now);
   if (const auto at = host_.next_deadline(); at && *at <= now) host_.on_deadline(now);
   for (auto& service : services_) {
     if (const auto at = service->next_deadline(); at && *at <= now) service->on_deadline(now);
@@ -105,7 +125,7 @@ std::optional<host::WorldOutput> Node::poll_output(Instant) {
 }
 
 std::optional<Instant> Node::next_deadline() {
-  std::optional<Instant> deadline = host_.next_deadline();
+  auto deadline = base::soonest(host_.next_deadline(), quality_.next_deadline());
   for (const auto& service : services_) {
     deadline = base::soonest(deadline, service->next_deadline());
   }
@@ -145,6 +165,10 @@ bool Node::pump_services(Instant now) {
   for (std::size_t i = 0; i < services_.size(); ++i) {
     const auto owner = static_cast<host::OwnerId>(i + 1);
     while (auto command = services_[i]->poll_output(now)) {
+      if (const auto* fault = std::get_if<host::Fault>(&*command)) {
+        quality_.on_input(
+            now, PeerEvent{fault->peer, PeerEventKind::rejected, "host", fault->error.message});
+      }
       host_.on_input(now, host::FromService{owner, std::move(*command)});
       is_busy = true;
     }
@@ -170,6 +194,12 @@ void Node::route(Instant now, host::HostOutput output) {
 }
 
 void Node::broadcast(Instant now, const host::ServiceEvent& event) {
+  if (const auto* up = std::get_if<host::PeerUp>(&event)) {
+    quality_.on_input(now, peer::PeerConnected{up->peer, peer::net_group_of(up->remote)});
+  }
+  if (const auto* down = std::get_if<host::PeerDown>(&event)) {
+    quality_.on_input(now, peer::PeerDisconnected{down->peer});
+  }
   for (auto& service : services_) service->on_input(now, event);
   if (const auto* up = std::get_if<host::PeerUp>(&event)) reports_.push_back(*up);
   if (const auto* down = std::get_if<host::PeerDown>(&event)) reports_.push_back(*down);
@@ -181,14 +211,7 @@ bool Node::pump_results(Instant now) {
   bool is_busy = false;
   while (auto result = ping_->poll_result()) {
     is_busy = true;
-    ++(result->rtt ? pings_answered_ : pings_failed_);
-    if (result->rtt) {
-      host_.set_rtt(result->peer, *result->rtt);
-      to_router(now, gossip::RttMeasured{result->peer, *result->rtt});
-    }
-    if (result->token) {
-      reports_.push_back(Pinged{*result->token, result->peer, std::move(result->rtt)});
-    }
+    on_pinged(now, *result);
   }
   while (auto result = perf_->poll_result()) {
     is_busy = true;
@@ -199,8 +222,63 @@ bool Node::pump_results(Instant now) {
     host_.on_input(now, host::LearnRecord{learned->from, std::move(learned->envelope)});
   }
   is_busy = pump_gossip(now) || is_busy;
+  is_busy = pump_quality(now) || is_busy;
   peer_exchange_->set_eager(now, host_.peer_count() < config_.host.peers_min);
   return is_busy;
+}
+
+void Node::on_pinged(Instant now, host::PingResult& result) {
+  if (result.token != probing) ++(result.rtt ? pings_answered_ : pings_failed_);
+  if (result.rtt) {
+    host_.set_rtt(result.peer, *result.rtt);
+    quality_.on_traffic(now, result.peer);
+    to_router(now, gossip::RttMeasured{result.peer, *result.rtt});
+  }
+  if (result.token == probing) {
+    // A peer that does not speak ping is there all the same, and one that left is no failure.
+    const bool is_there = result.rtt || result.rtt.error().code == Code::unsupported;
+    if (!is_there && result.rtt.error().code != Code::timeout) return;
+    PeerEvent event{result.peer,
+                    is_there ? PeerEventKind::probe_succeeded : PeerEventKind::probe_failed, "ping",
+                    "probe"};
+    if (result.rtt) event.rtt = *result.rtt;
+    quality_.on_input(now, std::move(event));
+  } else if (result.token) {
+    reports_.push_back(Pinged{*result.token, result.peer, std::move(result.rtt)});
+  }
+}
+
+bool Node::pump_quality(Instant now) {
+  bool is_busy = false;
+  while (auto output = quality_.poll_output(now)) {
+    is_busy = true;
+    std::visit(
+        Overload{
+            [&](peer::StandingChanged& changed) { on_standing(now, changed.standing); },
+            [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
+            [&](peer::PeerBanned& banned) {
+              log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer), banned.ban.reason);
+              host_.on_input(now, host::Bar{banned.peer, true});
+            },
+            [&](peer::BanEnded& ended) { host_.on_input(now, host::Bar{ended.peer, false}); },
+            [&](peer::GroupBanned& group) {
+              log_.warn("peer", "too many banned peers in {}: none is let in from there",
+                        peer::to_text(group.group));
+            },
+            [&](peer::Probe& probe) { ping_->request(now, probing, probe.peer); },
+            [&](peer::Persist& persist) {
+              outputs_.push_back(host::StoreQuality{std::move(persist.stored)});
+            },
+            [&](peer::Forget& forget) { outputs_.push_back(host::ForgetQuality{forget.peer}); }},
+        *output);
+  }
+  return is_busy;
+}
+
+void Node::on_standing(Instant now, const PeerStanding& standing) {
+  host_.on_input(now, host::Bar{standing.peer, standing.is_banned});
+  to_router(now, gossip::Standing{standing.peer, standing.gossip_score, standing.gossip_gate,
+                                  standing.is_banned});
 }
 
 const gossip::Router* Node::router() const {
@@ -221,6 +299,7 @@ bool Node::pump_gossip(Instant now) {
                  [&](gossip::Validate& validate) { reports_.push_back(std::move(validate)); },
                  [&](gossip::Published& published) { reports_.push_back(std::move(published)); },
                  [&](host::VerifySignatures& work) { outputs_.push_back(std::move(work)); },
+                 [&](PeerEvent& event) { quality_.on_input(now, std::move(event)); },
                  [&](gossip::ConnectPeers& connect) {
                    for (auto& record : connect.records) {
                      host_.on_input(now, host::Dial{nobody, record.peer, record.addresses});

@@ -21,6 +21,7 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/gossip_service.h"
+#include "peer/quality.h"
 
 namespace kith::node {
 
@@ -31,6 +32,7 @@ struct NodeConfig {
   bool serves_perf = false;
   bool speaks_gossip = true;
   gossip::Config gossip;
+  peer::QualityConfig quality;
 };
 
 // Commands; each is answered by the report that carries its token.
@@ -63,11 +65,12 @@ struct ProtectPeer {
   bool is_protected;
 };
 struct ShutDown {};
-// Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated.
+// Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
+// (peer/quality_io.h): BanPeer, UnbanPeer.
 
 using Command = std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
                              gossip::Subscribe, gossip::Unsubscribe, gossip::Publish,
-                             gossip::Validated, ShutDown>;
+                             gossip::Validated, peer::BanPeer, peer::UnbanPeer, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -115,6 +118,7 @@ class Node final : public host::WorldMachine {
   const NodeConfig& config() const { return config_; }
   /// Null when the node does not speak gossip, or has not started.
   const gossip::Router* router() const;
+  const peer::Quality& quality() const { return quality_; }
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
@@ -131,9 +135,14 @@ class Node final : public host::WorldMachine {
   void broadcast(Instant now, const host::ServiceEvent& event);
   bool pump_gossip(Instant now);
   void to_router(Instant now, gossip::Router::Input input);
+  bool pump_quality(Instant now);
+  void on_standing(Instant now, const PeerStanding& standing);
+  void on_pinged(Instant now, host::PingResult& result);
 
   const NodeConfig config_;
+  Log& log_;
   host::Host host_;
+  peer::Quality quality_;
   std::vector<std::unique_ptr<host::Service>> services_;  // owner id − 1 is the index
   host::Ping* ping_ = nullptr;
   host::Perf* perf_ = nullptr;
@@ -142,6 +151,7 @@ class Node final : public host::WorldMachine {
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
   bool is_pumping_ = false;
+  bool is_starting_ = false;  // until it is known who was banned
   std::uint64_t pings_answered_ = 0;
   std::uint64_t pings_failed_ = 0;
 };

@@ -15,6 +15,8 @@
 
 namespace kith::peer {
 
+using base::PeerEvent;  // kith::PeerEvent is the public face's
+
 /// How often each kind of event was seen, by PeerEventKind. Never reset, not even by a restart.
 using EventCounts = std::array<std::uint64_t, base::peer_event_kinds>;
 

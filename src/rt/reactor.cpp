@@ -21,10 +21,11 @@ WallTime wall_now() {
 
 // A hint of 1: one thread runs the loop, others only post to it.
 Reactor::Impl::Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger,
-                    PeerStore* store)
+                    PeerStore* peer_store, QualityStore* quality_store)
     : config(std::move(settings)),
       log(logger),
-      peers(store),
+      peers(peer_store),
+      quality(quality_store),
       io(1),
       turns(io, machine, *this, stats),
       links(io, turns, config, log, stats),
@@ -54,6 +55,13 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                  [&](host::ForgetPeer& o) {
                    if (peers != nullptr) peers->forget(o.peer);
                  },
+                 [&](host::LoadQuality&) { load_quality(); },
+                 [&](host::StoreQuality& o) {
+                   if (quality != nullptr) quality->store(std::move(o.quality));
+                 },
+                 [&](host::ForgetQuality& o) {
+                   if (quality != nullptr) quality->forget(o.peer);
+                 },
                  [&](host::VerifySignatures& o) { verify(std::move(o)); },
              },
              output);
@@ -75,6 +83,15 @@ void Reactor::Impl::load_peers() {
   });
 }
 
+void Reactor::Impl::load_quality() {
+  if (quality == nullptr) return turns.input(host::QualityLoaded{});
+  quality->load([this, way_in = inlet](std::vector<peer::StoredQuality> found) {
+    way_in->post([this, found = std::move(found)]() mutable {
+      turns.input(host::QualityLoaded{std::move(found)});
+    });
+  });
+}
+
 void Reactor::Impl::verify(host::VerifySignatures work) {
   if (!workers) {
     const std::size_t processors = std::max(2U, std::thread::hardware_concurrency());
@@ -89,8 +106,9 @@ void Reactor::Impl::verify(host::VerifySignatures work) {
   if (!queued) turns.input(host::verify_signatures(*job));
 }
 
-Reactor::Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers)
-    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers)) {
+Reactor::Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers,
+                 QualityStore* quality)
+    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers, quality)) {
   impl_->self = this;
 }
 

@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "host/world.h"
 #include "rt/peer_store.h"
+#include "rt/quality_store.h"
 
 namespace kith::rt {
 
@@ -71,8 +72,9 @@ struct ReactorStats {
 
 class Reactor {
  public:
-  /// `machine`, `log` and `peers` (may be null: nothing is remembered) outlive the reactor.
-  Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers);
+  /// `machine`, `log` and the stores (may be null: nothing is remembered) outlive the reactor.
+  Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers,
+          QualityStore* quality = nullptr);
   /// Closes every socket. REQUIRES: run() has returned, or was never called.
   ~Reactor();
   Reactor(const Reactor&) = delete;

@@ -29,7 +29,8 @@ struct Inlet {
 };
 
 struct Reactor::Impl final : TurnWorld {
-  Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger, PeerStore* store);
+  Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger, PeerStore* peer_store,
+       QualityStore* quality_store);
   ~Impl() override;
 
   void perform(host::WorldOutput output) override;
@@ -39,12 +40,14 @@ struct Reactor::Impl final : TurnWorld {
 
   void resolve(const host::Resolve& question);
   void load_peers();
+  void load_quality();
   void verify(host::VerifySignatures work);
 
   // Destroyed from the bottom: sockets and timers before the io_context that serves them.
   ReactorConfig config;
   Log& log;
   PeerStore* peers;
+  QualityStore* quality;
   ReactorStats stats;
   asio::io_context io;
   Turns turns;

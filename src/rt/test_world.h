@@ -69,6 +69,7 @@ class TestWorld final : public host::WorldMachine {
                    [&](host::ListenFailed& i) { listen_failed.push_back(std::move(i)); },
                    [&](host::Resolved& i) { resolved.push_back(std::move(i)); },
                    [&](host::PeersLoaded& i) { peers_loaded.push_back(std::move(i)); },
+                   [&](host::QualityLoaded& i) { quality_loaded.push_back(std::move(i)); },
                    [&](host::SignaturesVerified& i) { verified.push_back(std::move(i)); },
                    [&](host::WallClock& i) { wall_clock = i.now; },
                },
@@ -133,6 +134,7 @@ class TestWorld final : public host::WorldMachine {
   std::vector<host::ListenFailed> listen_failed;
   std::vector<host::Resolved> resolved;
   std::vector<host::PeersLoaded> peers_loaded;
+  std::vector<host::QualityLoaded> quality_loaded;
   std::vector<host::SignaturesVerified> verified;
   std::optional<WallTime> wall_clock;
   std::optional<Instant> deadline;

@@ -75,6 +75,7 @@ class PuppetMachine : public host::WorldMachine {
                    [&](host::ListenFailed& in) { listen_failed.push_back(std::move(in)); },
                    [&](host::Resolved& in) { resolved.push_back(std::move(in)); },
                    [&](host::PeersLoaded& in) { loaded = std::move(in.peers); },
+                   [](host::QualityLoaded&) {},
                    [](host::SignaturesVerified&) {},
                    [&](host::WallClock& in) { wall.push_back(in.now); },
                },

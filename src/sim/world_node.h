@@ -1,6 +1,8 @@
 // What a World keeps of one node. Private to world*.cpp.
 #pragma once
 
+#include <map>
+
 #include "sim/world.h"
 
 namespace kith::sim {
@@ -13,6 +15,7 @@ struct World::Node {
   bool is_paused = false;
   std::vector<Event> deferred;  // while paused
   PeerStore peers;
+  std::map<PeerId, peer::StoredQuality> quality;  // what was stored is on the disk at once
 
   // The one deadline that the machine has, and the one event that will look at it: a deadline that
   // moves later leaves the event where it is, one that moves earlier outdates it.

@@ -124,6 +124,15 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
                  },
                  [&](host::StorePeer& store) { node.peers.store(now_, std::move(store.peer)); },
                  [&](host::ForgetPeer& forget) { node.peers.forget(now_, forget.peer); },
+                 [&](host::LoadQuality&) {
+                   host::QualityLoaded loaded;
+                   for (const auto& [peer, quality] : node.quality) loaded.peers.push_back(quality);
+                   inputs_.post(now_ + load_takes, index, node.incarnation, std::move(loaded));
+                 },
+                 [&](host::StoreQuality& store) {
+                   node.quality[store.quality.peer] = std::move(store.quality);
+                 },
+                 [&](host::ForgetQuality& forget) { node.quality.erase(forget.peer); },
                  [&](host::VerifySignatures& work) {
                    const auto count = static_cast<std::int64_t>(work.jobs.size());
                    inputs_.post(now_ + count * verify_takes, index, node.incarnation,

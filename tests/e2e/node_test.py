@@ -141,6 +141,28 @@ class NodeTest(Case):
                        "--set", "connect_timeout=1s")
         self.assertEqual(outside.code, 1)
 
+    def test_a_ban_outlives_a_kill(self):
+        a = self.start("a")
+        b = self.start("b", "--bootstrap", a.address)
+        wait_for(lambda: a.call("status")["peers"] == 1, "b at a")
+        a.call("peers", "ban", b.peer_id, "--for", "12h", "--reason", "spam")
+        wait_for(lambda: a.call("status")["peers"] == 0, "b's connection closed")
+        stored = a.home / "quality.db"
+        wait_for(lambda: any(b.peer_id.encode() in file.read_bytes() or b"spam" in file.read_bytes()
+                             for file in a.home.glob("quality.db*")), f"the ban in {stored}")
+        a.kill()
+        a = self.start("a")
+        bans = a.call("peers", "bans")["bans"]
+        self.assertEqual([(ban["peer_id"], ban["reason"]) for ban in bans], [(b.peer_id, "spam")])
+        # A dialler is up before it hears that it is not wanted.
+        kith("--home", b.home, "--json", "peers", "connect", a.address)
+        self.assertEqual(a.call("status")["peers"], 0)
+        a.call("peers", "unban", b.peer_id)
+        self.assertEqual(a.call("peers", "bans")["bans"], [])
+        self.assertTrue(b.call("peers", "connect", a.address)["connected"])
+        quality = a.call("peers", "info", b.peer_id)["quality"]
+        self.assertIn("banned", [entry["what"] for entry in quality["history"]])
+
     def test_pubsub(self):
         a = self.start("a")
         b = self.start("b", "--bootstrap", a.address)
