@@ -1,6 +1,7 @@
 #include "host/host.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/format.h"
 #include "codec/peer_id.h"
@@ -372,7 +373,10 @@ void Host::shut_down(Instant now) {
 // --- what we say of ourselves --------------------------------------------------------------------
 
 WallTime Host::wall(Instant now) const {
-  return {wall_start_.unix_ms + base::to_ms(now - wall_start_at_)};
+  // A clock may say anything; the date stands still rather than turn over.
+  const std::int64_t elapsed = base::to_ms(now - wall_start_at_);
+  const std::int64_t room = std::numeric_limits<std::int64_t>::max() - elapsed;
+  return {std::min(wall_start_.unix_ms, room) + elapsed};
 }
 
 std::vector<codec::Multiaddr> Host::addresses() const {

@@ -53,8 +53,9 @@ struct HostConfig {
 /// Reaches a peer; answered by DialDone. At once when it is connected already.
 struct Dial {
   Token token;
-  std::optional<PeerId> peer;               // empty: whoever answers at `addresses`
-  std::vector<codec::Multiaddr> addresses;  // beside those the peer book knows
+  std::optional<PeerId> peer;                  // empty: whoever answers at `addresses`
+  std::vector<codec::Multiaddr> addresses;     // beside those the peer book knows
+  std::vector<codec::Multiaddr> hearsay = {};  // told by others: names lead only to global ones
 };
 struct Disconnect {
   PeerId peer;
@@ -195,7 +196,7 @@ class Host final : public RecordSource {
   // host_dial.cpp: reaching peers and keeping their number
   void dial(Instant now, Dial dial);
   Token start_dial(Instant now, std::optional<PeerId> peer, std::vector<codec::Multiaddr> addresses,
-                   std::optional<Token> waiter);
+                   std::optional<Token> waiter, std::vector<codec::Multiaddr> hearsay = {});
   void drain_dialer(Instant now);
   void on_dial_link(Instant now, const DialLink& dial);
   void on_dial_end(Instant now, Token job, Result<PeerId> result);

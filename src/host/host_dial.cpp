@@ -40,12 +40,13 @@ void Host::dial(Instant now, Dial request) {
     dialer_.on_input(now, ExtendDial{running->second, std::move(request.addresses)});
     return;
   }
-  start_dial(now, request.peer, std::move(request.addresses), request.token);
+  start_dial(now, request.peer, std::move(request.addresses), request.token,
+             std::move(request.hearsay));
 }
 
 Token Host::start_dial(Instant now, std::optional<PeerId> peer,
-                       std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter) {
-  std::vector<codec::Multiaddr> hearsay;
+                       std::vector<codec::Multiaddr> addresses, std::optional<Token> waiter,
+                       std::vector<codec::Multiaddr> hearsay) {
   if (const PeerBook::Entry* entry = peer ? book_.find(*peer) : nullptr) {
     for (const auto& known : entry->addresses) {
       const bool is_given = std::ranges::any_of(

@@ -264,9 +264,8 @@ TEST_F(HostTest, AServicesFaultEndsTheConnections) {
 // grows older.
 TEST_F(HostTest, A103AnyWallClockServes) {
   using limits = std::numeric_limits<std::int64_t>;
-  const std::int64_t dates[] = {
-      limits::min(),         limits::min() + 1,        -1, 0, 1,
-      std::int64_t{1} << 53, limits::max() - 3'600'000};  // an hour before the end of time
+  const std::int64_t dates[] = {limits::min(),         limits::min() + 1, -1, 0, 1,
+                                std::int64_t{1} << 53, limits::max()};
   for (const std::int64_t start : dates) {
     HostWorld w;
     w.add();

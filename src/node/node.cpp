@@ -302,7 +302,7 @@ bool Node::pump_gossip(Instant now) {
                  [&](PeerEvent& event) { quality_.on_input(now, std::move(event)); },
                  [&](gossip::ConnectPeers& connect) {
                    for (auto& record : connect.records) {
-                     host_.on_input(now, host::Dial{nobody, record.peer, record.addresses});
+                     host_.on_input(now, host::Dial{nobody, record.peer, {}, record.addresses});
                    }
                  }},
         *result);
