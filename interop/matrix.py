@@ -17,6 +17,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+from pubsub import PubsubError, run_pubsub
+
 MIB = 1024 * 1024
 STOP_S = 5
 # Where CI is set, these must be there: what is not run is not counted as passed.
@@ -74,6 +76,8 @@ def main():
         keys = make_keys(folder)
         for dialer, listener in pairs(arguments):
             run_pair(dialer, listener, peers, keys, folder, tally)
+    if "js" in arguments.names.split():
+        run_gossip(peers, tally)
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     sys.exit(1 if tally.failed else 0)
 
@@ -149,6 +153,20 @@ def run_pair(dialer, listener, peers, keys, folder, tally):
                     run_case(line, case, peers[dialer], serving, keys, folder, tally)
         except PeerError as error:
             tally.report("FAIL", f"{listener} as listener for {dialer}", why=str(error))
+
+
+def run_gossip(peers, tally):
+    line = "kith-cli<->js gossipsub"
+    if not tally.wants(line):
+        return
+    if not {"js", "kith-cli"} <= set(peers):
+        return tally.report("FAIL" if os.environ.get("CI") else "SKIP", line, why="no peer here")
+    start = time.monotonic()
+    try:
+        run_pubsub(peers)
+        tally.report("PASS", line, time.monotonic() - start)
+    except (PubsubError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        tally.report("FAIL", line, time.monotonic() - start, str(error))
 
 
 def run_case(line, case, command, serving, keys, folder, tally):

@@ -24,7 +24,7 @@ export const protocol = {
 const connections_max = 100000
 const streams_max = 4096
 
-export async function make_host ({ listen = [], psk = null, seed = null }) {
+export async function make_host ({ listen = [], psk = null, seed = null, pubsub = undefined }) {
   return await createLibp2p({
     addresses: { listen },
     connectionEncrypters: [noise()],
@@ -39,7 +39,8 @@ export async function make_host ({ listen = [], psk = null, seed = null }) {
     privateKey: await key_from(seed),
     services: {
       identify: identify(),
-      ping: ping({ maxInboundStreams: streams_max })
+      ping: ping({ maxInboundStreams: streams_max }),
+      ...(pubsub == null ? {} : { pubsub })
     },
     streamMuxers: [yamux({ maxInboundStreams: streams_max, maxOutboundStreams: streams_max })],
     transports: [tcp()]
