@@ -21,7 +21,8 @@ class PubsubError(Exception):
 def run_pubsub(peers):
     """Raises PubsubError, or whatever went wrong, when messages do not cross both ways."""
     kith, js = peers["kith-cli"], peers["js"]
-    with tempfile.TemporaryDirectory(prefix="kith-pubsub-") as home, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="kith-pubsub-"))
         command = [*kith, "--home", home]
         node = start(stack, [*command, "start", "--json", "--listen", "/ip4/127.0.0.1/tcp/0"])
         ready = json.loads(node.stdout.readline())

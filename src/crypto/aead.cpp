@@ -4,10 +4,13 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <sodium.h>
 
 #include <limits>
 
 #include "base/format.h"
+#include "crypto/secret.h"
+#include "crypto/sodium_ready.h"
 
 namespace kith::crypto {
 namespace {
@@ -56,25 +59,52 @@ void ChaChaPoly::Release::operator()(Context* context) const {
   EVP_CIPHER_CTX_free(openssl(context));
 }
 
-ChaChaPoly::ChaChaPoly(const AeadKey& key)
-    : context_(reinterpret_cast<Context*>(EVP_CIPHER_CTX_new())) {
-  ASSERT(context_ != nullptr);
-  ASSERT(EVP_CipherInit_ex2(openssl(context_.get()), cipher(), key.data(), nullptr, 1, nullptr) ==
-         1);
+ChaChaPoly::ChaChaPoly(const AeadKey& key) : key_(key) { sodium_ready(); }
+ChaChaPoly::ChaChaPoly(ChaChaPoly&& other) noexcept = default;
+ChaChaPoly& ChaChaPoly::operator=(ChaChaPoly&& other) noexcept = default;
+ChaChaPoly::~ChaChaPoly() { wipe(key_); }
+
+ChaChaPoly::Context& ChaChaPoly::context() {
+  if (context_ == nullptr) {
+    context_.reset(reinterpret_cast<Context*>(EVP_CIPHER_CTX_new()));
+    ASSERT(context_ != nullptr);
+    ASSERT(EVP_CipherInit_ex2(openssl(context_.get()), cipher(), key_.data(), nullptr, 1,
+                              nullptr) == 1);
+  }
+  return *context_;
 }
-ChaChaPoly::ChaChaPoly(ChaChaPoly&&) noexcept = default;
-ChaChaPoly& ChaChaPoly::operator=(ChaChaPoly&&) noexcept = default;
-ChaChaPoly::~ChaChaPoly() = default;
 
 void ChaChaPoly::seal_in_place(const AeadNonce& nonce, ByteView associated, ByteSpan text_and_tag) {
   ASSERT(text_and_tag.size() >= aead_tag_bytes);
   const ByteSpan text = text_and_tag.first(text_and_tag.size() - aead_tag_bytes);
   const ByteSpan tag = text_and_tag.last(aead_tag_bytes);
-  start(openssl(context_.get()), nonce, associated, true, nullptr);
-  transform(openssl(context_.get()), text);
+  if (text.size() <= aead_small_bytes_max) {
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+        text.data(), tag.data(), nullptr, text.data(), text.size(), associated.data(),
+        associated.size(), nullptr, nonce.data(), key_.data());
+    return;
+  }
+  EVP_CIPHER_CTX* const large = openssl(&context());
+  start(large, nonce, associated, true, nullptr);
+  transform(large, text);
   int written = 0;
-  ASSERT(EVP_CipherFinal_ex(openssl(context_.get()), tag.data(), &written) == 1 && written == 0);
-  ASSERT(EVP_CIPHER_CTX_get_params(openssl(context_.get()), parameters_of(tag).data()) == 1);
+  ASSERT(EVP_CipherFinal_ex(large, tag.data(), &written) == 1 && written == 0);
+  ASSERT(EVP_CIPHER_CTX_get_params(large, parameters_of(tag).data()) == 1);
+}
+
+bool ChaChaPoly::opens(const AeadNonce& nonce, ByteView associated, ByteSpan text, ByteSpan tag) {
+  if (text.size() <= aead_small_bytes_max) {
+    return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+               text.data(), nullptr, text.data(), text.size(), tag.data(), associated.data(),
+               associated.size(), nonce.data(), key_.data()) == 0;
+  }
+  EVP_CIPHER_CTX* const large = openssl(&context());
+  start(large, nonce, associated, false, parameters_of(tag).data());
+  transform(large, text);
+  int written = 0;
+  if (EVP_CipherFinal_ex(large, tag.data(), &written) == 1) return true;
+  ERR_clear_error();
+  return false;
 }
 
 Result<ByteSpan> ChaChaPoly::open_in_place(const AeadNonce& nonce, ByteView associated,
@@ -86,11 +116,7 @@ Result<ByteSpan> ChaChaPoly::open_in_place(const AeadNonce& nonce, ByteView asso
   }
   const ByteSpan text = text_and_tag.first(text_and_tag.size() - aead_tag_bytes);
   const ByteSpan tag = text_and_tag.last(aead_tag_bytes);
-  start(openssl(context_.get()), nonce, associated, false, parameters_of(tag).data());
-  transform(openssl(context_.get()), text);
-  int written = 0;
-  if (EVP_CipherFinal_ex(openssl(context_.get()), tag.data(), &written) != 1) {
-    ERR_clear_error();
+  if (!opens(nonce, associated, text, tag)) {
     return fail(
         Code::bad_signature,
         base::format("the tag of a sealed text of {} bytes does not fit", text_and_tag.size()));

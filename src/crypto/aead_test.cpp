@@ -1,5 +1,7 @@
 #include "crypto/aead.h"
 
+#include <sodium.h>
+
 #include <rapidcheck.h>
 
 #include "base/rng.h"
@@ -149,7 +151,37 @@ TEST(ChaChaPoly, AnEmptyTextIsOnlyATag) {
   EXPECT_TRUE(opened->empty());
 }
 
-TEST(ChaChaPoly, IsOnePointer) { EXPECT_EQ(sizeof(ChaChaPoly), sizeof(void*)); }
+// Small and large messages go different ways: what one library seals the other opens, on both sides
+// of the boundary.
+TEST(ChaChaPoly, BothLibrariesAgree) {
+  const AeadKey key{1, 2, 3};
+  const AeadNonce nonce{4, 5};
+  const ByteView associated = base::as_bytes("header");
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, aead_small_bytes_max - 1, aead_small_bytes_max,
+        aead_small_bytes_max + 1, std::size_t{65'519}}) {
+    Bytes text(size);
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<std::uint8_t>(i * 7);
+    Bytes sealed = text;
+    sealed.resize(size + aead_tag_bytes);
+    ChaChaPoly(key).seal_in_place(nonce, associated, sealed);
+
+    Bytes by_libsodium(size + aead_tag_bytes);
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+        by_libsodium.data(), by_libsodium.data() + size, nullptr, text.data(), size,
+        associated.data(), associated.size(), nullptr, nonce.data(), key.data());
+    EXPECT_EQ(sealed, by_libsodium) << size;
+    const auto opened = ChaChaPoly(key).open_in_place(nonce, associated, by_libsodium);
+    ASSERT_TRUE(opened.has_value()) << size;
+    EXPECT_TRUE(base::equal(*opened, text)) << size;
+    sealed.back() ^= 1;
+    EXPECT_FALSE(ChaChaPoly(key).open_in_place(nonce, associated, sealed).has_value()) << size;
+  }
+}
+
+TEST(ChaChaPoly, HoldsItsKeyAndOnePointer) {
+  EXPECT_EQ(sizeof(ChaChaPoly), sizeof(AeadKey) + sizeof(void*));
+}
 
 }  // namespace
 }  // namespace kith::crypto
