@@ -2,6 +2,7 @@
 
 #include <rapidcheck.h>
 
+#include "codec/golden_test_util.h"
 #include "codec/pb_wire.h"
 #include "codec/public_key.h"
 
@@ -33,8 +34,7 @@ TEST(Identify, RoundTrips) {
   EXPECT_EQ(decode_identify({}).value(), IdentifyMessage());
 }
 
-// Field numbers of specs/identify and of go-libp2p's proto (8, the signed record), by hand.
-TEST(Identify, HasTheSpecificationsBytes) {
+IdentifyMessage short_message() {
   IdentifyMessage message;
   message.protocol_version = "v";
   message.agent_version = "a";
@@ -42,13 +42,54 @@ TEST(Identify, HasTheSpecificationsBytes) {
   message.observed_address = Multiaddr::parse("/ip4/192.0.2.2/tcp/2").value();
   message.protocols = {"/x"};
   message.signed_peer_record = hex("ff");
-  EXPECT_EQ(base::to_hex(encode_identify(message)),
-            "120804c0000201060001"
-            "1a022f78"
-            "220804c0000202060002"
-            "2a0176"
-            "320161"
-            "4201ff");
+  return message;
+}
+
+// The example of docs/protocol/identify.md.
+IdentifyMessage page_message() {
+  IdentifyMessage message;
+  message.protocol_version = "kith/1.0.0";
+  message.agent_version = "kith/0.1.0";
+  std::array<std::uint8_t, 32> seed;
+  seed.fill(1);
+  message.public_key = crypto::KeyPair::from_seed(seed).public_key();
+  message.listen_addresses = {Multiaddr::parse("/ip4/127.0.0.1/tcp/4770").value()};
+  message.observed_address = Multiaddr::parse("/ip4/127.0.0.1/tcp/50000").value();
+  message.protocols = {"/ipfs/ping/1.0.0"};
+  return message;
+}
+
+// What the vectors of tests/golden/identify.txt say, by name.
+std::map<std::string, IdentifyMessage> golden_messages() {
+  IdentifyMessage full = full_message();
+  for (const GoldenLine& line : golden_lines("envelope.txt")) {
+    if (line[0] == "record" && line[1] == "1570215229") full.signed_peer_record = unhex(line[4]);
+  }
+  IdentifyMessage parts = full;  // two, one after the other
+  parts.protocols.push_back("/late/1.0.0");
+  parts.agent_version = "kith/0.1.1";
+  IdentifyMessage foreign;  // an unknown field, an address that nobody here can read
+  foreign.protocol_version = "v";
+  foreign.agent_version = "a";
+  foreign.protocols = {"/x"};
+  return {{"empty", {}},  {"short", short_message()}, {"page", page_message()},
+          {"full", full}, {"parts", parts},           {"foreign", foreign}};
+}
+
+TEST(Identify, GoldenVectors) {
+  auto expected = golden_messages();
+  for (const GoldenLine& line : golden_lines("identify.txt")) {
+    SCOPED_TRACE(line[0]);
+    const Bytes bytes = unhex(line[1]);
+    const auto message = decode_identify(bytes);
+    ASSERT_TRUE(message.has_value()) << base::to_string(message.error());
+    const auto found = expected.extract(line[0]);
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(*message, found.mapped());
+    const bool is_ours = line[0] != "parts" && line[0] != "foreign";
+    EXPECT_EQ(encode_identify(*message) == bytes, is_ours);
+  }
+  EXPECT_TRUE(expected.empty());
 }
 
 TEST(Identify, RefusesOverEightKibibytesBeforeReading) {

@@ -26,22 +26,23 @@ TEST(Multihash, RoundTrip) {
   }
 }
 
-TEST(Multihash, A60Refuses) {
-  const auto code_of = [](const std::string& hex) {
-    const auto hash = decode_multihash(unhex(hex));
-    EXPECT_FALSE(hash) << hex;
-    return hash ? Code::internal : hash.error().code;
-  };
-  EXPECT_EQ(code_of("-"), Code::truncated);
-  EXPECT_EQ(code_of("1203010203"), Code::malformed);  // sha2-256 cut to 3 bytes
-  EXPECT_EQ(code_of("1300"), Code::malformed);        // sha2-512 of nothing
-  EXPECT_EQ(code_of("1101ff"), Code::unsupported);    // sha1
-  EXPECT_EQ(code_of("b2200100"), Code::unsupported);  // blake2b
-  EXPECT_EQ(code_of("000201"), Code::truncated);
-  EXPECT_EQ(code_of("00010101"), Code::malformed);  // a byte too many
-  EXPECT_EQ(code_of("800001ff"), Code::malformed);  // code not minimal
-  EXPECT_EQ(code_of("00ffffffffffffffff7f"), Code::too_large);
-  EXPECT_EQ(code_of("007f" + std::string(254, '0')), Code::too_large);  // 129 bytes
+TEST(Multihash, A60GoldenVectorsAndRefusals) {
+  for (const GoldenLine& line : golden_lines("multihash.txt")) {
+    SCOPED_TRACE(line.back());
+    const Bytes bytes = unhex(line.back());
+    const auto hash = decode_multihash(bytes);
+    if (line[0] == "bad") {
+      ASSERT_FALSE(hash);
+      EXPECT_EQ(base::name_of(hash.error().code), line[1]);
+      continue;
+    }
+    ASSERT_TRUE(hash) << base::to_string(hash.error());
+    EXPECT_EQ(static_cast<std::uint64_t>(hash->code), std::stoull(line[1]));
+    EXPECT_EQ(base::to_bytes(hash->digest), unhex(line[2]));
+    Bytes written;
+    append_multihash(written, hash->code, hash->digest);
+    EXPECT_EQ(written, bytes);
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <rapidcheck.h>
 
+#include "codec/golden_test_util.h"
 #include "crypto/xsalsa20.h"
 
 namespace kith::secure {
@@ -28,27 +29,20 @@ Code error_of(std::string_view text) {
   return key ? Code::internal : key.error().code;
 }
 
-TEST(SwarmKey, ReadsAllEncodingsWithBothLineEnds) {
-  std::string bin;
-  for (const std::uint8_t byte : counting_key()) bin.push_back(static_cast<char>(byte));
-  for (const std::string_view end : {"\n", "\r\n"}) {
-    EXPECT_EQ(parse_swarm_key(file("/base16/", digits, end)).value(), counting_key());
-    EXPECT_EQ(parse_swarm_key(file("/base16/", std::string(digits) + "\r\n", end)).value(),
-              counting_key());
-    EXPECT_EQ(parse_swarm_key(file("/base64/", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", end))
-                  .value(),
-              counting_key());
-    EXPECT_EQ(parse_swarm_key(file("/bin/", bin, end)).value(), counting_key());
+TEST(SwarmKey, GoldenFiles) {
+  for (const codec::GoldenLine& line : codec::golden_lines("swarm_key.txt")) {
+    SCOPED_TRACE(line.back());
+    const Bytes bytes = codec::unhex(line.back());
+    const std::string text(base::as_text(bytes));
+    if (line[0] == "bad") {
+      EXPECT_EQ(error_of(text), Code::malformed);
+      continue;
+    }
+    const auto key = parse_swarm_key(text);
+    ASSERT_TRUE(key.has_value()) << base::to_string(key.error());
+    EXPECT_EQ(base::to_hex(*key), line[1]);
+    EXPECT_EQ(format_swarm_key(*key) == text, line[0] == "written");
   }
-  PresharedKey ones;
-  ones.fill(0xff);
-  const std::string upper(64, 'F');
-  EXPECT_EQ(parse_swarm_key(file("/base16/", upper)).value(), ones);
-}
-
-TEST(SwarmKey, WritesWhatOthersRead) {
-  EXPECT_EQ(format_swarm_key(counting_key()),
-            "/key/swarm/psk/1.0.0/\n/base16/\n" + std::string(digits) + "\n");
 }
 
 TEST(SwarmKey, RefusesWhatIsNone) {
