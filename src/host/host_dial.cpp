@@ -108,7 +108,8 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
     }
     log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer), result.error().message);
   }
-  if (result && pending.is_feeler && peers_.size() > 2 * config_.peers_min) {
+  if (result && pending.is_feeler &&
+      peers_.size() > std::min(2 * config_.peers_min, config_.peers_high)) {
     drop_least_valuable(now, 1);
   }
   for (const Token waiter : pending.waiters) outputs_.push_back(DialDone{waiter, result});
@@ -139,7 +140,8 @@ void Host::keep_peers(Instant now) {
 
 // Now and then reaches for a peer beyond those at hand. Two halves of a network that was cut in two
 // have peers enough on each side, so nothing else would join them again; and whoever has surrounded
-// us loses a link with each success. Above twice peers_min a new peer takes the place of another.
+// us loses a link with each success. Above twice peers_min a new peer takes the place of another,
+// also in a full node: of two halves that are full neither would reach for the other otherwise.
 void Host::feel(Instant now) {
   if (config_.feeler_interval == Duration::zero() || config_.peers_min == 0) return;
   if (feeler_at_ && now < *feeler_at_) return;
@@ -147,7 +149,7 @@ void Host::feel(Instant now) {
   const auto jitter = static_cast<std::int64_t>(
       rng_.below(static_cast<std::uint64_t>(config_.feeler_interval.count()) / 2 + 1));
   feeler_at_ = now + config_.feeler_interval + Duration(jitter);
-  if (is_first || peers_.size() >= config_.peers_high) return;
+  if (is_first) return;
   for (const PeerId& peer : book_.pick_to_dial(now, 1 + dialing_.size())) {
     if (dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer)) continue;
     dials_.at(start_dial(now, peer, {}, std::nullopt)).is_feeler = true;
