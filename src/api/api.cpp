@@ -300,9 +300,7 @@ void Api::on_report(Instant now, const node::Report& report) {
                         }
                         pending->call.done(Json{{"recipients", *published.recipients}});
                       },
-                      [](const host::PeerUp&) {}, [](const host::PeerDown&) {},
-                      [](const host::PeerIdentified&) {}, [](const host::AddressesChanged&) {},
-                      [](const host::CannotListen&) {}, [](const host::Stopped&) {}},
+                      [](const auto&) {}},
              report);
 }
 

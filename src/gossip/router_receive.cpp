@@ -83,7 +83,7 @@ void Router::on_subscriptions(Instant now, Peer& from) {
 // False: the message has no id, so it is not valid.
 bool Router::id_of(const Topic& topic, const codec::GossipMessage& message, Bytes& id) const {
   id.clear();
-  if (topic.options.id_function != nullptr) {
+  if (topic.options.id_function) {
     id = topic.options.id_function(topic.name, message);
     if (id.size() > config_.limits.message_id_bytes_max) {
       id.resize(config_.limits.message_id_bytes_max);

@@ -94,6 +94,11 @@ struct DialDone {
   Token token;
   Result<PeerId> peer;
 };
+/// A peer that was dialled did not answer, whoever wanted it.
+struct PeerUnreachable {
+  PeerId peer;
+  Error error;
+};
 struct AddressesChanged {
   std::vector<codec::Multiaddr> addresses;  // where others may reach us, with /p2p
 };
@@ -103,8 +108,8 @@ struct CannotListen {
 };
 struct Stopped {};
 
-using HostOutput =
-    std::variant<WorldOutput, Routed, Broadcast, DialDone, AddressesChanged, CannotListen, Stopped>;
+using HostOutput = std::variant<WorldOutput, Routed, Broadcast, DialDone, PeerUnreachable,
+                                AddressesChanged, CannotListen, Stopped>;
 
 struct ConnectionInfo {
   LinkId link;

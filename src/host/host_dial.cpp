@@ -107,6 +107,7 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
       outputs_.push_back(WorldOutput(ForgetPeer{*pending.peer}));
     }
     log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer), result.error().message);
+    outputs_.push_back(PeerUnreachable{*pending.peer, result.error()});
   }
   if (result && pending.is_feeler &&
       peers_.size() > std::min(2 * config_.peers_min, config_.peers_high)) {

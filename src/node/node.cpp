@@ -187,6 +187,7 @@ void Node::route(Instant now, host::HostOutput output) {
                  if (done.token == nobody) return;
                  reports_.push_back(Connected{done.token, std::move(done.peer)});
                },
+               [&](host::PeerUnreachable& failed) { reports_.push_back(std::move(failed)); },
                [&](host::AddressesChanged& changed) { reports_.push_back(std::move(changed)); },
                [&](host::CannotListen& cannot) { reports_.push_back(std::move(cannot)); },
                [&](host::Stopped& stopped) { reports_.push_back(stopped); }},
@@ -254,13 +255,20 @@ bool Node::pump_quality(Instant now) {
     is_busy = true;
     std::visit(
         Overload{
-            [&](peer::StandingChanged& changed) { on_standing(now, changed.standing); },
+            [&](peer::StandingChanged& changed) {
+              on_standing(now, changed.standing);
+              reports_.push_back(std::move(changed));
+            },
             [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
             [&](peer::PeerBanned& banned) {
               log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer), banned.ban.reason);
               host_.on_input(now, host::Bar{banned.peer, true});
+              reports_.push_back(std::move(banned));
             },
-            [&](peer::BanEnded& ended) { host_.on_input(now, host::Bar{ended.peer, false}); },
+            [&](peer::BanEnded& ended) {
+              host_.on_input(now, host::Bar{ended.peer, false});
+              reports_.push_back(ended);
+            },
             [&](peer::GroupBanned& group) {
               log_.warn("peer", "too many banned peers in {}: none is let in from there",
                         peer::to_text(group.group));
