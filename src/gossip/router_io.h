@@ -29,8 +29,8 @@ enum class IdRule : std::uint8_t {
 using MessageIdFunction = Bytes (*)(std::string_view topic, const codec::GossipMessage& message);
 
 struct TopicOptions {
-  codec::SignaturePolicy policy = codec::SignaturePolicy::strict_sign;
-  IdRule id_rule = IdRule::author_seqno;  // strict_no_sign makes it `content`
+  std::optional<codec::SignaturePolicy> policy;  // empty: Config::policy
+  IdRule id_rule = IdRule::author_seqno;         // strict_no_sign makes it `content`
   MessageIdFunction id_function = nullptr;
   bool has_validator = false;  // Validate goes out for each message; otherwise all are accepted
   bool delivers_own = true;    // Deliver for what this node publishes
