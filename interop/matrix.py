@@ -48,6 +48,8 @@ CASES = [
     Case("200 streams at once", "many --streams 200", 20),
     Case("reset", "reset"),
     Case("half-close", "halfclose"),
+    Case("dialler resets", "cancel"),
+    Case("listener closes first", "earlyclose"),
     Case("unknown protocol", "unknown"),
     Case("wrong peer id", "wrongpeer"),
     Case("50 handshakes", "handshakes --count 50 --parallel 2", 30),

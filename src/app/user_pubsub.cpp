@@ -100,7 +100,8 @@ void UserPubSub::update(const std::string& topic) {
 
 gossip::TopicOptions UserPubSub::router_options(const Joined& joined) const {
   gossip::TopicOptions options;
-  if (!joined.options.is_signed) options.policy = codec::SignaturePolicy::strict_no_sign;
+  options.policy = joined.options.is_signed ? codec::SignaturePolicy::strict_sign
+                                            : codec::SignaturePolicy::strict_no_sign;
   if (joined.options.message_id) {
     options.id_function = [rule = joined.options.message_id](std::string_view,
                                                              const codec::GossipMessage& message) {

@@ -46,6 +46,9 @@ struct Config {
   SendQueueConfig send_queue;
   Duration stalled_after = 30s;  // no room for so long: the peer reads nothing (A36)
 
+  /// Of topics whose options name none.
+  codec::SignaturePolicy policy = codec::SignaturePolicy::strict_sign;
+
   codec::GossipLimits limits;
   std::size_t message_bytes_max = 1 << 20;  // of data; the spec's
   std::size_t topics_max = 1000;            // subscribed or published to by this node

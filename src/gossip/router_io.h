@@ -31,8 +31,8 @@ using MessageIdFunction =
     std::function<Bytes(std::string_view topic, const codec::GossipMessage& message)>;
 
 struct TopicOptions {
-  codec::SignaturePolicy policy = codec::SignaturePolicy::strict_sign;
-  IdRule id_rule = IdRule::author_seqno;  // strict_no_sign makes it `content`
+  std::optional<codec::SignaturePolicy> policy;  // empty: Config::policy
+  IdRule id_rule = IdRule::author_seqno;         // strict_no_sign makes it `content`
   MessageIdFunction id_function;
   bool has_validator = false;  // Validate goes out for each message; otherwise all are accepted
   bool delivers_own = true;    // Deliver for what this node publishes

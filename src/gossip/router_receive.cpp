@@ -167,7 +167,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
                             const codec::GossipMessage& message, ByteView id,
                             const MessageKey& key) {
   if (message.from && base::equal(*message.from, self_.bytes())) return;  // ours, come back late
-  auto verify_by = codec::check_gossip_policy(message, topic.options.policy);
+  auto verify_by = codec::check_gossip_policy(message, *topic.options.policy);
   if (!verify_by) return blame(now, from, topic, base::to_string(verify_by.error()));
   std::optional<PeerId> author;
   std::optional<std::uint64_t> seqno;

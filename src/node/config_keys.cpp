@@ -162,6 +162,19 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"gossip.enabled", Type::flag, "true", "", "",
      "Speak pubsub (gossipsub 1.0 to 1.3, floodsub) with peers that do.", false,
      [](Settings& s, ConfigValue v) { s.node.speaks_gossip = v.flag; }},
+    {"gossip.sign", Type::flag, "true", "", "",
+     "Messages carry their author and its signature, and so must those of others (StrictSign). "
+     "Without, none may (StrictNoSign), and a message is told from another by topic and content.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.gossip.policy = v.flag ? codec::SignaturePolicy::strict_sign
+                                     : codec::SignaturePolicy::strict_no_sign;
+     }},
+    {"gossip.px_private_addresses", Type::flag, "false", "", "",
+     "Also dial private and loopback addresses of peers that a gossip peer recommends when it "
+     "leaves us (PX); for networks that are not the Internet.",
+     false,
+     [](Settings& s, ConfigValue v) { s.node.gossip.px_takes_private_addresses = v.flag; }},
     {"gossip.fanout", Type::count, "6", "1..64", "peers",
      "Peers of a topic that get each message at once (gossipsub's D); between five sixths and "
      "twice "

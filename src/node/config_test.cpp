@@ -127,6 +127,10 @@ const std::vector<Effect> all_effects = {
     {"quality.stale_after", "9m",
      [](auto& s) { return number(s.node.quality.health.stale_after); }},
     {"gossip.enabled", "false", [](auto& s) { return number(s.node.speaks_gossip ? 1 : 0); }},
+    {"gossip.sign", "false",
+     [](auto& s) { return number(static_cast<std::uint64_t>(s.node.gossip.policy)); }},
+    {"gossip.px_private_addresses", "true",
+     [](auto& s) { return number(s.node.gossip.px_takes_private_addresses ? 1 : 0); }},
     {"gossip.fanout", "12",
      [](auto& s) {
        const auto& m = s.node.gossip.mesh;

@@ -107,10 +107,8 @@ void GossipService::on_identified(Instant now, const host::PeerIdentified& ident
   if (found == peers_.end()) return;
   Peer& peer = found->second;
   peer.spoken = spoken_of(identified.message->protocols);
-  const Bytes& record = identified.message->signed_peer_record;
-  if (!record.empty()) {
-    router_->on_input(now, gossip::PeerRecorded{identified.peer, Buffer(ByteView(record))});
-  }
+  peer.record = Buffer(ByteView(identified.message->signed_peer_record));
+  if (peer.out) tell_record(now, identified.peer, peer);
   open(identified.peer, peer);
 }
 
@@ -129,10 +127,16 @@ void GossipService::on_stream_up(Instant now, const host::StreamUp& up) {
   added.netgroup = peer.netgroup;
   added.room = up.room;
   router_->on_input(now, added);
+  tell_record(now, up.peer, peer);
   if (peer.early.empty()) return;
   const Bytes early = std::exchange(peer.early, {});
   if (peer.in) say(host::Consume{*peer.in, early.size()});
   read(now, up.peer, peer, early);
+}
+
+// The router forgets it with PeerGone, and wants to know the peer first.
+void GossipService::tell_record(Instant now, const PeerId& id, const Peer& peer) {
+  if (!peer.record.empty()) router_->on_input(now, gossip::PeerRecorded{id, peer.record});
 }
 
 // A peer that opens a stream to us speaks that protocol, whether identify has come or not.

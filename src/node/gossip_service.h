@@ -54,6 +54,7 @@ class GossipService final : public host::Service {
     Direction direction = Direction::inbound;
     std::uint64_t netgroup = 0;
     std::vector<std::string> spoken;  // protocols of ours that it speaks, the best first
+    Buffer record;                    // signed, of identify; empty: none
     std::optional<StreamId> out;
     bool is_opening = false;
     Duration reopen_after = reopen_delay;
@@ -64,6 +65,7 @@ class GossipService final : public host::Service {
 
   void on_identified(Instant now, const host::PeerIdentified& identified);
   void on_stream_up(Instant now, const host::StreamUp& up);
+  void tell_record(Instant now, const PeerId& id, const Peer& peer);
   void on_inbound(const host::StreamUp& up, Peer& peer);
   void on_data(Instant now, const host::StreamData& data);
   void on_stream_down(Instant now, StreamId stream);

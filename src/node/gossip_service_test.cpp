@@ -87,6 +87,25 @@ TEST_F(GossipNodes, A37AStreamThatClosesIsOpenedAgain) {
   EXPECT_EQ(heard(1), std::vector<std::string>{"again"});
 }
 
+// Node 0 has room for one of two peers that are not connected to each other, and recommends each to
+// the other by the record that identify brought.
+TEST_F(GossipNodes, APruneCarriesTheRecordsOfOthers) {
+  NodeConfig narrow = config();
+  narrow.gossip.mesh = {.d = 1, .d_lo = 1, .d_hi = 2, .d_score = 0, .d_out = 0};
+  add(narrow);
+  NodeConfig credulous = config();
+  credulous.gossip.thresholds.accept_px = 0;
+  credulous.gossip.px_takes_private_addresses = true;
+  for (std::size_t i = 1; i < 3; ++i) {
+    add(credulous);
+    connect(i, 0);
+  }
+  for (std::size_t i = 0; i < 3; ++i) command(i, gossip::Subscribe{"news", {}});
+  world_.run_for(5s);
+  EXPECT_GT(members_[0]->node.router()->stats().prunes, 0U);
+  EXPECT_TRUE(are_connected(1, 2));
+}
+
 TEST_F(GossipNodes, ALargeMessageCrossesInPieces) {
   add_line(3);
   const std::string large(900'000, 'x');

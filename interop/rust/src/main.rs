@@ -1,6 +1,7 @@
 //! rust-libp2p interop peer: `listen` and `dial`, as interop/README.md describes.
 
 mod dial_tests;
+mod fates;
 mod host;
 mod options;
 mod streams;

@@ -6,7 +6,8 @@ pub const USAGE: &str =
     "usage: peer listen [--listen MULTIADDR] [--psk FILE] [--seed N] [--no-ping]
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
-tests: echo halfclose handshakes identify many perf ping refused reset sink unknown wrongpeer";
+tests: cancel earlyclose echo halfclose handshakes identify many perf ping refused reset sink
+       unknown wrongpeer";
 
 const NUMBERS: [&str; 8] =
     ["seed", "timeout", "count", "parallel", "size", "streams", "upload", "download"];
