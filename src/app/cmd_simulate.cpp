@@ -29,6 +29,13 @@ int run_simulate(const cli::Globals& globals, const cli::SimulateArgs& args) {
   options.nodes = static_cast<std::uint32_t>(args.nodes);
   options.seed = args.seed;
   options.duration = args.run_for;
+  for (const std::string& setting : args.settings) {
+    const std::size_t at = setting.find('=');
+    if (at == std::string::npos) {
+      return fail_with(globals, {Code::usage, base::format("--with {}: NAME=VALUE", setting)});
+    }
+    options.settings.emplace_back(setting.substr(0, at), setting.substr(at + 1));
+  }
   say(globals, base::format("simulating {} nodes for {} s, seed {}", options.nodes,
                             base::to_ms(options.duration) / 1000, options.seed));
   const auto start = std::chrono::steady_clock::now();

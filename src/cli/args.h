@@ -118,6 +118,7 @@ struct SimulateArgs {
   std::uint64_t seed = 1;
   Duration run_for = 60s;
   std::string scenario = "peers";
+  std::vector<std::string> settings;  // NAME=VALUE, the scenario's own
 };
 struct CompletionArgs {
   std::string shell;

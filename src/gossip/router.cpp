@@ -138,6 +138,8 @@ std::optional<Router::Output> Router::next_send(Instant) {
       continue;
     }
     to->room -= piece->bytes.size();
+    (piece->priority == Priority::message ? stats_.message_bytes_sent
+                                          : stats_.control_bytes_sent) += piece->bytes.size();
     ++stats_.frames_sent;
     const bool is_droppable = piece->is_whole && piece->priority != Priority::control;
     return SendRpc{to->id, std::move(piece->bytes), piece->priority, is_droppable};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "sim/scenario_gossip.h"
 #include "sim/scenario_peers.h"
 #include "sim/scenario_storm.h"
 
@@ -11,9 +12,19 @@ namespace {
 
 struct Scenario {
   std::string_view name;
-  ScenarioResult (*run)(const ScenarioOptions&);
+  Result<ScenarioResult> (*run)(const ScenarioOptions&);
 };
-constexpr Scenario scenarios[] = {{"peers", run_peers}, {"calm", run_calm}, {"storm", run_storm}};
+
+template <ScenarioResult (*run)(const ScenarioOptions&)>
+Result<ScenarioResult> without_settings(const ScenarioOptions& options) {
+  if (options.settings.empty()) return run(options);
+  return fail(Code::usage, base::format("the scenario {} has no settings", options.name));
+}
+
+constexpr Scenario scenarios[] = {{"peers", without_settings<run_peers>},
+                                  {"calm", without_settings<run_calm>},
+                                  {"storm", without_settings<run_storm>},
+                                  {"gossip", run_gossip}};
 
 }  // namespace
 

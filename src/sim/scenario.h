@@ -4,6 +4,7 @@
 //   peers   nodes that know a few bootstrap addresses find each other by peer exchange, identify
 //           and ping, over eight regions with loss and jitter, while nodes crash and come back.
 //   calm    the same without crashes and loss: what a network at rest costs.
+//   gossip  messages from everywhere to everybody; sim/scenario_gossip.h has its settings.
 //   storm   gusts of partitions (also one-way), pauses, power losses, jumping clocks, bad and
 //           corrupting links; after each the network is one again within two minutes.
 #pragma once
@@ -24,6 +25,8 @@ struct ScenarioOptions {
   std::uint32_t nodes = 100;
   std::uint64_t seed = 1;
   Duration duration = 10min;
+  /// NAME and VALUE; which there are, the scenario says.
+  std::vector<std::pair<std::string, std::string>> settings = {};
 };
 
 struct ScenarioResult {
@@ -35,7 +38,8 @@ struct ScenarioResult {
 
 inline constexpr std::uint32_t scenario_nodes_max = 100'000;
 
-/// `not_found` names the scenarios there are; `usage` for numbers out of range.
+/// `not_found` names the scenarios there are; `usage` for numbers out of range
+/// and settings that the scenario does not have.
 Result<ScenarioResult> run_scenario(const ScenarioOptions& options);
 std::vector<std::string> scenario_names();
 

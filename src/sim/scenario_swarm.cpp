@@ -5,48 +5,9 @@
 
 #include "base/format.h"
 #include "codec/peer_id.h"
+#include "sim/scenario_node.h"
 
 namespace kith::sim {
-namespace {
-
-constexpr std::uint16_t listen_port = 4770;
-
-codec::Multiaddr address_of(std::uint32_t node) {
-  return codec::Multiaddr::tcp(ip_of(node), listen_port);
-}
-
-/// A node that starts as soon as it knows the date.
-class SimulatedNode final : public host::WorldMachine {
- public:
-  SimulatedNode(const node::NodeConfig& config, const crypto::KeyPair& key, NodeContext& context)
-      : node_(config, key, context.rng, context.log) {}
-
-  void on_input(Instant now, host::WorldInput input) override {
-    const bool is_clock = std::holds_alternative<host::WallClock>(input);
-    node_.on_input(now, std::move(input));
-    if (is_clock && !std::exchange(is_started_, true)) node_.start(now);
-  }
-  void on_deadline(Instant now) override { node_.on_deadline(now); }
-  std::optional<host::WorldOutput> poll_output(Instant now) override {
-    return node_.poll_output(now);
-  }
-  std::optional<Instant> next_deadline() override { return node_.next_deadline(); }
-  std::size_t on_bytes(Instant now, LinkId link, ByteSpan bytes) override {
-    return node_.on_bytes(now, link, bytes);
-  }
-  std::size_t poll_transmit(Instant now, LinkId link, ByteSpan room) override {
-    return node_.poll_transmit(now, link, room);
-  }
-  bool wants_bytes(LinkId link) const override { return node_.wants_bytes(link); }
-
-  node::Node& node() { return node_; }
-
- private:
-  node::Node node_;
-  bool is_started_ = false;
-};
-
-}  // namespace
 
 SwarmConfig usual_swarm(const ScenarioOptions& options) {
   SwarmConfig config;
@@ -107,13 +68,13 @@ void Swarm::add_node(std::uint32_t index) {
 
 node::NodeConfig Swarm::node_config(std::uint32_t index) const {
   node::NodeConfig config = config_.node;
-  config.host.listen = {address_of(index)};
+  config.host.listen = {scenario_address(index)};
   // One bootstrap address each, spread evenly; the bootstrap nodes know each other in a chain, or
   // each would be the middle of a network of its own.
   const std::uint32_t bootstrap =
       is_bootstrap(index) ? index - std::min(index, 1U) : index % bootstraps_;
   config.host.bootstrap = {
-      address_of(bootstrap).with_peer(codec::peer_id_of(keys_[bootstrap].public_key()))};
+      scenario_address(bootstrap).with_peer(codec::peer_id_of(keys_[bootstrap].public_key()))};
   return config;
 }
 

@@ -49,7 +49,8 @@ TEST(ScenarioStorm, ASmallNetworkIsOneAgainAfterEachGust) {
 
 TEST(Scenario, OneSeedGivesOneTrace) {
   for (const std::string& name : scenario_names()) {
-    const ScenarioOptions options{.name = name, .nodes = 20, .seed = 7, .duration = 10min};
+    const Duration duration = name == "gossip" ? 70s : 10min;  // the one that is never at rest
+    const ScenarioOptions options{.name = name, .nodes = 20, .seed = 7, .duration = duration};
     const auto first = run_scenario(options);
     const auto second = run_scenario(options);
     EXPECT_EQ(first->trace_hash, second->trace_hash) << name;
@@ -69,6 +70,58 @@ TEST(Scenario, EachRunsWithOneNode) {
     for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
     EXPECT_EQ(figure(*result, "handshakes"), 0) << name;
   }
+}
+
+TEST(ScenarioGossip, EverybodyHearsEverythingInFewCopies) {
+  const auto run = [](const std::string& variant) {
+    return run_scenario({.name = "gossip",
+                         .nodes = 60,
+                         .seed = 3,
+                         .duration = 120s,
+                         .settings = {{"variant", variant}}})
+        .value();
+  };
+  const ScenarioResult push = run("push");
+  const ScenarioResult choke = run("choke");
+  for (const ScenarioResult* result : {&push, &choke}) {
+    for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
+    EXPECT_EQ(figure(*result, "delivered_share"), 1);
+    EXPECT_GT(figure(*result, "messages"), 100);
+  }
+  EXPECT_GT(figure(push, "copies_per_node"), 6);
+  EXPECT_LT(figure(choke, "copies_per_node"), 3.2);
+  EXPECT_LT(figure(choke, "latency_ms_p99"), 1.25 * figure(push, "latency_ms_p99"));
+}
+
+TEST(ScenarioGossip, CovertDroppersCostLittle) {
+  const auto result = run_scenario({.name = "gossip",
+                                    .nodes = 60,
+                                    .seed = 4,
+                                    .duration = 120s,
+                                    .settings = {{"droppers", "0.2"}}});
+  ASSERT_TRUE(result.has_value());
+  for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
+  EXPECT_EQ(figure(*result, "liars"), 12);
+  EXPECT_EQ(figure(*result, "delivered_share"), 1);
+}
+
+TEST(ScenarioGossip, WrongSettingsAreNamed) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"colour", "red"},
+                                                        {"variant", "fast"},
+                                                        {"bytes", "7"},
+                                                        {"bytes", "2MiB"},
+                                                        {"period", "0s"},
+                                                        {"droppers", "1"},
+                                                        {"droppers", "-0.1"},
+                                                        {"loss", "x"}}) {
+    const auto wrong =
+        run_scenario({.name = "gossip", .duration = 60s, .settings = {{name, value}}});
+    ASSERT_FALSE(wrong.has_value()) << name;
+    EXPECT_EQ(wrong.error().code, Code::usage) << name << "=" << value;
+  }
+  EXPECT_EQ(run_scenario({.name = "gossip", .duration = 59s}).error().code, Code::usage);
+  EXPECT_EQ(run_scenario({.name = "calm", .settings = {{"bytes", "8"}}}).error().code, Code::usage);
 }
 
 TEST(Scenario, WrongOptionsAreNamed) {
