@@ -14,6 +14,7 @@
 #include "codec/gossip_rpc.h"
 #include "gossip/score.h"
 #include "gossip/send_queue.h"
+#include "gossip/seqno_guard.h"
 
 namespace kith::gossip {
 
@@ -175,6 +176,11 @@ struct PeerEvent {
 /// connected, with addresses worth dialling. Dialling them is a favour, not a duty.
 struct ConnectPeers {
   std::vector<codec::PeerRecord> records;
+};
+/// To be kept for import_seqnos() after a restart: authors whose messages were accepted since the
+/// last heartbeat.
+struct StoreSeqnos {
+  std::vector<AuthorSeqno> authors;
 };
 struct Published {
   Token token;

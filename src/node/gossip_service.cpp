@@ -211,6 +211,13 @@ std::optional<Instant> GossipService::next_deadline() const {
   return base::soonest(router_->next_deadline(), reopening_.soonest());
 }
 
+void GossipService::import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos) {
+  ASSERT(router_.has_value());
+  std::vector<gossip::AuthorSeqno> authors;
+  for (const auto& each : seqnos) authors.push_back({each.author, each.highest});
+  router_->import_seqnos(now, authors);
+}
+
 void GossipService::to_router(Instant now, gossip::Router::Input input) {
   ASSERT(router_.has_value());
   router_->on_input(now, std::move(input));
@@ -234,6 +241,13 @@ void GossipService::drain(Instant now) {
                    results_.push_back(std::move(work));
                  },
                  [&](gossip::PeerEvent& event) { results_.push_back(in_common_words(event)); },
+                 [&](gossip::StoreSeqnos& store) {
+                   host::StoreSeqnos seqnos;
+                   for (auto& each : store.authors) {
+                     seqnos.seqnos.push_back({std::move(each.author), each.highest});
+                   }
+                   results_.push_back(std::move(seqnos));
+                 },
                  [&](gossip::Deliver& deliver) { results_.push_back(std::move(deliver)); },
                  [&](gossip::Validate& validate) { results_.push_back(std::move(validate)); },
                  [&](gossip::Published& done) { results_.push_back(std::move(done)); },

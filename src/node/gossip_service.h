@@ -27,8 +27,9 @@ using base::PeerEvent;
 class GossipService final : public host::Service {
  public:
   /// What leaves the node, or concerns its other parts.
-  using Result = std::variant<gossip::Deliver, gossip::Validate, gossip::Published,
-                              host::VerifySignatures, gossip::ConnectPeers, PeerEvent>;
+  using Result =
+      std::variant<gossip::Deliver, gossip::Validate, gossip::Published, host::VerifySignatures,
+                   host::StoreSeqnos, gossip::ConnectPeers, PeerEvent>;
 
   static constexpr Duration reopen_delay = 1s;
   static constexpr Duration reopen_delay_max = 60s;
@@ -45,6 +46,8 @@ class GossipService final : public host::Service {
   void on_deadline(Instant now) override;
   std::optional<Instant> next_deadline() const override;
 
+  /// What an earlier run had seen; before the first peer.
+  void import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos);
   void to_router(Instant now, gossip::Router::Input input);
   std::optional<Result> poll_result();
   const gossip::Router* router() const { return router_ ? &*router_ : nullptr; }

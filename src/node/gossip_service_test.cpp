@@ -49,6 +49,25 @@ TEST_F(GossipNodes, AMessageReachesEverybodyOnce) {
   EXPECT_EQ(published->recipients, 1U);
 }
 
+// What was heard before a restart is old after it; what comes anew is not.
+TEST_F(GossipNodes, SeqnosOutliveARestart) {
+  add_line(2);
+  publish(0, "heard");
+  world_.run_for(3s);
+  ASSERT_EQ(world_.stored.seqnos.size(), 1U);
+  EXPECT_EQ(world_.stored.seqnos[0].author, members_[0]->id());
+  world_.stored.seqnos[0].highest += 1;  // the next one: a later run had heard it too
+  add();
+  command(2, gossip::Subscribe{"news", {}});
+  connect(2, 0);
+  world_.run_for(5s);
+  publish(0, "old to the third");
+  publish(0, "new to all");
+  world_.run_for(3s);
+  EXPECT_EQ(heard(1).size(), 3U);
+  EXPECT_EQ(heard(2), std::vector<std::string>{"new to all"});
+}
+
 TEST_F(GossipNodes, WhatTheApplicationRejectsGoesNoFurther) {
   gossip::TopicOptions checked;
   checked.has_validator = true;

@@ -90,6 +90,7 @@ void Node::on_input(Instant now, host::WorldInput input) {
   }
   if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {
     for (auto& stored : loaded->peers) quality_.on_input(now, peer::Restore{std::move(stored)});
+    if (gossip_ != nullptr && is_starting_) gossip_->import_seqnos(now, loaded->seqnos);
     pump(now);
     if (std::exchange(is_starting_, false)) host_.start(now);
     return pump(now);
@@ -307,6 +308,7 @@ bool Node::pump_gossip(Instant now) {
                  [&](gossip::Validate& validate) { reports_.push_back(std::move(validate)); },
                  [&](gossip::Published& published) { reports_.push_back(std::move(published)); },
                  [&](host::VerifySignatures& work) { outputs_.push_back(std::move(work)); },
+                 [&](host::StoreSeqnos& store) { outputs_.push_back(std::move(store)); },
                  [&](PeerEvent& event) { quality_.on_input(now, std::move(event)); },
                  [&](gossip::ConnectPeers& connect) {
                    for (auto& record : connect.records) {
