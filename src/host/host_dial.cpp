@@ -58,6 +58,7 @@ Token Host::start_dial(Instant now, std::optional<PeerId> peer,
   PendingDial& pending = dials_[job];
   pending.peer = peer;
   pending.is_ours = !waiter;
+  pending.started = now;
   if (waiter) pending.waiters.push_back(*waiter);
   if (peer) dialing_[*peer] = job;
   dialer_.on_input(now, StartDial{job, peer, std::move(addresses), std::move(hearsay)});
@@ -99,6 +100,7 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
   dials_.erase(found);
   if (pending.peer) dialing_.erase(*pending.peer);
   if (pending.is_bootstrap) --bootstrap_dials_;
+  if (result) timings_.dials.record(now - pending.started);
   // The peer may have come to us meanwhile.
   if (!result && pending.peer && link_to(*pending.peer)) result = *pending.peer;
   if (!result && pending.peer) {

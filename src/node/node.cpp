@@ -138,6 +138,11 @@ std::optional<Report> Node::poll_report() {
   return reports_.pop_front();
 }
 
+void Node::reset_timings() {
+  ping_times_.reset_latency();
+  host_.reset_timings();
+}
+
 // --- routing -------------------------------------------------------------------------------------
 
 // Rounds until nobody has more to say. Each round's work is bounded by what the last one said.
@@ -232,6 +237,7 @@ bool Node::pump_results(Instant now) {
 void Node::on_pinged(Instant now, host::PingResult& result) {
   if (result.token != probing) ++(result.rtt ? pings_answered_ : pings_failed_);
   if (result.rtt) {
+    ping_times_.record(*result.rtt);
     host_.set_rtt(result.peer, *result.rtt);
     quality_.on_traffic(now, result.peer);
     to_router(now, gossip::RttMeasured{result.peer, *result.rtt});
