@@ -23,6 +23,10 @@ std::string_view name_of(EventKind kind) {
     case EventKind::peer_down: return "peer_down";
     case EventKind::peer_identified: return "peer_identified";
     case EventKind::addresses_changed: return "addresses_changed";
+    case EventKind::peer_standing: return "peer_standing";
+    case EventKind::peer_banned: return "peer_banned";
+    case EventKind::peer_ban_ended: return "peer_ban_ended";
+    case EventKind::peer_unreachable: return "peer_unreachable";
   }
   return "unknown";
 }
@@ -134,29 +138,46 @@ void Events::on_report(Instant now, const node::Report& report) {
     tell(kind, to_line(line));
   };
   std::visit(
-      Overload{[&](const host::PeerUp& up) {
-                 tell_of(EventKind::peer_up, Json{{"peer_id", codec::to_text(up.peer)},
-                                                  {"direction", name_of(up.direction)},
-                                                  {"address", up.remote.to_string()}});
-               },
-               [&](const host::PeerDown& down) {
-                 tell_of(EventKind::peer_down, Json{{"peer_id", codec::to_text(down.peer)},
-                                                    {"code", base::name_of(down.reason.code)},
-                                                    {"reason", down.reason.message}});
-               },
-               [&](const host::PeerIdentified& told) {
-                 tell_of(EventKind::peer_identified, Json{{"peer_id", codec::to_text(told.peer)},
-                                                          {"agent", told.message->agent_version},
-                                                          {"protocols", told.message->protocols}});
-               },
-               [&](const host::AddressesChanged& changed) {
-                 tell_of(EventKind::addresses_changed,
-                         Json{{"addresses", strings(changed.addresses)}});
-               },
-               [](const node::Connected&) {}, [](const node::Pinged&) {},
-               [](const host::PerfResult&) {}, [](const gossip::Deliver&) {},
-               [](const gossip::Validate&) {}, [](const gossip::Published&) {},
-               [](const host::CannotListen&) {}, [](const host::Stopped&) {}},
+      Overload{
+          [&](const host::PeerUp& up) {
+            tell_of(EventKind::peer_up, Json{{"peer_id", codec::to_text(up.peer)},
+                                             {"direction", name_of(up.direction)},
+                                             {"address", up.remote.to_string()}});
+          },
+          [&](const host::PeerDown& down) {
+            tell_of(EventKind::peer_down, Json{{"peer_id", codec::to_text(down.peer)},
+                                               {"code", base::name_of(down.reason.code)},
+                                               {"reason", down.reason.message}});
+          },
+          [&](const host::PeerIdentified& told) {
+            tell_of(EventKind::peer_identified, Json{{"peer_id", codec::to_text(told.peer)},
+                                                     {"agent", told.message->agent_version},
+                                                     {"protocols", told.message->protocols}});
+          },
+          [&](const host::AddressesChanged& changed) {
+            tell_of(EventKind::addresses_changed, Json{{"addresses", strings(changed.addresses)}});
+          },
+          [&](const peer::StandingChanged& changed) {
+            const PeerStanding& standing = changed.standing;
+            tell_of(EventKind::peer_standing, Json{{"peer_id", codec::to_text(standing.peer)},
+                                                   {"health", base::name_of(standing.health)},
+                                                   {"reputation", standing.reputation},
+                                                   {"trust", standing.trust},
+                                                   {"is_banned", standing.is_banned}});
+          },
+          [&](const peer::PeerBanned& banned) {
+            tell_of(EventKind::peer_banned,
+                    Json{{"peer_id", codec::to_text(banned.peer)}, {"reason", banned.ban.reason}});
+          },
+          [&](const peer::BanEnded& ended) {
+            tell_of(EventKind::peer_ban_ended, Json{{"peer_id", codec::to_text(ended.peer)}});
+          },
+          [&](const host::PeerUnreachable& failed) {
+            tell_of(EventKind::peer_unreachable, Json{{"peer_id", codec::to_text(failed.peer)},
+                                                      {"code", base::name_of(failed.error.code)},
+                                                      {"reason", failed.error.message}});
+          },
+          [](const auto&) {}},  // replies to somebody, and what the shell sees to
       report);
 }
 

@@ -27,8 +27,12 @@ enum class EventKind : std::uint8_t {
   peer_down,
   peer_identified,
   addresses_changed,
+  peer_standing,
+  peer_banned,
+  peer_ban_ended,
+  peer_unreachable,
 };
-inline constexpr std::size_t event_kinds = 4;
+inline constexpr std::size_t event_kinds = 8;
 std::string_view name_of(EventKind kind);
 
 /// One bit a kind; all of them without "kinds" in the query. `usage` names an unknown kind.

@@ -44,10 +44,13 @@ TEST_F(EventsTest, TellWhatHappens) {
   connect_and_part();
   std::vector<std::string> names;
   for (const Json& line : lines) names.push_back(line["event"].get<std::string>());
-  EXPECT_EQ(names, (std::vector<std::string>{"hello", "peer_up", "peer_identified", "peer_down"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"hello", "peer_up", "peer_standing", "peer_identified",
+                                             "peer_down", "peer_standing"}));
   EXPECT_EQ(lines[1]["peer_id"], members_[1]->id());
   EXPECT_EQ(lines[1]["direction"], "outbound");
-  EXPECT_EQ(lines[2]["agent"], "test/1");
+  EXPECT_EQ(lines[2]["health"], "healthy");
+  EXPECT_EQ(lines[3]["agent"], "test/1");
+  EXPECT_EQ(lines[5]["health"], "unknown");  // it is not here any more
 }
 
 TEST_F(EventsTest, OnlyTheKindsAskedFor) {
