@@ -91,15 +91,18 @@ void WebSocket::Inside::on_read(ErrorCode error) {
 
 void WebSocket::Inside::send(std::string text) {
   if (is_gone || is_closing || !is_open) return;
+  // Counted without the new one: a single large answer is no sign of a slow reader.
+  const bool is_full = unsent_bytes > config.unread_bytes_max;
   unsent_bytes += text.size();
   unsent.push_back(std::move(text));
-  if (unsent.size() > config.unread_messages_max || unsent_bytes > config.unread_bytes_max) {
+  if (unsent.size() > config.unread_messages_max || is_full) {
     if (const auto alive = server.lock()) {
       ++alive->stats.sockets_dropped;
       alive->log.warn("api", "a WebSocket left {} events unread: closing it", unsent.size());
     }
     // What is on its way must end before the goodbye; the rest is of no more use.
     unsent.resize(is_writing ? 1 : 0);
+    unsent_bytes = is_writing ? unsent.front().size() : 0;
     return close(policy_violation, "too slow: events were not read");
   }
   if (!is_writing) write();
