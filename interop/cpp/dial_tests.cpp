@@ -58,6 +58,7 @@ class Session {
       }
     });
     connect(address);
+    if (options.numbers.contains("identified")) identity();
   }
 
   void connect(const std::string& address) {
@@ -81,7 +82,7 @@ class Session {
     return std::move(*stream);
   }
   kith::PeerDetails identity() {
-    identified_->promise.get_future().wait();
+    identified_->future.wait();
     const auto details = host_->details(peer_);
     check(details.has_value(), "the peer left");
     return *details;
@@ -95,6 +96,7 @@ class Session {
   struct Identified {
     std::atomic<bool> told = false;
     std::promise<void> promise;
+    std::shared_future<void> future = promise.get_future().share();
   };
   std::shared_ptr<Identified> identified_ = std::make_shared<Identified>();
   std::unique_ptr<kith::Host> host_;

@@ -247,6 +247,9 @@ function on_session (test) {
     const host = await make_host(options)
     try {
       const session = await Session.open(host, address)
+      if (options.identified) {
+        await session.identified
+      }
       return { connect_ms: session.connect_ms, ...await test(session, options) }
     } finally {
       await host.stop()

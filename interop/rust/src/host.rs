@@ -79,7 +79,7 @@ pub fn make_host(options: &Options, role: Role) -> Result<Host, Failure> {
     Ok(Swarm::new(transport(options, &key)?, behaviour, peer, config))
 }
 
-fn identity(options: &Options) -> Result<Keypair, Failure> {
+pub fn identity(options: &Options) -> Result<Keypair, Failure> {
     let Some(seed) = options.numbers.get("seed") else {
         return Ok(Keypair::generate_ed25519());
     };
@@ -88,7 +88,10 @@ fn identity(options: &Options) -> Result<Keypair, Failure> {
     Ok(Keypair::ed25519_from_bytes(bytes)?)
 }
 
-fn transport(options: &Options, key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure> {
+pub fn transport(
+    options: &Options,
+    key: &Keypair,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
     let Some(file) = &options.psk else {
         return secured(tcp, key);
