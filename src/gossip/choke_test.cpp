@@ -6,123 +6,177 @@ namespace kith::gossip {
 namespace {
 
 constexpr Instant start{1h};
+using Slots = std::vector<PeerSlot>;
 
 // Peers 0 to n - 1, inbound, of netgroup 1, all knowing the extension.
 std::vector<ChokeCandidate> mesh_of(PeerSlot n) {
   std::vector<ChokeCandidate> mesh;
-  for (PeerSlot slot = 0; slot < n; ++slot) mesh.push_back({slot, true, false, 1});
+  for (PeerSlot slot = 0; slot < n; ++slot) mesh.push_back({slot, true, false, 1, 50ms});
   return mesh;
 }
 
-// Each round peer 0 is first five times, peer 1 four times, and so on.
-void train(Choke& choke, PeerSlot n, int rounds = 10) {
-  for (int round = 0; round < rounds; ++round) {
-    for (PeerSlot slot = 0; slot < n; ++slot) {
-      for (PeerSlot i = slot; i < n; ++i) choke.delivered(slot, false);
-    }
-  }
+ChokeConfig three() {
+  ChokeConfig config;
+  config.fastest = 3;
+  return config;
 }
 
-using Slots = std::vector<PeerSlot>;
+struct Bench {
+  explicit Bench(const ChokeConfig& config = three()) : choke(config) {}
+
+  /// One message, which each peer sends so long after the first; negative: it only announces.
+  void message(const std::vector<int>& lags_ms, bool was_asked_for = false) {
+    const MessageKey key{next, next};
+    ++next;
+    PeerSlot first = 0;
+    for (PeerSlot i = 0; i < lags_ms.size(); ++i) {
+      if (lags_ms[i] >= 0 && (lags_ms[first] < 0 || lags_ms[i] < lags_ms[first])) first = i;
+    }
+    now += 100ms;
+    choke.delivered(now + lags_ms[first] * 1ms, key, first, was_asked_for);
+    for (PeerSlot i = 0; i < lags_ms.size(); ++i) {
+      const int lag = lags_ms[i];
+      choke.heard(now + (lag < 0 ? -lag - 1 : lag) * 1ms, key, i, lag >= 0);
+    }
+  }
+  void messages(int count, const std::vector<int>& lags_ms) {
+    for (int i = 0; i < count; ++i) message(lags_ms);
+  }
+
+  Choke choke;
+  Instant now = start;
+  std::uint64_t next = 1;
+};
 
 TEST(Choke, LeavesTheFastestThree) {
-  Choke choke({});
-  EXPECT_FALSE(choke.choose(start, mesh_of(6)).has_value());  // has seen nothing
-  train(choke, 6);
-  EXPECT_EQ(choke.choose(start, mesh_of(6)), (Slots{3, 4, 5}));
-  EXPECT_FALSE(choke.choose(start + 100s, mesh_of(6)).has_value());  // nothing new since
+  Bench bench;
+  EXPECT_FALSE(bench.choke.choose(bench.now, mesh_of(6)).has_value());  // has seen nothing
+  // Each is first now and then, the first ones more often.
+  for (int i = 0; i < 60; ++i) {
+    std::vector<int> lags(6, 40);
+    lags[static_cast<std::size_t>(i % 2 == 0 ? 0 : (i % 4 == 1 ? 1 : (i % 8 == 3 ? 2 : 3)))] = 0;
+    if (i == 7) lags[4] = 0;
+    bench.message(lags);
+  }
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(6)), (Slots{3, 4, 5}));
+  EXPECT_FALSE(bench.choke.choose(bench.now + 100s, mesh_of(6)).has_value());  // nothing new since
+}
+
+// Three that are always a little early are worth less than one of them and two that are early when
+// it is late.
+TEST(Choke, TheChosenComplementEachOther) {
+  Bench bench;
+  for (int i = 0; i < 60; ++i) {
+    if (i % 4 == 0) {
+      bench.message({100, 100, 100, 0, 100});
+    } else if (i % 4 == 1) {
+      bench.message({100, 100, 100, 100, 0});
+    } else {
+      bench.message({0, 1, 2, 100, 100});
+    }
+  }
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(5)), (Slots{1, 2}));
+}
+
+TEST(Choke, WhoIsSilentIsChoked) {
+  Bench bench;
+  for (int i = 0; i < 60; ++i) {
+    const MessageKey key{bench.next, bench.next};
+    ++bench.next;
+    bench.choke.delivered(bench.now, key, 2, false);
+    for (const PeerSlot peer : {3u, 4u}) bench.choke.heard(bench.now + 90ms, key, peer, true);
+  }
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(5)), (Slots{0, 1}));
 }
 
 TEST(Choke, KeepsASmallMesh) {
-  Choke choke({});
-  train(choke, 3);
-  EXPECT_EQ(choke.choose(start, mesh_of(3)), Slots());
+  Bench bench;
+  bench.messages(60, {0, 1, 2});
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(3)), Slots());
 }
 
 TEST(Choke, OneOfThemIsOutboundAndOfAnotherNetgroup) {
-  Choke choke({});
-  train(choke, 6);
+  Bench bench;
+  bench.messages(60, {0, 1, 2, 3, 4, 5});
   auto mesh = mesh_of(6);
   mesh[4].is_outbound = true;  // of the same netgroup: no help
   mesh[5].is_outbound = true;
   mesh[5].netgroup = 2;
-  EXPECT_EQ(choke.choose(start, mesh), (Slots{2, 3, 4}));
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh), (Slots{2, 3, 4}));
 }
 
 TEST(Choke, DoesNotChokeWhoDoesNotKnowIt) {
-  Choke choke({});
-  train(choke, 6);
+  Bench bench;
+  bench.messages(60, {0, 1, 2, 3, 4, 5});
   auto mesh = mesh_of(6);
   mesh[5].knows_choke = mesh[0].knows_choke = false;
-  EXPECT_EQ(choke.choose(start, mesh), (Slots{3, 4}));
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh), (Slots{3, 4}));
 }
 
-TEST(Choke, AChokedPeerMustBeClearlyBetter) {
-  ChokeConfig config;
-  config.credit_decay = 0;  // each choice by its own training
-  Choke choke(config);
-  train(choke, 4);
-  choke.set_choked(*choke.choose(start, mesh_of(4)));
-  ASSERT_EQ(choke.choked(), Slots{3});
-  const auto again = [&](int choked, int unchoked, Instant now) {
-    for (int i = 0; i < unchoked; ++i) {
-      for (const PeerSlot slot : {0u, 1u, 2u}) choke.delivered(slot, false);
+TEST(Choke, AnotherChoiceMustBeClearlyBetter) {
+  ChokeConfig config = three();
+  config.remembered_max = 60;  // each choice by its own training
+  config.loyalty = 1.25;
+  Bench bench(config);
+  bench.messages(60, {0, 0, 0, 100});
+  bench.choke.set_choked(*bench.choke.choose(bench.now, mesh_of(4)));
+  ASSERT_EQ(bench.choke.choked(), Slots{3});
+  const auto again = [&](int lag_ms) {
+    for (int i = 0; i < 60; ++i) {
+      bench.message({lag_ms, i % 2 == 0 ? 0 : 40, i % 2 == 0 ? 40 : 20, i % 2 == 0 ? 40 : 0});
     }
-    for (int i = 0; i < choked; ++i) choke.delivered(3, false);
-    return choke.choose(now, mesh_of(4));
+    return bench.choke.choose(bench.now, mesh_of(4));
   };
-  EXPECT_EQ(again(24, 20, start + 10s), Slots{3});
-  EXPECT_EQ(again(26, 20, start + 20s), Slots{2});
+  EXPECT_EQ(again(40), Slots{0});
+  bench.choke.set_choked({3});
+  for (int i = 0; i < 60; ++i) bench.message({10, 10, 10, 9});
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(4)), Slots{3});
 }
 
-TEST(Choke, AnAnnouncementIsHalfADelivery) {
-  ChokeConfig config;
+// What is announced early would come as a body later by what a body takes.
+TEST(Choke, AnnouncementsAreReckonedWithTheBodysTime) {
+  ChokeConfig config = three();
   config.fastest = 1;
-  Choke choke(config);
-  for (int i = 0; i < 60; ++i) {
-    choke.delivered(0, false);
-    choke.announced_first(1);
-  }
-  EXPECT_EQ(choke.choose(start, mesh_of(2)), Slots{1});
-  for (int i = 0; i < 60; ++i) {
-    choke.delivered(i % 3 == 0 ? 0 : 2, false);
-    choke.announced_first(1);
-  }
-  choke.set_choked({1, 2});
-  EXPECT_FALSE(choke.choose(start + 1s, mesh_of(3)).has_value());  // too soon
-  EXPECT_TRUE(choke.choose(start + 5s, mesh_of(3)).has_value());
+  Bench bench(config);
+  bench.messages(60, {20, -1});  // 1 announces 20 ms before 0 sends
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(2)), Slots{0});
+  for (int i = 0; i < 60; ++i) bench.choke.answered(150ms, 50ms);  // bodies take 100 ms
+  bench.messages(60, {20, -1});
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(2)), Slots{1});
 }
 
 TEST(Choke, LateMessagesEndIt) {
-  Choke choke({});
-  train(choke, 6);
-  choke.set_choked(*choke.choose(start, mesh_of(6)));
-  EXPECT_FALSE(choke.begins_fallback(start));
-  for (int i = 0; i < 20; ++i) choke.delivered(0, i % 2 == 0);  // half were asked for
-  EXPECT_TRUE(choke.begins_fallback(start));
-  choke.set_choked({});
-  EXPECT_FALSE(choke.begins_fallback(start));
-  train(choke, 6);
-  EXPECT_FALSE(choke.choose(start + 59s, mesh_of(6)).has_value());  // plain push for a minute
-  EXPECT_TRUE(choke.choose(start + 60s, mesh_of(6)).has_value());
+  Bench bench;
+  bench.messages(60, {0, 1, 2, 3, 4, 5});
+  bench.choke.set_choked(*bench.choke.choose(bench.now, mesh_of(6)));
+  EXPECT_FALSE(bench.choke.begins_fallback(start));
+  for (int i = 0; i < 40; ++i) bench.message({0, 1, 2, 3, 4, 5}, i % 4 != 0);  // were asked for
+  EXPECT_TRUE(bench.choke.begins_fallback(start));
+  bench.choke.set_choked({});
+  EXPECT_FALSE(bench.choke.begins_fallback(start));
+  bench.messages(60, {0, 1, 2, 3, 4, 5});
+  EXPECT_FALSE(bench.choke.choose(start + 59s, mesh_of(6)).has_value());  // plain push for a minute
+  EXPECT_TRUE(bench.choke.choose(start + 60s, mesh_of(6)).has_value());
 }
 
 TEST(Choke, MayBeOff) {
-  ChokeConfig config;
+  ChokeConfig config = three();
   config.is_on = false;
-  Choke choke(config);
-  train(choke, 6);
-  EXPECT_FALSE(choke.choose(start, mesh_of(6)).has_value());
+  Bench bench(config);
+  bench.messages(60, {0, 1, 2, 3, 4, 5});
+  EXPECT_FALSE(bench.choke.choose(bench.now, mesh_of(6)).has_value());
 }
 
 TEST(Choke, ForgetsWhoLeaves) {
-  Choke choke({});
-  train(choke, 6);
-  choke.set_choked({3, 4, 5});
-  choke.forget(4);
-  EXPECT_EQ(choke.choked(), (Slots{3, 5}));
-  EXPECT_TRUE(choke.is_choked(3));
-  EXPECT_FALSE(choke.is_choked(4));
+  Bench bench;
+  bench.messages(60, {0, 1, 2, 3, 4, 5});
+  bench.choke.set_choked({3, 4, 5});
+  bench.choke.forget(4);
+  EXPECT_EQ(bench.choke.choked(), (Slots{3, 5}));
+  EXPECT_TRUE(bench.choke.is_choked(3));
+  EXPECT_FALSE(bench.choke.is_choked(4));
+  bench.choke.forget(0);  // whoever gets its slot has said nothing yet
+  EXPECT_EQ(bench.choke.choose(bench.now, mesh_of(6)), (Slots{0, 4, 5}));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "gossip/choke.h"
 #include "gossip/mesh.h"
 #include "gossip/message_cache.h"
+#include "gossip/relay.h"
 #include "gossip/score.h"
 #include "gossip/seen_cache.h"
 #include "gossip/send_queue.h"
@@ -32,7 +33,8 @@ struct Config {
   Duration fanout_ttl = 60s;
   int opportunistic_graft_heartbeats = 60;
   std::size_t opportunistic_graft_peers = 2;
-  bool flood_publish = true;  // own messages go to every peer of the topic, not only to the mesh
+  bool flood_publish = true;  // own messages go to every peer of the topic, not only to the mesh…
+  std::size_t flood_publish_bytes_max = 16 << 10;  // …larger ones are announced to those outside
 
   MessageCacheConfig message_cache;
   SeenConfig seen;
@@ -42,6 +44,7 @@ struct Config {
   ScoreConfig score;
   Thresholds thresholds;
   ChokeConfig choke;
+  RelayConfig relay;
   WantsConfig wants;
   SendQueueConfig send_queue;
   Duration stalled_after = 30s;  // no room for so long: the peer reads nothing (A36)
@@ -62,7 +65,7 @@ struct Config {
 
   // A heartbeat, from one peer (go's).
   std::size_t ihave_rpcs_max = 10;
-  std::size_t ihave_rpcs_choked_max = 1000;  // of one that we choke: each message is announced
+  std::size_t ihave_rpcs_mesh_max = 1000;  // of one in a mesh that knows the extension
   std::size_t ihave_ids_max = 5000;
   std::size_t idontwant_rpcs_max = 1000;
   std::size_t idontwant_ids_max = 10;     // an RPC

@@ -140,10 +140,12 @@ class Router {
   void on_message(Instant now, Peer& peer, const codec::GossipMessage& message);
   void on_new_message(Instant now, Peer& peer, Topic& topic, const codec::GossipMessage& message,
                       ByteView id, const MessageKey& key);
-  bool on_copy(Instant now, Peer& peer, const MessageKey& key, bool sent_body);
+  enum class Word : std::uint8_t { body, offer, denial };  // IHAVE, IDONTWANT
+  bool on_copy(Instant now, Peer& peer, const MessageKey& key, Word word);
   void on_signatures(Instant now, const SignaturesChecked& checked);
   void on_verdict(Instant now, const Validated& validated);
   void on_verified(Instant now, std::uint32_t slot);
+  void tell_choke(Topic& topic, InFlight& message, bool was_asked_for);
   void accept(Instant now, InFlight& message);
   void reject(Instant now, InFlight& message, std::string detail);
   void blame(Instant now, Peer& peer, Topic& topic, std::string detail);
@@ -175,7 +177,10 @@ class Router {
   Result<std::size_t> try_publish(Instant now, Publish& wanted);
   Result<codec::GossipFrame> make_message(const Topic& topic, const Buffer& data, Bytes& id,
                                           Message& message);
-  std::size_t send_own(Instant now, Topic& topic, const codec::GossipFrame& frame);
+  std::size_t send_own(Instant now, Topic& topic, const codec::GossipFrame& frame, ByteView id);
+  void announce(const Topic& topic, ByteView id, Peer& to, Buffer& shared);
+  bool is_announced(const Topic& topic, const InFlight& message, const Peer& to) const;
+  PeerSlot parent_of(const Topic& topic, const InFlight& message) const;
   void forward(Instant now, Topic& topic, const InFlight& message);
   void send_idontwant(Topic& topic, const InFlight& message, std::span<const PeerSlot> asked);
 

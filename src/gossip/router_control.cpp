@@ -12,24 +12,24 @@ namespace kith::gossip {
 void Router::on_ihave(Instant now, Peer& from) {
   if (rpc_.ihave.empty()) return;
   if (!from.is_direct && score_.score(now, from.slot) < config_.thresholds.gossip) return;
-  const bool is_choked = std::any_of(topics_.begin(), topics_.end(), [&](const auto& topic) {
-    return topic && topic->choke.is_choked(from.slot);
-  });
-  const std::size_t rpcs_max = is_choked ? config_.ihave_rpcs_choked_max : config_.ihave_rpcs_max;
+  const auto announces = [&](const Topic& topic) {
+    return from.knows_choke && has(topic.mesh, from.slot);
+  };
+  const bool is_near = std::any_of(topics_.begin(), topics_.end(),
+                                   [&](const auto& topic) { return topic && announces(*topic); });
+  const std::size_t rpcs_max = is_near ? config_.ihave_rpcs_mesh_max : config_.ihave_rpcs_max;
   if (++from.ihave_rpcs > rpcs_max) return say_over_limit(from, "too many IHAVEs");
   for (const codec::GossipIHave& ihave : rpc_.ihave) {
     const Topic* topic = topic_of(base::as_text(ihave.topic));
     if (topic == nullptr || !topic->is_subscribed) continue;
-    // What a choked peer announces is on its way to nobody else of us; gossip often crosses the
-    // message itself.
-    const Duration delay =
-        topic->choke.is_choked(from.slot) ? Duration::zero() : config_.iwant_delay;
+    // A mesh peer that announces has just got the message; gossip often crosses the message itself.
+    const Duration delay = announces(*topic) ? Duration::zero() : config_.iwant_delay;
     for (const ByteView id : rpc_.ids_of(ihave.ids)) {
       if (++from.ihave_ids > config_.ihave_ids_max) {
         return say_over_limit(from, "too many ids in IHAVEs");
       }
       const MessageKey key = hash_(id);
-      if (on_copy(now, from, key, false)) continue;
+      if (on_copy(now, from, key, Word::offer)) continue;
       // One that is here and not yet verified gets time to turn out good.
       const bool is_here = checking_ids_.find(key).has_value();
       wants_.announced(now, key, id, from.slot, is_here ? config_.iwant_delay_checking : delay);
@@ -51,6 +51,7 @@ void Router::on_iwant(Instant now, Peer& from) {
       if (from.unwanted.contains(now, key)) continue;
       const CachedMessage* message = cache_.ask(key, from.slot);
       if (message == nullptr) continue;
+      if (message->topic != no_slot) topics_[message->topic]->relay.asked(key, from.slot);
       ++stats_.messages_sent;
       send(from, message->frame, Priority::message);
     }
@@ -68,7 +69,7 @@ void Router::on_idontwant(Instant now, Peer& from) {
       if (++taken > config_.idontwant_ids_max) return;
       const MessageKey key = hash_(id);
       from.unwanted.check_and_mark(now, key);
-      on_copy(now, from, key, false);
+      on_copy(now, from, key, Word::denial);
     }
   }
 }
@@ -127,6 +128,7 @@ void Router::remove_from_mesh(Instant now, Topic& topic, PeerSlot slot) {
   ++stats_.prunes;
   remove(topic.choked_us, slot);
   topic.choke.forget(slot);
+  topic.relay.forget(slot);
   score_.prune(now, slot, topic.slot);
 }
 

@@ -32,6 +32,7 @@ void Router::heartbeat(Instant now) {
     if (topic.is_subscribed) {
       maintain_mesh(now, topic);
       choose_choked(now, topic);
+      topic.relay.settle(now);
     } else if (now - topic.published_at >= config_.fanout_ttl) {
       free_topic(topic.slot);
       continue;
@@ -191,7 +192,7 @@ void Router::choose_choked(Instant now, Topic& topic) {
   std::vector<ChokeCandidate> mesh;
   for (const PeerSlot slot : topic.mesh) {
     const Peer& each = peer(slot);
-    mesh.push_back({slot, each.knows_choke, each.is_outbound, each.netgroup});
+    mesh.push_back({slot, each.knows_choke, each.is_outbound, each.netgroup, each.rtt});
   }
   if (auto choked = topic.choke.choose(now, mesh)) set_choked(topic, *std::move(choked));
 }

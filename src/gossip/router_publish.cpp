@@ -39,7 +39,7 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
   }
   ++stats_.published;
   cache_.put({key, Buffer(id), topic->slot, frame.bytes()});
-  const std::size_t recipients = send_own(now, *topic, frame);
+  const std::size_t recipients = send_own(now, *topic, frame, id);
   if (topic->is_subscribed && topic->options.delivers_own) {
     message.topic = topic->name;
     message.id = Buffer(id);
@@ -76,8 +76,11 @@ Result<codec::GossipFrame> Router::make_message(const Topic& topic, const Buffer
 }
 
 // Our own messages go to everybody who is not known to be bad, so that the mesh's enemies cannot
-// keep them in (flood publishing); without that to the mesh, or to a fanout.
-std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame& frame) {
+// keep them in (flood publishing; a large one as an
+// announcement, so that the mesh need not wait for the uplink); without that to the mesh, or to a
+// fanout.
+std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame& frame,
+                             ByteView id) {
   std::vector<PeerSlot> to;
   if (!topic.is_subscribed && !config_.flood_publish) maintain_fanout(now, topic);
   for (const PeerSlot slot : topic.peers) {
@@ -88,13 +91,49 @@ std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame
                          has(topic.mesh, slot) || has(topic.fanout, slot);
     if (each.is_direct || (is_good && is_near)) to.push_back(slot);
   }
-  for (const PeerSlot slot : to) send(peer(slot), frame.bytes(), Priority::message);
-  stats_.messages_sent += to.size();
+  const bool is_large = frame.bytes().size() > config_.flood_publish_bytes_max;
+  Buffer announcement;
+  for (const PeerSlot slot : to) {
+    const bool is_outside = topic.is_subscribed && !topic.mesh.empty() && !has(topic.mesh, slot) &&
+                            !peer(slot).is_direct && peer(slot).version != Version::floodsub;
+    if (is_large && is_outside) {
+      announce(topic, id, peer(slot), announcement);
+    } else {
+      ++stats_.messages_sent;
+      send(peer(slot), frame.bytes(), Priority::message);
+    }
+  }
   return to.size();
 }
 
+// `shared` is made for the first and serves all.
+void Router::announce(const Topic& topic, ByteView id, Peer& to, Buffer& shared) {
+  if (shared.empty()) {
+    codec::GossipRpc rpc;
+    rpc.ihave.push_back({base::as_bytes(topic.name), rpc.add_ids({&id, 1})});
+    Bytes bytes;
+    codec::append_gossip_frame(bytes, rpc);
+    shared = Buffer(std::move(bytes));
+  }
+  ++stats_.ihave_ids_sent;
+  send(to, shared, Priority::urgent);
+}
+
+// Whom the message would reach too late as a body, or who wants none, is told of it.
+bool Router::is_announced(const Topic& topic, const InFlight& message, const Peer& to) const {
+  if (has(topic.choked_us, to.slot)) return true;
+  if (!config_.relay.is_on || !to.knows_choke || !has(topic.mesh, to.slot)) return false;
+  if (message.frame.bytes().size() < config_.relay.bytes_min) return false;
+  return topic.relay.is_lazy(parent_of(topic, message), to.slot);
+}
+
+PeerSlot Router::parent_of(const Topic& topic, const InFlight& message) const {
+  return message.from != no_slot && has(topic.mesh, message.from) ? message.from : no_slot;
+}
+
 void Router::forward(Instant now, Topic& topic, const InFlight& message) {
-  Buffer announcement;  // shared by all that choked us
+  Buffer announcement;
+  topic.relay.begin(now, message.key, parent_of(topic, message));
   const auto has_it = [&](PeerSlot slot) {
     return slot == message.from || std::any_of(message.carriers.begin(), message.carriers.end(),
                                                [&](const auto& each) { return each.peer == slot; });
@@ -106,21 +145,15 @@ void Router::forward(Instant now, Topic& topic, const InFlight& message) {
     if (!has(topic.mesh, slot) && !to.is_direct && !is_flooded) continue;
     if (has_it(slot) || (message.author && *message.author == to.id)) continue;
     if (to.unwanted.contains(now, message.key)) continue;
-    if (!has(topic.choked_us, slot)) {
+    const bool is_lazy = is_announced(topic, message, to);
+    const bool is_learnt = to.knows_choke && has(topic.mesh, slot) && !has(topic.choked_us, slot);
+    if (is_learnt) topic.relay.handed(slot, !is_lazy);
+    if (is_lazy) {
+      announce(topic, message.id.view(), to, announcement);
+    } else {
       ++stats_.messages_sent;
       send(to, message.frame.bytes(), Priority::message);
-      continue;
     }
-    if (announcement.empty()) {
-      codec::GossipRpc rpc;
-      const ByteView id = message.id.view();
-      rpc.ihave.push_back({base::as_bytes(topic.name), rpc.add_ids({&id, 1})});
-      Bytes bytes;
-      codec::append_gossip_frame(bytes, rpc);
-      announcement = Buffer(std::move(bytes));
-    }
-    ++stats_.ihave_ids_sent;
-    send(to, announcement, Priority::urgent);
   }
 }
 
@@ -138,6 +171,11 @@ void Router::send_idontwant(Topic& topic, const InFlight& message,
         std::any_of(message.carriers.begin(), message.carriers.end(),
                     [&](const auto& each) { return each.peer == slot && each.sent_body; });
     if (slot == message.from || is_carrier || to.version < Version::v1_2) return;
+    // The announcement that is about to go there says it too.
+    if (!topic.options.has_validator && to.knows_choke && has(topic.mesh, slot) &&
+        is_announced(topic, message, to)) {
+      return;
+    }
     if (shared.empty()) {
       codec::GossipRpc rpc;
       const ByteView id = message.id.view();

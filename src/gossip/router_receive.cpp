@@ -120,7 +120,7 @@ void Router::on_message(Instant now, Peer& from, const codec::GossipMessage& mes
     return blame(now, from, *topic, "message without author or seqno");
   }
   const MessageKey key = hash_(id_);
-  if (on_copy(now, from, key, true)) {
+  if (on_copy(now, from, key, Word::body)) {
     ++stats_.duplicates;
   } else {
     on_new_message(now, from, *topic, message, id_, key);
@@ -128,13 +128,21 @@ void Router::on_message(Instant now, Peer& from, const codec::GossipMessage& mes
 }
 
 // A message that was here: who has it is noted. False: it was not here.
-bool Router::on_copy(Instant now, Peer& from, const MessageKey& key, bool sent_body) {
+bool Router::on_copy(Instant now, Peer& from, const MessageKey& key, Word word) {
+  const bool sent_body = word == Word::body;
+  // Who only says that it has the message is of no use to us: that is cheap to say.
+  const auto note = [&](Topic& topic) {
+    if (!has(topic.mesh, from.slot)) return;
+    topic.relay.had(key, from.slot);
+    if (word != Word::denial) topic.choke.heard(now, key, from.slot, sent_body);
+  };
   if (const auto slot = validating_.find(key)) {
+    note(*topics_[in_flight_[*slot].topic]);
     auto& carriers = in_flight_[*slot].carriers;
     const auto known = std::find_if(carriers.begin(), carriers.end(),
                                     [&](const auto& each) { return each.peer == from.slot; });
     if (known == carriers.end()) {
-      carriers.push_back({from.slot, sent_body});
+      carriers.push_back({from.slot, sent_body, now});
     } else {
       known->sent_body = known->sent_body || sent_body;
     }
@@ -142,7 +150,9 @@ bool Router::on_copy(Instant now, Peer& from, const MessageKey& key, bool sent_b
   }
   if (!seen_.contains(now, key)) return false;
   Deliveries::Entry* entry = deliveries_.find(now, key, config_.delivery_window);
-  if (entry == nullptr || !entry->credit(from.slot)) return true;
+  if (entry == nullptr) return true;
+  note(*topics_[entry->topic]);
+  if (!entry->credit(from.slot)) return true;
   if (entry->is_invalid) {
     if (sent_body) blame(now, from, *topics_[entry->topic], "message known to be invalid");
   } else {
@@ -190,7 +200,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
     body_key = hash_(named);
     if (const auto slot = checking_.find(body_key)) {
       ++stats_.duplicates;
-      in_flight_[*slot].carriers.push_back({from.slot, true});
+      in_flight_[*slot].carriers.push_back({from.slot, true, now});
       return;
     }
   }
@@ -285,14 +295,8 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
     return finish(slot);
   }
   const bool was_asked_for = message.from != no_slot && wants_.was_asked(message.key, message.from);
-  const auto announced_by = wants_.first_holder(message.key);
+  tell_choke(topic, message, was_asked_for);
   const std::vector<PeerSlot> asked = wants_.arrived(message.key);
-  if (message.from != no_slot && has(topic.mesh, message.from)) {
-    topic.choke.delivered(message.from, was_asked_for);
-    if (announced_by && *announced_by != message.from && has(topic.mesh, *announced_by)) {
-      topic.choke.announced_first(*announced_by);
-    }
-  }
   send_idontwant(topic, message, asked);
   if (!topic.options.has_validator) {
     accept(now, message);
@@ -304,6 +308,30 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
   say(Validate{token,
                {topic.name, message.id, message.frame.data(), message.author, message.seqno,
                 message.from_id}});
+}
+
+// Who of the mesh spoke of the message, and when.
+void Router::tell_choke(Topic& topic, InFlight& message, bool was_asked_for) {
+  const auto announcements = wants_.announcements(message.key);
+  if (message.from != no_slot && has(topic.mesh, message.from)) {
+    topic.choke.delivered(message.began, message.key, message.from, was_asked_for);
+  }
+  for (const auto& each : announcements) {
+    if (has(topic.mesh, each.peer)) topic.choke.heard(each.at, message.key, each.peer, false);
+    if (was_asked_for && each.peer == message.from) {
+      topic.choke.answered(message.began - each.at, peer(each.peer).rtt);
+    }
+    // It need not be told again.
+    const bool is_known = each.peer == message.from ||
+                          std::any_of(message.carriers.begin(), message.carriers.end(),
+                                      [&](const auto& other) { return other.peer == each.peer; });
+    if (!is_known) message.carriers.push_back({each.peer, false, each.at});
+  }
+  for (const InFlight::Carrier& each : message.carriers) {
+    if (has(topic.mesh, each.peer)) {
+      topic.choke.heard(each.at, message.key, each.peer, each.sent_body);
+    }
+  }
 }
 
 void Router::on_verdict(Instant now, const Validated& validated) {

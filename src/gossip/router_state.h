@@ -56,7 +56,11 @@ struct RouterPeer {
 
 struct RouterTopic {
   RouterTopic(const Config& config, std::string name_, TopicSlot slot_, TopicOptions options_)
-      : name(std::move(name_)), slot(slot_), options(std::move(options_)), choke(config.choke) {}
+      : name(std::move(name_)),
+        slot(slot_),
+        options(std::move(options_)),
+        choke(config.choke),
+        relay(config.relay) {}
 
   const std::string name;
   const TopicSlot slot;
@@ -68,6 +72,7 @@ struct RouterTopic {
   std::vector<PeerSlot> fanout;     // while not subscribed
   Instant published_at;
   Choke choke;
+  Relay relay;
 };
 
 /// A message that is being checked.
@@ -76,6 +81,7 @@ struct InFlight {
   struct Carrier {
     PeerSlot peer;
     bool sent_body;
+    Instant at;  // its first word
   };
   State state = State::free;
   std::uint32_t generation = 0;

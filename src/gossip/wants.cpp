@@ -14,6 +14,7 @@ bool Wants::announced(Instant now, const MessageKey& key, ByteView id, PeerSlot 
                     [&](const Ask& ask) { return ask.peer == peer; });
     if (!is_known && want.holders.size() + want.asks.size() < config_.holders_max) {
       want.holders.push_back(peer);
+      want.announcements.push_back({peer, now});
       arm(*slot);
     }
     return true;
@@ -26,7 +27,7 @@ bool Wants::announced(Instant now, const MessageKey& key, ByteView id, PeerSlot 
     slot = free_.back();
     free_.pop_back();
   }
-  wants_[slot] = {true, key, Buffer(id), peer, {peer}, {}, now + delay};
+  wants_[slot] = {true, key, Buffer(id), {{peer, now}}, {peer}, {}, now + delay};
   index_.insert(key, slot);
   arm(slot);
   return true;
@@ -41,10 +42,10 @@ std::vector<PeerSlot> Wants::arrived(const MessageKey& key) {
   return asked;
 }
 
-std::optional<PeerSlot> Wants::first_holder(const MessageKey& key) const {
+std::vector<Wants::Announcement> Wants::announcements(const MessageKey& key) const {
   const auto slot = index_.find(key);
-  if (!slot) return std::nullopt;
-  return wants_[*slot].announced_by;
+  if (!slot) return {};
+  return wants_[*slot].announcements;
 }
 
 bool Wants::was_asked(const MessageKey& key, PeerSlot peer) const {
@@ -59,6 +60,7 @@ void Wants::forget_peer(Instant now, PeerSlot peer) {
     Want& want = wants_[slot];
     if (!want.is_live) continue;
     std::erase(want.holders, peer);
+    std::erase_if(want.announcements, [&](const Announcement& each) { return each.peer == peer; });
     // Its connection is gone: it has nothing to answer any more, and others need not wait for it.
     if (std::erase_if(want.asks, [&](const Ask& ask) { return ask.peer == peer; }) > 0) {
       want.ask_again_at = now;

@@ -36,8 +36,12 @@ class Wants {
   bool has(const MessageKey& key) const { return index_.find(key).has_value(); }
   /// It came (or needs no asking any more). Gives the peers that were asked for it.
   std::vector<PeerSlot> arrived(const MessageKey& key);
-  /// The peer that announced it first; empty when it was not announced.
-  std::optional<PeerSlot> first_holder(const MessageKey& key) const;
+  struct Announcement {
+    PeerSlot peer;
+    Instant at;
+  };
+  /// Who announced it and when, in that order; of at most `holders_max` peers.
+  std::vector<Announcement> announcements(const MessageKey& key) const;
   bool was_asked(const MessageKey& key, PeerSlot peer) const;
   void forget_peer(Instant now, PeerSlot peer);
 
@@ -78,7 +82,7 @@ class Wants {
     bool is_live = false;
     MessageKey key;
     Buffer id;
-    PeerSlot announced_by = 0;
+    std::vector<Announcement> announcements;
     std::vector<PeerSlot> holders;  // not asked yet, in the order of their announcements
     std::vector<Ask> asks;
     Instant ask_again_at;

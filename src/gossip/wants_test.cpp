@@ -34,7 +34,9 @@ TEST(Wants, AsksAtOnceOrAfterADelay) {
 TEST(Wants, WhatArrivesIsNotAskedFor) {
   Wants wants({});
   wants.announced(start, key(1), id, 5, 10ms);
-  EXPECT_EQ(wants.first_holder(key(1)), std::optional<PeerSlot>(5));
+  ASSERT_EQ(wants.announcements(key(1)).size(), 1u);
+  EXPECT_EQ(wants.announcements(key(1))[0].peer, 5u);
+  EXPECT_EQ(wants.announcements(key(1))[0].at, start);
   EXPECT_TRUE(wants.arrived(key(1)).empty());
   EXPECT_FALSE(next(wants, start + 1s).has_value());
   EXPECT_FALSE(wants.next_deadline().has_value());
