@@ -466,6 +466,33 @@ TEST_F(ConfigEffect, GossipEnabledAndFanout) {
   }
 }
 
+TEST_F(ConfigEffect, LimitsOfMessages) {
+  const std::vector<Sets> changes = {
+      {},
+      {{"limits.peer_messages", "1"}, {"limits.peer_burst", "10"}},
+      {{"limits.peer_messages", "1"}, {"limits.peer_burst", "100"}},
+      {{"limits.messages", "1"}},
+  };
+  std::vector<std::size_t> heard;
+  for (const Sets& change : changes) {
+    restart();
+    add_with({});
+    add_with(change);
+    for (std::size_t i = 0; i < 2; ++i) command(i, gossip::Subscribe{"news", {}});
+    connect(1, 0);
+    world_.run_for(5s);
+    for (int i = 0; i < 150; ++i) {
+      command(0, gossip::Publish{Token{99}, "news", Buffer(std::to_string(i)), {}});
+    }
+    world_.run_for(2s);
+    heard.push_back(members_[1]->count<gossip::Deliver>());
+  }
+  EXPECT_EQ(heard[0], 150U);
+  EXPECT_LT(heard[1], 20U);
+  EXPECT_TRUE(heard[2] > 50U && heard[2] < 150U) << heard[2];
+  EXPECT_LT(heard[3], 10U);
+}
+
 TEST_F(ConfigEffect, GossipSign) {
   for (const bool is_changed : {false, true}) {
     restart();

@@ -104,6 +104,10 @@ const std::vector<Effect> all_effects = {
      [](auto& s) {
        return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
      }},
+    {"limits.peer_messages", "7",
+     [](auto& s) { return number(s.node.limits.per_peer.per_second); }},
+    {"limits.peer_burst", "9", [](auto& s) { return number(s.node.limits.per_peer.burst); }},
+    {"limits.messages", "8", [](auto& s) { return number(s.node.limits.overall.burst); }},
     {"quality.warn_at", "90",
      [](auto& s) {
        return number(static_cast<std::uint64_t>(s.node.quality.ledger.warn_at)) +

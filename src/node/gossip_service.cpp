@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::string_view signature_domain = "libp2p-pubsub:";
 constexpr Token open_token{1};
+/// Between looks at a peer that owes: many messages at once rather than one each nanosecond; and a
+/// look at one that can pay nothing for now.
+constexpr Duration pay_delay_min = 1ms;
+constexpr Duration pay_delay_max = 1s;
 
 /// Peers behind one /16 (IPv6: /32) may be one machine; 0 where that says nothing.
 std::uint64_t netgroup_of(const codec::Multiaddr& remote) {
@@ -77,6 +81,7 @@ void GossipService::on_input(Instant now, host::ServiceEvent event) {
                       },
                       [&](host::PeerDown& down) {
                         reopening_.set(down.peer, std::nullopt);
+                        paying_.set(down.peer, std::nullopt);
                         peers_.erase(down.peer);
                       },
                       [&](host::PeerIdentified& identified) { on_identified(now, identified); },
@@ -128,10 +133,7 @@ void GossipService::on_stream_up(Instant now, const host::StreamUp& up) {
   added.room = up.room;
   router_->on_input(now, added);
   tell_record(now, up.peer, peer);
-  if (peer.early.empty()) return;
-  const Bytes early = std::exchange(peer.early, {});
-  if (peer.in) say(host::Consume{*peer.in, early.size()});
-  read(now, up.peer, peer, early);
+  read_on(now, up.peer, peer);
 }
 
 // The router forgets it with PeerGone, and wants to know the peer first.
@@ -146,7 +148,8 @@ void GossipService::on_inbound(const host::StreamUp& up, Peer& peer) {
     say(host::Reset{*peer.in});
   }
   peer.in = up.stream;
-  peer.early.clear();
+  peer.unread.clear();
+  peer.unread_at = 0;
   peer.reader.emplace(codec::FramePrefix::varint, config_.limits.rpc_bytes_max);
   inbound_.emplace(up.stream, up.peer);
   if (peer.spoken.empty()) peer.spoken = {up.protocol};
@@ -157,18 +160,61 @@ void GossipService::on_data(Instant now, const host::StreamData& data) {
   const auto found = inbound_.find(data.stream);
   if (found == inbound_.end()) return say(host::Consume{data.stream, data.data.size()});
   Peer& peer = peers_.at(found->second);
-  if (!peer.out) return base::append(peer.early, data.data);
-  say(host::Consume{data.stream, data.data.size()});
-  read(now, found->second, peer, data.data);
+  std::size_t read_now = 0;
+  if (peer.out && peer.owed == 0 && peer.unread.empty()) {
+    read_now = read(now, found->second, peer, data.data);
+    say(host::Consume{data.stream, read_now});
+  }
+  base::append(peer.unread, data.data.subspan(read_now));
 }
 
-void GossipService::read(Instant now, const PeerId& id, Peer& peer, ByteView bytes) {
-  while (true) {
+// Gives how many of the bytes were read: not all when the peer owes from then on.
+std::size_t GossipService::read(Instant now, const PeerId& id, Peer& peer, ByteView bytes) {
+  const std::size_t size = bytes.size();
+  while (peer.owed == 0) {
     const auto frame = peer.reader->next(bytes);
-    if (!frame) return say(host::Fault{id, frame.error()});
-    if (!*frame) return;
+    if (!frame) {
+      say(host::Fault{id, frame.error()});
+      return size;
+    }
+    if (!*frame) return size;
+    const std::uint64_t before = router_->stats().messages_received;
     router_->on_rpc(now, id, **frame);
+    peer.owed = std::max<std::uint64_t>(1, router_->stats().messages_received - before);
+    if (!pay(now, id, peer)) ++paused_;
   }
+  return size - bytes.size();
+}
+
+// What waited, as far as the peer's limit allows.
+void GossipService::read_on(Instant now, const PeerId& id, Peer& peer) {
+  if (!peer.in || peer.unread.empty() || peer.owed > 0) return;
+  Bytes unread = std::exchange(peer.unread, {});
+  std::size_t at = std::exchange(peer.unread_at, 0);
+  const std::size_t read_now = read(now, id, peer, ByteView(unread).subspan(at));
+  say(host::Consume{*peer.in, read_now});
+  at += read_now;
+  if (at == unread.size()) return;
+  if (at * 2 > unread.size()) {
+    unread.erase(unread.begin(),
+                 unread.begin() + static_cast<std::ptrdiff_t>(std::exchange(at, 0)));
+  }
+  peer.unread = std::move(unread);
+  peer.unread_at = at;
+}
+
+// False: it owes still, and is asked again when it can pay.
+bool GossipService::pay(Instant now, const PeerId& id, Peer& peer) {
+  // More than a burst could never be paid.
+  const std::uint64_t burst = std::max<std::uint64_t>(1, limits_.burst_of(now, id, limit_kind));
+  peer.owed = std::min(peer.owed, burst);
+  if (limits_.take(now, id, limit_kind, peer.owed) == peer::LimitVerdict::allowed) {
+    peer.owed = 0;
+    return true;
+  }
+  const auto ready = limits_.ready_at(now, id, limit_kind, peer.owed);
+  paying_.set(id, std::max(ready.value_or(now + pay_delay_max), now + pay_delay_min));
+  return false;
 }
 
 void GossipService::on_stream_down(Instant now, StreamId stream) {
@@ -176,7 +222,8 @@ void GossipService::on_stream_down(Instant now, StreamId stream) {
     const auto peer = peers_.find(in.mapped());
     if (peer == peers_.end() || peer->second.in != stream) return;
     peer->second.in.reset();
-    peer->second.early.clear();
+    peer->second.unread.clear();
+    peer->second.unread_at = 0;
     return;
   }
   const auto out = outbound_.extract(stream);
@@ -202,13 +249,18 @@ void GossipService::open_later(Instant now, const PeerId& id, Peer& peer) {
 
 void GossipService::on_deadline(Instant now) {
   while (const auto id = reopening_.pop_due(now)) open(*id, peers_.at(*id));
+  while (const auto id = paying_.pop_due(now)) {
+    Peer& peer = peers_.at(*id);
+    if (pay(now, *id, peer)) read_on(now, *id, peer);
+  }
   if (const auto at = router_->next_deadline(); at && *at <= now) router_->on_deadline(now);
   drain(now);
 }
 
 std::optional<Instant> GossipService::next_deadline() const {
   if (!router_) return std::nullopt;
-  return base::soonest(router_->next_deadline(), reopening_.soonest());
+  return base::soonest(router_->next_deadline(),
+                       base::soonest(reopening_.soonest(), paying_.soonest()));
 }
 
 void GossipService::import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos) {

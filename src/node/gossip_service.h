@@ -2,8 +2,12 @@
 // and tells it who is there. Ours is opened with the best version that the peer speaks and opened
 // anew when it closes while the connection stays (A37); of the peer's the latest counts.
 //
+// A peer has as many messages read as its limits allow (peer/limits.h), an RPC without messages
+// being one. What comes beyond that waits, and so, once the stream's window is full, does the peer:
+// nothing is lost here, and a peer that sends too much is the one to choose what it drops.
+//
 // Limits: `reopen_delay`, doubling, between attempts at one peer; bytes that come before the router
-// knows the peer wait unconsumed, so that yamux's window bounds them.
+// knows the peer, or are too many, wait unconsumed, so that yamux's window bounds them.
 #pragma once
 
 #include <map>
@@ -19,6 +23,7 @@
 #include "gossip/router.h"
 #include "host/service.h"
 #include "host/world.h"
+#include "peer/limits.h"
 
 namespace kith::node {
 
@@ -31,12 +36,15 @@ class GossipService final : public host::Service {
       std::variant<gossip::Deliver, gossip::Validate, gossip::Published, host::VerifySignatures,
                    host::StoreSeqnos, gossip::ConnectPeers, PeerEvent>;
 
+  /// Its place in LimitsConfig::kinds.
+  static constexpr peer::LimitKind limit_kind{0};
   static constexpr Duration reopen_delay = 1s;
   static constexpr Duration reopen_delay_max = 60s;
 
   /// All outlive it.
-  GossipService(const gossip::Config& config, const crypto::KeyPair& key, Rng& rng, Log& log)
-      : config_(config), key_(key), rng_(rng), log_(log) {}
+  GossipService(const gossip::Config& config, peer::Limits& limits, const crypto::KeyPair& key,
+                Rng& rng, Log& log)
+      : config_(config), limits_(limits), key_(key), rng_(rng), log_(log) {}
 
   /// Before anything else.
   void start(Instant now, WallTime wall);
@@ -50,6 +58,8 @@ class GossipService final : public host::Service {
   void import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos);
   void to_router(Instant now, gossip::Router::Input input);
   std::optional<Result> poll_result();
+  /// Times that a peer's messages had to wait for its limit.
+  std::uint64_t paused() const { return paused_; }
   const gossip::Router* router() const { return router_ ? &*router_ : nullptr; }
 
  private:
@@ -63,7 +73,9 @@ class GossipService final : public host::Service {
     Duration reopen_after = reopen_delay;
     std::optional<StreamId> in;
     std::optional<codec::FrameReader> reader;
-    Bytes early;  // came before `out` was up; not consumed
+    Bytes unread;               // came before `out` was up, or while it owes; not consumed
+    std::size_t unread_at = 0;  // of it, from the front, are read after all
+    std::uint64_t owed = 0;     // messages that were read beyond its limit
   };
 
   void on_identified(Instant now, const host::PeerIdentified& identified);
@@ -72,12 +84,15 @@ class GossipService final : public host::Service {
   void on_inbound(const host::StreamUp& up, Peer& peer);
   void on_data(Instant now, const host::StreamData& data);
   void on_stream_down(Instant now, StreamId stream);
-  void read(Instant now, const PeerId& id, Peer& peer, ByteView bytes);
+  std::size_t read(Instant now, const PeerId& id, Peer& peer, ByteView bytes);
+  void read_on(Instant now, const PeerId& id, Peer& peer);
+  bool pay(Instant now, const PeerId& id, Peer& peer);
   void open(const PeerId& id, Peer& peer);
   void open_later(Instant now, const PeerId& id, Peer& peer);
   void drain(Instant now);
 
   const gossip::Config& config_;
+  peer::Limits& limits_;
   const crypto::KeyPair& key_;
   Rng& rng_;
   Log& log_;
@@ -86,6 +101,8 @@ class GossipService final : public host::Service {
   std::map<StreamId, PeerId> outbound_;  // ours
   std::map<StreamId, PeerId> inbound_;   // the latest of each peer
   mutable base::DeadlineHeap<PeerId> reopening_;
+  mutable base::DeadlineHeap<PeerId> paying_;  // those that owe
+  std::uint64_t paused_ = 0;
   base::Queue<Result> results_;
 };
 

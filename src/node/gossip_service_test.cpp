@@ -68,6 +68,48 @@ TEST_F(GossipNodes, SeqnosOutliveARestart) {
   EXPECT_EQ(heard(2), std::vector<std::string>{"new to all"});
 }
 
+TEST_F(GossipNodes, APeerOverItsLimitWaitsAndLosesNothing) {
+  NodeConfig slow = config();
+  slow.limits.per_peer = {10, 20};
+  add();
+  add(slow);
+  for (std::size_t i = 0; i < 2; ++i) command(i, gossip::Subscribe{"news", {}});
+  connect(1, 0);
+  world_.run_for(5s);
+  constexpr std::size_t count = 100;
+  for (std::size_t i = 0; i < count; ++i) publish(0, std::to_string(i));
+  world_.run_for(2s);
+  EXPECT_GE(heard(1).size(), 20U);
+  EXPECT_LE(heard(1).size(), 50U);
+  EXPECT_GT(members_[1]->node.gossip_pauses(), 0U);
+  world_.run_for(20s);
+  EXPECT_EQ(heard(1).size(), count);
+  EXPECT_TRUE(are_connected(0, 1));
+}
+
+// A peer that is gone while it owes is not asked again; one that comes back owes nothing less.
+TEST_F(GossipNodes, APeerThatOwesMayLeave) {
+  NodeConfig slow = config();
+  slow.limits.per_peer = {1, 20};
+  add();
+  add(slow);
+  for (std::size_t i = 0; i < 2; ++i) command(i, gossip::Subscribe{"news", {}});
+  connect(1, 0);
+  world_.run_for(5s);
+  for (std::size_t i = 0; i < 100; ++i) publish(0, std::to_string(i));
+  world_.run_for(1s);
+  const std::size_t before = heard(1).size();
+  command(1, Disconnect{members_[0]->id()});
+  world_.run_for(10s);
+  connect(1, 0);
+  world_.run_for(5s);
+  publish(0, "after");
+  world_.run_for(5s);
+  EXPECT_LE(heard(1).size(), before + 25);
+  world_.run_for(1min);
+  EXPECT_EQ(heard(1).back(), "after");
+}
+
 TEST_F(GossipNodes, WhatTheApplicationRejectsGoesNoFurther) {
   gossip::TopicOptions checked;
   checked.has_validator = true;

@@ -18,11 +18,12 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
     : config_(config),
       log_(log),
       host_(config_.host, key, rng, log),
-      quality_(config_.quality, host_.self(), rng) {
+      quality_(config_.quality, host_.self(), rng),
+      limits_(config_.limits, Instant{}) {
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, rng);
-  if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, key, rng, log);
+  if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, limits_, key, rng, log);
 }
 
 Node::~Node() = default;
@@ -292,6 +293,7 @@ bool Node::pump_quality(Instant now) {
 
 void Node::on_standing(Instant now, const PeerStanding& standing) {
   host_.on_input(now, host::Bar{standing.peer, standing.is_banned});
+  limits_.on_standing(now, standing);
   to_router(now, gossip::Standing{standing.peer, standing.gossip_score, standing.gossip_gate,
                                   standing.is_banned});
 }

@@ -22,6 +22,7 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/gossip_service.h"
+#include "peer/limits.h"
 #include "peer/quality.h"
 
 namespace kith::node {
@@ -34,6 +35,7 @@ struct NodeConfig {
   bool speaks_gossip = true;
   gossip::Config gossip;
   peer::QualityConfig quality;
+  peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
 };
 
 // Commands; each is answered by the report that carries its token.
@@ -121,7 +123,10 @@ class Node final : public host::WorldMachine {
   const NodeConfig& config() const { return config_; }
   /// Null when the node does not speak gossip, or has not started.
   const gossip::Router* router() const;
+  /// Times that a peer's gossip had to wait for its limit.
+  std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
   const peer::Quality& quality() const { return quality_; }
+  const peer::Limits& limits() const { return limits_; }
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
@@ -149,6 +154,7 @@ class Node final : public host::WorldMachine {
   Log& log_;
   host::Host host_;
   peer::Quality quality_;
+  peer::Limits limits_;
   std::vector<std::unique_ptr<host::Service>> services_;  // owner id − 1 is the index
   host::Ping* ping_ = nullptr;
   host::Perf* perf_ = nullptr;

@@ -238,6 +238,8 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
   write_process(sink, source);
   write_host(sink, source);
   write_gossip(sink, source.node.router());
+  sink.counter("kith_gossip_pauses_total", "Times that a peer's messages waited for its limit.",
+               source.node.gossip_pauses());
   peer::write_metrics(sink, source.now, source.node.quality());
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);

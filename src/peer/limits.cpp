@@ -60,6 +60,36 @@ LimitVerdict Limits::try_take(Instant now, Peer& peer, std::size_t kind, std::ui
   return LimitVerdict::allowed;
 }
 
+std::optional<Instant> Limits::ready_at(Instant now, const PeerId& id, LimitKind kind,
+                                        std::uint64_t count) {
+  ASSERT(kind.value < config_.kinds.size());
+  Peer& peer = touch(now, id);
+  const auto& rates = config_.kinds[kind.value];
+  std::optional<Instant> ready = now;
+  const auto also = [&](TokenBucket& bucket, const TokenRate& rate) {
+    const auto at = bucket.ready_at(rate, now, count);
+    ready = ready && at ? std::optional(std::max(*ready, *at)) : std::nullopt;
+  };
+  also(peer.all, scaled(config_.per_peer, peer.quota_milli));
+  auto& own = peer.kinds[kind.value];
+  if (own) also(*own, scaled(*rates.per_peer, peer.quota_milli));
+  auto& overall = overall_[kind.value];
+  if (overall) also(*overall, *rates.overall);
+  also(all_, config_.overall);
+  return ready;
+}
+
+std::uint64_t Limits::burst_of(Instant now, const PeerId& id, LimitKind kind) {
+  ASSERT(kind.value < config_.kinds.size());
+  const Peer& peer = touch(now, id);
+  const auto& rates = config_.kinds[kind.value];
+  std::uint64_t burst =
+      std::min(scaled(config_.per_peer, peer.quota_milli).burst, config_.overall.burst);
+  if (rates.per_peer) burst = std::min(burst, scaled(*rates.per_peer, peer.quota_milli).burst);
+  if (rates.overall) burst = std::min(burst, rates.overall->burst);
+  return burst;
+}
+
 Limits::Peer& Limits::touch(Instant now, const PeerId& id) {
   auto found = peers_.find(id);
   if (found == peers_.end()) {

@@ -50,6 +50,12 @@ class Limits {
   Limits(const LimitsConfig& config, Instant now);
 
   LimitVerdict take(Instant now, const PeerId& peer, LimitKind kind, std::uint64_t count = 1);
+  /// When so many will be allowed, if nothing is taken meanwhile; empty: not with this standing, or
+  /// more than a burst.
+  std::optional<Instant> ready_at(Instant now, const PeerId& peer, LimitKind kind,
+                                  std::uint64_t count = 1);
+  /// The most that take() can ever allow this peer at once.
+  std::uint64_t burst_of(Instant now, const PeerId& peer, LimitKind kind);
   /// The standing that the peer's buckets go by from now on.
   void on_standing(Instant now, const PeerStanding& standing);
 

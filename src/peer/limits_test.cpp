@@ -36,6 +36,23 @@ PeerStanding standing(const PeerId& peer, std::uint32_t quota, bool is_connected
   return standing;
 }
 
+TEST(Limits, SaysWhenItWillAllow) {
+  const Instant now{1h};
+  Limits limits(limits_config(), now);
+  EXPECT_EQ(limits.burst_of(now, a, gossip), 100u);
+  EXPECT_EQ(limits.burst_of(now, a, requests), 5u);
+  EXPECT_EQ(limits.ready_at(now, a, gossip, 100), now);
+  EXPECT_EQ(limits.take(now, a, gossip, 100), LimitVerdict::allowed);
+  EXPECT_EQ(limits.ready_at(now, a, gossip, 50), now + 500ms);
+  EXPECT_EQ(limits.ready_at(now, a, requests, 4), now + 40ms);  // its own bucket has them, a's not
+  EXPECT_EQ(limits.take(now + 499ms, a, gossip, 50), LimitVerdict::over_peer);
+  EXPECT_EQ(limits.take(now + 500ms, a, gossip, 50), LimitVerdict::allowed);
+  EXPECT_FALSE(limits.ready_at(now, a, gossip, 101).has_value());
+  limits.on_standing(now, standing(a, 0));
+  EXPECT_FALSE(limits.ready_at(now, a, gossip, 1).has_value());
+  EXPECT_EQ(limits.burst_of(now, a, gossip), 0u);
+}
+
 TEST(Limits, ByPeerByKindAndOverall) {
   const Instant now{1h};
   Limits limits(limits_config(), now);
