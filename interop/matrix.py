@@ -17,10 +17,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from pubsub import PubsubError, run_pubsub
+import pubsub
+from gossip_nodes import GossipError
 
 MIB = 1024 * 1024
 STOP_S = 5
+# As listeners they mishandle streams that come with the end of the handshake (README.md).
+NOT_READY_AT_ONCE = {"js"}
 # Where CI is set, these must be there: what is not run is not counted as passed.
 ALWAYS_IN_CI = {"js", "kith", "kith-cli"}
 
@@ -48,6 +51,8 @@ CASES = [
     Case("200 streams at once", "many --streams 200", 20),
     Case("reset", "reset"),
     Case("half-close", "halfclose"),
+    Case("dialler resets", "cancel"),
+    Case("listener closes first", "earlyclose"),
     Case("unknown protocol", "unknown"),
     Case("wrong peer id", "wrongpeer"),
     Case("50 handshakes", "handshakes --count 50 --parallel 2", 30),
@@ -76,8 +81,8 @@ def main():
         keys = make_keys(folder)
         for dialer, listener in pairs(arguments):
             run_pair(dialer, listener, peers, keys, folder, tally)
-    if "js" in arguments.names.split():
-        run_gossip(peers, tally)
+    for case in pubsub.cases(arguments.names.split()):
+        run_gossip(case, peers, tally)
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     sys.exit(1 if tally.failed else 0)
 
@@ -139,34 +144,41 @@ def run_pair(dialer, listener, peers, keys, folder, tally):
         cases = [(f"{dialer}->{listener} {case.label}", case, case.private) for case in CASES]
     cases = [case for case in cases if tally.wants(case[0])]
     if missing:
-        verdict = "FAIL" if os.environ.get("CI") and ALWAYS_IN_CI.intersection(missing) else "SKIP"
         for line, _, _ in cases:
-            tally.report(verdict, line, why=f"no {' and no '.join(missing)} peer here")
+            report_missing(missing, line, tally)
         return
     for private in (False, True):
         todo = [case for case in cases if case[2] == private]
         if not todo:
             continue
         try:
-            with Listener(peers[listener], keys["shared"] if private else None) as serving:
+            key = keys["shared"] if private else None
+            with Listener(listener, peers[listener], key) as serving:
                 for line, case, _ in todo:
                     run_case(line, case, peers[dialer], serving, keys, folder, tally)
         except PeerError as error:
             tally.report("FAIL", f"{listener} as listener for {dialer}", why=str(error))
 
 
-def run_gossip(peers, tally):
-    line = "kith-cli<->js gossipsub"
-    if not tally.wants(line):
+def run_gossip(case, peers, tally):
+    if not tally.wants(case.line):
         return
-    if not {"js", "kith-cli"} <= set(peers):
-        return tally.report("FAIL" if os.environ.get("CI") else "SKIP", line, why="no peer here")
+    missing = sorted(({"kith-cli"} | case.foreign) - set(peers))
+    if missing:
+        report_missing(missing, case.line, tally)
+        return
     start = time.monotonic()
     try:
-        run_pubsub(peers)
-        tally.report("PASS", line, time.monotonic() - start)
-    except (PubsubError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
-        tally.report("FAIL", line, time.monotonic() - start, str(error))
+        case.run(peers)
+        why = ""
+    except (GossipError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        why = f"{type(error).__name__}: {error}"
+    tally.report("FAIL" if why else "PASS", case.line, time.monotonic() - start, why)
+
+
+def report_missing(missing, line, tally):
+    verdict = "FAIL" if os.environ.get("CI") and ALWAYS_IN_CI.intersection(missing) else "SKIP"
+    tally.report(verdict, line, why=f"no {' and no '.join(missing)} peer here")
 
 
 def run_case(line, case, command, serving, keys, folder, tally):
@@ -174,6 +186,8 @@ def run_case(line, case, command, serving, keys, folder, tally):
         argv = [*command, "dial", serving.address, *shlex.split(case.test)]
         if "--timeout" not in case.test:
             argv += ["--timeout", str(case.deadline_s - 1)]
+        if serving.name in NOT_READY_AT_ONCE:
+            argv.append("--identified")
         key = keys[case.key] if case.key else serving.key
         if case.private and key:
             argv += ["--psk", key]
@@ -213,8 +227,8 @@ class PeerError(Exception):
 class Listener:
     """A listening peer process; leaving it checks that it lived until then and stops cleanly."""
 
-    def __init__(self, command, key):
-        self.key = key
+    def __init__(self, name, command, key):
+        self.name, self.key = name, key
         self.argv = [*command, "listen", *(["--psk", key] if key else [])]
 
     def __enter__(self):

@@ -106,15 +106,32 @@ class Stream {
   std::shared_ptr<State> state_;
 };
 
-/// A peer came, told who it is, or went.
+/// Something happened to a peer, or to this host.
 struct PeerEvent {
   /// What happened.
-  enum class Kind : std::uint8_t { connected, identified, disconnected };
+  enum class Kind : std::uint8_t {
+    /// Its first connection is up and usable; `detail` is the remote address.
+    connected,
+    /// It told who it is, or told it anew; `detail` is its agent version. See details().
+    identified,
+    /// Its last connection ended; `detail` says why.
+    disconnected,
+    /// It answers well again, or does not; `detail` is "healthy", "degraded", "unhealthy", "stale".
+    health_changed,
+    /// It did too much harm and is not let in any more; `detail` says what.
+    banned,
+    /// Its ban ran out or was lifted.
+    ban_ended,
+    /// A connect(), or a dial of the host's own, did not reach it; `detail` says why.
+    unreachable,
+    /// Where others reach this host has changed, see addresses(); `peer` is the host itself.
+    addresses_changed,
+  };
   /// What happened.
   Kind kind;
   /// Whom it concerns.
   std::string peer;
-  /// The remote address, the agent version, or why it ended.
+  /// See Kind.
   std::string detail;
 };
 
@@ -183,10 +200,11 @@ class Host {
   void open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done);
   /// Measures the round trip to a connected peer.
   void ping(std::string peer, std::function<void(Result<std::chrono::nanoseconds>)> done);
-  /// Peers coming and going. One callback; a later one replaces it.
+  /// What happens to peers and to this host, in order. One callback; a later one replaces it.
   void on_peer(std::function<void(const PeerEvent&)> callback);
 
  private:
+  friend class PubSub;
   struct Impl;
   explicit Host(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -44,6 +44,7 @@ class BlockingStream {
     }
   }
   void finish() { stream_.finish(); }
+  void reset() { stream_.reset(); }
 
   /// The next bytes, empty at the end. Throws when the stream was reset.
   std::vector<std::uint8_t> read() {

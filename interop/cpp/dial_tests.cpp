@@ -1,5 +1,7 @@
 #include "dial_tests.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -56,6 +58,7 @@ class Session {
       }
     });
     connect(address);
+    if (options.numbers.contains("identified")) identity();
   }
 
   void connect(const std::string& address) {
@@ -79,7 +82,7 @@ class Session {
     return std::move(*stream);
   }
   kith::PeerDetails identity() {
-    identified_->promise.get_future().wait();
+    identified_->future.wait();
     const auto details = host_->details(peer_);
     check(details.has_value(), "the peer left");
     return *details;
@@ -93,6 +96,7 @@ class Session {
   struct Identified {
     std::atomic<bool> told = false;
     std::promise<void> promise;
+    std::shared_future<void> future = promise.get_future().share();
   };
   std::shared_ptr<Identified> identified_ = std::make_shared<Identified>();
   std::unique_ptr<kith::Host> host_;
@@ -111,11 +115,15 @@ const std::vector<std::uint8_t>& pattern() {
   return bytes;
 }
 
-void send_pattern(BlockingStream& stream, std::uint64_t size) {
+void write_pattern(BlockingStream& stream, std::uint64_t size) {
   for (std::uint64_t sent = 0; sent < size; sent += pattern().size()) {
     const auto left = std::min<std::uint64_t>(pattern().size(), size - sent);
     stream.write(std::span(pattern()).first(static_cast<std::size_t>(left)));
   }
+}
+
+void send_pattern(BlockingStream& stream, std::uint64_t size) {
+  write_pattern(stream, size);
   stream.finish();
 }
 
@@ -305,6 +313,66 @@ std::string test_halfclose(Session& session, const TestOptions&) {
   return field("bytes", size);
 }
 
+using Name = std::array<std::uint8_t, 8>;
+
+/// This process's names differ from those of others by its id and the time.
+Name name_of(std::uint8_t number) {
+  static const auto start =
+      static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  return big_endian((start ^ static_cast<std::uint64_t>(getpid()) << 40) << 8 | number);
+}
+
+/// A stream whose first bytes are a name.
+BlockingStream open_named(Session& session, const char* protocol, std::uint8_t number) {
+  BlockingStream stream = session.open(protocol);
+  stream.write(name_of(number));
+  return stream;
+}
+
+/// How the named stream ended at the listener, and after how many bytes.
+std::pair<char, std::uint64_t> fate_of(Session& session, std::uint8_t number) {
+  BlockingStream stream = open_named(session, fate_protocol, number);
+  const auto told = stream.read_exactly(9);
+  std::uint64_t count = 0;
+  for (const std::uint8_t byte : std::span(told).subspan(1)) count = count << 8 | byte;
+  stream.finish();
+  return {static_cast<char>(told[0]), count};
+}
+
+void expect_fate(const std::pair<char, std::uint64_t>& fate, bool is_right) {
+  check(is_right, std::string("the listener saw '") + fate.first + "' after " +
+                      std::to_string(fate.second) + " bytes");
+}
+
+std::string test_cancel(Session& session, const TestOptions&) {
+  const std::uint64_t size = 100'000;
+  BlockingStream cancelled = open_named(session, watch_protocol, 1);
+  cancelled.read_exactly(8);
+  write_pattern(cancelled, size);
+  cancelled.reset();
+  const auto reset = fate_of(session, 1);
+  expect_fate(reset, reset.first == 'R' && reset.second <= size);
+  // The same to its end, so that it shows that the listener tells the two apart.
+  BlockingStream ended = open_named(session, watch_protocol, 2);
+  send_pattern(ended, size);
+  check(ended.drain() == 9, "a watched stream did not send its 9 bytes");
+  const auto end = fate_of(session, 2);
+  expect_fate(end, end.first == 'E' && end.second == size);
+  echo(session, 1);
+  return field("bytes", reset.second);
+}
+
+std::string test_earlyclose(Session& session, const TestOptions& options) {
+  const std::uint64_t size = options.number("size", mib);
+  BlockingStream stream = open_named(session, early_protocol, 1);
+  check(stream.drain() == 0, "bytes came before the end");
+  send_pattern(stream, size);
+  const auto end = fate_of(session, 1);
+  expect_fate(end, end.first == 'E' && end.second == size);
+  echo(session, 1);
+  return field("bytes", size);
+}
+
 std::string test_unknown(Session& session, const TestOptions&) {
   std::string how;
   try {
@@ -384,9 +452,12 @@ std::string test_handshakes(const std::string& address, const TestOptions& optio
 
 using SessionTest = std::string (*)(Session&, const TestOptions&);
 const std::map<std::string, SessionTest> session_tests = {
-    {"ping", test_ping},   {"identify", test_identify},   {"perf", test_perf},
-    {"echo", test_echo},   {"sink", test_sink},           {"many", test_many},
-    {"reset", test_reset}, {"halfclose", test_halfclose}, {"unknown", test_unknown},
+    {"ping", test_ping},       {"identify", test_identify},
+    {"perf", test_perf},       {"echo", test_echo},
+    {"sink", test_sink},       {"many", test_many},
+    {"cancel", test_cancel},   {"earlyclose", test_earlyclose},
+    {"reset", test_reset},     {"halfclose", test_halfclose},
+    {"unknown", test_unknown},
 };
 
 }  // namespace

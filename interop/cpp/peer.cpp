@@ -19,7 +19,7 @@ namespace {
 constexpr const char* usage =
     "usage: peer listen [--listen MULTIADDR] [--psk FILE]\n"
     "       peer dial ADDR TEST [--psk FILE] [--timeout S] [--count N] [--parallel N] [--size N]\n"
-    "                 [--streams N] [--upload N] [--download N]\n";
+    "                 [--streams N] [--upload N] [--download N] [--identified]\n";
 
 [[noreturn]] void fail_usage(const std::string& why) {
   std::fprintf(stderr, "peer: %s\n%s", why.c_str(), usage);
@@ -104,6 +104,8 @@ int main(int count, char** arguments) {
       words.push_back(word);
     } else if (word == "--no-ping") {
       continue;  // for peers that ping by themselves
+    } else if (word == "--identified") {
+      options["identified"] = "1";
     } else if (i + 1 < count) {
       options[word.substr(2)] = arguments[++i];
     } else {

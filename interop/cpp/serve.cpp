@@ -1,8 +1,12 @@
 #include "serve.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace interop {
@@ -54,6 +58,84 @@ void serve_reset(kith::Stream stream) {
   stream.on_data([stream](std::span<const std::uint8_t>) mutable { stream.reset(); });
 }
 
+using Name = std::array<std::uint8_t, 8>;
+
+/// How named streams ended at this side. All of it runs on the host's thread.
+class Fates : public std::enable_shared_from_this<Fates> {
+ public:
+  /// Says the name back; after an end, one byte.
+  void serve_watch(kith::Stream stream) {
+    const auto watched = watch(stream, [stream](const Name& name) mutable { stream.write(name); });
+    stream.on_end([self = shared_from_this(), watched, stream]() mutable {
+      self->note(*watched, 'E');
+      stream.write(std::array<std::uint8_t, 1>{1});
+      stream.finish();
+    });
+    stream.on_close([self = shared_from_this(), watched](const std::optional<kith::Error>& error) {
+      if (error) self->note(*watched, 'R');
+    });
+  }
+  /// Closes its side as soon as it knows the name.
+  void serve_early(kith::Stream stream) {
+    const auto watched = watch(stream, [stream](const Name&) mutable { stream.finish(); });
+    stream.on_end([self = shared_from_this(), watched] { self->note(*watched, 'E'); });
+  }
+  /// Waits for the named stream's fate.
+  void serve_fate(kith::Stream stream) {
+    watch(stream, [self = shared_from_this(), stream](const Name& name) {
+      self->asking_[name].push_back(stream);
+      self->answer(name);
+    });
+  }
+
+ private:
+  struct Watched {
+    std::vector<std::uint8_t> head;  // of the name, until it is whole
+    Name name{};
+    std::uint64_t count = 0;  // of bytes behind the name
+  };
+  /// What a fate is on the wire: how, and the count in big-endian order.
+  using Fate = std::array<std::uint8_t, 9>;
+
+  static std::shared_ptr<Watched> watch(kith::Stream stream,
+                                        std::function<void(const Name&)> on_name) {
+    auto watched = std::make_shared<Watched>();
+    stream.on_data([watched, on_name](std::span<const std::uint8_t> data) {
+      if (watched->head.size() == watched->name.size()) {
+        watched->count += data.size();
+        return;
+      }
+      const std::size_t used = std::min(data.size(), watched->name.size() - watched->head.size());
+      for (const std::uint8_t byte : data.first(used)) watched->head.push_back(byte);
+      watched->count += data.size() - used;
+      if (watched->head.size() < watched->name.size()) return;
+      std::ranges::copy(watched->head, watched->name.begin());
+      on_name(watched->name);
+    });
+    return watched;
+  }
+  void note(const Watched& watched, char how) {
+    Fate fate{static_cast<std::uint8_t>(how)};
+    for (std::size_t i = 0; i < 8; ++i) {
+      fate[i + 1] = static_cast<std::uint8_t>(watched.count >> (56 - 8 * i));
+    }
+    known_[watched.name] = fate;
+    answer(watched.name);
+  }
+  void answer(const Name& name) {
+    const auto found = known_.find(name);
+    if (found == known_.end()) return;
+    for (kith::Stream& asking : asking_[name]) {
+      asking.write(found->second);
+      asking.finish();
+    }
+    asking_.erase(name);
+  }
+
+  std::map<Name, Fate> known_;
+  std::map<Name, std::vector<kith::Stream>> asking_;
+};
+
 }  // namespace
 
 void serve(kith::Host& host) {
@@ -61,6 +143,11 @@ void serve(kith::Host& host) {
   (void)host.handle(echo_protocol, echo);
   (void)host.handle(sink_protocol, serve_sink);
   (void)host.handle(reset_protocol, serve_reset);
+  const auto fates = std::make_shared<Fates>();
+  using kith::Stream;
+  (void)host.handle(watch_protocol, [fates](Stream s) { fates->serve_watch(std::move(s)); });
+  (void)host.handle(early_protocol, [fates](Stream s) { fates->serve_early(std::move(s)); });
+  (void)host.handle(fate_protocol, [fates](Stream s) { fates->serve_fate(std::move(s)); });
 }
 
 }  // namespace interop

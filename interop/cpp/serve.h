@@ -1,4 +1,4 @@
-// The interop protocols, served: echo, sink and reset (interop/README.md). Ping, identify and perf
+// The interop protocols, served: as interop/README.md describes them. Ping, identify and perf
 // are the host's own.
 #pragma once
 
@@ -6,7 +6,10 @@
 
 namespace interop {
 
+inline constexpr const char* early_protocol = "/kith-interop/early/1.0.0";
 inline constexpr const char* echo_protocol = "/kith-interop/echo/1.0.0";
+inline constexpr const char* fate_protocol = "/kith-interop/fate/1.0.0";
+inline constexpr const char* watch_protocol = "/kith-interop/watch/1.0.0";
 inline constexpr const char* sink_protocol = "/kith-interop/sink/1.0.0";
 inline constexpr const char* reset_protocol = "/kith-interop/reset/1.0.0";
 inline constexpr const char* none_protocol = "/kith-interop/none/1.0.0";

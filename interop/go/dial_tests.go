@@ -34,6 +34,7 @@ var tests = map[string]test{
 	"perf": onSession(testPerf), "echo": onSession(testEcho), "sink": onSession(testSink),
 	"many": onSession(testMany), "reset": onSession(testReset),
 	"halfclose": onSession(testHalfclose), "unknown": onSession(testUnknown),
+	"cancel": onSession(testCancel), "earlyclose": onSession(testEarlyclose),
 	"wrongpeer": testWrongpeer, "refused": testRefused, "handshakes": testHandshakes,
 }
 
@@ -275,6 +276,106 @@ func testHalfclose(s *session, _ options) (result, error) {
 		return nil, fmt.Errorf("received %d of %d bytes after the half-close", received, size)
 	}
 	return result{"bytes": size}, nil
+}
+
+func testCancel(s *session, _ options) (result, error) {
+	const size = 100_000
+	cancelled, err := s.named(watchProtocol, 1)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(cancelled, make([]byte, len(name{}))); err != nil {
+		return nil, err
+	}
+	if err := writeZeros(cancelled, size); err != nil {
+		return nil, err
+	}
+	if err := cancelled.Reset(); err != nil {
+		return nil, err
+	}
+	how, count, err := s.fateOf(1)
+	if err != nil {
+		return nil, err
+	}
+	if how != 'R' || count > size {
+		return nil, fmt.Errorf("the listener saw '%c' after %d bytes of a reset stream", how, count)
+	}
+	// The same to its end, so that it shows that the listener tells the two apart.
+	ended, err := s.named(watchProtocol, 2)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeZeros(ended, size); err != nil {
+		return nil, err
+	}
+	if err := ended.CloseWrite(); err != nil {
+		return nil, err
+	}
+	if received, err := drain(ended); err != nil || received != uint64(len(name{}))+1 {
+		return nil, fmt.Errorf("a watched stream sent %d bytes, %w", received, err)
+	}
+	if err := s.expectEnd(2, size); err != nil {
+		return nil, err
+	}
+	return result{"bytes": count}, echo(s, 1)
+}
+
+func testEarlyclose(s *session, o options) (result, error) {
+	size := o.number("size", mib)
+	stream, err := s.named(earlyProtocol, 1)
+	if err != nil {
+		return nil, err
+	}
+	if received, err := drain(stream); err != nil || received != 0 {
+		return nil, fmt.Errorf("%d bytes before the end, %w", received, err)
+	}
+	if err := writeZeros(stream, size); err != nil {
+		return nil, err
+	}
+	if err := stream.Close(); err != nil {
+		return nil, err
+	}
+	if err := s.expectEnd(1, size); err != nil {
+		return nil, err
+	}
+	return result{"bytes": size}, echo(s, 1)
+}
+
+// named opens a stream whose first bytes are a name: this node's id's end and the number.
+func (s *session) named(id protocol.ID, number byte) (network.Stream, error) {
+	stream, err := s.stream(id)
+	if err != nil {
+		return nil, err
+	}
+	_, err = stream.Write(s.name(number))
+	return stream, err
+}
+
+func (s *session) name(number byte) []byte {
+	id := []byte(s.host.ID())
+	return append(bytes.Clone(id[len(id)-len(name{})+1:]), number)
+}
+
+// fateOf is how the named stream ended at the listener, and after how many bytes.
+func (s *session) fateOf(number byte) (byte, uint64, error) {
+	stream, err := s.named(fateProtocol, number)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer stream.Close()
+	var told fate
+	if _, err := io.ReadFull(stream, told[:]); err != nil {
+		return 0, 0, err
+	}
+	return told[0], binary.BigEndian.Uint64(told[1:]), nil
+}
+
+func (s *session) expectEnd(number byte, size uint64) error {
+	how, count, err := s.fateOf(number)
+	if err == nil && (how != 'E' || count != size) {
+		err = fmt.Errorf("the listener saw '%c' after %d of %d bytes", how, count, size)
+	}
+	return err
 }
 
 func testUnknown(s *session, _ options) (result, error) {

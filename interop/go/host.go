@@ -21,12 +21,15 @@ import (
 )
 
 const (
+	earlyProtocol protocol.ID = "/kith-interop/early/1.0.0"
 	echoProtocol  protocol.ID = "/kith-interop/echo/1.0.0"
+	fateProtocol  protocol.ID = "/kith-interop/fate/1.0.0"
 	noneProtocol  protocol.ID = "/kith-interop/none/1.0.0"
 	perfProtocol  protocol.ID = "/perf/1.0.0"
 	pingProtocol  protocol.ID = "/ipfs/ping/1.0.0"
 	resetProtocol protocol.ID = "/kith-interop/reset/1.0.0"
 	sinkProtocol  protocol.ID = "/kith-interop/sink/1.0.0"
+	watchProtocol protocol.ID = "/kith-interop/watch/1.0.0"
 
 	chunkBytes = 64 * 1024
 )
@@ -87,10 +90,14 @@ func serve(h host.Host) {
 			}
 		})
 	}
+	fates := newFates()
+	handle(earlyProtocol, fates.serveEarly)
 	handle(echoProtocol, serveEcho)
+	handle(fateProtocol, fates.serveFate)
 	handle(perfProtocol, servePerf)
 	handle(resetProtocol, serveReset)
 	handle(sinkProtocol, serveSink)
+	handle(watchProtocol, fates.serveWatch)
 }
 
 func serveEcho(s network.Stream) error {

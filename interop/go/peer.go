@@ -1,4 +1,4 @@
-// go-libp2p interop peer: `listen` and `dial`, as interop/README.md describes.
+// go-libp2p interop peer: `listen`, `dial` and `pubsub`, as interop/README.md describes.
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 const usage = `usage: peer listen [--listen MULTIADDR] [--psk FILE] [--seed N] [--no-ping]
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
+       peer pubsub [--listen MULTIADDR] [--seed N] [--unsigned]
 tests: `
 
 var numberNames = []string{
@@ -28,11 +29,12 @@ var numberNames = []string{
 }
 
 type options struct {
-	listen  string
-	psk     string
-	seed    uint64
-	seeded  bool
-	numbers map[string]uint64
+	listen   string
+	psk      string
+	seed     uint64
+	seeded   bool
+	unsigned bool // Gossip without signatures.
+	numbers  map[string]uint64
 }
 
 func (o options) number(name string, otherwise uint64) uint64 {
@@ -51,6 +53,11 @@ func main() {
 		listen(o)
 	case len(words) == 3 && words[0] == "dial" && tests[words[2]] != nil:
 		dial(words[1], words[2], o)
+	case len(words) == 1 && words[0] == "pubsub":
+		if err := runGossip(o); err != nil {
+			fmt.Fprintln(os.Stderr, "peer:", err)
+			os.Exit(1)
+		}
 	default:
 		fail(fmt.Errorf("cannot do '%s'", strings.Join(words, " ")))
 	}
@@ -71,7 +78,12 @@ func parse(arguments []string) (words []string, o options, err error) {
 			words = append(words, arguments[i])
 			continue
 		}
-		if name == "no-ping" { // This peer pings only when told to.
+		// This peer pings only when told to, and waits for identify anyway.
+		if name == "no-ping" || name == "identified" {
+			continue
+		}
+		if name == "unsigned" {
+			o.unsigned = true
 			continue
 		}
 		i++

@@ -20,6 +20,7 @@ export class Session {
     })
     const start = performance.now()
     session.connection = await host.dial(target)
+    session.id = host.peerId.toMultihash().bytes
     session.connect_ms = performance.now() - start
     session.identified = identified
     return session
@@ -28,6 +29,26 @@ export class Session {
   async stream (name) {
     const stream = await this.connection.newStream(name, { maxOutboundStreams: streams_max })
     return { stream, reader: new Reader(stream) }
+  }
+
+  // A stream whose first bytes are a name: this node's id's end and the number.
+  async named (protocol_name, number) {
+    const opened = await this.stream(protocol_name)
+    await write(opened.stream, new Uint8Array([...this.id.slice(-7), number]))
+    return opened
+  }
+
+  // How the named stream ended at the listener, and after how many bytes.
+  async fate_of (number) {
+    const { stream, reader } = await this.named(protocol.fate, number)
+    const told = Buffer.from(await reader.read_exactly(9))
+    await stream.close()
+    return { how: told.toString('latin1', 0, 1), count: Number(told.readBigUInt64BE(1)) }
+  }
+
+  async expect_end (number, size) {
+    const { how, count } = await this.fate_of(number)
+    check(how === 'E' && count === size, `the listener saw ${how} after ${count} of ${size} bytes`)
   }
 }
 
@@ -137,6 +158,37 @@ export const tests = {
     return { bytes: size }
   }),
 
+  cancel: on_session(async (session) => {
+    const size = 100_000
+    const cancelled = await session.named(protocol.watch, 1)
+    await cancelled.reader.read_exactly(8)
+    await write_zeros(cancelled.stream, size)
+    cancelled.stream.abort(new Error('the test resets'))
+    const { how, count } = await session.fate_of(1)
+    check(how === 'R' && count <= size, `the listener saw ${how} after ${count} bytes`)
+    // The same to its end, so that it shows that the listener tells the two apart.
+    const { stream, reader } = await session.named(protocol.watch, 2)
+    await write_zeros(stream, size)
+    await stream.close()
+    const received = await reader.drain()
+    check(received === 9, `a watched stream sent ${received} bytes`)
+    await session.expect_end(2, size)
+    await echo(session, 1)
+    return { bytes: count }
+  }),
+
+  earlyclose: on_session(async (session, options) => {
+    const size = options.size ?? mib
+    const { stream, reader } = await session.named(protocol.early, 1)
+    const received = await reader.drain()
+    check(received === 0, `${received} bytes before the end`)
+    await write_zeros(stream, size)
+    await stream.close()
+    await session.expect_end(1, size)
+    await echo(session, 1)
+    return { bytes: size }
+  }),
+
   unknown: on_session(async (session) => {
     const how = await session.stream(protocol.none).then(() => null, (error) => error)
     check(how != null, 'a protocol nobody serves was accepted')
@@ -195,6 +247,9 @@ function on_session (test) {
     const host = await make_host(options)
     try {
       const session = await Session.open(host, address)
+      if (options.identified) {
+        await session.identified
+      }
       return { connect_ms: session.connect_ms, ...await test(session, options) }
     } finally {
       await host.stop()

@@ -12,12 +12,15 @@ import { createLibp2p } from 'libp2p'
 import { Reader, write, write_zeros } from './streams.js'
 
 export const protocol = {
+  early: '/kith-interop/early/1.0.0',
   echo: '/kith-interop/echo/1.0.0',
+  fate: '/kith-interop/fate/1.0.0',
   none: '/kith-interop/none/1.0.0',
   perf: '/perf/1.0.0',
   ping: '/ipfs/ping/1.0.0',
   reset: '/kith-interop/reset/1.0.0',
-  sink: '/kith-interop/sink/1.0.0'
+  sink: '/kith-interop/sink/1.0.0',
+  watch: '/kith-interop/watch/1.0.0'
 }
 
 // The default limits (5 connections a second and host, 10 pending) are below what the tests do.
@@ -58,7 +61,13 @@ async function key_from (seed) {
 
 export async function serve (host) {
   const options = { maxInboundStreams: streams_max, maxOutboundStreams: streams_max }
-  const served = { echo: serve_echo, perf: serve_perf, reset: serve_reset, sink: serve_sink }
+  const served = {
+    echo: serve_echo,
+    perf: serve_perf,
+    reset: serve_reset,
+    sink: serve_sink,
+    ...new Fates().served()
+  }
   for (const [name, handler] of Object.entries(served)) {
     await host.handle(protocol[name], (stream) => {
       handler(stream, new Reader(stream)).catch((error) => {
@@ -93,4 +102,61 @@ async function serve_sink (stream, reader) {
   count.setBigUint64(0, BigInt(await reader.drain()))
   await write(stream, new Uint8Array(count.buffer))
   await stream.close()
+}
+
+// The protocols watch, early and fate: how named streams ended at this side.
+class Fates {
+  known = new Map() // By name in hex: a promise of the 9 bytes, and how to keep it.
+
+  served () {
+    return {
+      watch: async (stream, reader) => {
+        const name = await reader.read_exactly(8)
+        await write(stream, name)
+        if (await this.note(name, reader) !== 'E') {
+          return
+        }
+        await write(stream, new Uint8Array([1]))
+        await stream.close()
+      },
+      early: async (stream, reader) => {
+        const name = await reader.read_exactly(8)
+        await stream.close()
+        await this.note(name, reader)
+      },
+      fate: async (stream, reader) => {
+        const name = await reader.read_exactly(8)
+        await write(stream, await this.of(name).promise)
+        await stream.close()
+      }
+    }
+  }
+
+  of (name) {
+    const key = Buffer.from(name).toString('hex')
+    if (!this.known.has(key)) {
+      this.known.set(key, Promise.withResolvers())
+    }
+    return this.known.get(key)
+  }
+
+  // Reads to the end and keeps how it came: E for an end, R for a reset.
+  async note (name, reader) {
+    let count = 0
+    let how = 'E'
+    try {
+      for (let piece = await reader.read(); piece != null; piece = await reader.read()) {
+        count += piece.byteLength
+      }
+    } catch (error) {
+      if (reader.stream.status !== 'reset') {
+        throw error
+      }
+      how = 'R'
+    }
+    const fate = Buffer.alloc(9, how, 'latin1')
+    fate.writeBigUInt64BE(BigInt(count), 1)
+    this.of(name).resolve(new Uint8Array(fate))
+    return how
+  }
 }

@@ -1,12 +1,14 @@
-// js-libp2p interop peer: `listen` and `dial`, as interop/README.md describes.
+// js-libp2p interop peer: `listen`, `dial` and `pubsub`, as interop/README.md describes.
 
 import { parseArgs } from 'node:util'
 import { make_host, serve } from './host.js'
 import { tests } from './dial_tests.js'
+import { run_pubsub } from './pubsub.js'
 
 const usage = `usage: peer listen [--listen MULTIADDR] [--psk FILE] [--seed N] [--no-ping]
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
+       peer pubsub [--listen MULTIADDR] [--seed N] [--unsigned]
 tests: ${Object.keys(tests).join(' ')}`
 
 const numbers = ['seed', 'timeout', 'count', 'parallel', 'size', 'streams', 'upload', 'download']
@@ -14,6 +16,8 @@ const numbers = ['seed', 'timeout', 'count', 'parallel', 'size', 'streams', 'upl
 function arguments_or_exit () {
   try {
     const options = { listen: { type: 'string' }, psk: { type: 'string' } }
+    options.unsigned = { type: 'boolean' } // Of pubsub only.
+    options.identified = { type: 'boolean' }
     options['no-ping'] = { type: 'boolean' } // This peer pings only when told to.
     for (const name of numbers) {
       options[name] = { type: 'string' }
@@ -26,7 +30,8 @@ function arguments_or_exit () {
       values[name] = Number(values[name])
     }
     const [verb, address, test] = positionals
-    if (verb === 'listen' || (verb === 'dial' && address != null && tests[test] != null)) {
+    const is_dial = verb === 'dial' && address != null && tests[test] != null
+    if (verb === 'listen' || verb === 'pubsub' || is_dial) {
       return { verb, address, test, values }
     }
     throw new Error(`cannot do '${positionals.join(' ')}'`)
@@ -71,4 +76,8 @@ function report (test, result) {
 }
 
 const { verb, address, test, values } = arguments_or_exit()
-await (verb === 'listen' ? listen(values) : dial(address, test, values))
+if (verb === 'dial') {
+  await dial(address, test, values)
+} else {
+  await (verb === 'listen' ? listen(values) : run_pubsub(values))
+}

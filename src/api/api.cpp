@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "api/call.h"
@@ -7,11 +8,11 @@
 #include "base/format.h"
 #include "base/version.h"
 #include "codec/peer_id.h"
+#include "codec/prometheus.h"
 #include "node/config_text.h"
 
 namespace kith::api {
 
-/// A request that waits for the node's report. `next` is what comes after the connection.
 namespace {
 
 /// An agreement on what a person or program may name as a target.
@@ -69,6 +70,24 @@ std::optional<Error> check_params(const Api::Method& method, const Json& params)
   return std::nullopt;
 }
 
+std::string response_line(const Json& id, const Result<Json>& result) {
+  Json line{{"jsonrpc", "2.0"}, {"id", id}};
+  if (result) {
+    line["result"] = *result;
+  } else {
+    line["error"] =
+        Json{{"code", name_of(result.error().code)}, {"message", result.error().message}};
+  }
+  return to_line(line);
+}
+
+}  // namespace
+
+const Api::Method* Api::find(std::string_view name) {
+  const auto found = std::ranges::find(methods(), name, &Method::name);
+  return found == methods().end() ? nullptr : &*found;
+}
+
 Error unknown_method(std::string_view name) {
   std::vector<std::string_view> names;
   for (const Api::Method& method : Api::methods()) names.push_back(method.name);
@@ -78,16 +97,44 @@ Error unknown_method(std::string_view name) {
                        near ? base::format("; did you mean \"{}\"?", *near) : std::string())};
 }
 
-}  // namespace
-
 Api::Api(node::Node& node, Surroundings surroundings)
-    : node_(node), surroundings_(std::move(surroundings)) {}
+    : node_(node), surroundings_(std::move(surroundings)), history_(surroundings_.started) {}
 
 Api::~Api() = default;
 
 std::uint64_t Api::request(Instant now, std::string_view text, Reply reply) {
-  const std::uint64_t number = next_request_++;
-  answer(now, text, Call(std::move(reply), number));
+  auto json = parse_json(text);
+  Json id;
+  if (json && json->is_object() && json->contains("id")) id = (*json)["id"];
+  Call call([id, reply = std::move(reply)](const Result<Json>& result, bool is_last) {
+    reply(response_line(id, result), is_last);
+  });
+  const auto refuse = [&](const Error& error) {
+    call.fail(error);
+    return next_number();
+  };
+  if (!json) return refuse(json.error());
+  if (!json->is_object()) {
+    return refuse({Code::malformed, "a request is one JSON object; batches are not taken"});
+  }
+  if (!json->contains("method") || !(*json)["method"].is_string()) {
+    return refuse({Code::malformed, "the request names no \"method\""});
+  }
+  const auto name = (*json)["method"].get<std::string>();
+  const Method* method = find(name);
+  if (method == nullptr) return refuse(unknown_method(name));
+  if (json->contains("params")) call.params = std::move((*json)["params"]);
+  return start(now, *method, std::move(call));
+}
+
+std::uint64_t Api::start(Instant now, const Method& method, Call call) {
+  now_ = now;
+  const std::uint64_t number = call.number = next_number();
+  if (const auto error = check_params(method, call.params)) {
+    call.fail(*error);
+  } else {
+    (this->*method.call)(now, std::move(call));
+  }
   return number;
 }
 
@@ -101,29 +148,24 @@ void Api::abandon(Instant now, std::uint64_t request) {
   node_.on_command(now, node::CancelPerf{token});
 }
 
-void Api::answer(Instant now, std::string_view text, Call call) {
-  auto json = parse_json(text);
-  if (!json) return call.fail(json.error());
-  if (!json->is_object()) {
-    return call.fail({Code::malformed, "a request is one JSON object; batches are not taken"});
-  }
-  if (json->contains("id")) call.id = (*json)["id"];
-  if (!json->contains("method") || !(*json)["method"].is_string()) {
-    return call.fail({Code::malformed, "the request names no \"method\""});
-  }
-  const auto name = (*json)["method"].get<std::string>();
-  const auto found = std::ranges::find(methods(), name, &Method::name);
-  if (found == methods().end()) return call.fail(unknown_method(name));
-  if (json->contains("params")) call.params = std::move((*json)["params"]);
-  if (const auto error = check_params(*found, call.params)) return call.fail(*error);
-  (this->*found->call)(now, std::move(call));
-}
-
 // --- answered at once ----------------------------------------------------------------------------
 
 void Api::status(Instant now, Call call) { call.done(status_view(node_, surroundings_, now)); }
 
-void Api::stats(Instant, Call call) { call.done(stats_view(node_, surroundings_)); }
+void Api::stats(Instant now, Call call) {
+  Json view = stats_view(node_, surroundings_);
+  view.update(figures_view(history_, figures(now), now));
+  call.done(std::move(view));
+}
+
+/// Answers with what it takes away, so that nothing is lost in between.
+void Api::stats_reset(Instant now, Call call) {
+  const auto before = figures(now);
+  call.done(figures_view(history_, before, now));
+  history_.reset(now, before);
+  node_.reset_timings();
+  if (surroundings_.reset_timings) surroundings_.reset_timings();
+}
 
 void Api::id(Instant, Call call) {
   const host::Host& host = node_.host();
@@ -263,6 +305,30 @@ void Api::send_perf(Instant now, Pending pending, const PeerId& peer) {
   node_.on_command(now, node::PerfPeer{token, peer, upload, download});
 }
 
+bool Api::is_open(std::uint64_t request) const {
+  return subscriptions_.contains(request) || std::ranges::any_of(pending_, [&](const auto& entry) {
+           return entry.second.call.number == request;
+         });
+}
+
+void Api::tick(Instant now) { history_.tick(now, figures(now)); }
+
+std::vector<node::Figure> Api::figures(Instant now) const {
+  const node::ShellFigures shell =
+      surroundings_.figures ? surroundings_.figures() : node::ShellFigures();
+  node::FigureList list;
+  node::write_metrics(list, {now, surroundings_.started, node_, shell});
+  return list.take();
+}
+
+std::string Api::metrics_text(Instant now) const {
+  const node::ShellFigures shell =
+      surroundings_.figures ? surroundings_.figures() : node::ShellFigures();
+  codec::PrometheusText text;
+  node::write_metrics(text, {now, surroundings_.started, node_, shell});
+  return text.text();
+}
+
 std::optional<Api::Pending> Api::take(Token token) {
   auto found = pending_.extract(token);
   if (found.empty()) return std::nullopt;
@@ -270,6 +336,7 @@ std::optional<Api::Pending> Api::take(Token token) {
 }
 
 void Api::on_report(Instant now, const node::Report& report) {
+  now_ = now;
   std::visit(Overload{[&](const node::Connected& connected) {
                         auto pending = take(connected.token);
                         if (!pending) return;
@@ -300,9 +367,7 @@ void Api::on_report(Instant now, const node::Report& report) {
                         }
                         pending->call.done(Json{{"recipients", *published.recipients}});
                       },
-                      [](const host::PeerUp&) {}, [](const host::PeerDown&) {},
-                      [](const host::PeerIdentified&) {}, [](const host::AddressesChanged&) {},
-                      [](const host::CannotListen&) {}, [](const host::Stopped&) {}},
+                      [](const auto&) {}},
              report);
 }
 

@@ -5,8 +5,9 @@
 //   {"jsonrpc":"2.0","id":1,"error":{"code":"timeout","message":"..."}}
 //
 // Deviation from JSON-RPC 2.0: an error's code is the name from the registry in kith/error.h, not a
-// number; and there are no batches. Limits: requests of 1 MiB, nested 32 deep; `pending_max`
-// requests waiting for an answer of the network.
+// number; and there are no batches. (Over HTTP both are as the specification has them: rpc.h.)
+// Limits: requests of 1 MiB, nested 32 deep; `pending_max` requests waiting for an answer of the
+// network.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@
 
 #include "node/config.h"
 #include "node/node.h"
+#include "node/node_metrics.h"
+#include "node/stats_history.h"
 
 namespace kith::api {
 
@@ -47,6 +50,12 @@ struct Surroundings {
   std::function<void()> stop;
   /// Counters of the shell, by name.
   std::function<std::vector<std::pair<std::string, std::uint64_t>>()> shell_stats;
+  /// What the shell alone knows, for metrics.
+  std::function<node::ShellFigures()> figures;
+  /// Whether the node does its work: every listener is up. Empty: it does.
+  std::function<bool()> is_ready;
+  /// Forgets the averages and largest values of the shell's own timings.
+  std::function<void()> reset_timings;
 };
 
 class Api {
@@ -60,12 +69,15 @@ class Api {
   struct Method {
     std::string_view name;
     std::string_view help;
-    bool changes_state;
+    bool changes_state;     // over HTTP it needs the token
+    std::string_view verb;  // of HTTP
+    std::string_view path;  // the same, "/v1/peers/{peer}"; empty: only over sockets
     std::vector<Param> params;
     std::string_view example;  // params, as JSON
     void (Api::*call)(Instant now, Call call);
   };
   static std::span<const Method> methods();
+  static const Method* find(std::string_view name);
 
   /// `node` outlives it.
   Api(node::Node& node, Surroundings surroundings);
@@ -73,21 +85,34 @@ class Api {
 
   /// Returns a number for abandon().
   std::uint64_t request(Instant now, std::string_view text, Reply reply);
+  /// The same for the other faces of this folder: checks the call's parameters and carries it out.
+  std::uint64_t start(Instant now, const Method& method, Call call);
+  /// A number that no request has, for an answer that needs none.
+  std::uint64_t next_number() { return next_request_++; }
   /// Whoever asked has gone: what is under way for it alone ends. Harmless when it was answered.
   void abandon(Instant now, std::uint64_t request);
   /// Every report of the node.
   void on_report(Instant now, const node::Report& report);
   std::size_t pending() const { return pending_.size(); }
   std::size_t subscriptions() const { return subscriptions_.size(); }
+  /// Whether a request still waits for its answer, or is a subscription.
+  bool is_open(std::uint64_t request) const;
+  /// The time of what was told last.
+  Instant now() const { return now_; }
+  /// Once a second or so: rates are taken between these.
+  void tick(Instant now);
+  /// GET /metrics.
+  std::string metrics_text(Instant now) const;
+  const node::Node& node() const { return node_; }
+  const Surroundings& surroundings() const { return surroundings_; }
 
  private:
   struct Pending;
 
-  void answer(Instant now, std::string_view text, Call call);
-
   // One a method; api.cpp
   void status(Instant now, Call call);
   void stats(Instant now, Call call);
+  void stats_reset(Instant now, Call call);
   void id(Instant now, Call call);
   void version(Instant now, Call call);
   void peers_list(Instant now, Call call);
@@ -113,6 +138,7 @@ class Api {
   void connected(Instant now, Pending pending, const PeerId& peer);
   void send_ping(Instant now, Pending pending, const PeerId& peer);
   void send_perf(Instant now, Pending pending, const PeerId& peer);
+  std::vector<node::Figure> figures(Instant now) const;
   std::optional<Pending> take(Token token);
   void on_message(const gossip::Message& message);
   bool end_subscription(Instant now, std::uint64_t request);
@@ -125,7 +151,12 @@ class Api {
   std::map<std::uint64_t, Call> subscriptions_;  // by request
   std::uint64_t next_token_ = 1;
   std::uint64_t next_request_ = 1;
+  Instant now_{};
+  node::StatsHistory history_;
 };
+
+/// "did you mean": the error for a name that is no method's.
+Error unknown_method(std::string_view name);
 
 /// docs/api.md.
 std::string api_docs();

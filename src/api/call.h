@@ -6,33 +6,25 @@
 
 namespace kith::api {
 
-struct Call {
-  Call(Api::Reply to, std::uint64_t request) : reply(std::move(to)), number(request) {}
+/// Where the results of one request go, whoever asked: once, or for a subscription until it ends.
+using Answer = std::function<void(Result<Json> result, bool is_last)>;
 
-  Json id;                       // the request's, given back
+struct Call {
+  explicit Call(Answer to) : answer(std::move(to)) {}
+
   Json params = Json::object();  // checked against the method's table
-  Api::Reply reply;
+  Answer answer;
   std::uint64_t number = 0;  // for Api::abandon
 
-  void done(Json result) const { send(std::move(result), true); }
+  void done(Json result) const { answer(std::move(result), true); }
   /// One of several results.
-  void item(Json result) const { send(std::move(result), false); }
-  void fail(const Error& error) const {
-    reply(to_line(Json{{"jsonrpc", "2.0"},
-                       {"id", id},
-                       {"error", Json{{"code", name_of(error.code)}, {"message", error.message}}}}),
-          true);
-  }
+  void item(Json result) const { answer(std::move(result), false); }
+  void fail(const Error& error) const { answer(base::fail(error), true); }
   std::string text(const char* name) const {
     return params.contains(name) ? params[name].get<std::string>() : std::string();
   }
   std::uint64_t count(const char* name) const {
     return params.contains(name) ? params[name].get<std::uint64_t>() : 0;
-  }
-
- private:
-  void send(Json result, bool is_last) const {
-    reply(to_line(Json{{"jsonrpc", "2.0"}, {"id", id}, {"result", std::move(result)}}), is_last);
   }
 };
 

@@ -36,7 +36,8 @@ Result<void> flatten(const Json& object, const std::string& prefix, std::string_
 
 Json value_of(const node::EffectiveSetting& setting) {
   switch (setting.type) {
-    case node::ConfigType::addresses: return setting.values;
+    case node::ConfigType::addresses:
+    case node::ConfigType::texts: return setting.values;
     case node::ConfigType::count:
       if (const auto count = node::parse_count(setting.values.front())) return to_json(*count);
       break;

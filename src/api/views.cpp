@@ -9,10 +9,7 @@ namespace kith::api {
 namespace {
 
 constexpr double bytes_per_mib = 1024.0 * 1024.0;
-
-std::string_view name_of(Direction direction) {
-  return direction == Direction::inbound ? "inbound" : "outbound";
-}
+constexpr std::uint64_t max_duration_ns = INT64_MAX;
 
 std::string_view transport_of(const codec::Multiaddr& address) {
   if (address.has(codec::AddrProtocol::quic_v1)) return "quic";
@@ -24,12 +21,22 @@ double seconds(Duration duration) { return std::chrono::duration<double>(duratio
 
 double rounded(double value) { return std::round(value * 1000) / 1000; }
 
+/// Whole numbers without a point.
+Json number(double value) {
+  const auto whole = static_cast<std::int64_t>(value);
+  return static_cast<double>(whole) == value ? Json(whole) : Json(rounded(value));
+}
+
 Json rate(std::uint64_t bytes, Duration time) {
   if (bytes == 0 || time <= Duration{}) return nullptr;
   return rounded(static_cast<double>(bytes) / bytes_per_mib / seconds(time));
 }
 
 }  // namespace
+
+std::string_view name_of(Direction direction) {
+  return direction == Direction::inbound ? "inbound" : "outbound";
+}
 
 Json ms_view(Duration duration) {
   return rounded(std::chrono::duration<double, std::milli>(duration).count());
@@ -77,6 +84,36 @@ Json stats_view(const node::Node& node, const Surroundings& surroundings) {
     for (const auto& [name, value] : surroundings.shell_stats()) shell[name] = to_json(value);
   }
   return Json{{"host", std::move(host)}, {"ping", std::move(ping)}, {"reactor", std::move(shell)}};
+}
+
+Json figures_view(const node::StatsHistory& history, const std::vector<node::Figure>& figures,
+                  Instant now) {
+  Json rows = Json::array();
+  Json timings = Json::array();
+  for (const auto& row : history.rows(figures)) {
+    const node::Figure& figure = *row.figure;
+    if (figure.timing) {
+      const auto& [histogram, latency] = *figure.timing;
+      const auto quantile = [&](double q) {
+        const auto bound = histogram.quantile(q);
+        return bound && *bound <= max_duration_ns ? ms_view(Duration(*bound)) : Json(nullptr);
+      };
+      const bool has_any = latency.count > 0;
+      timings.push_back(Json{{"figure", figure.name},
+                             {"count", number(row.total)},
+                             {"average_ms", has_any ? ms_view(latency.average) : Json(nullptr)},
+                             {"p50_ms", quantile(0.5)},
+                             {"p99_ms", quantile(0.99)},
+                             {"max_ms", has_any ? ms_view(latency.max) : Json(nullptr)}});
+      continue;
+    }
+    Json line{{"figure", figure.name}, {"labels", figure.labels}, {"value", number(row.total)}};
+    line["per_s"] = row.per_second ? Json(rounded(*row.per_second)) : Json(nullptr);
+    rows.push_back(std::move(line));
+  }
+  return Json{{"since_s", rounded(seconds(now - history.since()))},
+              {"figures", std::move(rows)},
+              {"timings", std::move(timings)}};
 }
 
 Json peer_view(const node::Node& node, const host::PeerInfo& peer, Instant now) {

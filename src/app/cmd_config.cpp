@@ -3,6 +3,7 @@
 #include "api/config_json.h"
 #include "app/cmd.h"
 #include "cli/reports.h"
+#include "node/node_metrics.h"
 
 namespace kith::app {
 
@@ -26,9 +27,10 @@ int run_config_check(const cli::Globals& globals, const cli::ConfigCheckArgs& ar
 }
 
 int run_config_docs(const cli::Globals&, const cli::ConfigDocsArgs& args) {
-  print(args.page == "cli"   ? cli::cli_docs()
-        : args.page == "api" ? api::api_docs()
-                             : node::config_docs());
+  print(args.page == "cli"       ? cli::cli_docs()
+        : args.page == "api"     ? api::api_docs()
+        : args.page == "metrics" ? node::metrics_docs()
+                                 : node::config_docs());
   return cli::exit_done;
 }
 

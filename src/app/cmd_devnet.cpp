@@ -21,7 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t port_step = 10;  // leaves room for a node's other ports
+constexpr std::uint64_t port_step = 10;        // leaves room for a node's other ports
+constexpr std::uint64_t http_port_offset = 5;  // from its TCP port
 constexpr Duration ready_max = 15s;
 constexpr Duration poll_interval = 50ms;
 constexpr Duration look_interval = 500ms;
@@ -86,11 +87,12 @@ std::string config_of(std::uint64_t port, const std::string& bootstrap) {
       "# Written by `kith devnet` at each start.\n"
       "network.name = \"devnet\"\n"
       "listen = [\"/ip4/127.0.0.1/tcp/{}\"]\n"
+      "api.http = [\"/ip4/127.0.0.1/tcp/{}\"]\n"
       "ping.interval = \"1s\"\n"
       "peer_exchange.interval = \"1s\"\n"
       "dial.backoff_min = \"500ms\"\n"
       "perf.serve = false\n",
-      port);
+      port, port == 0 ? 0 : port + http_port_offset);
   if (!bootstrap.empty()) text += base::format("bootstrap = [\"{}\"]\n", bootstrap);
   return text;
 }

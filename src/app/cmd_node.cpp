@@ -33,6 +33,8 @@ Result<cli::IdentityReport> init_home(const Session& session, const std::string&
     const std::string text = node::config_template(network);
     TRY_VOID(rt::write_file_atomic(config, base::as_bytes(text), rt::public_file_mode));
   }
+  rt::SystemRng rng;
+  TRY_VOID(rt::load_or_create_api_token(session.home, rng));
   return report_of(session, TRY(load_identity(session, /*may_create=*/true)));
 }
 
@@ -99,7 +101,7 @@ int run_status(const cli::Globals& globals) {
 }
 
 int run_stats(const cli::Globals& globals) {
-  return ask_running(globals, "stats", {}, answer_timeout, cli::render_object);
+  return ask_running(globals, "stats", {}, answer_timeout, cli::render_stats);
 }
 
 int run_id(const cli::Globals& globals, const cli::IdArgs& args) {

@@ -2,16 +2,19 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "api/api.h"
 #include "app/cmd.h"
+#include "app/http_face.h"
 #include "base/format.h"
 #include "base/version.h"
 #include "cli/reports.h"
 #include "codec/peer_id.h"
 #include "rt/home.h"
 #include "rt/local_server.h"
+#include "rt/process_usage.h"
 #include "rt/signals.h"
 
 namespace kith::app {
@@ -57,6 +60,9 @@ class Daemon {
   api::Surroundings surroundings(const crypto::PublicKey& key);
   Result<std::string> set_log_level(std::string_view subsystem, std::string_view level);
   std::vector<std::pair<std::string, std::uint64_t>> shell_stats() const;
+  node::ShellFigures figures() const;
+  Result<void> open_http();
+  void tick();
   void on_report(const node::Report& report);
   void on_listeners_done();
   void stop(std::string_view why);
@@ -77,6 +83,7 @@ class Daemon {
   std::unique_ptr<rt::LogSink> log_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<rt::LocalServer> server_;
+  std::unique_ptr<HttpFace> http_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<rt::SignalWatch> signals_;
 };
@@ -122,9 +129,38 @@ Result<void> Daemon::prepare() {
         reply.on_gone([this, &reactor, number] { api_->abandon(reactor.turn_now(), number); });
       },
       *log_));
+  TRY_VOID(open_http());
+  tick();
   signals_ = std::make_unique<rt::SignalWatch>(
       reactor, [this](int number) { stop(number == SIGINT ? "SIGINT" : "SIGTERM"); });
   return {};
+}
+
+/// An address that was asked for must be had. The default is a convenience: a second node on this
+/// machine goes without, and says so.
+Result<void> Daemon::open_http() {
+  rt::SystemRng rng;
+  auto token = TRY(rt::load_or_create_api_token(session_.home, rng));
+  const node::HttpSettings& settings = session_.settings.http;
+  if (settings.addresses.empty()) return {};
+  auto opened = HttpFace::open(engine_->reactor(), *api_, settings, std::move(token), *log_);
+  if (opened) {
+    http_ = *std::move(opened);
+    return {};
+  }
+  const auto& effective = session_.settings.effective;
+  const auto key = std::ranges::find(effective, "api.http", &node::EffectiveSetting::key);
+  if (key->origin != node::Origin::defaults) return fail(std::move(opened).error());
+  log_->warn("api", "{}: there is no HTTP API; api.http gives it another address",
+             opened.error().message);
+  return {};
+}
+
+void Daemon::tick() {
+  engine_->reactor().post_after(1s, [this] {
+    api_->tick(engine_->reactor().turn_now());
+    tick();
+  });
 }
 
 api::Surroundings Daemon::surroundings(const crypto::PublicKey& key) {
@@ -139,6 +175,11 @@ api::Surroundings Daemon::surroundings(const crypto::PublicKey& key) {
   };
   s.stop = [this] { stop("a request"); };
   s.shell_stats = [this] { return shell_stats(); };
+  s.figures = [this] { return figures(); };
+  s.is_ready = [this] { return is_ready_ && !fatal_ && !is_stopping_; };
+  s.reset_timings = [this] {
+    if (http_) http_->reset_timings();
+  };
   return s;
 }
 
@@ -177,11 +218,32 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::shell_stats() const {
           {"resolves", s.resolves}};
 }
 
+node::ShellFigures Daemon::figures() const {
+  const rt::ReactorStats& s = engine_->reactor().stats();
+  const rt::ProcessUsage used = rt::process_usage();
+  node::ShellFigures figures;
+  figures.process = {used.resident_bytes, used.open_files, used.threads, used.processor};
+  figures.reactor = {.turns = s.turns,
+                     .bytes_read = s.bytes_read,
+                     .bytes_sent = s.bytes_sent,
+                     .reads = s.reads,
+                     .sends = s.sends,
+                     .read_pauses = s.read_pauses,
+                     .write_stalls = s.write_stalls,
+                     .accepts_refused = s.accepts_refused,
+                     .links_open = s.links_open,
+                     .bytes_kept = s.bytes_kept,
+                     .resolves = s.resolves};
+  if (http_) figures.api = http_->figures();
+  return figures;
+}
+
 void Daemon::on_report(const node::Report& report) {
   if (const auto* cannot = std::get_if<host::CannotListen>(&report)) {
     not_listening_.push_back(*cannot);
   }
   api_->on_report(engine_->reactor().turn_now(), report);
+  if (http_) http_->on_report(engine_->reactor().turn_now(), report);
   const std::size_t answered = engine_->node().host().listener_count() + not_listening_.size();
   if (answered < engine_->node().config().host.listen.size()) return;
   if (!std::exchange(is_ready_, true)) on_listeners_done();
@@ -213,6 +275,7 @@ void Daemon::on_listeners_done() {
   ready.home = session_.home;
   ready.pid = ::getpid();
   for (const auto& address : host.addresses()) ready.addresses.push_back(address.to_string());
+  if (http_) ready.api = http_->urls();
   ready.took_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
   print(session_.globals.json ? to_json(ready) : to_text(ready));

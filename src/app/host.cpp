@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/engine.h"
+#include "app/user_pubsub.h"
 #include "app/user_streams.h"
 #include "base/format.h"
 #include "codec/peer_id.h"
@@ -98,6 +99,7 @@ struct Host::Impl {
   std::optional<rt::HomeLock> lock;
   std::unique_ptr<app::Engine> engine;
   app::UserStreams* streams = nullptr;  // owned by the node
+  std::optional<app::UserPubSub> pubsub;
   std::string peer_id;
   std::shared_ptr<Inbox> inbox;
   std::thread thread;
@@ -107,6 +109,7 @@ struct Host::Impl {
   std::map<Token, std::function<void(Result<std::chrono::nanoseconds>)>> pinging;
   std::uint64_t next_token = 1;
   std::function<void(const PeerEvent&)> on_peer;
+  std::map<PeerId, PeerHealth> health;  // as it was told, of connected peers
   std::size_t listeners_left = 0;
   std::promise<Result<void>> listening;
 
@@ -130,6 +133,7 @@ struct Host::Impl {
   }
   void serve();
   void on_report(node::Report report);
+  void on_standing(const PeerStanding& standing);
   void tell(PeerEvent::Kind kind, const PeerId& peer, std::string detail) {
     if (on_peer) on_peer({kind, codec::to_text(peer), std::move(detail)});
   }
@@ -144,48 +148,74 @@ void Host::Impl::serve() {
   for (auto& [token, done] : std::exchange(connecting, {})) done(fail(error));
   for (auto& [token, done] : std::exchange(pinging, {})) done(fail(error));
   streams->end_all(error);
+  pubsub->end_all(error);
 }
 
 void Host::Impl::on_report(node::Report report) {
-  std::visit(Overload{[&](node::Connected& connected) {
-                        auto waiting = connecting.extract(connected.token);
-                        if (waiting.empty()) return;
-                        if (connected.peer) {
-                          waiting.mapped()(codec::to_text(*connected.peer));
-                        } else {
-                          waiting.mapped()(fail(std::move(connected.peer).error()));
-                        }
-                      },
-                      [&](node::Pinged& pinged) {
-                        auto waiting = pinging.extract(pinged.token);
-                        if (!waiting.empty()) waiting.mapped()(std::move(pinged.rtt));
-                      },
-                      [](host::PerfResult&) {}, [](gossip::Deliver&) {}, [](gossip::Validate&) {},
-                      [](gossip::Published&) {},
-                      [&](host::PeerUp& up) {
-                        tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());
-                      },
-                      [&](host::PeerDown& down) {
-                        tell(PeerEvent::Kind::disconnected, down.peer,
-                             base::to_string(down.reason));
-                      },
-                      [&](host::PeerIdentified& told) {
-                        tell(PeerEvent::Kind::identified, told.peer, told.message->agent_version);
-                      },
-                      [&](host::AddressesChanged&) {
-                        const std::size_t listens = engine->node().config().host.listen.size();
-                        if (listeners_left == 0 || engine->node().host().listener_count() < listens)
-                          return;
-                        listeners_left = 0;
-                        listening.set_value({});
-                      },
-                      [&](host::CannotListen& cannot) {
-                        if (listeners_left == 0) return;
-                        listeners_left = 0;
-                        listening.set_value(fail(std::move(cannot.error)));
-                      },
-                      [](host::Stopped&) {}},
-             report);
+  std::visit(
+      Overload{[&](node::Connected& connected) {
+                 auto waiting = connecting.extract(connected.token);
+                 if (waiting.empty()) return;
+                 if (connected.peer) {
+                   waiting.mapped()(codec::to_text(*connected.peer));
+                 } else {
+                   waiting.mapped()(fail(std::move(connected.peer).error()));
+                 }
+               },
+               [&](node::Pinged& pinged) {
+                 auto waiting = pinging.extract(pinged.token);
+                 if (!waiting.empty()) waiting.mapped()(std::move(pinged.rtt));
+               },
+               [&](gossip::Deliver& d) { pubsub->on_deliver(std::move(d.message)); },
+               [&](gossip::Validate& v) { pubsub->on_validate(v.token, std::move(v.message)); },
+               [&](gossip::Published& p) { pubsub->on_published(std::move(p)); },
+               [&](host::PeerUp& up) {
+                 tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());
+               },
+               [&](host::PeerDown& down) {
+                 tell(PeerEvent::Kind::disconnected, down.peer, base::to_string(down.reason));
+               },
+               [&](host::PeerIdentified& told) {
+                 tell(PeerEvent::Kind::identified, told.peer, told.message->agent_version);
+               },
+               [&](host::PeerUnreachable& failed) {
+                 tell(PeerEvent::Kind::unreachable, failed.peer, failed.error.message);
+               },
+               [&](peer::StandingChanged& changed) { on_standing(changed.standing); },
+               [&](peer::PeerBanned& banned) {
+                 tell(PeerEvent::Kind::banned, banned.peer, std::move(banned.ban.reason));
+               },
+               [&](peer::BanEnded& ended) { tell(PeerEvent::Kind::ban_ended, ended.peer, {}); },
+               [&](host::AddressesChanged&) {
+                 if (on_peer) {
+                   on_peer({PeerEvent::Kind::addresses_changed, peer_id, {}});
+                 }
+                 const std::size_t listens = engine->node().config().host.listen.size();
+                 if (listeners_left == 0 || engine->node().host().listener_count() < listens)
+                   return;
+                 listeners_left = 0;
+                 listening.set_value({});
+               },
+               [&](host::CannotListen& cannot) {
+                 if (listeners_left == 0) return;
+                 listeners_left = 0;
+                 listening.set_value(fail(std::move(cannot.error)));
+               },
+               [](auto&) {}},
+      report);
+}
+
+void Host::Impl::on_standing(const PeerStanding& standing) {
+  if (!standing.is_connected || standing.health == PeerHealth::unknown) {
+    health.erase(standing.peer);
+    return;
+  }
+  const auto [known, is_new] = health.emplace(standing.peer, standing.health);
+  const bool has_changed = is_new
+                               ? standing.health != PeerHealth::healthy
+                               : std::exchange(known->second, standing.health) != standing.health;
+  if (!has_changed) return;
+  tell(PeerEvent::Kind::health_changed, standing.peer, std::string(base::name_of(standing.health)));
 }
 
 Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -215,6 +245,8 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
   auto streams = std::make_unique<app::UserStreams>(impl->inbox);
   impl->streams = streams.get();
   impl->engine->node().add_service(Instant{}, std::move(streams));
+  impl->pubsub.emplace(impl->inbox, impl->engine->node(),
+                       [raw = impl.get()](node::Command c) { raw->command(std::move(c)); });
   impl->engine->set_on_report(
       [raw = impl.get()](node::Report report) { raw->on_report(std::move(report)); });
   impl->listeners_left = options.listen.size();
@@ -348,6 +380,8 @@ void Host::ping(std::string peer, std::function<void(Result<std::chrono::nanosec
   });
   if (!is_running) done(fail(stopped_error()));
 }
+
+PubSub::PubSub(Host& host) : impl_(std::make_shared<Impl>(Impl{host.impl_->pubsub->link()})) {}
 
 void Host::on_peer(std::function<void(const PeerEvent&)> callback) {
   (void)impl_->inbox->post([impl = impl_.get(), callback] { impl->on_peer = callback; });

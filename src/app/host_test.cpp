@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <kith/host.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <limits>
@@ -66,6 +67,33 @@ TEST(PublicHost, SaysWhyAPeerCannotBeReached) {
   EXPECT_EQ(malformed.error().code, Code::malformed);
   const auto unknown = client->connect_wait(start()->peer_id());
   ASSERT_FALSE(unknown.has_value());
+}
+
+TEST(PublicHost, TellsWhatHappensToPeersAndToItself) {
+  std::mutex mutex;
+  std::vector<PeerEvent> events;
+  std::promise<void> is_gone;
+  auto host = start();
+  auto other = start();
+  host->on_peer([&](const PeerEvent& event) {
+    const std::lock_guard lock(mutex);
+    events.push_back(event);
+    if (event.kind == PeerEvent::Kind::disconnected) is_gone.set_value();
+  });
+  ASSERT_FALSE(host->connect_wait("/ip4/127.0.0.1/tcp/1/p2p/" + start()->peer_id()).has_value());
+  ASSERT_TRUE(host->connect_wait(other->addresses().at(0)).has_value());
+  const std::string other_id = other->peer_id();
+  other.reset();
+  is_gone.get_future().wait();
+  const std::lock_guard lock(mutex);
+  const auto has = [&](PeerEvent::Kind kind, const std::string& peer) {
+    return std::ranges::any_of(
+        events, [&](const PeerEvent& e) { return e.kind == kind && e.peer == peer; });
+  };
+  EXPECT_EQ(events.front().kind, PeerEvent::Kind::unreachable);
+  EXPECT_NE(events.front().detail, "");
+  EXPECT_TRUE(has(PeerEvent::Kind::connected, other_id));
+  EXPECT_EQ(events.back().kind, PeerEvent::Kind::disconnected);
 }
 
 TEST(PublicHost, AnAddressInUseIsNamed) {

@@ -15,16 +15,19 @@ void Inbox::open() {
   thread_ = std::this_thread::get_id();
 }
 
-bool Inbox::post(Work work) { return post(std::move(work), true); }
+bool Inbox::post(Work work) { return post(std::move(work), When::now); }
 
-bool Inbox::post_behind(Work work) { return post(std::move(work), false); }
+bool Inbox::post_behind(Work work) { return post(std::move(work), When::in_order); }
 
-bool Inbox::post(Work work, bool may_overtake) {
+bool Inbox::post_later(Work work) { return post(std::move(work), When::later); }
+
+bool Inbox::post(Work work, When when) {
   {
     const std::lock_guard lock(mutex_);
     if (is_closed_) return false;
     const bool is_here = std::this_thread::get_id() == thread_;
-    if (!is_here || (!may_overtake && !waiting_.empty())) {
+    const bool waits = when == When::later || (when == When::in_order && !waiting_.empty());
+    if (!is_here || waits) {
       waiting_.push_back(std::move(work));
       if (waiting_.size() == 1) wake_();  // under the lock: close() must not overtake it
       return true;

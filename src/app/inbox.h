@@ -28,13 +28,16 @@ class Inbox {
   bool post(Work work);
   /// The same, but never before what other threads have posted already.
   bool post_behind(Work work);
+  /// The same, but never at once: for what must not happen inside the work that is running.
+  bool post_later(Work work);
   /// Runs some of what waits; wakes again for the rest.
   void drain();
   /// Runs all that waits, and refuses from now on.
   void close();
 
  private:
-  bool post(Work work, bool may_overtake);
+  enum class When : std::uint8_t { now, in_order, later };
+  bool post(Work work, When when);
 
   const std::function<void(const Work&)> run_now_;
   const std::function<void()> wake_;

@@ -114,6 +114,27 @@ class Histogram {
   std::atomic<std::uint64_t> sum_ = 0;
 };
 
+/// How long something takes: where the values lie, and what a single one tells at a glance.
+class Timing {
+ public:
+  struct Snapshot {
+    Histogram::Snapshot histogram;  // nanoseconds; bounds from a microsecond to two minutes
+    Latency::Snapshot latency;
+  };
+
+  void record(Duration value) {
+    histogram_.record(value.count() < 0 ? 0 : static_cast<std::uint64_t>(value.count()));
+    latency_.record(value);
+  }
+  Snapshot snapshot() const { return {histogram_.snapshot(), latency_.snapshot()}; }
+  /// Of the average and the largest only: the histogram is what others read the growth of.
+  void reset_latency() { latency_.reset(); }
+
+ private:
+  Histogram histogram_{1024};
+  Latency latency_;
+};
+
 /// The rate between two readings of a counter; empty when no time has passed. A counter that was
 /// reset in between counts from zero.
 std::optional<double> per_second(std::uint64_t before, std::uint64_t after, Duration passed);
@@ -127,4 +148,5 @@ using base::Counter;
 using base::Gauge;
 using base::Histogram;
 using base::Latency;
+using base::Timing;
 }  // namespace kith

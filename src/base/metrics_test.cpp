@@ -103,5 +103,18 @@ TEST(Metrics, Rates) {
   EXPECT_DOUBLE_EQ(success_rate(0, 4).value(), 0);
 }
 
+TEST(Timing, KeepsTheDistributionWhenTheRestIsForgotten) {
+  Timing timing;
+  timing.record(3ms);
+  timing.record(5ms);
+  timing.record(-1ms);
+  EXPECT_EQ(timing.snapshot().latency.max, 5ms);
+  EXPECT_EQ(timing.snapshot().histogram.count(), 3u);
+  EXPECT_EQ(timing.snapshot().histogram.sum, 8'000'000u);
+  timing.reset_latency();
+  EXPECT_EQ(timing.snapshot().latency.count, 0u);
+  EXPECT_EQ(timing.snapshot().histogram.count(), 3u);
+}
+
 }  // namespace
 }  // namespace kith::base

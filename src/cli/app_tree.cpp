@@ -142,8 +142,8 @@ void add_config_verbs(CLI::App& app, Draft& draft) {
   const auto docs = add_verb<ConfigDocsArgs>(*config, draft, "docs", "Print a reference page",
                                              "kith config docs --page cli");
   docs.app->group("");  // for whoever maintains the pages
-  docs.app->add_option("--page", docs.args->page, "config, cli or api")
-      ->check(CLI::IsMember({"config", "cli", "api"}));
+  docs.app->add_option("--page", docs.args->page, "config, cli, api or metrics")
+      ->check(CLI::IsMember({"config", "cli", "api", "metrics"}));
 }
 
 void add_peer_verbs(CLI::App& app, Draft& draft) {

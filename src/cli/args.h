@@ -54,7 +54,7 @@ struct ConfigCheckArgs {
   std::string file;
 };
 struct ConfigDocsArgs {
-  std::string page = "config";  // config, cli or api
+  std::string page = "config";  // config, cli, api or metrics
 };
 struct PeersListArgs {};
 struct PeersInfoArgs {

@@ -106,6 +106,37 @@ std::string render_peers(std::string_view result) {
   });
 }
 
+std::string render_stats(std::string_view result) {
+  return with_object(result, [](const Json& json) {
+    const auto list = [&](const char* key) {
+      const Json found = json.value(key, Json());
+      return found.is_array() ? found : Json::array();
+    };
+    const auto name_of = [](const Json& row) {
+      std::string name = at(row, "figure");
+      if (name.starts_with("kith_")) name.erase(0, 5);
+      if (name.ends_with("_total")) name.resize(name.size() - 6);
+      const std::string labels = at(row, "labels");
+      return labels.empty() || labels == "-" ? name : base::format("{}{{{}}}", name, labels);
+    };
+    std::string text = base::format("since {} s; what is 0 is left out\n\n{:<58} {:>14} {:>12}\n",
+                                    at(json, "since_s"), "FIGURE", "VALUE", "PER S");
+    for (const Json& row : list("figures")) {
+      if (at(row, "value") == "0") continue;
+      text +=
+          base::format("{:<58} {:>14} {:>12}\n", name_of(row), at(row, "value"), at(row, "per_s"));
+    }
+    text += base::format("\n{:<40} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "TIME, ms", "COUNT", "AVERAGE",
+                         "P50", "P99", "MAX");
+    for (const Json& row : list("timings")) {
+      text += base::format("{:<40} {:>9} {:>9} {:>9} {:>9} {:>9}\n", name_of(row), at(row, "count"),
+                           at(row, "average_ms"), at(row, "p50_ms"), at(row, "p99_ms"),
+                           at(row, "max_ms"));
+    }
+    return text;
+  });
+}
+
 std::string render_perf(std::string_view result) {
   return with_object(result, [](const Json& json) {
     return base::format("upload    {} bytes, {} MiB/s\ndownload  {} bytes, {} MiB/s",

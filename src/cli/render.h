@@ -9,6 +9,8 @@ namespace kith::cli {
 
 std::string render_status(std::string_view result);
 std::string render_peers(std::string_view result);
+/// The figures of `stats` as a table, those at 0 left out, and its times.
+std::string render_stats(std::string_view result);
 std::string render_perf(std::string_view result);
 /// A message of a topic: its text, or its bytes as multibase.
 std::string render_message(std::string_view result);

@@ -38,6 +38,7 @@ std::string to_json(const ReadyReport& report) {
                       {"peer_id", report.peer_id},
                       {"node_id", report.node_id},
                       {"addresses", report.addresses},
+                      {"api", report.api},
                       {"version", report.version},
                       {"network", report.network},
                       {"home", report.home},
@@ -48,6 +49,7 @@ std::string to_json(const ReadyReport& report) {
 std::string to_text(const ReadyReport& report) {
   std::string text = base::format("ready {}", report.peer_id);
   for (const auto& address : report.addresses) text += " " + address;
+  for (const auto& url : report.api) text += " " + url;
   return text;
 }
 
@@ -176,7 +178,7 @@ std::string to_json(std::string_view key, std::string_view value) {
 std::string config_text(const std::vector<node::EffectiveSetting>& settings) {
   std::string text;
   for (const auto& setting : settings) {
-    const bool is_list = setting.type == node::ConfigType::addresses;
+    const bool is_list = node::is_list(setting.type);
     std::string value;
     for (const auto& item : setting.values) value += (value.empty() ? "" : ", ") + item;
     const std::string where =

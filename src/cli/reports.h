@@ -17,6 +17,7 @@ namespace kith::cli {
 struct ReadyReport {
   std::string peer_id, node_id, version, network, home;
   std::vector<std::string> addresses;
+  std::vector<std::string> api;  // URLs
   int pid = 0;
   double took_ms = 0;
 };

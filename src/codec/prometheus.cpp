@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/format.h"
+#include "base/machine.h"
 #include "codec/utf8.h"
 
 namespace kith::codec {
@@ -46,7 +47,7 @@ void append_escaped(std::string& to, std::string_view text, bool is_quoted) {
   }
 }
 
-std::string number(double value) {
+std::string decimal(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
   return base::format("{}", value);  // the shortest that reads back as the same
@@ -115,50 +116,38 @@ void PrometheusText::line(std::string_view suffix, Labels labels, std::string_vi
   text_ += base::format(" {}\n", value);
 }
 
-void PrometheusText::sample(std::uint64_t value, Labels labels) {
-  ASSERT(type_ != MetricType::histogram);
-  line("", labels, "", base::format("{}", value));
+void PrometheusText::number(Number any, Labels labels) {
+  const auto check = [&](auto value) {
+    ASSERT(type_ == MetricType::gauge || (type_ == MetricType::counter && value >= 0));
+  };
+  std::visit(Overload{[&](std::uint64_t value) {
+                        ASSERT(type_ != MetricType::histogram);
+                        line("", labels, "", base::format("{}", value));
+                      },
+                      [&](std::int64_t value) {
+                        check(value);
+                        line("", labels, "", base::format("{}", value));
+                      },
+                      [&](double value) {
+                        check(value);
+                        line("", labels, "", decimal(value));
+                      }},
+             any);
 }
 
-void PrometheusText::sample(std::int64_t value, Labels labels) {
-  ASSERT(type_ == MetricType::gauge || (type_ == MetricType::counter && value >= 0));
-  line("", labels, "", base::format("{}", value));
-}
-
-void PrometheusText::sample(double value, Labels labels) {
-  ASSERT(type_ == MetricType::gauge || (type_ == MetricType::counter && value >= 0));
-  line("", labels, "", number(value));
-}
-
-void PrometheusText::sample(const base::Histogram::Snapshot& histogram, double per_unit,
-                            Labels labels) {
+void PrometheusText::distribution(const base::Histogram::Snapshot& histogram, double per_unit,
+                                  const base::Latency::Snapshot*, Labels labels) {
   ASSERT(type_ == MetricType::histogram);
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < base::histogram_buckets; ++i) {
     count += histogram.buckets[i];
-    line("_bucket", labels, number(static_cast<double>(histogram.bound(i)) / per_unit),
+    line("_bucket", labels, decimal(static_cast<double>(histogram.bound(i)) / per_unit),
          base::format("{}", count));
   }
   const std::string all = base::format("{}", histogram.count());
   line("_bucket", labels, "+Inf", all);
-  line("_sum", labels, "", number(static_cast<double>(histogram.sum) / per_unit));
+  line("_sum", labels, "", decimal(static_cast<double>(histogram.sum) / per_unit));
   line("_count", labels, "", all);
-}
-
-void PrometheusText::counter(std::string_view name, std::string_view help, std::uint64_t value) {
-  begin(name, help, MetricType::counter);
-  sample(value);
-}
-
-void PrometheusText::gauge(std::string_view name, std::string_view help, double value) {
-  begin(name, help, MetricType::gauge);
-  sample(value);
-}
-
-void PrometheusText::histogram(std::string_view name, std::string_view help,
-                               const base::Histogram::Snapshot& histogram, double per_unit) {
-  begin(name, help, MetricType::histogram);
-  sample(histogram, per_unit);
 }
 
 }  // namespace kith::codec

@@ -50,6 +50,9 @@ struct Config {
   SendQueueConfig send_queue;
   Duration stalled_after = 30s;  // no room for so long: the peer reads nothing (A36)
 
+  /// Of topics whose options name none.
+  codec::SignaturePolicy policy = codec::SignaturePolicy::strict_sign;
+
   codec::GossipLimits limits;
   std::size_t message_bytes_max = 1 << 20;  // of data; the spec's
   std::size_t topics_max = 1000;            // subscribed or published to by this node
@@ -57,7 +60,8 @@ struct Config {
   std::size_t peers_max = 4096;             // further ones are refused
   std::size_t in_flight_max = 8192;  // messages being checked; more are ignored. go's throttle
   std::size_t signature_batch_max = 64;
-  Duration check_timeout = 60s;   // an answer that does not come: as if ignored
+  std::size_t seqnos_stored_max = 1024;  // authors a heartbeat
+  Duration check_timeout = 60s;          // an answer that does not come: as if ignored
   Duration delivery_window = 2s;  // a copy so long after the first still shows that a peer delivers
 
   // A heartbeat, from one peer (go's).

@@ -282,6 +282,7 @@ Router::Topic& Router::make_topic(std::string_view name, const TopicOptions& opt
   }
   topics_[slot] = std::make_unique<Topic>(config_, std::string(name), slot, options);
   Topic& topic = *topics_[slot];
+  if (!topic.options.policy) topic.options.policy = config_.policy;
   if (topic.options.policy == codec::SignaturePolicy::strict_no_sign) {
     topic.options.id_rule = IdRule::content;
   }

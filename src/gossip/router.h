@@ -12,8 +12,8 @@
 //  - CheckSignatures goes to workers, Validate to the application; their answers may come in any
 //    order, or not at all (Config::check_timeout).
 //  - PeerEvent goes to the quality model, which answers with Standing. Nobody is banned here.
-//  - After a restart replays are refused when export_seqnos() was stored (every some seconds is
-//    enough) and import_seqnos() is called before the first PeerAdded.
+//  - After a restart replays are refused when what StoreSeqnos said was stored, and import_seqnos()
+//    is called with it before the first PeerAdded.
 //
 // Deviations from go-libp2p-pubsub, each for an attack of docs/protocol/gossip.md: a mesh is never
 // above D_hi; IDONTWANT goes out only when a signature has been verified; a full seen cache refuses
@@ -70,8 +70,8 @@ class Router {
   using Input =
       std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish, Validated,
                    SignaturesChecked, Standing, RttMeasured, Room, SendQueueDropped>;
-  using Output =
-      std::variant<SendRpc, Deliver, Validate, CheckSignatures, PeerEvent, ConnectPeers, Published>;
+  using Output = std::variant<SendRpc, Deliver, Validate, CheckSignatures, PeerEvent, ConnectPeers,
+                              StoreSeqnos, Published>;
 
   /// `self` is the id of `key`. `first_seqno`: Unix nanoseconds, so that seqnos go on growing over
   /// restarts (kubo refuses others). All references outlive the router.

@@ -17,6 +17,8 @@ void Router::heartbeat(Instant now) {
   backoff_.expire(now);
   seen_.expire(now);
   score_.decay(now);
+  auto changed = seqnos_.take_changed(config_.seqnos_stored_max);
+  if (!changed.empty()) say(StoreSeqnos{std::move(changed)});
   for (std::uint32_t slot = 0; slot < in_flight_.size(); ++slot) {
     const InFlight& message = in_flight_[slot];
     const bool is_old = now - message.began >= config_.check_timeout;

@@ -1,6 +1,7 @@
 // The words that go into and come out of gossip/router.h.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "codec/gossip_rpc.h"
 #include "gossip/score.h"
 #include "gossip/send_queue.h"
+#include "gossip/seqno_guard.h"
 
 namespace kith::gossip {
 
@@ -26,12 +28,13 @@ enum class IdRule : std::uint8_t {
 };
 /// A rule of the application's own: pure, bounded in time, of any message (A29). Its result is cut
 /// off at GossipLimits::message_id_bytes_max; empty refuses the message as invalid.
-using MessageIdFunction = Bytes (*)(std::string_view topic, const codec::GossipMessage& message);
+using MessageIdFunction =
+    std::function<Bytes(std::string_view topic, const codec::GossipMessage& message)>;
 
 struct TopicOptions {
-  codec::SignaturePolicy policy = codec::SignaturePolicy::strict_sign;
-  IdRule id_rule = IdRule::author_seqno;  // strict_no_sign makes it `content`
-  MessageIdFunction id_function = nullptr;
+  std::optional<codec::SignaturePolicy> policy;  // empty: Config::policy
+  IdRule id_rule = IdRule::author_seqno;         // strict_no_sign makes it `content`
+  MessageIdFunction id_function;
   bool has_validator = false;  // Validate goes out for each message; otherwise all are accepted
   bool delivers_own = true;    // Deliver for what this node publishes
   std::optional<TopicScoreConfig> score;
@@ -173,6 +176,11 @@ struct PeerEvent {
 /// connected, with addresses worth dialling. Dialling them is a favour, not a duty.
 struct ConnectPeers {
   std::vector<codec::PeerRecord> records;
+};
+/// To be kept for import_seqnos() after a restart: authors whose messages were accepted since the
+/// last heartbeat.
+struct StoreSeqnos {
+  std::vector<AuthorSeqno> authors;
 };
 struct Published {
   Token token;

@@ -83,7 +83,7 @@ void Router::on_subscriptions(Instant now, Peer& from) {
 // False: the message has no id, so it is not valid.
 bool Router::id_of(const Topic& topic, const codec::GossipMessage& message, Bytes& id) const {
   id.clear();
-  if (topic.options.id_function != nullptr) {
+  if (topic.options.id_function) {
     id = topic.options.id_function(topic.name, message);
     if (id.size() > config_.limits.message_id_bytes_max) {
       id.resize(config_.limits.message_id_bytes_max);
@@ -177,7 +177,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
                             const codec::GossipMessage& message, ByteView id,
                             const MessageKey& key) {
   if (message.from && base::equal(*message.from, self_.bytes())) return;  // ours, come back late
-  auto verify_by = codec::check_gossip_policy(message, topic.options.policy);
+  auto verify_by = codec::check_gossip_policy(message, *topic.options.policy);
   if (!verify_by) return blame(now, from, topic, base::to_string(verify_by.error()));
   std::optional<PeerId> author;
   std::optional<std::uint64_t> seqno;

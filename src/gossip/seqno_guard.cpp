@@ -40,6 +40,7 @@ bool SeqnoGuard::mark(Instant now, const PeerId& id, std::uint64_t seqno) {
   }
   found->second.highest = std::max(found->second.highest, seqno);
   found->second.heard_at = now;
+  changed_.insert(id);
   by_silence_.insert({now, id});
   return true;
 }
@@ -47,6 +48,7 @@ bool SeqnoGuard::mark(Instant now, const PeerId& id, std::uint64_t seqno) {
 bool SeqnoGuard::make_room(Instant now) {
   if (by_silence_.empty() || now - by_silence_.begin()->first < config_.idle_min) return false;
   authors_.erase(by_silence_.begin()->second);
+  changed_.erase(by_silence_.begin()->second);
   by_silence_.erase(by_silence_.begin());
   return true;
 }
@@ -58,6 +60,17 @@ std::vector<AuthorSeqno> SeqnoGuard::export_all() const {
   return all;
 }
 
+std::vector<AuthorSeqno> SeqnoGuard::take_changed(std::size_t max) {
+  std::vector<AuthorSeqno> taken;
+  taken.reserve(std::min(max, changed_.size()));
+  while (!changed_.empty() && taken.size() < max) {
+    const auto first = changed_.begin();
+    taken.push_back({*first, authors_.at(*first).highest});
+    changed_.erase(first);
+  }
+  return taken;
+}
+
 void SeqnoGuard::import(Instant now, std::span<const AuthorSeqno> authors) {
   for (const AuthorSeqno& each : authors) {
     if (!mark(now, each.author, each.highest)) return;
@@ -65,6 +78,7 @@ void SeqnoGuard::import(Instant now, std::span<const AuthorSeqno> authors) {
     author.floor = std::max(author.floor, each.highest);
     author.last_epoch = std::max(author.last_epoch, each.highest);
     author.has_floor = author.has_last_epoch = true;
+    changed_.erase(each.author);  // it comes from where changes go
   }
 }
 

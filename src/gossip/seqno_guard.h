@@ -43,9 +43,10 @@ class SeqnoGuard {
   /// The message was verified and accepted. False when the author could not be guarded.
   bool mark(Instant now, const PeerId& author, std::uint64_t seqno);
 
-  /// In the order of their ids. Those that changed since the last export first would be no help:
-  /// storing one row twice is harmless.
+  /// In the order of their ids.
   std::vector<AuthorSeqno> export_all() const;
+  /// At most `max` of those that were marked since they were last taken; the others stay.
+  std::vector<AuthorSeqno> take_changed(std::size_t max);
   void import(Instant now, std::span<const AuthorSeqno> authors);
 
   std::size_t size() const { return authors_.size(); }
@@ -66,6 +67,7 @@ class SeqnoGuard {
   const SeqnoGuardConfig config_;
   std::map<PeerId, Author> authors_;
   std::set<std::pair<Instant, PeerId>> by_silence_;
+  std::set<PeerId> changed_;  // of authors_
 };
 
 }  // namespace kith::gossip

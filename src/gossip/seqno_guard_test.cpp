@@ -77,6 +77,20 @@ TEST(SeqnoGuard, RefusesReplaysAfterARestart) {
   }
 }
 
+TEST(SeqnoGuard, GivesWhatChangedOnceAndInParts) {
+  SeqnoGuard guard({});
+  for (std::uint32_t n = 0; n < 5; ++n) guard.mark(start, author(n), 10 + n);
+  EXPECT_EQ(guard.take_changed(3).size(), 3u);
+  EXPECT_EQ(guard.take_changed(3).size(), 2u);
+  EXPECT_TRUE(guard.take_changed(3).empty());
+  guard.mark(start + 1s, author(4), 99);
+  guard.mark(start + 1s, author(4), 50);
+  EXPECT_EQ(guard.take_changed(3), (std::vector<AuthorSeqno>{{author(4), 99}}));
+  SeqnoGuard after({});
+  after.import(start, guard.export_all());
+  EXPECT_TRUE(after.take_changed(9).empty());
+}
+
 // Row A28: the last seqno locks out its own author only.
 TEST(SeqnoGuard, TheLastSeqnoHarmsItsAuthorAlone) {
   SeqnoGuard guard({});

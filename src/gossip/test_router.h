@@ -178,6 +178,9 @@ class RouterBench {
                           [&](ConnectPeers& connect) {
                             for (auto& each : connect.records) connects.push_back(each);
                           },
+                          [&](StoreSeqnos& store) {
+                            for (auto& each : store.authors) stored.push_back(each);
+                          },
                           [&](Published& each) { published.push_back(each); }},
                  output);
     });
@@ -226,6 +229,7 @@ class RouterBench {
   std::vector<PeerEvent> events;
   std::vector<codec::PeerRecord> connects;
   std::vector<Published> published;
+  std::vector<AuthorSeqno> stored;
 
  private:
   void take(const SendRpc& send) {

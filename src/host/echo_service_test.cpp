@@ -13,7 +13,7 @@ namespace {
 /// /example/echo/1.0.0: every byte comes back, then the end.
 /// Limit: what cannot be sent yet stays with the peer, because it is not consumed; so a stream
 /// holds at most its receive window, which grows up to receive_window_max.
-class Echo final : public Service {
+class ExampleEcho final : public Service {
  public:
   static constexpr std::string_view protocol = "/example/echo/1.0.0";
 
@@ -24,19 +24,22 @@ class Echo final : public Service {
                         [&](StreamUp& up) { streams_[up.stream].room = up.room; },
                         [](StreamOpenFailed&) {},
                         [&](StreamData& data) {
-                          Stream& stream = streams_.at(data.stream);
-                          base::append(stream.held, data.data);  // the view ends with this call
-                          send(data.stream, stream);
+                          const auto found = streams_.find(data.stream);
+                          if (found == streams_.end()) return;
+                          base::append(found->second.held, data.data);  // the view ends here
+                          send(data.stream, found->second);
                         },
                         [&](StreamRoom& room) {
-                          Stream& stream = streams_.at(room.stream);
-                          stream.room = room.room;
-                          send(room.stream, stream);
+                          const auto found = streams_.find(room.stream);
+                          if (found == streams_.end()) return;
+                          found->second.room = room.room;
+                          send(room.stream, found->second);
                         },
                         [&](StreamEnd& end) {
-                          Stream& stream = streams_.at(end.stream);
-                          stream.has_ended = true;
-                          send(end.stream, stream);
+                          const auto found = streams_.find(end.stream);
+                          if (found == streams_.end()) return;
+                          found->second.has_ended = true;
+                          send(end.stream, found->second);
                         },
                         [&](StreamDown& down) { streams_.erase(down.stream); }},
                event);
@@ -44,19 +47,21 @@ class Echo final : public Service {
 
  private:
   struct Stream {
-    Bytes held;            // received, not yet written, not yet consumed
+    Bytes held;            // received, not yet consumed: at most the stream's window
+    std::size_t sent = 0;  // of it, from the front: written and consumed
     std::size_t room = 0;  // bytes that Write may queue
     bool has_ended = false;
     bool is_finished = false;
   };
 
   void send(StreamId id, Stream& stream) {
-    const std::size_t size = std::min(stream.held.size(), stream.room);
+    const std::size_t size = std::min(stream.held.size() - stream.sent, stream.room);
     if (size > 0) {
-      say(Write{id, Buffer(ByteView(stream.held).first(size))});
+      say(Write{id, Buffer(ByteView(stream.held).subspan(stream.sent, size))});
       say(Consume{id, size});  // only now may the peer send as many more
       stream.room -= size;
-      stream.held.erase(stream.held.begin(), stream.held.begin() + static_cast<long>(size));
+      stream.sent += size;
+      if (stream.sent == stream.held.size()) stream.held.clear(), stream.sent = 0;
     }
     if (stream.has_ended && stream.held.empty() && !std::exchange(stream.is_finished, true)) {
       say(Finish{id});
@@ -119,7 +124,7 @@ class EchoHost final : public WorldMachine {
   base::Queue<WorldOutput> outputs_;
 
  public:
-  Echo echo;
+  ExampleEcho echo;
   Host host;
 };
 
@@ -135,7 +140,7 @@ TEST(EchoService, WhatIsSentComesBack) {
 
   w.tell(0, Dial{Token{1}, test_peer(9), {HostWorld::address(1)}});
   w.world.run_for(1s);
-  w.tell(0, FromService{1, Open{Token{2}, test_peer(9), {std::string(Echo::protocol)}}});
+  w.tell(0, FromService{1, Open{Token{2}, test_peer(9), {std::string(ExampleEcho::protocol)}}});
   ASSERT_EQ(client.streams.size(), 1U) << "one protocol: usable at once";
   const StreamId stream = client.streams.begin()->first;
   const Bytes sent(200'000, 7);

@@ -237,6 +237,7 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
     drain_connection(now, id);
   }
   const bool was_authenticated = link.peer.has_value();
+  if (was_authenticated) ++stats_.links_closed;
   if (!was_authenticated) {
     ++stats_.links_failed;
     dialer_.on_input(now, AttemptFailed{id, error});
@@ -270,6 +271,11 @@ void Host::on_listening(Instant now, Listening listening) {
   refresh_self(now);
 }
 
+void Host::reset_timings() {
+  timings_.dials.reset_latency();
+  timings_.handshakes.reset_latency();
+}
+
 // --- connections ---------------------------------------------------------------------------------
 
 void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
@@ -281,6 +287,7 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
     return on_connection_fault(now, id, {Code::refused, "the peer is banned"});
   }
   ++stats_.handshakes;
+  timings_.handshakes.record(now - link.opened_at);
   limits_.on_authenticated(link.direction);
   link.peer = up.peer;
   const auto [at, is_first] = peers_.try_emplace(up.peer);

@@ -19,6 +19,7 @@
 
 #include "base/deadline_heap.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/queue.h"
 #include "host/connection.h"
 #include "host/connection_limits.h"
@@ -94,6 +95,11 @@ struct DialDone {
   Token token;
   Result<PeerId> peer;
 };
+/// A peer that was dialled did not answer, whoever wanted it.
+struct PeerUnreachable {
+  PeerId peer;
+  Error error;
+};
 struct AddressesChanged {
   std::vector<codec::Multiaddr> addresses;  // where others may reach us, with /p2p
 };
@@ -103,8 +109,8 @@ struct CannotListen {
 };
 struct Stopped {};
 
-using HostOutput =
-    std::variant<WorldOutput, Routed, Broadcast, DialDone, AddressesChanged, CannotListen, Stopped>;
+using HostOutput = std::variant<WorldOutput, Routed, Broadcast, DialDone, PeerUnreachable,
+                                AddressesChanged, CannotListen, Stopped>;
 
 struct ConnectionInfo {
   LinkId link;
@@ -128,6 +134,13 @@ struct HostStats {
   std::uint64_t faults = 0;           // authenticated connections that ended in an error…
   std::uint64_t protocol_faults = 0;  // …of them, those where the peer broke a rule
   std::uint64_t trimmed = 0;
+  std::uint64_t links_closed = 0;  // authenticated ones that have ended
+};
+
+/// How long things took; recorded when they were done.
+struct HostTimings {
+  base::Timing dials;       // from the wish to reach a peer to its authentication
+  base::Timing handshakes;  // from an open link to an authenticated peer
 };
 
 class Host final : public RecordSource {
@@ -163,6 +176,9 @@ class Host final : public RecordSource {
   std::size_t link_count() const { return links_.size(); }
   const PeerBook& book() const { return book_; }
   const HostStats& stats() const { return stats_; }
+  const HostTimings& timings() const { return timings_; }
+  /// Forgets their averages and largest values.
+  void reset_timings();
   /// The date, by what the last WallClock said.
   WallTime wall(Instant now) const;
   std::vector<Bytes> sample_records(const PeerId& except, std::size_t count) override;
@@ -177,6 +193,7 @@ class Host final : public RecordSource {
     bool is_ours = false;  // keep_peers' doing: nobody waits
     bool is_bootstrap = false;
     bool is_feeler = false;
+    Instant started = {};
   };
 
   // host.cpp: the world's events
@@ -254,6 +271,7 @@ class Host final : public RecordSource {
   Instant wall_start_at_;
   base::Queue<HostOutput> outputs_;
   HostStats stats_;
+  HostTimings timings_;
 };
 
 }  // namespace kith::host

@@ -58,6 +58,7 @@ Token Host::start_dial(Instant now, std::optional<PeerId> peer,
   PendingDial& pending = dials_[job];
   pending.peer = peer;
   pending.is_ours = !waiter;
+  pending.started = now;
   if (waiter) pending.waiters.push_back(*waiter);
   if (peer) dialing_[*peer] = job;
   dialer_.on_input(now, StartDial{job, peer, std::move(addresses), std::move(hearsay)});
@@ -99,6 +100,7 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
   dials_.erase(found);
   if (pending.peer) dialing_.erase(*pending.peer);
   if (pending.is_bootstrap) --bootstrap_dials_;
+  if (result) timings_.dials.record(now - pending.started);
   // The peer may have come to us meanwhile.
   if (!result && pending.peer && link_to(*pending.peer)) result = *pending.peer;
   if (!result && pending.peer) {
@@ -107,8 +109,10 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
       outputs_.push_back(WorldOutput(ForgetPeer{*pending.peer}));
     }
     log_.debug("dial", "{} not reached: {}", codec::to_text(*pending.peer), result.error().message);
+    outputs_.push_back(PeerUnreachable{*pending.peer, result.error()});
   }
-  if (result && pending.is_feeler && peers_.size() > 2 * config_.peers_min) {
+  if (result && pending.is_feeler &&
+      peers_.size() > std::min(2 * config_.peers_min, config_.peers_high)) {
     drop_least_valuable(now, 1);
   }
   for (const Token waiter : pending.waiters) outputs_.push_back(DialDone{waiter, result});
@@ -139,7 +143,8 @@ void Host::keep_peers(Instant now) {
 
 // Now and then reaches for a peer beyond those at hand. Two halves of a network that was cut in two
 // have peers enough on each side, so nothing else would join them again; and whoever has surrounded
-// us loses a link with each success. Above twice peers_min a new peer takes the place of another.
+// us loses a link with each success. Above twice peers_min a new peer takes the place of another,
+// also in a full node: of two halves that are full neither would reach for the other otherwise.
 void Host::feel(Instant now) {
   if (config_.feeler_interval == Duration::zero() || config_.peers_min == 0) return;
   if (feeler_at_ && now < *feeler_at_) return;
@@ -147,7 +152,7 @@ void Host::feel(Instant now) {
   const auto jitter = static_cast<std::int64_t>(
       rng_.below(static_cast<std::uint64_t>(config_.feeler_interval.count()) / 2 + 1));
   feeler_at_ = now + config_.feeler_interval + Duration(jitter);
-  if (is_first || peers_.size() >= config_.peers_high) return;
+  if (is_first) return;
   for (const PeerId& peer : book_.pick_to_dial(now, 1 + dialing_.size())) {
     if (dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer)) continue;
     dials_.at(start_dial(now, peer, {}, std::nullopt)).is_feeler = true;

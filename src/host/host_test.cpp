@@ -223,6 +223,26 @@ TEST_F(HostTest, ABookFullOfTheDeadDoesNotKeepANodeFromItsBootstrapPeers) {
   EXPECT_TRUE(fresh.are_connected(0, 1));
 }
 
+TEST_F(HostTest, FullNodesStillReachBeyondTheirPeers) {
+  HostConfig config = quiet();
+  config.peers_min = config.peers_low = config.peers_high = 1;
+  config.trim_grace = 5s;
+  config.feeler_interval = 20s;
+  for (int i = 0; i < 4; ++i) add(config);
+  dial(0, 1, 1);
+  dial(2, 3, 1);
+  world.run_for(10s);
+  ASSERT_TRUE(are_connected(0, 1) && are_connected(2, 3));
+  bool has_met = false;
+  world.input(0, PeersLoaded{{{hosts[2]->id(), {address(2)}, {}, {1}}}});
+  for (int i = 0; i < 60 && !has_met; ++i) {
+    world.run_for(1s);
+    has_met = are_connected(0, 2);
+  }
+  EXPECT_TRUE(has_met);
+  EXPECT_FALSE(are_connected(0, 1));  // made room
+}
+
 TEST_F(HostTest, ShuttingDownCallsOffDialsAndEndsOnce) {
   add();
   add();

@@ -61,6 +61,7 @@ struct StreamData {
   StreamId stream;
   ByteView data;  // valid until the call returns; Consume as many bytes when done with them
 };
+/// Replaces what the service counted: the room now, whatever was written before.
 struct StreamRoom {
   StreamId stream;
   std::size_t room;
@@ -87,7 +88,8 @@ struct Open {
   PeerId peer;
   std::vector<std::string> protocols;
 };
-/// REQUIRES: at most the room last told.
+/// REQUIRES: all Writes since the room was last told (StreamUp, StreamRoom) together at most that
+/// room, and no Finish before.
 struct Write {
   StreamId stream;
   Buffer data;
@@ -95,9 +97,11 @@ struct Write {
 struct Finish {  // half-close, behind what is queued
   StreamId stream;
 };
+/// Events that are under way still come until StreamDown: look streams up, do not assume them.
 struct Reset {
   StreamId stream;
 };
+/// REQUIRES: at most what came as StreamData and was not consumed yet.
 struct Consume {
   StreamId stream;
   std::size_t bytes;

@@ -69,16 +69,15 @@ class TestHost final : public WorldMachine {
  private:
   void pump(Instant now) {
     while (auto output = host.poll_output(now)) {
-      std::visit(
-          Overload{[&](WorldOutput& world) { outputs_.push_back(std::move(world)); },
-                   [&](Routed& routed) { on_event(now, routed.event); },
-                   [&](Broadcast& b) { on_event(now, b.event); },
-                   [&](DialDone& done) {
-                     const bool is_first = dials.emplace(done.token, done.peer).second;
-                     ASSERT(is_first);
-                   },
-                   [](AddressesChanged&) {}, [](CannotListen&) {}, [&](Stopped&) { ++stopped; }},
-          *output);
+      std::visit(Overload{[&](WorldOutput& world) { outputs_.push_back(std::move(world)); },
+                          [&](Routed& routed) { on_event(now, routed.event); },
+                          [&](Broadcast& b) { on_event(now, b.event); },
+                          [&](DialDone& done) {
+                            const bool is_first = dials.emplace(done.token, done.peer).second;
+                            ASSERT(is_first);
+                          },
+                          [&](Stopped&) { ++stopped; }, [](auto&) {}},
+                 *output);
     }
   }
   void on_event(Instant now, ServiceEvent& event) {

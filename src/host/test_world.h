@@ -20,6 +20,8 @@ class TestWorld {
   std::function<void(std::size_t, std::size_t, Bytes&)> on_wire;
   /// Called after each turn of a node, to collect what it says beside WorldOutputs.
   std::function<void(std::size_t)> after_turn;
+  /// What LoadQuality finds, for every node, and where their StoreSeqnos goes.
+  QualityLoaded stored;
 
   /// Node i listens at /ip4/127.0.0.1/tcp/1000+i once it asks for any TCP address.
   void add(WorldMachine& machine) { nodes_.push_back(Node{&machine, {}, {}, false}); }
@@ -140,8 +142,11 @@ inline void TestWorld::perform(std::size_t node, WorldOutput output) {
             });
           },
           [](LoadPeers&) {}, [](StorePeer&) {}, [](ForgetPeer&) {},
-          [&](LoadQuality&) { schedule(0ms, [this, node] { input(node, QualityLoaded{}); }); },
+          [&](LoadQuality&) { schedule(0ms, [this, node] { input(node, stored); }); },
           [](StoreQuality&) {}, [](ForgetQuality&) {},
+          [&](StoreSeqnos& s) {
+            stored.seqnos.insert(stored.seqnos.end(), s.seqnos.begin(), s.seqnos.end());
+          },
           [&](VerifySignatures& work) {
             schedule(0ms, [this, node, done = verify_signatures(work)] { input(node, done); });
           }},

@@ -64,9 +64,16 @@ struct StoredPeer {
 struct PeersLoaded {
   std::vector<StoredPeer> peers;
 };
+/// The highest message number of a gossip author that was accepted.
+struct StoredSeqno {
+  PeerId author;
+  std::uint64_t highest = 0;
+  friend bool operator==(const StoredSeqno&, const StoredSeqno&) = default;
+};
 /// Answers LoadQuality.
 struct QualityLoaded {
   std::vector<peer::StoredQuality> peers;
+  std::vector<StoredSeqno> seqnos;
 };
 /// Answers VerifySignatures: one verdict each, in order.
 struct SignaturesVerified {
@@ -125,6 +132,10 @@ struct StoreQuality {
 struct ForgetQuality {
   PeerId peer;
 };
+/// Upsert; of two numbers of one author the higher stays.
+struct StoreSeqnos {
+  std::vector<StoredSeqno> seqnos;
+};
 /// One signature to verify over `domain` || `message`.
 struct SignatureJob {
   crypto::PublicKey key;
@@ -140,9 +151,9 @@ struct VerifySignatures {
 /// What the work is, for shells: on whatever thread.
 SignaturesVerified verify_signatures(const VerifySignatures& work);
 
-using WorldOutput =
-    std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
-                 StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, VerifySignatures>;
+using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
+                                 LoadPeers, StorePeer, ForgetPeer, LoadQuality, StoreQuality,
+                                 ForgetQuality, StoreSeqnos, VerifySignatures>;
 
 // --- what a shell drives -------------------------------------------------------------------------
 

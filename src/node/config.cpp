@@ -84,6 +84,14 @@ Result<ConfigValue> parse_value(const ConfigKey& key, const std::vector<std::str
     }
     return value;
   }
+  if (key.type == ConfigType::texts) {
+    if (values.size() > config_list_max) {
+      return fail(Code::config,
+                  base::format("{} values, the limit is {}", values.size(), config_list_max));
+    }
+    value.texts = values;
+    return value;
+  }
   if (values.size() != 1) {
     return fail(Code::config, base::format("{} values where one belongs", values.size()));
   }
@@ -101,7 +109,8 @@ Result<ConfigValue> parse_value(const ConfigKey& key, const std::vector<std::str
       value.duration = TRY(parse_in_range<Duration>(key, value.text, parse_duration));
       break;
     case ConfigType::flag: value.flag = TRY(parse_flag(value.text)); break;
-    case ConfigType::addresses: UNREACHABLE();
+    case ConfigType::addresses:
+    case ConfigType::texts: UNREACHABLE();
   }
   return value;
 }
@@ -116,6 +125,11 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
   if (host.limits.connections_max < host.peers_high) {
     faults.push_back(base::format("connections_max {} is below max_peers {}",
                                   host.limits.connections_max, host.peers_high));
+  }
+  for (const auto& address : settings.http.addresses) {
+    if (codec::as_tcp(address)) continue;
+    faults.push_back(
+        base::format("api.http: {} is not /ip4 or /ip6 and /tcp", address.to_string()));
   }
   const auto check_backoff = [&](std::string_view prefix, Duration min, Duration max) {
     if (min <= max) return;
@@ -155,7 +169,8 @@ std::string_view name_of(ConfigType type) {
     case ConfigType::size: return "size";
     case ConfigType::duration: return "duration";
     case ConfigType::flag: return "true or false";
-    case ConfigType::addresses: return "list";
+    case ConfigType::addresses:
+    case ConfigType::texts: return "list";
   }
   return "unknown";
 }
@@ -174,16 +189,16 @@ Result<Settings> load_settings(std::vector<Setting> sources) {
   }
   Settings settings;
   for (const ConfigKey& key : config_keys()) {
-    const bool is_list = key.type == ConfigType::addresses;
+    const bool has_list = is_list(key.type);
     EffectiveSetting effective{std::string(key.name), {}, key.type, Origin::defaults, ""};
     if (const auto found = chosen.find(key.name); found != chosen.end()) {
       effective.values = found->second->values;
       effective.origin = found->second->origin;
       effective.where = found->second->where;
       // One text for a list, as a variable or a flag gives it.
-      if (is_list && effective.values.size() == 1)
+      if (has_list && effective.values.size() == 1)
         effective.values = split_list(effective.values[0]);
-    } else if (is_list) {
+    } else if (has_list) {
       effective.values = split_list(key.default_text);
     } else {
       effective.values = {std::string(key.default_text)};

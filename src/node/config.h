@@ -34,7 +34,20 @@ struct Setting {
   std::string where;  // "config.toml:12", "KITH_LISTEN", "--listen"
 };
 
-enum class ConfigType : std::uint8_t { text, choice, count, size, duration, flag, addresses };
+enum class ConfigType : std::uint8_t {
+  text,
+  choice,
+  count,
+  size,
+  duration,
+  flag,
+  addresses,
+  texts
+};
+/// Whether a key of the type holds a list.
+constexpr bool is_list(ConfigType type) {
+  return type == ConfigType::addresses || type == ConfigType::texts;
+}
 std::string_view name_of(ConfigType type);
 
 /// One key after all sources.
@@ -44,6 +57,21 @@ struct EffectiveSetting {
   ConfigType type = ConfigType::text;
   Origin origin = Origin::defaults;
   std::string where;
+};
+
+/// The HTTP API.
+struct HttpSettings {
+  std::vector<codec::Multiaddr> addresses;  // empty: there is none
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
+  std::size_t connections_max = 0;
+  std::size_t header_bytes_max = 0;
+  std::size_t body_bytes_max = 0;
+  std::size_t unread_events_max = 0;
+  Duration request_timeout{};
+  Duration idle_timeout{};
+  std::uint64_t rate = 0;
+  std::uint64_t rate_burst = 0;
 };
 
 /// What the program runs with. Paths are as written; relative ones mean the home folder.
@@ -56,6 +84,7 @@ struct Settings {
   std::string network_key_file;
   std::string passphrase_file;
   std::string api_socket;
+  HttpSettings http;
   std::string tcp_congestion;               // empty: the system's
   std::vector<EffectiveSetting> effective;  // every key, in the table's order
 };
@@ -67,6 +96,7 @@ struct ConfigValue {
   Duration duration{};
   bool flag = false;
   std::vector<codec::Multiaddr> addresses;
+  std::vector<std::string> texts;
 };
 
 /// One line of the table.

@@ -47,7 +47,7 @@ std::string in_code(std::string_view text) {
 }
 
 std::string default_cell(const ConfigKey& key) {
-  if (key.type != ConfigType::addresses) return in_code(key.default_text);
+  if (!is_list(key.type)) return in_code(key.default_text);
   std::string cell;
   std::string_view rest = key.default_text;
   while (!rest.empty()) {
@@ -82,7 +82,8 @@ std::string toml_value(const ConfigKey& key) {
     case ConfigType::choice:
     case ConfigType::size:
     case ConfigType::duration: return base::format("\"{}\"", key.default_text);
-    case ConfigType::addresses: break;
+    case ConfigType::addresses:
+    case ConfigType::texts: break;
   }
   std::string list = "[";
   for (const char c : default_cell(key)) list += c == '`' ? '"' : c;

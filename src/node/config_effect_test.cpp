@@ -466,6 +466,49 @@ TEST_F(ConfigEffect, GossipEnabledAndFanout) {
   }
 }
 
+TEST_F(ConfigEffect, GossipSign) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    for (std::size_t i = 0; i < 2; ++i) {
+      add_with(is_changed ? Sets{{"gossip.sign", "false"}} : Sets{});
+      command(i, gossip::Subscribe{"news", {}});
+    }
+    connect(0, 1);
+    world_.run_for(2s);
+    command(0, gossip::Publish{Token{99}, "news", Buffer("hello"), {}});
+    world_.run_for(1s);
+    const auto* heard = members_[1]->last<gossip::Deliver>();
+    ASSERT_NE(heard, nullptr);
+    EXPECT_EQ(!heard->message.author && !heard->message.seqno, is_changed);
+  }
+}
+
+// Node 0 has room for one of two peers who think highly of it: it recommends each to the other.
+TEST_F(ConfigEffect, GossipPxPrivateAddresses) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with({{"gossip.fanout", "1"}});
+    for (std::size_t i = 1; i < 3; ++i) {
+      add_with(is_changed ? Sets{{"gossip.px_private_addresses", "true"}} : Sets{});
+      connect(i, 0);
+    }
+    const auto all_subscribe = [&](const char* topic) {
+      for (std::size_t i = 0; i < 3; ++i) command(i, gossip::Subscribe{topic, {}});
+    };
+    for (const char* topic : {"a", "b", "c"}) all_subscribe(topic);
+    world_.run_for(5s);
+    for (const char* topic : {"a", "b", "c"}) {
+      for (int i = 0; i < 30; ++i) {
+        command(0, gossip::Publish{Token{99}, topic, Buffer(std::to_string(i)), {}});
+      }
+    }
+    world_.run_for(1s);
+    all_subscribe("full");
+    world_.run_for(5s);
+    EXPECT_EQ(are_connected(1, 2), is_changed);
+  }
+}
+
 TEST_F(ConfigEffect, GossipHeartbeat) {
   for (const bool is_changed : {false, true}) {
     restart();

@@ -162,6 +162,19 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"gossip.enabled", Type::flag, "true", "", "",
      "Speak pubsub (gossipsub 1.0 to 1.3, floodsub) with peers that do.", false,
      [](Settings& s, ConfigValue v) { s.node.speaks_gossip = v.flag; }},
+    {"gossip.sign", Type::flag, "true", "", "",
+     "Messages carry their author and its signature, and so must those of others (StrictSign). "
+     "Without, none may (StrictNoSign), and a message is told from another by topic and content.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.gossip.policy = v.flag ? codec::SignaturePolicy::strict_sign
+                                     : codec::SignaturePolicy::strict_no_sign;
+     }},
+    {"gossip.px_private_addresses", Type::flag, "false", "", "",
+     "Also dial private and loopback addresses of peers that a gossip peer recommends when it "
+     "leaves us (PX); for networks that are not the Internet.",
+     false,
+     [](Settings& s, ConfigValue v) { s.node.gossip.px_takes_private_addresses = v.flag; }},
     {"gossip.fanout", Type::count, "6", "1..64", "peers",
      "Peers of a topic that get each message at once (gossipsub's D); between five sixths and "
      "twice "
@@ -207,6 +220,43 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"api.socket", Type::text, "api.sock", "", "path",
      "The Unix-domain socket over which `kith status` and the like reach the running node.", false,
      [](Settings& s, ConfigValue v) { s.api_socket = std::move(v.text); }},
+    {"api.http", Type::addresses, "/ip4/127.0.0.1/tcp/4775", "", "multiaddr",
+     "Where the HTTP API listens. Port 0 takes a free one, an empty list none. When all are "
+     "loopback, reads are open to this machine; else all requests need the token of api.token. A "
+     "default that somebody else has taken is a warning, one that was asked for an error.",
+     false, [](Settings& s, ConfigValue v) { s.http.addresses = std::move(v.addresses); }},
+    {"api.allowed_hosts", Type::texts, "", "", "",
+     "Names by which the API may be asked beside loopback's and its own address: what a Host "
+     "header may say, without a port.",
+     false, [](Settings& s, ConfigValue v) { s.http.allowed_hosts = std::move(v.texts); }},
+    {"api.allowed_origins", Type::texts, "", "", "",
+     "Origins of web pages that may ask the API beside its own, such as https://dash.example.",
+     false, [](Settings& s, ConfigValue v) { s.http.allowed_origins = std::move(v.texts); }},
+    {"api.connections_max", Type::count, "64", "1..10000", "connections",
+     "HTTP connections and WebSockets; one more gets status 503.", false,
+     [](Settings& s, ConfigValue v) { s.http.connections_max = v.count; }},
+    {"api.header_bytes_max", Type::size, "16KiB", "1KiB..1MiB", "size",
+     "Of one request; more is answered by status 431.", false,
+     [](Settings& s, ConfigValue v) { s.http.header_bytes_max = v.count; }},
+    {"api.body_bytes_max", Type::size, "1MiB", "1KiB..1MiB", "size",
+     "Of one request, or one message of a WebSocket's client; more is answered by status 413.",
+     false, [](Settings& s, ConfigValue v) { s.http.body_bytes_max = v.count; }},
+    {"api.request_timeout", Type::duration, "10s", "100ms..10m", "duration",
+     "From the first byte of a request to its last; slower ones are answered by status 408.", false,
+     [](Settings& s, ConfigValue v) { s.http.request_timeout = v.duration; }},
+    {"api.idle_timeout", Type::duration, "1m", "100ms..1h", "duration",
+     "A connection without a request for so long is closed, and a WebSocket without any sign of "
+     "life.",
+     false, [](Settings& s, ConfigValue v) { s.http.idle_timeout = v.duration; }},
+    {"api.rate", Type::count, "100", "1..1000000", "requests",
+     "Requests of one client in a second; more get status 429.", false,
+     [](Settings& s, ConfigValue v) { s.http.rate = v.count; }},
+    {"api.rate_burst", Type::count, "200", "1..1000000", "requests",
+     "How many it may ask at once.", false,
+     [](Settings& s, ConfigValue v) { s.http.rate_burst = v.count; }},
+    {"api.unread_events_max", Type::count, "1024", "1..100000", "events",
+     "Events that wait for the client of a WebSocket; beyond it the socket is closed.", false,
+     [](Settings& s, ConfigValue v) { s.http.unread_events_max = v.count; }},
     {"log.level", Type::text, "info", "", "",
      "trace, debug, info, warn, error or off, and others by subsystem: info,host=debug. "
      "`kith log level` changes it.",

@@ -127,6 +127,10 @@ const std::vector<Effect> all_effects = {
     {"quality.stale_after", "9m",
      [](auto& s) { return number(s.node.quality.health.stale_after); }},
     {"gossip.enabled", "false", [](auto& s) { return number(s.node.speaks_gossip ? 1 : 0); }},
+    {"gossip.sign", "false",
+     [](auto& s) { return number(static_cast<std::uint64_t>(s.node.gossip.policy)); }},
+    {"gossip.px_private_addresses", "true",
+     [](auto& s) { return number(s.node.gossip.px_takes_private_addresses ? 1 : 0); }},
     {"gossip.fanout", "12",
      [](auto& s) {
        const auto& m = s.node.gossip.mesh;
@@ -143,6 +147,22 @@ const std::vector<Effect> all_effects = {
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
     {"api.socket", "other.sock", [](auto& s) { return s.api_socket; }},
+    {"api.http", "/ip4/127.0.0.1/tcp/9", [](auto& s) { return addresses(s.http.addresses); }},
+    {"api.allowed_hosts", "a.example,b.example",
+     [](auto& s) {
+       return number(s.http.allowed_hosts.size()) +
+              (s.http.allowed_hosts.empty() ? "" : s.http.allowed_hosts.back());
+     }},
+    {"api.allowed_origins", "https://a.example",
+     [](auto& s) { return number(s.http.allowed_origins.size()); }},
+    {"api.connections_max", "3", [](auto& s) { return number(s.http.connections_max); }},
+    {"api.header_bytes_max", "2KiB", [](auto& s) { return number(s.http.header_bytes_max); }},
+    {"api.body_bytes_max", "2KiB", [](auto& s) { return number(s.http.body_bytes_max); }},
+    {"api.request_timeout", "3s", [](auto& s) { return number(s.http.request_timeout); }},
+    {"api.idle_timeout", "3s", [](auto& s) { return number(s.http.idle_timeout); }},
+    {"api.rate", "3", [](auto& s) { return number(s.http.rate); }},
+    {"api.rate_burst", "3", [](auto& s) { return number(s.http.rate_burst); }},
+    {"api.unread_events_max", "3", [](auto& s) { return number(s.http.unread_events_max); }},
     {"log.level", "debug", [](auto& s) { return s.log_level; }},
     {"log.format", "json", [](auto& s) { return number(s.log_json ? 1 : 0); }},
     {"log.file", "node.log", [](auto& s) { return s.log_file; }},
@@ -167,8 +187,18 @@ TEST(Config, EachKeyChangesWhatTheNodeRunsWithAndNothingElse) {
   for (const ConfigKey& key : config_keys()) EXPECT_TRUE(seen.contains(key.name)) << key.name;
 }
 
+TEST(Config, TheApiListensOnAddressesOnly) {
+  for (const char* bad : {"/dns4/a.example/tcp/1", "/ip4/127.0.0.1/udp/1", "/ip4/127.0.0.1"}) {
+    const auto refused = load_settings({flag("api.http", bad)});
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_NE(refused.error().message.find("api.http"), std::string::npos);
+  }
+  EXPECT_TRUE(load({flag("api.http", "")}).http.addresses.empty());
+}
+
 TEST(Config, DefaultsAreThoseOfTheContract) {
   const Settings s = load({});
+  EXPECT_EQ(addresses(s.http.addresses), "/ip4/127.0.0.1/tcp/4775 ");
   EXPECT_EQ(addresses(s.node.host.listen), "/ip4/0.0.0.0/tcp/4770 /ip6/::/tcp/4770 ");
   EXPECT_EQ(s.node.host.peers_high, 100U);
   EXPECT_EQ(s.node.host.peers_min, 8U);

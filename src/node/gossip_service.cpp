@@ -107,10 +107,8 @@ void GossipService::on_identified(Instant now, const host::PeerIdentified& ident
   if (found == peers_.end()) return;
   Peer& peer = found->second;
   peer.spoken = spoken_of(identified.message->protocols);
-  const Bytes& record = identified.message->signed_peer_record;
-  if (!record.empty()) {
-    router_->on_input(now, gossip::PeerRecorded{identified.peer, Buffer(ByteView(record))});
-  }
+  peer.record = Buffer(ByteView(identified.message->signed_peer_record));
+  if (peer.out) tell_record(now, identified.peer, peer);
   open(identified.peer, peer);
 }
 
@@ -129,10 +127,16 @@ void GossipService::on_stream_up(Instant now, const host::StreamUp& up) {
   added.netgroup = peer.netgroup;
   added.room = up.room;
   router_->on_input(now, added);
+  tell_record(now, up.peer, peer);
   if (peer.early.empty()) return;
   const Bytes early = std::exchange(peer.early, {});
   if (peer.in) say(host::Consume{*peer.in, early.size()});
   read(now, up.peer, peer, early);
+}
+
+// The router forgets it with PeerGone, and wants to know the peer first.
+void GossipService::tell_record(Instant now, const PeerId& id, const Peer& peer) {
+  if (!peer.record.empty()) router_->on_input(now, gossip::PeerRecorded{id, peer.record});
 }
 
 // A peer that opens a stream to us speaks that protocol, whether identify has come or not.
@@ -207,6 +211,13 @@ std::optional<Instant> GossipService::next_deadline() const {
   return base::soonest(router_->next_deadline(), reopening_.soonest());
 }
 
+void GossipService::import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos) {
+  ASSERT(router_.has_value());
+  std::vector<gossip::AuthorSeqno> authors;
+  for (const auto& each : seqnos) authors.push_back({each.author, each.highest});
+  router_->import_seqnos(now, authors);
+}
+
 void GossipService::to_router(Instant now, gossip::Router::Input input) {
   ASSERT(router_.has_value());
   router_->on_input(now, std::move(input));
@@ -230,6 +241,13 @@ void GossipService::drain(Instant now) {
                    results_.push_back(std::move(work));
                  },
                  [&](gossip::PeerEvent& event) { results_.push_back(in_common_words(event)); },
+                 [&](gossip::StoreSeqnos& store) {
+                   host::StoreSeqnos seqnos;
+                   for (auto& each : store.authors) {
+                     seqnos.seqnos.push_back({std::move(each.author), each.highest});
+                   }
+                   results_.push_back(std::move(seqnos));
+                 },
                  [&](gossip::Deliver& deliver) { results_.push_back(std::move(deliver)); },
                  [&](gossip::Validate& validate) { results_.push_back(std::move(validate)); },
                  [&](gossip::Published& done) { results_.push_back(std::move(done)); },

@@ -27,8 +27,9 @@ using base::PeerEvent;
 class GossipService final : public host::Service {
  public:
   /// What leaves the node, or concerns its other parts.
-  using Result = std::variant<gossip::Deliver, gossip::Validate, gossip::Published,
-                              host::VerifySignatures, gossip::ConnectPeers, PeerEvent>;
+  using Result =
+      std::variant<gossip::Deliver, gossip::Validate, gossip::Published, host::VerifySignatures,
+                   host::StoreSeqnos, gossip::ConnectPeers, PeerEvent>;
 
   static constexpr Duration reopen_delay = 1s;
   static constexpr Duration reopen_delay_max = 60s;
@@ -45,6 +46,8 @@ class GossipService final : public host::Service {
   void on_deadline(Instant now) override;
   std::optional<Instant> next_deadline() const override;
 
+  /// What an earlier run had seen; before the first peer.
+  void import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos);
   void to_router(Instant now, gossip::Router::Input input);
   std::optional<Result> poll_result();
   const gossip::Router* router() const { return router_ ? &*router_ : nullptr; }
@@ -54,6 +57,7 @@ class GossipService final : public host::Service {
     Direction direction = Direction::inbound;
     std::uint64_t netgroup = 0;
     std::vector<std::string> spoken;  // protocols of ours that it speaks, the best first
+    Buffer record;                    // signed, of identify; empty: none
     std::optional<StreamId> out;
     bool is_opening = false;
     Duration reopen_after = reopen_delay;
@@ -64,6 +68,7 @@ class GossipService final : public host::Service {
 
   void on_identified(Instant now, const host::PeerIdentified& identified);
   void on_stream_up(Instant now, const host::StreamUp& up);
+  void tell_record(Instant now, const PeerId& id, const Peer& peer);
   void on_inbound(const host::StreamUp& up, Peer& peer);
   void on_data(Instant now, const host::StreamData& data);
   void on_stream_down(Instant now, StreamId stream);

@@ -49,6 +49,25 @@ TEST_F(GossipNodes, AMessageReachesEverybodyOnce) {
   EXPECT_EQ(published->recipients, 1U);
 }
 
+// What was heard before a restart is old after it; what comes anew is not.
+TEST_F(GossipNodes, SeqnosOutliveARestart) {
+  add_line(2);
+  publish(0, "heard");
+  world_.run_for(3s);
+  ASSERT_EQ(world_.stored.seqnos.size(), 1U);
+  EXPECT_EQ(world_.stored.seqnos[0].author, members_[0]->id());
+  world_.stored.seqnos[0].highest += 1;  // the next one: a later run had heard it too
+  add();
+  command(2, gossip::Subscribe{"news", {}});
+  connect(2, 0);
+  world_.run_for(5s);
+  publish(0, "old to the third");
+  publish(0, "new to all");
+  world_.run_for(3s);
+  EXPECT_EQ(heard(1).size(), 3U);
+  EXPECT_EQ(heard(2), std::vector<std::string>{"new to all"});
+}
+
 TEST_F(GossipNodes, WhatTheApplicationRejectsGoesNoFurther) {
   gossip::TopicOptions checked;
   checked.has_validator = true;
@@ -85,6 +104,25 @@ TEST_F(GossipNodes, A37AStreamThatClosesIsOpenedAgain) {
   publish(0, "again");
   world_.run_for(1s);
   EXPECT_EQ(heard(1), std::vector<std::string>{"again"});
+}
+
+// Node 0 has room for one of two peers that are not connected to each other, and recommends each to
+// the other by the record that identify brought.
+TEST_F(GossipNodes, APruneCarriesTheRecordsOfOthers) {
+  NodeConfig narrow = config();
+  narrow.gossip.mesh = {.d = 1, .d_lo = 1, .d_hi = 2, .d_score = 0, .d_out = 0};
+  add(narrow);
+  NodeConfig credulous = config();
+  credulous.gossip.thresholds.accept_px = 0;
+  credulous.gossip.px_takes_private_addresses = true;
+  for (std::size_t i = 1; i < 3; ++i) {
+    add(credulous);
+    connect(i, 0);
+  }
+  for (std::size_t i = 0; i < 3; ++i) command(i, gossip::Subscribe{"news", {}});
+  world_.run_for(5s);
+  EXPECT_GT(members_[0]->node.router()->stats().prunes, 0U);
+  EXPECT_TRUE(are_connected(1, 2));
 }
 
 TEST_F(GossipNodes, ALargeMessageCrossesInPieces) {

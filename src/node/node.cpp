@@ -90,6 +90,7 @@ void Node::on_input(Instant now, host::WorldInput input) {
   }
   if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {
     for (auto& stored : loaded->peers) quality_.on_input(now, peer::Restore{std::move(stored)});
+    if (gossip_ != nullptr && is_starting_) gossip_->import_seqnos(now, loaded->seqnos);
     pump(now);
     if (std::exchange(is_starting_, false)) host_.start(now);
     return pump(now);
@@ -135,6 +136,11 @@ std::optional<Instant> Node::next_deadline() {
 std::optional<Report> Node::poll_report() {
   if (reports_.empty()) return std::nullopt;
   return reports_.pop_front();
+}
+
+void Node::reset_timings() {
+  ping_times_.reset_latency();
+  host_.reset_timings();
 }
 
 // --- routing -------------------------------------------------------------------------------------
@@ -187,6 +193,7 @@ void Node::route(Instant now, host::HostOutput output) {
                  if (done.token == nobody) return;
                  reports_.push_back(Connected{done.token, std::move(done.peer)});
                },
+               [&](host::PeerUnreachable& failed) { reports_.push_back(std::move(failed)); },
                [&](host::AddressesChanged& changed) { reports_.push_back(std::move(changed)); },
                [&](host::CannotListen& cannot) { reports_.push_back(std::move(cannot)); },
                [&](host::Stopped& stopped) { reports_.push_back(stopped); }},
@@ -230,6 +237,7 @@ bool Node::pump_results(Instant now) {
 void Node::on_pinged(Instant now, host::PingResult& result) {
   if (result.token != probing) ++(result.rtt ? pings_answered_ : pings_failed_);
   if (result.rtt) {
+    ping_times_.record(*result.rtt);
     host_.set_rtt(result.peer, *result.rtt);
     quality_.on_traffic(now, result.peer);
     to_router(now, gossip::RttMeasured{result.peer, *result.rtt});
@@ -254,13 +262,20 @@ bool Node::pump_quality(Instant now) {
     is_busy = true;
     std::visit(
         Overload{
-            [&](peer::StandingChanged& changed) { on_standing(now, changed.standing); },
+            [&](peer::StandingChanged& changed) {
+              on_standing(now, changed.standing);
+              reports_.push_back(std::move(changed));
+            },
             [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
             [&](peer::PeerBanned& banned) {
               log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer), banned.ban.reason);
               host_.on_input(now, host::Bar{banned.peer, true});
+              reports_.push_back(std::move(banned));
             },
-            [&](peer::BanEnded& ended) { host_.on_input(now, host::Bar{ended.peer, false}); },
+            [&](peer::BanEnded& ended) {
+              host_.on_input(now, host::Bar{ended.peer, false});
+              reports_.push_back(ended);
+            },
             [&](peer::GroupBanned& group) {
               log_.warn("peer", "too many banned peers in {}: none is let in from there",
                         peer::to_text(group.group));
@@ -299,6 +314,7 @@ bool Node::pump_gossip(Instant now) {
                  [&](gossip::Validate& validate) { reports_.push_back(std::move(validate)); },
                  [&](gossip::Published& published) { reports_.push_back(std::move(published)); },
                  [&](host::VerifySignatures& work) { outputs_.push_back(std::move(work)); },
+                 [&](host::StoreSeqnos& store) { outputs_.push_back(std::move(store)); },
                  [&](PeerEvent& event) { quality_.on_input(now, std::move(event)); },
                  [&](gossip::ConnectPeers& connect) {
                    for (auto& record : connect.records) {

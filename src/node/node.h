@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/queue.h"
 #include "host/host.h"
 #include "host/peer_exchange.h"
@@ -83,9 +84,11 @@ struct Pinged {
   Result<Duration> rtt;
 };
 
-using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                            gossip::Published, host::PeerUp, host::PeerDown, host::PeerIdentified,
-                            host::AddressesChanged, host::CannotListen, host::Stopped>;
+using Report =
+    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                 gossip::Published, host::PeerUp, host::PeerDown, host::PeerIdentified,
+                 host::PeerUnreachable, peer::StandingChanged, peer::PeerBanned, peer::BanEnded,
+                 host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -122,6 +125,9 @@ class Node final : public host::WorldMachine {
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
+  const base::Timing& ping_times() const { return ping_times_; }
+  /// Forgets the averages and largest values of all timings.
+  void reset_timings();
 
  private:
   template <class S, class... Args>
@@ -154,6 +160,7 @@ class Node final : public host::WorldMachine {
   bool is_starting_ = false;  // until it is known who was banned
   std::uint64_t pings_answered_ = 0;
   std::uint64_t pings_failed_ = 0;
+  base::Timing ping_times_;  // of all that were answered
 };
 
 }  // namespace kith::node

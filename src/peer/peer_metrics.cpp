@@ -4,28 +4,28 @@ namespace kith::peer {
 
 using codec::MetricType;
 
-void write_metrics(codec::PrometheusText& text, Instant now, const Quality& quality) {
+void write_metrics(codec::MetricSink& sink, Instant now, const Quality& quality) {
   const QualityStats& stats = quality.stats();
-  text.begin("kith_peer_events_total", "What services said of peers, by kind.",
+  sink.begin("kith_peer_events_total", "What services said of peers, by kind.",
              MetricType::counter);
   for (std::size_t i = 0; i < stats.events.size(); ++i) {
-    text.sample(stats.events[i], {{"kind", base::name_of(static_cast<PeerEventKind>(i))}});
+    sink.sample(stats.events[i], {{"kind", base::name_of(static_cast<PeerEventKind>(i))}});
   }
-  text.counter("kith_peer_warnings_total", "Warnings that began.", stats.warnings);
-  text.counter("kith_peer_bans_total", "Bans that began.", stats.bans);
-  text.counter("kith_peer_group_bans_total", "Networks that were banned.", stats.group_bans);
-  text.counter("kith_peer_probes_total", "Probes sent to connected peers.", stats.probes);
-  text.counter("kith_peer_stale_total", "Peers given up for want of any traffic.", stats.stale);
-  text.counter("kith_peer_refused_total", "Connections refused to banned peers and networks.",
+  sink.counter("kith_peer_warnings_total", "Warnings that began.", stats.warnings);
+  sink.counter("kith_peer_bans_total", "Bans that began.", stats.bans);
+  sink.counter("kith_peer_group_bans_total", "Networks that were banned.", stats.group_bans);
+  sink.counter("kith_peer_probes_total", "Probes sent to connected peers.", stats.probes);
+  sink.counter("kith_peer_stale_total", "Peers given up for want of any traffic.", stats.stale);
+  sink.counter("kith_peer_refused_total", "Connections refused to banned peers and networks.",
                stats.refused);
-  text.counter("kith_peer_forgotten_total", "Peers forgotten to make room for others.",
+  sink.counter("kith_peer_forgotten_total", "Peers forgotten to make room for others.",
                stats.forgotten);
-  text.gauge("kith_peer_known", "Peers with a record.", static_cast<double>(quality.size()));
-  text.gauge("kith_peer_banned", "Peers that are banned now.",
+  sink.gauge("kith_peer_known", "Peers with a record.", static_cast<double>(quality.size()));
+  sink.gauge("kith_peer_banned", "Peers that are banned now.",
              static_cast<double>(quality.bans(now).size()));
 }
 
-void write_metrics(codec::PrometheusText& text, const Limits& limits) {
+void write_metrics(codec::MetricSink& sink, const Limits& limits) {
   static constexpr std::pair<LimitVerdict, std::string_view> verdicts[] = {
       {LimitVerdict::allowed, "allowed"},
       {LimitVerdict::over_peer, "over_peer"},
@@ -33,12 +33,12 @@ void write_metrics(codec::PrometheusText& text, const Limits& limits) {
       {LimitVerdict::over_kind_overall, "over_kind_overall"},
       {LimitVerdict::over_all, "over_all"}};
   static_assert(std::size(verdicts) == limit_verdicts);
-  text.begin("kith_peer_limit_checks_total",
+  sink.begin("kith_peer_limit_checks_total",
              "Messages that rate limits let pass or refused, by kind and verdict.",
              MetricType::counter);
   for (std::size_t kind = 0; kind < limits.config().kinds.size(); ++kind) {
     for (const auto& [verdict, name] : verdicts) {
-      text.sample(limits.counted(verdict)[kind],
+      sink.sample(limits.counted(verdict)[kind],
                   {{"kind", limits.config().kinds[kind].name}, {"verdict", name}});
     }
   }

@@ -1,5 +1,6 @@
 #include "peer/peer_metrics.h"
 
+#include "codec/prometheus.h"
 #include "peer/test_quality.h"
 
 namespace kith::peer {

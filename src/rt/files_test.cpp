@@ -156,5 +156,23 @@ TEST(Identity, ADamagedFileIsNotReplaced) {
   EXPECT_EQ(base::as_text(*read_file(identity_path(dir.path()), 100)), "rubbish");
 }
 
+TEST(ApiToken, IsMadeOnceAndGuarded) {
+  TempDir dir;
+  SystemRng rng;
+  const auto made = load_or_create_api_token(dir.path(), rng);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->size(), 64u);
+  const std::string path = dir / "api.token";
+  EXPECT_EQ(mode_of(path), 0600u);
+  EXPECT_EQ(load_or_create_api_token(dir.path(), rng), *made);
+  ASSERT_TRUE(write_file_atomic(path, base::as_bytes("short\n"), private_file_mode));
+  EXPECT_EQ(load_or_create_api_token(dir.path(), rng).error().code, Code::malformed);
+  const std::string blank = std::string(20, 'a') + " " + std::string(20, 'a');
+  ASSERT_TRUE(write_file_atomic(path, base::as_bytes(blank), private_file_mode));
+  EXPECT_EQ(load_or_create_api_token(dir.path(), rng).error().code, Code::malformed);
+  ASSERT_TRUE(write_file_atomic(path, base::as_bytes(*made), public_file_mode));
+  EXPECT_EQ(load_or_create_api_token(dir.path(), rng).error().code, Code::permission);
+}
+
 }  // namespace
 }  // namespace kith::rt

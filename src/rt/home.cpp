@@ -5,6 +5,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -19,6 +21,9 @@
 namespace kith::rt {
 namespace {
 
+constexpr std::size_t token_random_bytes = 32;
+constexpr std::size_t token_bytes_min = 32;
+constexpr std::size_t token_file_bytes_max = 4096;
 constexpr int lock_attempts = 5;
 constexpr auto lock_attempt_interval = std::chrono::milliseconds(10);
 
@@ -107,6 +112,30 @@ Result<void> write_identity(const std::string& home, const crypto::KeyPair& key,
   auto written = write_file_atomic(identity_path(home), encoded, private_file_mode);
   crypto::wipe(encoded);
   return written;
+}
+
+Result<std::string> load_or_create_api_token(const std::string& home, Rng& rng) {
+  const std::string path = home + "/api.token";
+  auto file = read_secret_file(path, token_file_bytes_max);
+  if (file) {
+    std::string token(base::as_text(*file));
+    crypto::wipe(*file);
+    while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+    const bool is_plain = std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7f; });
+    if (token.size() < token_bytes_min || !is_plain) {
+      return fail(Code::malformed,
+                  base::format("{} must be one line of at least {} characters without blanks; "
+                               "without the file a new one is made",
+                               path, token_bytes_min));
+    }
+    return token;
+  }
+  if (file.error().code != Code::not_found) return fail(std::move(file).error());
+  std::array<std::uint8_t, token_random_bytes> bytes{};
+  rng.fill(bytes);
+  std::string token = base::to_hex(bytes);
+  TRY_VOID(write_file_atomic(path, base::as_bytes(token + "\n"), private_file_mode));
+  return token;
 }
 
 }  // namespace kith::rt

@@ -46,4 +46,8 @@ Result<Identity> load_or_create_identity(const std::string& home,
 Result<void> write_identity(const std::string& home, const crypto::KeyPair& key,
                             std::optional<std::string_view> passphrase, Rng& rng);
 
+/// Reads HOME/api.token, or makes one: 32 random bytes in hexadecimal (mode 0600). `permission`
+/// when others may read it, `malformed` when it is too short to keep anybody out.
+Result<std::string> load_or_create_api_token(const std::string& home, Rng& rng);
+
 }  // namespace kith::rt

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "rt/os.h"
+#include "rt/process_usage.h"
 #include "rt/signals.h"
 #include "rt/test_world.h"
 
@@ -83,6 +85,17 @@ TEST(SignalWatch, SignalsAreTurns) {
   ASSERT_TRUE(run_until(reactor, [&] { return numbers.size() == 2; }));
   EXPECT_NE(std::find(numbers.begin(), numbers.end(), SIGTERM), numbers.end());
   EXPECT_NE(std::find(numbers.begin(), numbers.end(), SIGINT), numbers.end());
+}
+
+TEST(ProcessUsage, IsWhatThisProcessUses) {
+  const ProcessUsage before = process_usage();
+  EXPECT_GT(before.resident_bytes, 1U << 20);
+  EXPECT_GE(before.threads, 1u);
+  EXPECT_GE(before.open_files, 3u);
+  const Fd one(::dup(0)), two(::dup(0));
+  EXPECT_EQ(process_usage().open_files, before.open_files + 2);
+  while (process_usage().processor <= before.processor) {  // it grows with this very loop
+  }
 }
 
 }  // namespace

@@ -1,16 +1,17 @@
-// Where the records of peer/quality.h live between runs; store_quality.h is the one that ships.
+// Where the records of peer/quality.h and the seqnos of gossip's authors live between runs;
+// store_quality.h is the one that ships.
 #pragma once
 
 #include <functional>
 #include <vector>
 
-#include "peer/quality_io.h"
+#include "host/world.h"
 
 namespace kith::rt {
 
 class QualityStore {
  public:
-  using Loaded = std::function<void(std::vector<peer::StoredQuality>)>;
+  using Loaded = std::function<void(host::QualityLoaded)>;
 
   virtual ~QualityStore() = default;
 
@@ -20,6 +21,8 @@ class QualityStore {
   /// Upsert. Never blocks; the disk follows within a second.
   virtual void store(peer::StoredQuality quality) = 0;
   virtual void forget(const PeerId& peer) = 0;
+  /// Upsert of the higher number; the same promises.
+  virtual void store_seqnos(std::vector<host::StoredSeqno> seqnos) = 0;
 };
 
 }  // namespace kith::rt

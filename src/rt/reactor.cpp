@@ -59,6 +59,9 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                  [&](host::StoreQuality& o) {
                    if (quality != nullptr) quality->store(std::move(o.quality));
                  },
+                 [&](host::StoreSeqnos& o) {
+                   if (quality != nullptr) quality->store_seqnos(std::move(o.seqnos));
+                 },
                  [&](host::ForgetQuality& o) {
                    if (quality != nullptr) quality->forget(o.peer);
                  },
@@ -85,10 +88,8 @@ void Reactor::Impl::load_peers() {
 
 void Reactor::Impl::load_quality() {
   if (quality == nullptr) return turns.input(host::QualityLoaded{});
-  quality->load([this, way_in = inlet](std::vector<peer::StoredQuality> found) {
-    way_in->post([this, found = std::move(found)]() mutable {
-      turns.input(host::QualityLoaded{std::move(found)});
-    });
+  quality->load([this, way_in = inlet](host::QualityLoaded found) {
+    way_in->post([this, found = std::move(found)]() mutable { turns.input(std::move(found)); });
   });
 }
 

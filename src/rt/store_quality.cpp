@@ -1,5 +1,6 @@
 #include "rt/store_quality.h"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -57,6 +58,11 @@ constexpr const char* schema_sql = R"sql(
     count     INTEGER NOT NULL,
     PRIMARY KEY (peer_id, line)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS gossip_seqnos (
+    author   BLOB PRIMARY KEY NOT NULL,
+    highest  BLOB NOT NULL,  -- 8 bytes, big-endian: as bytes they compare like numbers
+    stored_s INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = 1;
 )sql";
 constexpr const char* upsert_sql = R"sql(
@@ -88,6 +94,15 @@ constexpr const char* prune_sql =
     "ORDER BY ban_cause IS NULL, as_of_ms DESC, peer_id LIMIT -1 OFFSET ?)";
 constexpr const char* prune_history_sql =
     "DELETE FROM quality_history WHERE peer_id NOT IN (SELECT peer_id FROM quality)";
+
+constexpr const char* upsert_seqno_sql =
+    "INSERT INTO gossip_seqnos VALUES (?, ?, unixepoch()) ON CONFLICT (author) DO UPDATE SET "
+    "highest = MAX(highest, excluded.highest), stored_s = excluded.stored_s";
+constexpr const char* select_seqnos_sql =
+    "SELECT author, highest FROM gossip_seqnos ORDER BY stored_s DESC, author LIMIT ?";
+constexpr const char* prune_seqnos_sql =
+    "DELETE FROM gossip_seqnos WHERE author IN (SELECT author FROM gossip_seqnos "
+    "ORDER BY stored_s DESC, author LIMIT -1 OFFSET ?)";
 
 std::optional<std::int64_t> ms_of(const std::optional<WallTime>& time) {
   return time ? std::optional(time->unix_ms) : std::nullopt;
@@ -146,8 +161,27 @@ peer::StoredQuality quality_at(const DbStatement& row, const PeerId& id) {
   return quality;
 }
 
+std::array<std::uint8_t, 8> big_endian(std::uint64_t number) {
+  std::array<std::uint8_t, 8> bytes{};
+  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(number >> (56 - 8 * i));
+  return bytes;
+}
+std::uint64_t number_of(ByteView bytes) {
+  std::uint64_t number = 0;
+  for (const std::uint8_t byte : bytes.first(std::min<std::size_t>(8, bytes.size()))) {
+    number = number << 8 | byte;
+  }
+  return number;
+}
+
 /// Empty means forget.
 using Change = std::optional<peer::StoredQuality>;
+/// What is written in one transaction.
+struct Batch {
+  std::map<PeerId, Change> peers;
+  std::map<PeerId, std::uint64_t> seqnos;
+  bool empty() const { return peers.empty() && seqnos.empty(); }
+};
 
 }  // namespace
 
@@ -156,10 +190,14 @@ struct SqliteQualityStore::Inside {
       : path(std::move(file)), log(logger), config(settings) {}
 
   void work();
-  void write(const std::map<PeerId, Change>& batch);
-  DbResult write_all(const std::map<PeerId, Change>& batch);
+  void write(const Batch& batch);
+  DbResult write_all(const Batch& batch);
+  DbResult write_peers(const std::map<PeerId, Change>& peers);
+  DbResult write_seqnos(const std::map<PeerId, std::uint64_t>& seqnos);
   DbResult prune();
-  DbResult read_all(std::vector<peer::StoredQuality>& all);
+  DbResult read_all(host::QualityLoaded& all);
+  DbResult read_peers(std::vector<peer::StoredQuality>& all);
+  DbResult read_seqnos(std::vector<host::StoredSeqno>& all);
   void change(const PeerId& peer, Change change);
 
   const std::string path;
@@ -174,7 +212,7 @@ struct SqliteQualityStore::Inside {
   std::mutex mutex;
   std::condition_variable changed;
   std::condition_variable flushed;
-  std::map<PeerId, Change> changes;
+  Batch waiting;
   std::deque<Loaded> loads;
   std::chrono::steady_clock::time_point flush_at{};
   std::chrono::steady_clock::time_point next_complaint{};
@@ -223,6 +261,26 @@ void SqliteQualityStore::store(peer::StoredQuality quality) {
 
 void SqliteQualityStore::forget(const PeerId& peer) { inside_->change(peer, std::nullopt); }
 
+void SqliteQualityStore::store_seqnos(std::vector<host::StoredSeqno> seqnos) {
+  {
+    const std::lock_guard lock(inside_->mutex);
+    Batch& waiting = inside_->waiting;
+    if (waiting.empty()) {
+      inside_->flush_at = std::chrono::steady_clock::now() + inside_->config.flush_after;
+    }
+    for (const auto& each : seqnos) {
+      const bool is_known = waiting.seqnos.contains(each.author);
+      if (!is_known && waiting.seqnos.size() >= inside_->config.authors_max) {
+        inside_->dropped.fetch_add(1);
+        continue;
+      }
+      std::uint64_t& highest = waiting.seqnos[each.author];
+      highest = std::max(highest, each.highest);
+    }
+  }
+  inside_->changed.notify_one();
+}
+
 std::uint64_t SqliteQualityStore::dropped() const { return inside_->dropped.load(); }
 
 void SqliteQualityStore::flush() {
@@ -238,19 +296,19 @@ void SqliteQualityStore::Inside::change(const PeerId& peer, Change change) {
     const std::lock_guard lock(mutex);
     const auto now = std::chrono::steady_clock::now();
     const bool is_urgent = change && change->ban;
-    const auto found = changes.find(peer);
-    if (found != changes.end()) {
+    const auto found = waiting.peers.find(peer);
+    if (found != waiting.peers.end()) {
       found->second = std::move(change);
-    } else if (changes.size() < config.changes_max) {
-      if (changes.empty()) flush_at = now + config.flush_after;
-      changes.emplace(peer, std::move(change));
+    } else if (waiting.peers.size() < config.changes_max) {
+      if (waiting.empty()) flush_at = now + config.flush_after;
+      waiting.peers.emplace(peer, std::move(change));
     } else {
       dropped.fetch_add(1);
       complain = now >= next_complaint;
       if (complain) next_complaint = now + complaint_interval;
     }
     // Half full: the writer need not wait for the second to pass. Nor should a ban.
-    if (is_urgent || changes.size() * 2 >= config.changes_max) flush_at = now;
+    if (is_urgent || waiting.peers.size() * 2 >= config.changes_max) flush_at = now;
   }
   changed.notify_one();
   if (complain) {
@@ -266,10 +324,10 @@ void SqliteQualityStore::Inside::work() {
   for (;;) {
     const auto is_due = [this] {
       return ending || !loads.empty() || asked > done ||
-             (!changes.empty() && std::chrono::steady_clock::now() >= flush_at);
+             (!waiting.empty() && std::chrono::steady_clock::now() >= flush_at);
     };
     while (!is_due()) {
-      if (changes.empty()) {
+      if (waiting.empty()) {
         changed.wait(lock);
       } else {
         changed.wait_until(lock, flush_at);
@@ -277,13 +335,13 @@ void SqliteQualityStore::Inside::work() {
     }
     const bool last = ending;
     const std::uint64_t tickets = asked;
-    const auto batch = std::exchange(changes, {});
-    auto waiting = std::exchange(loads, {});
-    if (last) waiting.clear();
+    const Batch batch = std::exchange(waiting, {});
+    auto readers = std::exchange(loads, {});
+    if (last) readers.clear();
     lock.unlock();
     if (!batch.empty()) write(batch);
-    for (const Loaded& loaded : waiting) {
-      std::vector<peer::StoredQuality> all;
+    for (const Loaded& loaded : readers) {
+      host::QualityLoaded all;
       if (const auto failed = read_all(all)) {
         log.error("store", "reading {}: {}", path, failed->message);
       }
@@ -296,7 +354,7 @@ void SqliteQualityStore::Inside::work() {
   }
 }
 
-void SqliteQualityStore::Inside::write(const std::map<PeerId, Change>& batch) {
+void SqliteQualityStore::Inside::write(const Batch& batch) {
   auto failed = write_all(batch);
   if (!failed) return;
   if (db.is_open()) db.execute("ROLLBACK");
@@ -305,14 +363,35 @@ void SqliteQualityStore::Inside::write(const std::map<PeerId, Change>& batch) {
     failed = write_all(batch);
   }
   if (failed) {
-    log.error("store", "{} changes of {} are lost: {}", batch.size(), path, failed->message);
+    log.error("store", "{} changes of {} are lost: {}", batch.peers.size() + batch.seqnos.size(),
+              path, failed->message);
   }
 }
 
-DbResult SqliteQualityStore::Inside::write_all(const std::map<PeerId, Change>& batch) {
+DbResult SqliteQualityStore::Inside::write_all(const Batch& batch) {
   if (!db.is_open()) {
     if (auto failed = db.open(path, quality_schema_version, schema_sql)) return failed;
   }
+  if (auto failed = db.execute("BEGIN IMMEDIATE")) return failed;
+  if (auto failed = write_peers(batch.peers)) return failed;
+  if (auto failed = write_seqnos(batch.seqnos)) return failed;
+  if (auto failed = prune()) return failed;
+  return db.execute("COMMIT");
+}
+
+DbResult SqliteQualityStore::Inside::write_seqnos(const std::map<PeerId, std::uint64_t>& seqnos) {
+  DbStatement upsert;
+  if (auto failed = db.prepare(upsert_seqno_sql, upsert)) return failed;
+  for (const auto& [author, highest] : seqnos) {
+    upsert.bind(1, author.bytes());
+    upsert.bind(2, ByteView(big_endian(highest)));
+    if (auto failed = upsert.run()) return failed;
+    ++stores_since_prune;
+  }
+  return std::nullopt;
+}
+
+DbResult SqliteQualityStore::Inside::write_peers(const std::map<PeerId, Change>& peers) {
   DbStatement upsert, remove, clear, line;
   if (auto failed = db.prepare(upsert_sql, upsert)) return failed;
   if (auto failed = db.prepare("DELETE FROM quality WHERE peer_id = ?", remove)) return failed;
@@ -322,8 +401,7 @@ DbResult SqliteQualityStore::Inside::write_all(const std::map<PeerId, Change>& b
   if (auto failed = db.prepare("INSERT INTO quality_history VALUES (?, ?, ?, ?, ?, ?, ?)", line)) {
     return failed;
   }
-  if (auto failed = db.execute("BEGIN IMMEDIATE")) return failed;
-  for (const auto& [id, change] : batch) {
+  for (const auto& [id, change] : peers) {
     clear.bind(1, id.bytes());
     if (auto failed = clear.run()) return failed;
     if (!change) {
@@ -346,8 +424,7 @@ DbResult SqliteQualityStore::Inside::write_all(const std::map<PeerId, Change>& b
     }
     ++stores_since_prune;
   }
-  if (auto failed = prune()) return failed;
-  return db.execute("COMMIT");
+  return std::nullopt;
 }
 
 DbResult SqliteQualityStore::Inside::prune() {
@@ -357,11 +434,31 @@ DbResult SqliteQualityStore::Inside::prune() {
   if (auto failed = db.prepare(prune_sql, prune)) return failed;
   prune.bind(1, static_cast<std::int64_t>(config.peers_max));
   if (auto failed = prune.run()) return failed;
-  return db.execute(prune_history_sql);
+  if (auto failed = db.execute(prune_history_sql)) return failed;
+  if (auto failed = db.prepare(prune_seqnos_sql, prune)) return failed;
+  prune.bind(1, static_cast<std::int64_t>(config.authors_max));
+  return prune.run();
 }
 
-DbResult SqliteQualityStore::Inside::read_all(std::vector<peer::StoredQuality>& all) {
+DbResult SqliteQualityStore::Inside::read_all(host::QualityLoaded& all) {
   if (!db.is_open()) return DbError{0, "not open"};
+  if (auto failed = read_peers(all.peers)) return failed;
+  return read_seqnos(all.seqnos);
+}
+
+DbResult SqliteQualityStore::Inside::read_seqnos(std::vector<host::StoredSeqno>& all) {
+  DbStatement select;
+  if (auto failed = db.prepare(select_seqnos_sql, select)) return failed;
+  select.bind(1, static_cast<std::int64_t>(config.authors_max));
+  DbResult failed;
+  while (select.next(failed)) {
+    const auto author = codec::peer_id_from_bytes(select.bytes(0));
+    if (author) all.push_back({*author, number_of(select.bytes(1))});
+  }
+  return failed;
+}
+
+DbResult SqliteQualityStore::Inside::read_peers(std::vector<peer::StoredQuality>& all) {
   DbStatement select, history;
   if (auto failed = db.prepare(select_sql, select)) return failed;
   if (auto failed = db.prepare(select_history_sql, history)) return failed;

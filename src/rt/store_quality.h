@@ -8,6 +8,8 @@
 // damaged file is moved aside, a file of a later schema refused (`unsupported`). Limits: 20,000
 // peers, those that are not banned and were stored the longest ago forgotten first; 64 lines of
 // history each; 4,096 changes waiting, beyond which new ones are dropped and counted.
+// Beside them the highest seqno of each gossip author, so that what was heard before a restart is
+// known to be old after it: 20,000 authors, those stored the longest ago forgotten first.
 #pragma once
 
 #include <memory>
@@ -23,6 +25,7 @@ inline constexpr int quality_schema_version = 1;
 struct SqliteQualityStoreConfig {
   std::size_t peers_max = 20'000;
   std::size_t changes_max = 4096;
+  std::size_t authors_max = 20'000;  // also of those that wait to be written
   Duration flush_after = 1s;
 };
 
@@ -36,6 +39,7 @@ class SqliteQualityStore final : public QualityStore {
   void load(Loaded loaded) override;
   void store(peer::StoredQuality quality) override;
   void forget(const PeerId& peer) override;
+  void store_seqnos(std::vector<host::StoredSeqno> seqnos) override;
   /// Blocks until all that was stored before is on the disk.
   void flush();
   /// Changes that a full queue refused.

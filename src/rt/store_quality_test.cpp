@@ -41,11 +41,12 @@ peer::StoredQuality banned(std::uint32_t number, std::optional<WallTime> until) 
   return stored;
 }
 
-std::vector<peer::StoredQuality> load(QualityStore& store) {
-  std::promise<std::vector<peer::StoredQuality>> promise;
-  store.load([&](std::vector<peer::StoredQuality> all) { promise.set_value(std::move(all)); });
+host::QualityLoaded load_all(QualityStore& store) {
+  std::promise<host::QualityLoaded> promise;
+  store.load([&](host::QualityLoaded all) { promise.set_value(std::move(all)); });
   return promise.get_future().get();
 }
+std::vector<peer::StoredQuality> load(QualityStore& store) { return load_all(store).peers; }
 std::unique_ptr<SqliteQualityStore> open(const std::string& path,
                                          SqliteQualityStoreConfig config = {}) {
   return SqliteQualityStore::open(path, base::null_log(), config).value();
@@ -213,7 +214,7 @@ TEST(QualityStore, ChangesWaitingAreBounded) {
   auto store = open(dir / "quality.db", {.changes_max = 8, .flush_after = 1h});
   // The store's thread is held inside a load, so nothing is written meanwhile.
   std::promise<void> held, release;
-  store->load([&](std::vector<peer::StoredQuality>) {
+  store->load([&](host::QualityLoaded) {
     held.set_value();
     release.get_future().wait();
   });
@@ -225,6 +226,29 @@ TEST(QualityStore, ChangesWaitingAreBounded) {
   const auto all = load(*store);
   ASSERT_EQ(all.size(), 8u);
   EXPECT_EQ(all[0].as_of.unix_ms, 7777);
+}
+
+TEST(QualityStore, KeepsTheHighestSeqnoOfTheLatestAuthors) {
+  TempDir dir;
+  constexpr std::uint64_t huge = ~std::uint64_t{0};
+  {
+    auto store = open(dir / "quality.db");
+    store->store_seqnos({{test_peer(1), 7}, {test_peer(2), huge}});
+    store->flush();
+    store->store_seqnos({{test_peer(1), 6}, {test_peer(3), 1}, {test_peer(3), 9}});
+    EXPECT_EQ(load_all(*store).seqnos.size(), 3u);  // what waits is seen
+  }
+  {
+    auto store = open(dir / "quality.db");
+    auto seqnos = load_all(*store).seqnos;
+    std::ranges::sort(seqnos, {}, &host::StoredSeqno::highest);
+    EXPECT_EQ(seqnos, (std::vector<host::StoredSeqno>{
+                          {test_peer(1), 7}, {test_peer(3), 9}, {test_peer(2), huge}}));
+  }
+  auto store = open(dir / "quality.db", {.authors_max = 2, .flush_after = 1h});
+  EXPECT_EQ(load_all(*store).seqnos.size(), 2u);
+  store->store_seqnos({{test_peer(4), 1}, {test_peer(5), 1}, {test_peer(6), 1}});
+  EXPECT_EQ(store->dropped(), 1u);
 }
 
 // Two runs of a node: what the first one knew, the second one goes by.

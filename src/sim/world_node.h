@@ -16,6 +16,7 @@ struct World::Node {
   std::vector<Event> deferred;  // while paused
   PeerStore peers;
   std::map<PeerId, peer::StoredQuality> quality;  // what was stored is on the disk at once
+  std::map<PeerId, std::uint64_t> seqnos;         // likewise; as many authors as there are
 
   // The one deadline that the machine has, and the one event that will look at it: a deadline that
   // moves later leaves the event where it is, one that moves earlier outdates it.

@@ -127,12 +127,16 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
                  [&](host::LoadQuality&) {
                    host::QualityLoaded loaded;
                    for (const auto& [peer, quality] : node.quality) loaded.peers.push_back(quality);
+                   for (const auto& [author, n] : node.seqnos) loaded.seqnos.push_back({author, n});
                    inputs_.post(now_ + load_takes, index, node.incarnation, std::move(loaded));
                  },
                  [&](host::StoreQuality& store) {
                    node.quality[store.quality.peer] = std::move(store.quality);
                  },
                  [&](host::ForgetQuality& forget) { node.quality.erase(forget.peer); },
+                 [&](host::StoreSeqnos& store) {
+                   for (const auto& each : store.seqnos) node.seqnos[each.author] = each.highest;
+                 },
                  [&](host::VerifySignatures& work) {
                    const auto count = static_cast<std::int64_t>(work.jobs.size());
                    inputs_.post(now_ + count * verify_takes, index, node.incarnation,

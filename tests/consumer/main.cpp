@@ -1,6 +1,7 @@
 // Uses the installed library as its user would: public headers only. Starting a host pulls in all
 // floors, so that a third party missing from the package's list fails to link here.
 #include <kith/host.h>
+#include <kith/pubsub.h>
 #include <kith/version.h>
 
 #include <cstdio>
@@ -16,6 +17,8 @@ int main() {
     return 1;
   }
   std::printf("%s at %zu addresses\n", (*host)->peer_id().c_str(), (*host)->addresses().size());
+  auto topic = kith::PubSub(**host).join("consumer");
+  if (!topic || !topic->publish_wait({}).has_value()) return 1;
   (*host)->stop();
   return (*host)->peer_id().empty() ? 1 : 0;
 }

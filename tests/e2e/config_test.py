@@ -3,8 +3,10 @@ the protocol are shown in virtual time by src/node/config_effect_test.cpp, which
 key is without a test."""
 import json
 import stat
+import time
 
-from e2e import Case, kith, main, wait_for
+from e2e import LOOPBACK, Case, kith, main, wait_for
+from web import Socket, ask, connect, read_all
 
 SWARM_KEY = "/key/swarm/psk/1.0.0/\n/base16/\n" + "cd" * 32 + "\n"
 
@@ -64,6 +66,86 @@ class ConfigTest(Case):
         wait_for(lambda: other.call("status")["peers"] == 1, "a at b")
         wait_for(lambda: "nonesuch" in node.log(), "a line about the unknown algorithm")
         self.assertNotIn("congestion", other.log())
+
+    def test_api_http(self):
+        node = self.start("a")
+        self.assertEqual(ask(node.api + "/livez").status, 200)
+        silent = self.start("b", self.set("api.http", ""), api=None)
+        self.assertEqual(silent.ready["api"], [])
+        taken = kith("--home", self.home("c"), "--json", "start", "--listen", LOOPBACK,
+                     self.set("api.http", node.api.replace("http://", "/ip4/")
+                              .replace(":", "/tcp/")))
+        self.assertEqual(taken.code, 1)
+        self.assertEqual(taken.json()["error"]["code"], "locked")
+        self.assertIn("cannot serve HTTP on /ip4/127.0.0.1/tcp/", taken.json()["error"]["message"])
+
+    def test_api_allowed_hosts(self):
+        for hosts, status in (("", 403), ("node.example,other.example", 200)):
+            node = self.start("a" + hosts[:1], self.set("api.allowed_hosts", hosts))
+            answer = ask(node.api + "/v1/status", headers={"Host": "other.example"})
+            self.assertEqual(answer.status, status)
+
+    def test_api_allowed_origins(self):
+        origin = {"Origin": "https://dash.example"}
+        for origins, status in (("", 403), ("https://dash.example", 200)):
+            node = self.start("a" + origins[:1], self.set("api.allowed_origins", origins))
+            self.assertEqual(ask(node.api + "/v1/status", headers=origin).status, status)
+
+    def test_api_connections_max(self):
+        node = self.start("a", self.set("api.connections_max", 2))
+        held = [connect(node.api) for _ in range(2)]
+        for sock in held:
+            self.addCleanup(sock.close)
+        with connect(node.api) as third:
+            refused = read_all(third)
+        self.assertTrue(refused.startswith(b"HTTP/1.1 503 "), refused)
+        held.pop().close()
+        wait_for(lambda: ask(node.api + "/livez").status == 200, "room for another")
+
+    def test_api_header_and_body_bytes_max(self):
+        node = self.start("a", self.set("api.header_bytes_max", "2KiB"),
+                          self.set("api.body_bytes_max", "4KiB"))
+        self.assertEqual(ask(node.api + "/livez", headers={"X": "x" * 1000}).status, 200)
+        self.assertEqual(ask(node.api + "/livez", headers={"X": "x" * 3000}).status, 431)
+        self.assertEqual(ask(node.api + "/rpc", "POST", b" " * 4096).status, 400)
+        self.assertEqual(ask(node.api + "/rpc", "POST", b" " * 4097).status, 413)
+
+    def test_api_request_timeout(self):
+        node = self.start("a", self.set("api.request_timeout", "200ms"))
+        with connect(node.api) as slow:
+            slow.sendall(b"GET /livez HT")
+            self.assertTrue(read_all(slow).startswith(b"HTTP/1.1 408 "))
+
+    def test_api_idle_timeout(self):
+        node = self.start("a", self.set("api.idle_timeout", "200ms"))
+        with connect(node.api) as idle:
+            began = time.monotonic()
+            self.assertEqual(read_all(idle), b"")
+            self.assertLess(time.monotonic() - began, 8)
+
+    def test_api_rate_and_burst(self):
+        node = self.start("a", self.set("api.rate", 1), self.set("api.rate_burst", 3))
+        answers = [ask(node.api + "/livez").status for _ in range(5)]
+        self.assertEqual(answers[:3], [200] * 3)
+        self.assertIn(429, answers[3:])
+        wait_for(lambda: ask(node.api + "/livez").status == 200, "the rate", 10)
+        fast = self.start("b", self.set("api.rate", 1000000), self.set("api.rate_burst", 1000000))
+        self.assertEqual({ask(fast.api + "/livez").status for _ in range(50)}, {200})
+
+    def test_api_unread_events_max(self):
+        node = self.start("a", self.set("api.unread_events_max", 1))
+        socket = Socket(node.api)
+        self.addCleanup(socket.close)
+        self.assertEqual(socket.receive()["event"], "hello")
+        batch = [{"jsonrpc": "2.0", "id": i, "method": "config.show"} for i in range(64)]
+        # Nothing is read, so that answers pile up beyond what the system itself takes.
+        for _ in range(40):
+            try:
+                socket.send(json.dumps(batch))
+            except ConnectionError:
+                break
+        dropped = "kith_api_websockets_dropped_total 1"
+        wait_for(lambda: dropped in ask(node.api + "/metrics").body.decode(), "the drop")
 
 
 if __name__ == "__main__":

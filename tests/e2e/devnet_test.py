@@ -1,7 +1,9 @@
 """`kith devnet`: real processes that find each other from one address."""
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 
@@ -19,6 +21,20 @@ def is_running(pid):
         return False
 
 
+def free_base_port():
+    """A port P where P, P+5, P+10 and P+15 are free now, below the ports that systems hand out."""
+    for base in range(20000, 32000, 20):
+        with contextlib.ExitStack() as stack:
+            try:
+                for offset in (0, 5, 10, 15):
+                    probe = stack.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", base + offset))
+                return base
+            except OSError:
+                continue
+    raise AssertionError("no free ports")
+
+
 class DevnetTest(Case):
     def test_four_nodes_find_each_other(self):
         result = kith("devnet", "--nodes", 4, "--for", "5s", "--base-port", 0, "--json",
@@ -33,6 +49,18 @@ class DevnetTest(Case):
         self.assertGreater(report["pings_answered"], 0)
         self.assertGreater(report["learned"], 0)
         self.assertEqual(list(self.folder.iterdir()), [], "the temporary folder is gone")
+
+    def test_ports_keep_their_offsets(self):
+        base = free_base_port()
+        homes = self.folder / "net"
+        result = kith("devnet", "--nodes", 2, "--for", "2s", "--base-port", base, "--json", "--dir",
+                      homes)
+        self.assertEqual(result.code, 0, result.out + result.err)
+        for i in (1, 2):
+            ready = json.loads((homes / f"node{i}" / "log" / "ready.json").read_text())
+            self.assertTrue(ready["addresses"][0].startswith(
+                f"/ip4/127.0.0.1/tcp/{base + 10 * (i - 1)}/"), ready)
+            self.assertEqual(ready["api"], [f"http://127.0.0.1:{base + 5 + 10 * (i - 1)}"])
 
     def test_a_rerun_resumes_and_ctrl_c_ends_all(self):
         homes = self.folder / "net"

@@ -16,6 +16,8 @@ KITH = os.environ.get("KITH_BIN", "")
 # Far beyond what anything here takes, so that a hang fails its own test and not the whole run.
 LIMIT_S = 60
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
+# Tests run beside each other, so that no two nodes may want the same port.
+API = f"--set=api.http={LOOPBACK}"
 
 
 def environment(extra=None):
@@ -47,12 +49,14 @@ def kith(*arguments, env=None, limit_s=LIMIT_S):
 class Node:
     """`kith start` on a home, ready."""
 
-    def __init__(self, home, *arguments, listen=LOOPBACK, env=None):
+    def __init__(self, home, *arguments, listen=LOOPBACK, api=API, env=None):
         self.home = pathlib.Path(home)
         self.log_path = self.home.parent / (self.home.name + ".log")
         command = [KITH, "start", "--json", "--home", str(home)]
         if listen:
             command += ["--listen", listen]
+        if api:
+            command.append(api)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*command, *map(str, arguments)],
                                             stdout=subprocess.PIPE, stderr=log,
@@ -64,6 +68,7 @@ class Node:
             raise
         self.peer_id = self.ready["peer_id"]
         self.address = self.ready["addresses"][0] if self.ready["addresses"] else None
+        self.api = self.ready["api"][0] if self.ready["api"] else None
 
     def _read_ready(self):
         if not select.select([self.process.stdout], [], [], LIMIT_S)[0]:
@@ -76,6 +81,10 @@ class Node:
     @property
     def port(self):
         return int(self.address.split("/")[4])
+
+    @property
+    def token(self):
+        return (self.home / "api.token").read_text().strip()
 
     def log(self):
         return self.log_path.read_text(errors="replace")

@@ -57,6 +57,8 @@ async fn on_session(test: &str, session: &Session, options: &Options) -> Measure
         "reset" => reset(session).await,
         "halfclose" => halfclose(session).await,
         "unknown" => unknown(session).await,
+        "cancel" => cancel(session).await,
+        "earlyclose" => earlyclose(session, options).await,
         _ => Err(format!("no test '{test}'").into()),
     }
 }
@@ -73,6 +75,7 @@ struct Session {
     opener: Opener,
     connect: Duration,
     about: identify::Info,
+    own: PeerId,
 }
 
 impl Session {
@@ -100,7 +103,8 @@ impl Session {
                 SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => match event {
                     identify::Event::Received { info, .. } => {
                         let (opener, connect) = connected.ok_or("identified, not connected")?;
-                        return Ok(Self { peer, opener, connect, about: info });
+                        let own = *host.local_peer_id();
+                        return Ok(Self { peer, opener, connect, about: info, own });
                     }
                     identify::Event::Error { error, .. } => return Err(error.into()),
                     _ => {}
@@ -112,6 +116,32 @@ impl Session {
 
     async fn stream(&self, protocol: StreamProtocol) -> Result<Stream, Failure> {
         Ok(self.opener.open(protocol).await?)
+    }
+
+    /// A stream whose first bytes are a name: this node's id's end and the number.
+    async fn named(&self, protocol: StreamProtocol, number: u8) -> Result<Stream, Failure> {
+        let mut stream = self.stream(protocol).await?;
+        let id = self.own.to_bytes();
+        let name = [&id[id.len() - 7..], &[number]].concat();
+        stream.write_all(&name).await?;
+        stream.flush().await?;
+        Ok(stream)
+    }
+
+    /// How the named stream ended at the listener, and after how many bytes.
+    async fn fate_of(&self, number: u8) -> Result<(char, u64), Failure> {
+        let mut stream = self.named(host::FATE, number).await?;
+        let (mut how, mut count) = ([0; 1], [0; 8]);
+        stream.read_exact(&mut how).await?;
+        stream.read_exact(&mut count).await?;
+        stream.close().await?;
+        Ok((how[0] as char, u64::from_be_bytes(count)))
+    }
+
+    async fn expect_end(&self, number: u8, size: u64) -> Result<(), Failure> {
+        let (how, count) = self.fate_of(number).await?;
+        let message = || format!("the listener saw {how} after {count} of {size} bytes");
+        check(how == 'E' && count == size, message)
     }
 }
 
@@ -214,6 +244,38 @@ async fn halfclose(session: &Session) -> Measured {
     stream.close().await?;
     let received = host::drain(&mut stream).await?;
     check(received == size, || format!("received {received} of {size} after the half-close"))?;
+    Ok(json!({"bytes": size}))
+}
+
+async fn cancel(session: &Session) -> Measured {
+    let size = 100_000;
+    let mut cancelled = session.named(host::WATCH, 1).await?;
+    cancelled.read_exact(&mut [0; 8]).await?;
+    host::write_zeros(&mut cancelled, size).await?;
+    cancelled.flush().await?;
+    drop(cancelled); // Dropping a stream that is not closed resets it.
+    let (how, count) = session.fate_of(1).await?;
+    check(how == 'R' && count <= size, || format!("the listener saw {how} after {count} bytes"))?;
+    // The same to its end, so that it shows that the listener tells the two apart.
+    let mut ended = session.named(host::WATCH, 2).await?;
+    host::write_zeros(&mut ended, size).await?;
+    ended.close().await?;
+    let received = host::drain(&mut ended).await?;
+    check(received == 9, || format!("a watched stream sent {received} bytes"))?;
+    session.expect_end(2, size).await?;
+    echo(session, 1).await?;
+    Ok(json!({"bytes": count}))
+}
+
+async fn earlyclose(session: &Session, options: &Options) -> Measured {
+    let size = options.number("size", 1 << 20);
+    let mut stream = session.named(host::EARLY, 1).await?;
+    let received = host::drain(&mut stream).await?;
+    check(received == 0, || format!("{received} bytes before the end"))?;
+    host::write_zeros(&mut stream, size).await?;
+    stream.close().await?;
+    session.expect_end(1, size).await?;
+    echo(session, 1).await?;
     Ok(json!({"bytes": size}))
 }
 

@@ -15,15 +15,19 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{Config, NetworkBehaviour, Stream, StreamProtocol, Swarm};
 use libp2p::{identify, noise, ping, tcp, yamux, PeerId};
 
+use crate::fates::Fates;
 use crate::options::Options;
 use crate::streams;
 
+pub const EARLY: StreamProtocol = StreamProtocol::new("/kith-interop/early/1.0.0");
 pub const ECHO: StreamProtocol = StreamProtocol::new("/kith-interop/echo/1.0.0");
+pub const FATE: StreamProtocol = StreamProtocol::new("/kith-interop/fate/1.0.0");
 pub const NONE: StreamProtocol = StreamProtocol::new("/kith-interop/none/1.0.0");
 pub const PERF: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
 pub const PING: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
 pub const RESET: StreamProtocol = StreamProtocol::new("/kith-interop/reset/1.0.0");
 pub const SINK: StreamProtocol = StreamProtocol::new("/kith-interop/sink/1.0.0");
+pub const WATCH: StreamProtocol = StreamProtocol::new("/kith-interop/watch/1.0.0");
 
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -55,7 +59,7 @@ pub fn make_host(options: &Options, role: Role) -> Result<Host, Failure> {
     let library_ping = matches!(role, Role::Listener) && !options.no_ping;
     let mut served = match role {
         Role::Dialer => vec![],
-        Role::Listener => vec![ECHO, PERF, RESET, SINK],
+        Role::Listener => vec![EARLY, ECHO, FATE, PERF, RESET, SINK, WATCH],
     };
     if !library_ping {
         served.push(PING);
@@ -75,7 +79,7 @@ pub fn make_host(options: &Options, role: Role) -> Result<Host, Failure> {
     Ok(Swarm::new(transport(options, &key)?, behaviour, peer, config))
 }
 
-fn identity(options: &Options) -> Result<Keypair, Failure> {
+pub fn identity(options: &Options) -> Result<Keypair, Failure> {
     let Some(seed) = options.numbers.get("seed") else {
         return Ok(Keypair::generate_ed25519());
     };
@@ -84,7 +88,10 @@ fn identity(options: &Options) -> Result<Keypair, Failure> {
     Ok(Keypair::ed25519_from_bytes(bytes)?)
 }
 
-fn transport(options: &Options, key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure> {
+pub fn transport(
+    options: &Options,
+    key: &Keypair,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
     let Some(file) = &options.psk else {
         return secured(tcp, key);
@@ -112,9 +119,14 @@ where
 
 /// Serves until the host is dropped.
 async fn serve(mut inbound: UnboundedReceiver<streams::Inbound>) {
+    let fates = Fates::default();
     while let Some((protocol, stream)) = inbound.next().await {
+        let fates = fates.clone();
         tokio::spawn(async move {
             let served = match protocol.as_ref() {
+                "/kith-interop/early/1.0.0" => fates.serve_early(stream).await,
+                "/kith-interop/fate/1.0.0" => fates.serve_fate(stream).await,
+                "/kith-interop/watch/1.0.0" => fates.serve_watch(stream).await,
                 "/perf/1.0.0" => serve_perf(stream).await,
                 "/kith-interop/reset/1.0.0" => serve_reset(stream).await,
                 "/kith-interop/sink/1.0.0" => serve_sink(stream).await,

@@ -1,6 +1,8 @@
-//! rust-libp2p interop peer: `listen` and `dial`, as interop/README.md describes.
+//! rust-libp2p interop peer: `listen`, `dial` and `pubsub`, as interop/README.md describes.
 
 mod dial_tests;
+mod fates;
+mod gossip;
 mod host;
 mod options;
 mod streams;
@@ -25,6 +27,12 @@ async fn main() {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["listen"] => {
             if let Err(error) = listen(&options).await {
+                eprintln!("peer: {error}");
+                exit(1);
+            }
+        }
+        ["pubsub"] => {
+            if let Err(error) = gossip::run(&options).await {
                 eprintln!("peer: {error}");
                 exit(1);
             }

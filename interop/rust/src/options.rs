@@ -6,7 +6,9 @@ pub const USAGE: &str =
     "usage: peer listen [--listen MULTIADDR] [--psk FILE] [--seed N] [--no-ping]
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
-tests: echo halfclose handshakes identify many perf ping refused reset sink unknown wrongpeer";
+       peer pubsub [--listen MULTIADDR] [--seed N] [--unsigned]
+tests: cancel earlyclose echo halfclose handshakes identify many perf ping refused reset sink
+       unknown wrongpeer";
 
 const NUMBERS: [&str; 8] =
     ["seed", "timeout", "count", "parallel", "size", "streams", "upload", "download"];
@@ -16,6 +18,7 @@ pub struct Options {
     pub listen: Option<String>,
     pub psk: Option<String>,
     pub no_ping: bool,
+    pub unsigned: bool,
     pub numbers: HashMap<String, u64>,
 }
 
@@ -36,6 +39,13 @@ impl Options {
             };
             if name == "no-ping" {
                 options.no_ping = true;
+                continue;
+            }
+            if name == "identified" {
+                continue; // This peer waits for identify anyway.
+            }
+            if name == "unsigned" {
+                options.unsigned = true;
                 continue;
             }
             let value = rest.next().ok_or(format!("--{name} wants a value"))?;

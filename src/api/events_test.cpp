@@ -1,0 +1,152 @@
+#include "api/events.h"
+
+#include "api/http_test_util.h"
+
+namespace kith::api {
+namespace {
+
+class EventsTest : public HttpTest {
+ protected:
+  std::uint64_t open(std::vector<Json>& lines, const std::string& target = "/v1/events",
+                     bool is_authorized = false) {
+    codec::HttpRequest handshake = request_of("GET", target);
+    handshake.is_websocket = true;
+    if (is_authorized) handshake = authorized(handshake);
+    EXPECT_EQ(status(handshake), 101U);
+    return members_[0]->events->open(world_.now(), handshake, [&lines](const std::string& text) {
+      lines.push_back(Json::parse(text));
+    });
+  }
+  void say(std::uint64_t client, const Json& request) {
+    members_[0]->events->on_text(world_.now(), client, request.dump());
+    world_.turn(0);
+  }
+  static Json request(int id, const char* method, const Json& params = Json::object()) {
+    return {{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
+  }
+  void connect_and_part() {
+    ASSERT_EQ(
+        status(authorized(request_of("POST", "/v1/peers", Json{{"target", target()}}.dump()))),
+        200U);
+    world_.run_for(1s);
+    ASSERT_EQ(status(authorized(request_of("DELETE", "/v1/peers/" + members_[1]->id()))), 200U);
+    world_.run_for(1s);
+  }
+};
+
+TEST_F(EventsTest, TellWhatHappens) {
+  std::vector<Json> lines;
+  open(lines);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0]["event"], "hello");
+  EXPECT_EQ(lines[0]["peer_id"], members_[0]->id());
+  EXPECT_GE(lines[0]["at_ms"], 1'700'000'000'000);
+  connect_and_part();
+  std::vector<std::string> names;
+  for (const Json& line : lines) names.push_back(line["event"].get<std::string>());
+  EXPECT_EQ(names, (std::vector<std::string>{"hello", "peer_up", "peer_standing", "peer_identified",
+                                             "peer_down", "peer_standing"}));
+  EXPECT_EQ(lines[1]["peer_id"], members_[1]->id());
+  EXPECT_EQ(lines[1]["direction"], "outbound");
+  EXPECT_EQ(lines[2]["health"], "healthy");
+  EXPECT_EQ(lines[3]["agent"], "test/1");
+  EXPECT_EQ(lines[5]["health"], "unknown");  // it is not here any more
+}
+
+TEST_F(EventsTest, OnlyTheKindsAskedFor) {
+  std::vector<Json> lines;
+  open(lines, "/v1/events?kinds=peer_down");
+  connect_and_part();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[1]["event"], "peer_down");
+  std::vector<Json> none;
+  open(none, "/v1/events?kinds=");
+  connect_and_part();
+  EXPECT_EQ(none.size(), 1U);
+  for (const char* target : {"/v1/events?kinds=peer", "/v1/events?colour=red"}) {
+    codec::HttpRequest handshake = request_of("GET", target);
+    handshake.is_websocket = true;
+    EXPECT_EQ(status(handshake), 400U) << target;
+  }
+}
+
+TEST_F(EventsTest, TheTokenMayComeAsAProtocol) {
+  codec::HttpRequest handshake = request_of("GET", "/v1/events");
+  handshake.is_websocket = true;
+  const auto offer = [&](const std::string& protocols) {
+    return ask(with(handshake, "Sec-WebSocket-Protocol", protocols));
+  };
+  const auto right = offer("kith.events.v1, kith.bearer." + std::string(token));
+  EXPECT_EQ(right.status, 101U);
+  EXPECT_EQ(header(right, "Sec-WebSocket-Protocol"), "kith.events.v1");
+  EXPECT_EQ(offer("kith.events.v1, kith.bearer.wrong").status, 403U);
+  EXPECT_EQ(header(offer("other"), "Sec-WebSocket-Protocol"), "");
+  auto plain = request_of("GET", "/v1/status");
+  EXPECT_EQ(status(with(plain, "Sec-WebSocket-Protocol", "kith.bearer.wrong")), 200U)
+      << "means nothing where there is no socket";
+}
+
+TEST_F(EventsTest, RequestsAreAnsweredOverTheSocket) {
+  std::vector<Json> lines;
+  const auto client = open(lines);
+  say(client, request(1, "status"));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[1]["id"], 1);
+  EXPECT_EQ(lines[1]["result"]["peer_id"], members_[0]->id());
+  say(client, request(2, "stop"));
+  EXPECT_EQ(lines[2]["error"]["data"]["code"], "permission");
+  members_[0]->events->on_text(world_.now(), client, "{");
+  EXPECT_EQ(lines[3]["error"]["code"], -32700);
+  EXPECT_EQ(members_[0]->events->stats().requests, 3U);
+}
+
+TEST_F(EventsTest, ASubscriptionLastsAsLongAsItsSocket) {
+  std::vector<Json> lines;
+  const auto client = open(lines, "/v1/events?kinds=", true);
+  say(client, request(1, "pubsub.sub", {{"topic", "news"}}));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[1]["result"]["subscribed"], true);
+  EXPECT_EQ(members_[0]->api->subscriptions(), 1U);
+  say(client, request(2, "pubsub.pub", {{"topic", "news"}, {"data", "hello"}}));
+  world_.run_for(1s);
+  const auto message = std::ranges::find_if(
+      lines, [](const Json& line) { return line.value("event", "") == "message"; });
+  ASSERT_NE(message, lines.end());
+  EXPECT_EQ((*message)["data"], "hello");
+  EXPECT_EQ((*message)["topic"], "news");
+  say(client, request(3, "pubsub.sub", {{"topic", std::string(10'000, 'x')}}));
+  const std::size_t before = lines.size();
+  members_[0]->events->close(world_.now(), client);
+  EXPECT_EQ(members_[0]->api->subscriptions(), 0U);
+  EXPECT_TRUE(members_[0]->node.router()->subscribed().empty());
+  members_[0]->events->on_text(world_.now(), client, "{}");
+  EXPECT_EQ(lines.size(), before) << "nothing to one that has gone";
+}
+
+TEST_F(EventsTest, AClientThatGoesWhileItIsToldIsNoTrouble) {
+  std::vector<Json> lines;
+  Events& events = *members_[0]->events;
+  std::uint64_t client = 0;
+  codec::HttpRequest handshake = request_of("GET", "/v1/events");
+  handshake.is_websocket = true;
+  client = events.open(world_.now(), handshake, [&](const std::string&) {
+    if (client != 0) events.close(world_.now(), client);
+  });
+  connect_and_part();
+  EXPECT_EQ(events.clients(), 0U);
+}
+
+TEST_F(EventsTest, RequestsOverASocketCountForTheRate) {
+  AccessConfig config;
+  config.rate = {.per_second = 1, .burst = 5};
+  begin(config);
+  std::vector<Json> lines;
+  const auto client = open(lines);  // one of the five
+  for (int i = 0; i < 6; ++i) say(client, request(i, "version"));
+  ASSERT_EQ(lines.size(), 7U);
+  EXPECT_TRUE(lines[4].contains("result"));
+  EXPECT_EQ(lines[6]["error"]["code"], "limit");
+}
+
+}  // namespace
+}  // namespace kith::api

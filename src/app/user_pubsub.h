@@ -1,0 +1,138 @@
+// The bridge between kith::PubSub's handles, used from any thread, and the node's router: which
+// topics are joined, who reads them, who judges. Lives on the reactor's thread; what other threads
+// ask arrives through the inbox, and what the router says through on_deliver and on_validate.
+//
+// A message that a full subscription holds back (WhenFull::hold) is one the router still waits to
+// have judged: its memory and its time are the router's (in_flight_max, check_timeout).
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <kith/pubsub.h>
+
+#include "app/inbox.h"
+#include "node/node.h"
+
+namespace kith::app {
+
+class UserPubSub;
+
+/// The way from a handle to the host's thread; empty once the host has stopped.
+struct PubSubLink {
+  std::shared_ptr<Inbox> inbox;
+  std::weak_ptr<UserPubSub*> service;
+};
+
+}  // namespace kith::app
+
+namespace kith {
+
+struct Subscription::State {
+  app::PubSubLink link;
+  std::string topic;
+  SubscriptionOptions options;
+
+  std::mutex mutex;
+  std::condition_variable has_news;
+  std::deque<Message> queue;
+  std::size_t bytes = 0;           // of the queue
+  std::size_t reserved = 0;        // messages that were let in and have not come yet,
+  std::size_t reserved_bytes = 0;  // and their bytes
+  std::uint64_t dropped = 0;
+  bool is_over = false;
+  bool holds_back = false;  // the host waits to be told of room
+  std::function<void(const Message&)> callback;
+
+  ~State();
+  /// REQUIRES: the lock is held.
+  bool has_room(std::size_t size) const;
+};
+
+struct Topic::State {
+  app::PubSubLink link;
+  std::string name;
+  TopicOptions options;
+  std::mutex mutex;
+  std::size_t publishing_bytes = 0;  // on their way to the host's thread
+
+  ~State();
+};
+
+struct PubSub::Impl {
+  app::PubSubLink link;
+};
+
+}  // namespace kith
+
+namespace kith::app {
+
+class UserPubSub {
+ public:
+  /// `command` hands `node` a command in the turn in progress. Both outlive it.
+  UserPubSub(std::shared_ptr<Inbox> inbox, const node::Node& node,
+             std::function<void(node::Command)> command)
+      : inbox_(std::move(inbox)),
+        node_(node),
+        command_(std::move(command)),
+        self_(std::make_shared<UserPubSub*>(this)) {}
+
+  PubSubLink link() const { return {inbox_, self_}; }
+
+  // For handles, on the reactor's thread.
+  Result<void> join(const std::shared_ptr<Topic::State>& topic);
+  void leave(const std::string& topic);
+  void publish(const Topic::State& topic, Buffer data,
+               std::function<void(Result<std::size_t>)> done);
+  void subscribe(const std::shared_ptr<Subscription::State>& subscription);
+  void unsubscribe(const std::string& topic);
+  /// A reader has made room.
+  void release_held(const std::string& topic);
+  std::vector<std::string> peers_of(const std::string& topic) const;
+  std::vector<std::string> mesh_of(const std::string& topic) const;
+  std::vector<std::string> topics() const;
+
+  // For the host.
+  void on_deliver(gossip::Message message);
+  void on_validate(Token token, gossip::Message message);
+  void on_published(gossip::Published published);
+  /// The host is ending: readers are woken, and whoever waits is told.
+  void end_all(const Error& error);
+
+  /// Takes `message` or counts it as dropped. Any thread.
+  static void push(Subscription::State& subscription, const Message& message);
+
+ private:
+  struct Held {
+    Token token;
+    std::size_t size;
+  };
+  struct Joined {
+    std::weak_ptr<Topic::State> handle;
+    TopicOptions options;
+    std::vector<std::weak_ptr<Subscription::State>> readers;
+    bool is_subscribed = false;
+    std::deque<Held> held;  // at most Config::in_flight_max: the router waits for each
+  };
+  gossip::TopicOptions router_options(const Joined& joined) const;
+  void let_in(const std::string& topic, Token token, std::size_t size);
+  void judge(Token token, Verdict verdict);
+  void update(const std::string& topic);
+
+  std::shared_ptr<Inbox> inbox_;
+  const node::Node& node_;
+  std::function<void(node::Command)> command_;
+  std::shared_ptr<UserPubSub*> self_;
+  std::map<std::string, Joined, std::less<>> topics_;  // the router refuses more than topics_max
+  std::map<Token, std::function<void(Result<std::size_t>)>> publishing_;
+  std::uint64_t next_token_ = 1;
+};
+
+}  // namespace kith::app
