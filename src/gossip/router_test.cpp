@@ -457,6 +457,22 @@ TEST(Router, GraftsWhoBringsWhatTheMeshDoesNot) {
   EXPECT_LE(bench.router.mesh_of("t").size(), before + 2);
 }
 
+// A full mesh of the useless is not closed to the useful.
+TEST(Router, AFullMeshTakesWhoIsWorthMoreThanItsLeast) {
+  RouterBench bench;
+  join(bench, 14);
+  for (std::uint32_t n = 1; n <= 12; ++n) bench.graft(n, "t");
+  ASSERT_EQ(bench.router.mesh_of("t").size(), 12u);
+  bench.graft(13, "t");
+  EXPECT_FALSE(bench.is_in_mesh(13, "t"));
+  for (std::uint64_t seqno = 1; seqno <= 3; ++seqno) {
+    bench.raw(14, signed_message(21, seqno, "t"));
+  }
+  bench.graft(14, "t");
+  EXPECT_TRUE(bench.is_in_mesh(14, "t"));
+  EXPECT_EQ(bench.router.mesh_of("t").size(), 12u);
+}
+
 // What a peer outside brings unasked, such as what it publishes, is no rescue.
 TEST(Router, DoesNotGraftForWhatItDidNotAskFor) {
   RouterBench bench;
