@@ -191,6 +191,7 @@ class Router {
   void fill_mesh(Instant now, Topic& topic, std::size_t count, bool outbound_only,
                  double score_min);
   void graft_rescuers(Instant now, Topic& topic);
+  bool is_rescued(const Topic& topic) const;
   std::optional<PeerSlot> least_useful(const Topic& topic) const;
   void maintain_fanout(Instant now, Topic& topic);
   void emit_gossip(Instant now, Topic& topic);

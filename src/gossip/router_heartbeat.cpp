@@ -130,6 +130,10 @@ void Router::maintain_mesh(Instant now, Topic& topic) {
   }
 }
 
+bool Router::is_rescued(const Topic& topic) const {
+  return topic.rescued >= 2 && topic.rescued >= topic.heard * config_.rescue_share_min;
+}
+
 // Who brought the fewest messages first; of outbound ones D_out stay.
 std::optional<PeerSlot> Router::least_useful(const Topic& topic) const {
   const auto outbound = static_cast<std::size_t>(
@@ -149,7 +153,7 @@ std::optional<PeerSlot> Router::least_useful(const Topic& topic) const {
 // the least (A31, covert flash).
 void Router::graft_rescuers(Instant now, Topic& topic) {
   const std::vector<PeerSlot> rescuers = std::exchange(topic.rescuers, {});
-  if (topic.rescued < 2 || topic.rescued < topic.heard * config_.rescue_share_min) return;
+  if (!is_rescued(topic)) return;
   const std::vector<PeerSlot> fit = graftable(now, topic, false, 0);
   std::size_t grafted = 0;
   for (const PeerSlot slot : sample(rescuers, rescuers.size(), rng_)) {
@@ -217,7 +221,9 @@ void Router::emit_gossip(Instant now, Topic& topic) {
     frames.emplace_back(std::move(frame));
     for (std::size_t i = first; i < at; ++i) ++stats_.ihave_ids_sent;
   }
-  for (const PeerSlot slot : sample(fit, std::max(config_.d_lazy, share), rng_)) {
+  // While the mesh fails, and it will not fail us alone, everybody is told.
+  const std::size_t told = is_rescued(topic) ? fit.size() : std::max(config_.d_lazy, share);
+  for (const PeerSlot slot : sample(fit, told, rng_)) {
     for (const Buffer& frame : frames) send(peer(slot), frame, Priority::gossip);
   }
 }
