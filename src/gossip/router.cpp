@@ -236,6 +236,7 @@ void Router::remove_peer(Instant now, const PeerId& id) {
     if (has(topic->mesh, slot)) remove_from_mesh(now, *topic, slot);
     remove(topic->peers, slot);
     remove(topic->fanout, slot);
+    remove(topic->rescuers, slot);
     topic->choke.forget(slot);
   }
   for (InFlight& message : in_flight_) {

@@ -146,6 +146,7 @@ class Router {
   void on_verdict(Instant now, const Validated& validated);
   void on_verified(Instant now, std::uint32_t slot);
   void tell_choke(Topic& topic, InFlight& message, bool was_asked_for);
+  void count_rescue(Topic& topic, const InFlight& message, bool was_asked_for);
   void accept(Instant now, InFlight& message);
   void reject(Instant now, InFlight& message, std::string detail);
   void blame(Instant now, Peer& peer, Topic& topic, std::string detail);
@@ -189,6 +190,9 @@ class Router {
   void maintain_mesh(Instant now, Topic& topic);
   void fill_mesh(Instant now, Topic& topic, std::size_t count, bool outbound_only,
                  double score_min);
+  void graft_rescuers(Instant now, Topic& topic);
+  bool is_rescued(const Topic& topic) const;
+  std::optional<PeerSlot> least_useful(const Topic& topic) const;
   void maintain_fanout(Instant now, Topic& topic);
   void emit_gossip(Instant now, Topic& topic);
   void choose_choked(Instant now, Topic& topic);

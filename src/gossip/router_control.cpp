@@ -198,9 +198,17 @@ std::optional<bool> Router::refuses_graft(Instant now, Peer& from, Topic& topic)
   }
   if (from.is_stalled || score_.topic_score(now, from.slot, topic.slot) < 0) return false;
   if (topic.mesh.size() < config_.mesh.d_hi) return std::nullopt;
-  // Full. One that we dialled may take the place of one that dialled us, until there are D_out.
-  if (!from.is_outbound) return true;
-  const auto worst = choose_replaced(config_.mesh, candidates_of(now, topic, topic.mesh));
+  // Full. One that brings messages first takes the place of one that brings hardly any: a mesh full
+  // of those who hand nothing on must not be closed to those who do (A31). One that we dialled may
+  // take the place of one that dialled us, until there are D_out.
+  constexpr double clearly = 2;
+  auto worst = least_useful(topic);
+  const auto worth = [&](PeerSlot of) { return score_.first_deliveries(of, topic.slot); };
+  const bool is_useful = worst && worth(from.slot) > clearly + clearly * worth(*worst);
+  if (!is_useful) {
+    if (!from.is_outbound) return true;
+    worst = choose_replaced(config_.mesh, candidates_of(now, topic, topic.mesh));
+  }
   if (!worst) return true;
   remove_from_mesh(now, topic, *worst);
   send_prune(now, topic, peer(*worst), true, config_.backoff.prune);

@@ -119,6 +119,7 @@ void Router::maintain_mesh(Instant now, Topic& topic) {
                       [&](PeerSlot slot) { return peer(slot).is_outbound; }));
     if (outbound < mesh.d_out) fill_mesh(now, topic, mesh.d_out - outbound, true, 0);
   }
+  graft_rescuers(now, topic);
   const auto every = static_cast<std::uint64_t>(config_.opportunistic_graft_heartbeats);
   if (every > 0 && heartbeats_ % every == 0 && topic.mesh.size() > 1) {
     const double median = median_score(candidates_of(now, topic, topic.mesh));
@@ -126,6 +127,47 @@ void Router::maintain_mesh(Instant now, Topic& topic) {
       // Strictly better than the median, or nothing is gained.
       fill_mesh(now, topic, config_.opportunistic_graft_peers, false, std::max(0.0, median + 1e-9));
     }
+  }
+}
+
+bool Router::is_rescued(const Topic& topic) const {
+  return topic.rescued >= 2 && topic.rescued >= topic.heard * config_.rescue_share_min;
+}
+
+// Who brought the fewest messages first; of outbound ones D_out stay.
+std::optional<PeerSlot> Router::least_useful(const Topic& topic) const {
+  const auto outbound = static_cast<std::size_t>(
+      std::count_if(topic.mesh.begin(), topic.mesh.end(),
+                    [&](PeerSlot slot) { return peers_[slot]->is_outbound; }));
+  std::optional<PeerSlot> worst;
+  for (const PeerSlot slot : topic.mesh) {
+    if (peers_[slot]->is_outbound && outbound <= config_.mesh.d_out) continue;
+    const auto worth = [&](PeerSlot of) { return score_.first_deliveries(of, topic.slot); };
+    if (!worst || worth(slot) < worth(*worst)) worst = slot;
+  }
+  return worst;
+}
+
+// A mesh that hands nothing on, whatever it says: its members stay within every rule, and only what
+// others had to be asked for shows it. Those others take the places of the members that were worth
+// the least (A31, covert flash).
+void Router::graft_rescuers(Instant now, Topic& topic) {
+  const std::vector<PeerSlot> rescuers = std::exchange(topic.rescuers, {});
+  if (!is_rescued(topic)) return;
+  const std::vector<PeerSlot> fit = graftable(now, topic, false, 0);
+  std::size_t grafted = 0;
+  for (const PeerSlot slot : sample(rescuers, rescuers.size(), rng_)) {
+    if (grafted == config_.opportunistic_graft_peers) return;
+    if (!has(fit, slot)) continue;
+    if (topic.mesh.size() >= config_.mesh.d) {
+      const auto worst = least_useful(topic);
+      if (!worst) return;
+      remove_from_mesh(now, topic, *worst);
+      send_prune(now, topic, peer(*worst), false, config_.backoff.prune);
+    }
+    add_to_mesh(now, topic, peer(slot));
+    send_graft(now, topic, peer(slot));
+    ++grafted;
   }
 }
 
@@ -179,7 +221,9 @@ void Router::emit_gossip(Instant now, Topic& topic) {
     frames.emplace_back(std::move(frame));
     for (std::size_t i = first; i < at; ++i) ++stats_.ihave_ids_sent;
   }
-  for (const PeerSlot slot : sample(fit, std::max(config_.d_lazy, share), rng_)) {
+  // While the mesh fails, and it will not fail us alone, everybody is told.
+  const std::size_t told = is_rescued(topic) ? fit.size() : std::max(config_.d_lazy, share);
+  for (const PeerSlot slot : sample(fit, told, rng_)) {
     for (const Buffer& frame : frames) send(peer(slot), frame, Priority::gossip);
   }
 }

@@ -296,6 +296,7 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
   }
   const bool was_asked_for = message.from != no_slot && wants_.was_asked(message.key, message.from);
   tell_choke(topic, message, was_asked_for);
+  count_rescue(topic, message, was_asked_for);
   const std::vector<PeerSlot> asked = wants_.arrived(message.key);
   send_idontwant(topic, message, asked);
   if (!topic.options.has_validator) {
@@ -308,6 +309,14 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
   say(Validate{token,
                {topic.name, message.id, message.frame.data(), message.author, message.seqno,
                 message.from_id}});
+}
+
+void Router::count_rescue(Topic& topic, const InFlight& message, bool was_asked_for) {
+  constexpr double decay = 0.97;
+  const bool is_rescue = was_asked_for && message.from != no_slot && !has(topic.mesh, message.from);
+  topic.heard = topic.heard * decay + 1;
+  topic.rescued = topic.rescued * decay + (is_rescue ? 1 : 0);
+  if (is_rescue) add(topic.rescuers, message.from);
 }
 
 // Who of the mesh spoke of the message, and when.

@@ -71,6 +71,10 @@ struct RouterTopic {
   std::vector<PeerSlot> choked_us;  // of the mesh: want announcements only
   std::vector<PeerSlot> fanout;     // while not subscribed
   Instant published_at;
+  // What came first from somebody outside the mesh whom we had to ask, of about the last 33.
+  double heard = 0;
+  double rescued = 0;
+  std::vector<PeerSlot> rescuers;  // since the last heartbeat; sorted
   Choke choke;
   Relay relay;
 };

@@ -432,6 +432,93 @@ TEST(Router, OpportunisticGraftingFindsBetterPeers) {
   EXPECT_GE(bench.router.mesh_of("t").size(), before + 2);
 }
 
+// The mesh behaves and hands nothing on; what two others announce has to be asked for.
+TEST(Router, GraftsWhoBringsWhatTheMeshDoesNot) {
+  RouterBench bench;
+  join(bench, 20);
+  bench.run_for(3s);
+  std::vector<std::uint32_t> outside;
+  for (std::uint32_t n = 1; n <= 20 && outside.size() < 2; ++n) {
+    if (!bench.is_in_mesh(n, "t")) outside.push_back(n);
+  }
+  ASSERT_EQ(outside.size(), 2u);
+  const std::size_t before = bench.router.mesh_of("t").size();
+  for (std::uint64_t seqno = 1; seqno <= 6; ++seqno) {
+    const std::uint32_t rescuer = outside[seqno % 2];
+    bench.ihave(rescuer, "t", id_of(21, seqno));
+    bench.run_for(50ms);
+    bench.raw(rescuer, signed_message(21, seqno, "t"));
+    for (std::uint32_t n = 1; n <= 20; ++n) {  // says that it has it, as honest ones do
+      if (bench.is_in_mesh(n, "t")) bench.idontwant(n, id_of(21, seqno));
+    }
+  }
+  bench.run_for(2s);
+  for (const std::uint32_t n : outside) EXPECT_TRUE(bench.is_in_mesh(n, "t")) << n;
+  EXPECT_LE(bench.router.mesh_of("t").size(), before + 2);
+}
+
+// A full mesh of the useless is not closed to the useful.
+TEST(Router, AFullMeshTakesWhoIsWorthMoreThanItsLeast) {
+  RouterBench bench;
+  join(bench, 14);
+  for (std::uint32_t n = 1; n <= 12; ++n) bench.graft(n, "t");
+  ASSERT_EQ(bench.router.mesh_of("t").size(), 12u);
+  bench.graft(13, "t");
+  EXPECT_FALSE(bench.is_in_mesh(13, "t"));
+  for (std::uint64_t seqno = 1; seqno <= 3; ++seqno) {
+    bench.raw(14, signed_message(21, seqno, "t"));
+  }
+  bench.graft(14, "t");
+  EXPECT_TRUE(bench.is_in_mesh(14, "t"));
+  EXPECT_EQ(bench.router.mesh_of("t").size(), 12u);
+}
+
+// What a peer outside brings unasked, such as what it publishes, is no rescue.
+TEST(Router, DoesNotGraftForWhatItDidNotAskFor) {
+  RouterBench bench;
+  join(bench, 20);
+  bench.run_for(3s);
+  std::uint32_t outside = 1;
+  while (bench.is_in_mesh(outside, "t")) ++outside;
+  for (std::uint64_t seqno = 1; seqno <= 6; ++seqno) {
+    bench.raw(outside, signed_message(outside, seqno, "t"));
+  }
+  bench.run_for(2s);
+  EXPECT_FALSE(bench.is_in_mesh(outside, "t"));
+}
+
+// A mesh peer that always has it already is told of messages instead of being sent them, asks when
+// it needs one, and is sent them again when it asks often.
+TEST(Router, AnnouncesWhereABodyWouldComeTooLate) {
+  Config config;
+  config.idontwant_bytes_min = 1 << 20;  // not what this is about
+  RouterBench bench(config);
+  bench.subscribe("t");
+  for (const std::uint32_t n : {1u, 2u}) {
+    bench.add_peer(n, Version::v1_3);
+    codec::GossipRpc hello;
+    hello.extensions.emplace(true);
+    hello.subscriptions.push_back({true, base::as_bytes("t")});
+    bench.rpc(n, hello);
+  }
+  std::uint64_t seqno = 0;
+  const auto message = [&](bool had, bool asks) {
+    const Bytes id = id_of(9, ++seqno);
+    (void)bench.sent_to(2);
+    bench.raw(1, signed_message(9, seqno, "t"));
+    const auto sent = bench.sent_to(2);
+    if (had) bench.ihave(2, "t", id);
+    if (asks) bench.iwant(2, id);
+    bench.run_for(500ms);
+    return std::pair(count_messages(sent), count_ihave_ids(sent));
+  };
+  EXPECT_EQ(message(true, false), (std::pair<std::size_t, std::size_t>{1, 0}));
+  for (int i = 0; i < 20; ++i) message(true, false);
+  EXPECT_EQ(message(false, false), (std::pair<std::size_t, std::size_t>{0, 1}));
+  for (int i = 0; i < 8; ++i) message(false, true);
+  EXPECT_EQ(message(false, true), (std::pair<std::size_t, std::size_t>{1, 0}));
+}
+
 TEST(Router, IsDeterministic) {
   const auto run = [](std::uint64_t seed) {
     RouterBench bench({}, seed);

@@ -83,6 +83,14 @@ void Score::prune(Instant now, PeerSlot peer, TopicSlot topic) {
   each.is_in_mesh = false;
 }
 
+double Score::first_deliveries(PeerSlot peer, TopicSlot topic) const {
+  if (peer >= peers_.size() || !peers_[peer]) return 0;
+  for (const TopicCounters& each : peers_[peer]->topics) {
+    if (each.topic == topic) return each.first;
+  }
+  return 0;
+}
+
 void Score::first_delivery(PeerSlot peer, TopicSlot topic) {
   if (!topics_[topic]) return;
   TopicCounters& each = counters(peer, topic);

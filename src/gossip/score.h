@@ -79,6 +79,8 @@ class Score {
   double score(Instant now, PeerSlot peer) const;
   /// The lower of score() and what the peer's doings in the topic come to.
   double topic_score(Instant now, PeerSlot peer, TopicSlot topic) const;
+  /// P2's counter: messages that the peer brought first, of late.
+  double first_deliveries(PeerSlot peer, TopicSlot topic) const;
   std::size_t retained() const { return retained_.size(); }
 
  private:

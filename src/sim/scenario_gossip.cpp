@@ -10,7 +10,8 @@ namespace kith::sim {
 namespace {
 
 constexpr Duration duration_min = 60s;
-constexpr double training_share = 0.4;  // of what is left when the network stands
+constexpr double training_share = 0.5;  // of what is left when the network stands…
+constexpr int training_pace = 2;        // …at so many times the pace
 constexpr Duration pause = 2s;          // so that no message of the training is counted
 constexpr std::size_t message_bytes_max = 1 << 20;
 
@@ -92,7 +93,7 @@ Result<ScenarioResult> run_gossip(const ScenarioOptions& options) {
   const Instant end = Instant{} + options.duration - config.grace - 1s;
   const Duration training(
       static_cast<std::int64_t>(training_share * static_cast<double>((end - begin).count())));
-  net.publish_every(settings.period, begin, begin + training, false);
+  net.publish_every(settings.period / training_pace, begin, begin + training, false);
   const Instant measured = begin + training + pause;
   net.world().at(measured, [&] { net.begin_counting(); });
   net.publish_every(settings.period, measured, end);

@@ -152,6 +152,19 @@ void GossipNet::start(std::uint32_t index) {
   world_.after(1s, [this, index] { dial_some(index); });
 }
 
+void GossipNet::churn(double share_a_minute, Duration down_for, Instant from, Instant until) {
+  const double a_minute = share_a_minute * honest();
+  const Duration period(static_cast<std::int64_t>(6e10 / std::max(a_minute, 1e-3)));
+  for (Instant at = from; at < until; at += period) {
+    world_.at(at, [this, down_for] {
+      const auto node = static_cast<std::uint32_t>(world_.rng().below(honest()));
+      if (!world_.is_up(node)) return;
+      crash(node, CrashKind::process);
+      world_.after(down_for, [this, node] { start(node); });
+    });
+  }
+}
+
 // --- messages ------------------------------------------------------------------------------------
 
 bool GossipNet::is_settled(std::uint32_t index, Instant at) const {
@@ -333,6 +346,17 @@ std::vector<std::pair<std::string, double>> GossipNet::figures() {
       {"honest_banned", static_cast<double>(honest_banned())},
       {"honest_warned", static_cast<double>(honest_warned())},
   };
+}
+
+std::size_t GossipNet::remembered() {
+  std::size_t count = world_.network().buffer_bytes() + world_.network().links_alive();
+  for (std::uint32_t i = 0; i < config_.nodes; ++i) {
+    const node::Node* of = node(i);
+    if (of == nullptr || of->router() == nullptr) continue;
+    count += of->router()->seen_count() + of->host().book().size() + of->host().link_count() +
+             of->quality().size();
+  }
+  return count;
 }
 
 std::size_t GossipNet::honest_banned() {

@@ -88,6 +88,9 @@ class GossipNet {
   void crash(std::uint32_t node, CrashKind kind);
   void start(std::uint32_t node);
   void liars_turn() { have_liars_turned_ = true; }
+  /// Processes of so large a share of the honest nodes end each minute, one after the other, and
+  /// are back after `down_for`.
+  void churn(double share_a_minute, Duration down_for, Instant from, Instant until);
 
   /// Counts of honest nodes and of the wire from now on.
   void begin_counting();
@@ -95,6 +98,8 @@ class GossipNet {
   GossipTally& tally() { return tally_; }
   /// Of what was counted; the scenario's figures.
   std::vector<std::pair<std::string, double>> figures();
+  /// What all nodes remember and all links hold, in entries and bytes: must not grow with time.
+  std::size_t remembered();
   /// Bans and warnings of honest nodes by honest nodes, now.
   std::size_t honest_banned();
   std::size_t honest_warned();
