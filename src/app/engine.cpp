@@ -32,6 +32,8 @@ Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::Pee
       reactor_(std::make_unique<rt::Reactor>(*node_, config_.reactor, log, peers_.get(),
                                              quality_.get())) {
   reactor_->set_after_turn([this] { after_turn(); });
+  // Before anything that other threads ask of the node while run() begins.
+  reactor_->post([this] { node_->start(reactor_->turn_now()); });
 }
 
 Engine::~Engine() = default;
@@ -40,10 +42,7 @@ void Engine::set_on_report(std::function<void(node::Report)> on_report) {
   on_report_ = std::move(on_report);
 }
 
-void Engine::run() {
-  reactor_->post([this] { node_->start(reactor_->turn_now()); });
-  reactor_->run();
-}
+void Engine::run() { reactor_->run(); }
 
 void Engine::stop() {
   reactor_->post([this] { node_->on_command(reactor_->turn_now(), node::ShutDown{}); });

@@ -216,6 +216,15 @@ TEST(PublicPubSub, SaysWhatIsTooLarge) {
   EXPECT_EQ(topic.publish_wait(bytes("alone")).value(), 0U);
 }
 
+// One that does not listen is there before its thread has done anything.
+TEST(PublicPubSub, AHostThatOnlyDialsPublishesAtOnce) {
+  for (int i = 0; i < 20; ++i) {
+    const auto host = Host::start({}).value();
+    Topic topic = PubSub(*host).join("news").value();
+    EXPECT_EQ(topic.publish_wait(bytes("first")).value(), 0U);
+  }
+}
+
 TEST(PublicPubSub, AStoppedHostAnswersClosed) {
   auto host = start();
   PubSub pubsub(*host);
