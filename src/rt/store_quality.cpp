@@ -1,26 +1,16 @@
 #include "rt/store_quality.h"
 
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include "codec/peer_id.h"
-#include "rt/store_sqlite.h"
+#include "rt/store_thread.h"
 
 namespace kith::rt {
 namespace {
 
 constexpr std::size_t history_lines_max = 64;
-constexpr std::string_view what_it_is = "quality store";
-constexpr Duration complaint_interval = 10s;
-/// Pruning sorts the whole table, so it is done once for so many writes.
-constexpr std::size_t stores_between_prunes = 1000;
 
 // The counters' columns are in the order of PeerEventKind.
 constexpr const char* schema_sql = R"sql(
@@ -180,218 +170,21 @@ using Change = std::optional<peer::StoredQuality>;
 struct Batch {
   std::map<PeerId, Change> peers;
   std::map<PeerId, std::uint64_t> seqnos;
-  bool empty() const { return peers.empty() && seqnos.empty(); }
+  std::size_t size() const { return peers.size() + seqnos.size(); }
 };
 
-}  // namespace
-
-struct SqliteQualityStore::Inside {
-  Inside(std::string file, Log& logger, SqliteQualityStoreConfig settings)
-      : path(std::move(file)), log(logger), config(settings) {}
-
-  void work();
-  void write(const Batch& batch);
-  DbResult write_all(const Batch& batch);
-  DbResult write_peers(const std::map<PeerId, Change>& peers);
-  DbResult write_seqnos(const std::map<PeerId, std::uint64_t>& seqnos);
-  DbResult prune();
-  DbResult read_all(host::QualityLoaded& all);
-  DbResult read_peers(std::vector<peer::StoredQuality>& all);
-  DbResult read_seqnos(std::vector<host::StoredSeqno>& all);
-  void change(const PeerId& peer, Change change);
-
-  const std::string path;
-  Log& log;
-  const SqliteQualityStoreConfig config;
-
-  // The store's thread, once it runs.
-  Database db;
-  std::size_t stores_since_prune = stores_between_prunes;  // the first write prunes
-
-  // Both, under the mutex.
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::condition_variable flushed;
-  Batch waiting;
-  std::deque<Loaded> loads;
-  std::chrono::steady_clock::time_point flush_at{};
-  std::chrono::steady_clock::time_point next_complaint{};
-  std::uint64_t asked = 0;  // flushes asked for, and done
-  std::uint64_t done = 0;
-  bool ending = false;
-  std::atomic<std::uint64_t> dropped = 0;
-  std::thread thread;
-};
-
-Result<std::unique_ptr<SqliteQualityStore>> SqliteQualityStore::open(
-    const std::string& path, Log& log, SqliteQualityStoreConfig config) {
-  auto inside = std::make_unique<Inside>(path, log, config);
-  TRY_VOID(inside->db.open_or_replace(path, quality_schema_version, schema_sql, what_it_is, log));
-  return std::unique_ptr<SqliteQualityStore>(new SqliteQualityStore(std::move(inside)));
-}
-
-SqliteQualityStore::SqliteQualityStore(std::unique_ptr<Inside> inside)
-    : inside_(std::move(inside)) {
-  inside_->thread = std::thread([inside_of_thread = inside_.get()] { inside_of_thread->work(); });
-}
-
-SqliteQualityStore::~SqliteQualityStore() {
-  {
-    const std::lock_guard lock(inside_->mutex);
-    inside_->ending = true;
-  }
-  inside_->changed.notify_all();
-  inside_->thread.join();
-}
-
-// --- asking --------------------------------------------------------------------------------------
-
-void SqliteQualityStore::load(Loaded loaded) {
-  {
-    const std::lock_guard lock(inside_->mutex);
-    inside_->loads.push_back(std::move(loaded));
-  }
-  inside_->changed.notify_all();
-}
-
-void SqliteQualityStore::store(peer::StoredQuality quality) {
-  const PeerId id = quality.peer;
-  inside_->change(id, std::move(quality));
-}
-
-void SqliteQualityStore::forget(const PeerId& peer) { inside_->change(peer, std::nullopt); }
-
-void SqliteQualityStore::store_seqnos(std::vector<host::StoredSeqno> seqnos) {
-  {
-    const std::lock_guard lock(inside_->mutex);
-    Batch& waiting = inside_->waiting;
-    if (waiting.empty()) {
-      inside_->flush_at = std::chrono::steady_clock::now() + inside_->config.flush_after;
-    }
-    for (const auto& each : seqnos) {
-      const bool is_known = waiting.seqnos.contains(each.author);
-      if (!is_known && waiting.seqnos.size() >= inside_->config.authors_max) {
-        inside_->dropped.fetch_add(1);
-        continue;
-      }
-      std::uint64_t& highest = waiting.seqnos[each.author];
-      highest = std::max(highest, each.highest);
-    }
-  }
-  inside_->changed.notify_one();
-}
-
-std::uint64_t SqliteQualityStore::dropped() const { return inside_->dropped.load(); }
-
-void SqliteQualityStore::flush() {
-  std::unique_lock lock(inside_->mutex);
-  const std::uint64_t ticket = ++inside_->asked;
-  inside_->changed.notify_all();
-  inside_->flushed.wait(lock, [&] { return inside_->done >= ticket; });
-}
-
-void SqliteQualityStore::Inside::change(const PeerId& peer, Change change) {
-  bool complain = false;
-  {
-    const std::lock_guard lock(mutex);
-    const auto now = std::chrono::steady_clock::now();
-    const bool is_urgent = change && change->ban;
-    const auto found = waiting.peers.find(peer);
-    if (found != waiting.peers.end()) {
-      found->second = std::move(change);
-    } else if (waiting.peers.size() < config.changes_max) {
-      if (waiting.empty()) flush_at = now + config.flush_after;
-      waiting.peers.emplace(peer, std::move(change));
-    } else {
-      dropped.fetch_add(1);
-      complain = now >= next_complaint;
-      if (complain) next_complaint = now + complaint_interval;
-    }
-    // Half full: the writer need not wait for the second to pass. Nor should a ban.
-    if (is_urgent || waiting.peers.size() * 2 >= config.changes_max) flush_at = now;
-  }
-  changed.notify_one();
-  if (complain) {
-    log.warn("store", "the disk is too slow for the {}: {} changes wait, dropping more", what_it_is,
-             config.changes_max);
-  }
-}
-
-// --- the store's thread --------------------------------------------------------------------------
-
-void SqliteQualityStore::Inside::work() {
-  std::unique_lock lock(mutex);
-  for (;;) {
-    const auto is_due = [this] {
-      return ending || !loads.empty() || asked > done ||
-             (!waiting.empty() && std::chrono::steady_clock::now() >= flush_at);
-    };
-    while (!is_due()) {
-      if (waiting.empty()) {
-        changed.wait(lock);
-      } else {
-        changed.wait_until(lock, flush_at);
-      }
-    }
-    const bool last = ending;
-    const std::uint64_t tickets = asked;
-    const Batch batch = std::exchange(waiting, {});
-    auto readers = std::exchange(loads, {});
-    if (last) readers.clear();
-    lock.unlock();
-    if (!batch.empty()) write(batch);
-    for (const Loaded& loaded : readers) {
-      host::QualityLoaded all;
-      if (const auto failed = read_all(all)) {
-        log.error("store", "reading {}: {}", path, failed->message);
-      }
-      loaded(std::move(all));
-    }
-    lock.lock();
-    done = tickets;
-    flushed.notify_all();
-    if (last) return;
-  }
-}
-
-void SqliteQualityStore::Inside::write(const Batch& batch) {
-  auto failed = write_all(batch);
-  if (!failed) return;
-  if (db.is_open()) db.execute("ROLLBACK");
-  if (failed->is_damage()) {
-    db.move_aside(path, what_it_is, failed->message, log);
-    failed = write_all(batch);
-  }
-  if (failed) {
-    log.error("store", "{} changes of {} are lost: {}", batch.peers.size() + batch.seqnos.size(),
-              path, failed->message);
-  }
-}
-
-DbResult SqliteQualityStore::Inside::write_all(const Batch& batch) {
-  if (!db.is_open()) {
-    if (auto failed = db.open(path, quality_schema_version, schema_sql)) return failed;
-  }
-  if (auto failed = db.execute("BEGIN IMMEDIATE")) return failed;
-  if (auto failed = write_peers(batch.peers)) return failed;
-  if (auto failed = write_seqnos(batch.seqnos)) return failed;
-  if (auto failed = prune()) return failed;
-  return db.execute("COMMIT");
-}
-
-DbResult SqliteQualityStore::Inside::write_seqnos(const std::map<PeerId, std::uint64_t>& seqnos) {
+DbResult write_seqnos(Database& db, const std::map<PeerId, std::uint64_t>& seqnos) {
   DbStatement upsert;
   if (auto failed = db.prepare(upsert_seqno_sql, upsert)) return failed;
   for (const auto& [author, highest] : seqnos) {
     upsert.bind(1, author.bytes());
     upsert.bind(2, ByteView(big_endian(highest)));
     if (auto failed = upsert.run()) return failed;
-    ++stores_since_prune;
   }
   return std::nullopt;
 }
 
-DbResult SqliteQualityStore::Inside::write_peers(const std::map<PeerId, Change>& peers) {
+DbResult write_peers(Database& db, const std::map<PeerId, Change>& peers) {
   DbStatement upsert, remove, clear, line;
   if (auto failed = db.prepare(upsert_sql, upsert)) return failed;
   if (auto failed = db.prepare("DELETE FROM quality WHERE peer_id = ?", remove)) return failed;
@@ -422,14 +215,11 @@ DbResult SqliteQualityStore::Inside::write_peers(const std::map<PeerId, Change>&
       line.bind(7, as_number(entry.count));
       if (auto failed = line.run()) return failed;
     }
-    ++stores_since_prune;
   }
   return std::nullopt;
 }
 
-DbResult SqliteQualityStore::Inside::prune() {
-  if (stores_since_prune < stores_between_prunes) return std::nullopt;
-  stores_since_prune = 0;
+DbResult prune(Database& db, const SqliteQualityStoreConfig& config) {
   DbStatement prune;
   if (auto failed = db.prepare(prune_sql, prune)) return failed;
   prune.bind(1, static_cast<std::int64_t>(config.peers_max));
@@ -440,16 +230,10 @@ DbResult SqliteQualityStore::Inside::prune() {
   return prune.run();
 }
 
-DbResult SqliteQualityStore::Inside::read_all(host::QualityLoaded& all) {
-  if (!db.is_open()) return DbError{0, "not open"};
-  if (auto failed = read_peers(all.peers)) return failed;
-  return read_seqnos(all.seqnos);
-}
-
-DbResult SqliteQualityStore::Inside::read_seqnos(std::vector<host::StoredSeqno>& all) {
+DbResult read_seqnos(Database& db, std::size_t authors_max, std::vector<host::StoredSeqno>& all) {
   DbStatement select;
   if (auto failed = db.prepare(select_seqnos_sql, select)) return failed;
-  select.bind(1, static_cast<std::int64_t>(config.authors_max));
+  select.bind(1, static_cast<std::int64_t>(authors_max));
   DbResult failed;
   while (select.next(failed)) {
     const auto author = codec::peer_id_from_bytes(select.bytes(0));
@@ -458,11 +242,11 @@ DbResult SqliteQualityStore::Inside::read_seqnos(std::vector<host::StoredSeqno>&
   return failed;
 }
 
-DbResult SqliteQualityStore::Inside::read_peers(std::vector<peer::StoredQuality>& all) {
+DbResult read_peers(Database& db, std::size_t peers_max, std::vector<peer::StoredQuality>& all) {
   DbStatement select, history;
   if (auto failed = db.prepare(select_sql, select)) return failed;
   if (auto failed = db.prepare(select_history_sql, history)) return failed;
-  select.bind(1, static_cast<std::int64_t>(config.peers_max));
+  select.bind(1, static_cast<std::int64_t>(peers_max));
   DbResult failed;
   while (select.next(failed)) {
     const auto id = codec::peer_id_from_bytes(select.bytes(0));
@@ -483,5 +267,82 @@ DbResult SqliteQualityStore::Inside::read_peers(std::vector<peer::StoredQuality>
   }
   return failed;
 }
+
+}  // namespace
+
+struct SqliteQualityStore::Inside {
+  Inside(const std::string& path, Log& log, const SqliteQualityStoreConfig& settings)
+      : config(settings),
+        thread({path, quality_schema_version, schema_sql, "quality store"},
+               {config.changes_max, config.flush_after},
+               {.write = [](Database& db, const Batch& batch) -> DbResult {
+                  if (auto failed = write_peers(db, batch.peers)) return failed;
+                  return write_seqnos(db, batch.seqnos);
+                },
+                .prune = [this](Database& db) { return prune(db, config); },
+                .read = [this](Database& db, host::QualityLoaded& all) -> DbResult {
+                  if (auto failed = read_peers(db, config.peers_max, all.peers)) return failed;
+                  return read_seqnos(db, config.authors_max, all.seqnos);
+                }},
+               log) {}
+
+  void change(const PeerId& peer, Change change) {
+    thread.change([&](Batch& waiting) -> Thread::Outcome {
+      if (waiting.peers.size() >= config.changes_max && !waiting.peers.contains(peer)) {
+        return {.dropped = 1};
+      }
+      const bool is_ban = change && change->ban;
+      waiting.peers.insert_or_assign(peer, std::move(change));
+      return {.is_urgent = is_ban};
+    });
+  }
+
+  void change(const std::vector<host::StoredSeqno>& seqnos) {
+    thread.change([&](Batch& waiting) {
+      Thread::Outcome outcome;
+      for (const auto& each : seqnos) {
+        const bool is_known = waiting.seqnos.contains(each.author);
+        if (!is_known && waiting.seqnos.size() >= config.authors_max) {
+          ++outcome.dropped;
+          continue;
+        }
+        std::uint64_t& highest = waiting.seqnos[each.author];
+        highest = std::max(highest, each.highest);
+      }
+      return outcome;
+    });
+  }
+
+  using Thread = StoreThread<Batch, host::QualityLoaded>;
+  const SqliteQualityStoreConfig config;
+  Thread thread;
+};
+
+Result<std::unique_ptr<SqliteQualityStore>> SqliteQualityStore::open(
+    const std::string& path, Log& log, SqliteQualityStoreConfig config) {
+  auto inside = std::make_unique<Inside>(path, log, config);
+  TRY_VOID(inside->thread.start());
+  return std::unique_ptr<SqliteQualityStore>(new SqliteQualityStore(std::move(inside)));
+}
+
+SqliteQualityStore::SqliteQualityStore(std::unique_ptr<Inside> inside)
+    : inside_(std::move(inside)) {}
+SqliteQualityStore::~SqliteQualityStore() = default;
+
+void SqliteQualityStore::load(Loaded loaded) { inside_->thread.load(std::move(loaded)); }
+
+void SqliteQualityStore::store(peer::StoredQuality quality) {
+  const PeerId id = quality.peer;
+  inside_->change(id, std::move(quality));
+}
+
+void SqliteQualityStore::forget(const PeerId& peer) { inside_->change(peer, std::nullopt); }
+
+void SqliteQualityStore::store_seqnos(std::vector<host::StoredSeqno> seqnos) {
+  inside_->change(seqnos);
+}
+
+void SqliteQualityStore::flush() { inside_->thread.flush(); }
+std::uint64_t SqliteQualityStore::dropped() const { return inside_->thread.dropped(); }
 
 }  // namespace kith::rt
