@@ -28,6 +28,21 @@ Result<std::vector<codec::Multiaddr>> parse_all(const std::vector<std::string>& 
   return addresses;
 }
 
+// The ranges are those of the keys gossip.dedup_entries, limits.peer_messages and limits.messages.
+Result<void> apply(const PubSubLimits& limits, node::NodeConfig& config) {
+  const auto check = [](const char* name, std::size_t value, std::size_t max) -> Result<void> {
+    if (value >= 1 && value <= max) return {};
+    return fail(Code::usage, base::format("pubsub.{} is {}, not 1 to {}", name, value, max));
+  };
+  TRY_VOID(check("dedup_entries", limits.dedup_entries, 10'000'000));
+  TRY_VOID(check("peer_messages", limits.peer_messages, 1'000'000));
+  TRY_VOID(check("messages", limits.messages, 100'000'000));
+  config.gossip.seen.entries_max = limits.dedup_entries;
+  config.limits.per_peer = {limits.peer_messages, 2 * limits.peer_messages};
+  config.limits.overall = {limits.messages, 2 * limits.messages};
+  return {};
+}
+
 Result<node::NodeConfig> node_config(const HostOptions& options) {
   node::NodeConfig config;
   if (!options.agent_version.empty()) config.host.agent_version = options.agent_version;
@@ -45,6 +60,7 @@ Result<node::NodeConfig> node_config(const HostOptions& options) {
   limits.connections_max =
       std::max(limits.connections_max, options.peers_max * 2 + limits.outbound_reserve);
   config.serves_perf = options.serve_perf;
+  TRY_VOID(apply(options.pubsub, config));
   if (!options.private_network_key.empty()) {
     config.host.connection.network_key = TRY(secure::parse_swarm_key(options.private_network_key));
   }

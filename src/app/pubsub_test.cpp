@@ -216,6 +216,42 @@ TEST(PublicPubSub, SaysWhatIsTooLarge) {
   EXPECT_EQ(topic.publish_wait(bytes("alone")).value(), 0U);
 }
 
+TEST(PublicPubSub, RemembersAsManyMessagesAsItWasTold) {
+  const auto host = Host::start({.pubsub = {.dedup_entries = 2}}).value();
+  Topic topic = PubSub(*host).join("news").value();
+  EXPECT_TRUE(topic.publish_wait(bytes("one")).has_value());
+  EXPECT_TRUE(topic.publish_wait(bytes("two")).has_value());
+  EXPECT_EQ(topic.publish_wait(bytes("three")).error().code, Code::limit);
+}
+
+TEST(PublicPubSub, RefusesLimitsThatAreOutOfRange) {
+  for (const PubSubLimits& limits :
+       {PubSubLimits{.dedup_entries = 0}, PubSubLimits{.dedup_entries = 10'000'001},
+        PubSubLimits{.peer_messages = 0}, PubSubLimits{.peer_messages = 1'000'001},
+        PubSubLimits{.messages = 0}, PubSubLimits{.messages = 100'000'001}}) {
+    const auto host = Host::start({.pubsub = limits});
+    ASSERT_FALSE(host.has_value());
+    EXPECT_EQ(host.error().code, Code::usage);
+  }
+}
+
+// With the defaults it would take ten seconds and more.
+TEST(PublicPubSub, ReadsAPeerAsFastAsItWasTold) {
+  constexpr std::size_t count = 1000;
+  const auto a = start();
+  const auto b = Host::start({.pubsub = {.peer_messages = 1'000'000, .messages = 1'000'000}});
+  ASSERT_TRUE(b.has_value());
+  ASSERT_TRUE((*b)->connect_wait(a->addresses().at(0)).has_value());
+  Topic out = PubSub(*a).join("news").value();
+  Topic in = PubSub(**b).join("news").value();
+  auto subscription = in.subscribe();
+  wait_until([&] { return out.peers().size() == 1; });
+  const auto began = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < count; ++i) out.publish(bytes("news"));
+  for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(subscription.next(20s).has_value()) << i;
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+}
+
 // One that does not listen is there before its thread has done anything.
 TEST(PublicPubSub, AHostThatOnlyDialsPublishesAtOnce) {
   for (int i = 0; i < 20; ++i) {
