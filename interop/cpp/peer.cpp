@@ -1,4 +1,5 @@
-// Kith's interop peer: `listen` and `dial`, as interop/README.md describes for every language.
+// Kith's interop peer: `listen`, `dial` and `bench`, as interop/README.md describes for every
+// language.
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "dial_tests.h"
+#include "pubsub_bench.h"
 #include "serve.h"
 
 namespace {
@@ -19,7 +21,8 @@ namespace {
 constexpr const char* usage =
     "usage: peer listen [--listen MULTIADDR] [--psk FILE]\n"
     "       peer dial ADDR TEST [--psk FILE] [--timeout S] [--count N] [--parallel N] [--size N]\n"
-    "                 [--streams N] [--upload N] [--download N] [--identified]\n";
+    "                 [--streams N] [--upload N] [--download N] [--identified]\n"
+    "       peer bench [--listen MULTIADDR] [--unsigned]\n";
 
 [[noreturn]] void fail_usage(const std::string& why) {
   std::fprintf(stderr, "peer: %s\n%s", why.c_str(), usage);
@@ -104,8 +107,8 @@ int main(int count, char** arguments) {
       words.push_back(word);
     } else if (word == "--no-ping") {
       continue;  // for peers that ping by themselves
-    } else if (word == "--identified") {
-      options["identified"] = "1";
+    } else if (word == "--identified" || word == "--unsigned") {
+      options[word.substr(2)] = "1";
     } else if (i + 1 < count) {
       options[word.substr(2)] = arguments[++i];
     } else {
@@ -114,6 +117,11 @@ int main(int count, char** arguments) {
   }
   options.erase("seed");  // identities of this peer are fresh
   if (words.size() == 1 && words[0] == "listen") return listen(options);
+  if (words.size() == 1 && words[0] == "bench") {
+    const auto at = options.find("listen");
+    return interop::run_pubsub_bench(at == options.end() ? "/ip4/127.0.0.1/tcp/0" : at->second,
+                                     !options.contains("unsigned"));
+  }
   if (words.size() == 3 && words[0] == "dial" && interop::is_test(words[2])) {
     return dial(words[1], words[2], options);
   }

@@ -1,4 +1,4 @@
-// go-libp2p interop peer: `listen`, `dial` and `pubsub`, as interop/README.md describes.
+// go-libp2p interop peer: `listen`, `dial`, `pubsub` and `bench`, as interop/README.md describes.
 package main
 
 import (
@@ -22,6 +22,8 @@ const usage = `usage: peer listen [--listen MULTIADDR] [--psk FILE] [--seed N] [
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
        peer pubsub [--listen MULTIADDR] [--seed N] [--unsigned]
+       peer bench [--listen MULTIADDR] [--seed N] [--unsigned]
+       peer nats-bench
 tests: `
 
 var numberNames = []string{
@@ -54,12 +56,20 @@ func main() {
 	case len(words) == 3 && words[0] == "dial" && tests[words[2]] != nil:
 		dial(words[1], words[2], o)
 	case len(words) == 1 && words[0] == "pubsub":
-		if err := runGossip(o); err != nil {
-			fmt.Fprintln(os.Stderr, "peer:", err)
-			os.Exit(1)
-		}
+		exitOn(runGossip(o))
+	case len(words) == 1 && words[0] == "bench":
+		exitOn(runGossipBench(o))
+	case len(words) == 1 && words[0] == "nats-bench":
+		exitOn(runNatsBench())
 	default:
 		fail(fmt.Errorf("cannot do '%s'", strings.Join(words, " ")))
+	}
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "peer:", err)
+		os.Exit(1)
 	}
 }
 

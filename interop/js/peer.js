@@ -1,14 +1,16 @@
-// js-libp2p interop peer: `listen`, `dial` and `pubsub`, as interop/README.md describes.
+// js-libp2p interop peer: `listen`, `dial`, `pubsub` and `bench`, as interop/README.md says.
 
 import { parseArgs } from 'node:util'
 import { make_host, serve } from './host.js'
 import { tests } from './dial_tests.js'
+import { run_bench } from './bench.js'
 import { run_pubsub } from './pubsub.js'
 
 const usage = `usage: peer listen [--listen MULTIADDR] [--psk FILE] [--seed N] [--no-ping]
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
        peer pubsub [--listen MULTIADDR] [--seed N] [--unsigned]
+       peer bench [--listen MULTIADDR] [--seed N] [--unsigned]
 tests: ${Object.keys(tests).join(' ')}`
 
 const numbers = ['seed', 'timeout', 'count', 'parallel', 'size', 'streams', 'upload', 'download']
@@ -16,7 +18,7 @@ const numbers = ['seed', 'timeout', 'count', 'parallel', 'size', 'streams', 'upl
 function arguments_or_exit () {
   try {
     const options = { listen: { type: 'string' }, psk: { type: 'string' } }
-    options.unsigned = { type: 'boolean' } // Of pubsub only.
+    options.unsigned = { type: 'boolean' } // Of pubsub and bench only.
     options.identified = { type: 'boolean' }
     options['no-ping'] = { type: 'boolean' } // This peer pings only when told to.
     for (const name of numbers) {
@@ -31,7 +33,7 @@ function arguments_or_exit () {
     }
     const [verb, address, test] = positionals
     const is_dial = verb === 'dial' && address != null && tests[test] != null
-    if (verb === 'listen' || verb === 'pubsub' || is_dial) {
+    if (['listen', 'pubsub', 'bench'].includes(verb) || is_dial) {
       return { verb, address, test, values }
     }
     throw new Error(`cannot do '${positionals.join(' ')}'`)
@@ -79,5 +81,5 @@ const { verb, address, test, values } = arguments_or_exit()
 if (verb === 'dial') {
   await dial(address, test, values)
 } else {
-  await (verb === 'listen' ? listen(values) : run_pubsub(values))
+  await { listen, pubsub: run_pubsub, bench: run_bench }[verb](values)
 }

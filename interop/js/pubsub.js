@@ -41,14 +41,14 @@ export async function run_pubsub ({ listen, seed, unsigned = false }) {
 }
 
 // The specification's rule; the library's own is another.
-function author_seqno_id ({ from, sequenceNumber }) {
+export function author_seqno_id ({ from, sequenceNumber }) {
   const seqno = Buffer.alloc(8)
   seqno.writeBigUInt64BE(sequenceNumber)
   return Buffer.concat([from.toMultihash().bytes, seqno])
 }
 
 // Kith's rule for unsigned messages.
-function content_id ({ topic, data }) {
+export function content_id ({ topic, data }) {
   const size = Buffer.alloc(8)
   size.writeBigUInt64LE(BigInt(Buffer.byteLength(topic)))
   return createHash('sha256').update(size).update(topic).update(data).digest().subarray(0, 20)

@@ -106,14 +106,14 @@ fn make_swarm(
 }
 
 /// The specification's rule; the library's own is another.
-fn author_seqno_id(message: &gossipsub::Message) -> MessageId {
+pub fn author_seqno_id(message: &gossipsub::Message) -> MessageId {
     let mut id = message.source.map(|source| source.to_bytes()).unwrap_or_default();
     id.extend(message.sequence_number.unwrap_or_default().to_be_bytes());
     MessageId::from(id)
 }
 
 /// Kith's rule for unsigned messages.
-fn content_id(message: &gossipsub::Message) -> MessageId {
+pub fn content_id(message: &gossipsub::Message) -> MessageId {
     let topic = message.topic.as_str();
     let mut hash = Sha256::new();
     hash.update((topic.len() as u64).to_le_bytes());
@@ -122,7 +122,7 @@ fn content_id(message: &gossipsub::Message) -> MessageId {
     MessageId::new(&hash.finalize()[..20])
 }
 
-fn say(event: Value) {
+pub fn say(event: Value) {
     println!("{event}");
 }
 

@@ -1,5 +1,7 @@
-//! rust-libp2p interop peer: `listen`, `dial` and `pubsub`, as interop/README.md describes.
+//! rust-libp2p interop peer: `listen`, `dial`, `pubsub` and `bench`, as interop/README.md
+//! describes.
 
+mod bench;
 mod dial_tests;
 mod fates;
 mod gossip;
@@ -33,6 +35,12 @@ async fn main() {
         }
         ["pubsub"] => {
             if let Err(error) = gossip::run(&options).await {
+                eprintln!("peer: {error}");
+                exit(1);
+            }
+        }
+        ["bench"] => {
+            if let Err(error) = bench::run(&options).await {
                 eprintln!("peer: {error}");
                 exit(1);
             }

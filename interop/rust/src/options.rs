@@ -7,6 +7,7 @@ pub const USAGE: &str =
        peer dial ADDR TEST [--psk FILE] [--seed N] [--timeout S] [--count N] [--parallel N]
                  [--size N] [--streams N] [--upload N] [--download N]
        peer pubsub [--listen MULTIADDR] [--seed N] [--unsigned]
+       peer bench [--listen MULTIADDR] [--seed N] [--unsigned]
 tests: cancel earlyclose echo halfclose handshakes identify many perf ping refused reset sink
        unknown wrongpeer";
 
