@@ -235,7 +235,8 @@ class CongestionControl:
 
 
 class Results:
-    def __init__(self):
+    def __init__(self, about=None):
+        self.about = FIGURES if about is None else about
         self.runs = {}
         self.failures = []
 
@@ -244,7 +245,7 @@ class Results:
 
     def figures(self):
         """Yields figure, unit, better, and for each stack its runs, in the table's order."""
-        for figure, (unit, better) in FIGURES.items():
+        for figure, (unit, better) in self.about.items():
             if figure in self.runs:
                 yield figure, unit, better, self.runs[figure]
 
@@ -269,21 +270,28 @@ class Results:
         lines = [row.format("figure", "unit", "kith", "peer", "median", "min-max", "ratio")]
         for figure, unit, better, stacks in self.figures():
             kith = stacks.get("kith")
-            ours = f"{statistics.median(kith):.4g}" if kith else "-"
+            ours = digits(statistics.median(kith)) if kith else "-"
             for stack, runs in stacks.items():
                 if stack == "kith" and len(stacks) > 1:
                     continue
-                spread = f"{min(runs):.4g}-{max(runs):.4g}"
-                times = f"{ratio(better, kith, runs):.2f}" if kith else "-"
-                median = f"{statistics.median(runs):.4g}"
+                spread = f"{digits(min(runs))}-{digits(max(runs))}"
+                times = ratio(better, kith, runs) if kith else None
+                times = "-" if times is None else f"{times:.2f}"
+                median = digits(statistics.median(runs))
                 lines.append(row.format(figure, unit, ours, stack, median, spread, times))
         lines.append("ratio: above 1 Kith is better, whichever way the figure goes")
         return "\n".join(lines)
 
 
+def digits(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def ratio(better, ours, theirs):
     a, b = statistics.median(ours), statistics.median(theirs)
-    return a / b if better == "higher" else b / a
+    if better == "lower":
+        a, b = b, a
+    return a / b if b > 0 else None  # Of what may be nothing there is no ratio.
 
 
 def note(message):

@@ -6,6 +6,8 @@
 # NAME is one of
 #   perf handshakes ping memory   Kith and the foreign peers, each against itself (perf_peers.py)
 #   all                           these four; the default
+#   pubsub                        messages delivered and their latency, of Kith, the foreign peers
+#                                 and NATS, 2 and 10 nodes, signed and not (pubsub.py)
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
 #   sim                           events a second and memory of `kith simulate`, 1,000 nodes
 #   micro                         every Google Benchmark program in build/release/bench
@@ -21,6 +23,7 @@ micro=()
 options=()
 quick=false
 json=false
+is_pubsub_wanted=false
 is_idle_wanted=false
 is_sim_wanted=false
 
@@ -28,6 +31,9 @@ main() {
   read_arguments "$@"
   if ((${#peer_figures[@]} > 0)); then
     run_peers
+  fi
+  if $is_pubsub_wanted; then
+    run_pubsub
   fi
   if $is_idle_wanted; then
     run_idle
@@ -44,6 +50,7 @@ read_arguments() {
   while (($# > 0)); do
     case $1 in
       all | perf | handshakes | ping | memory) peer_figures+=("$1") ;;
+      pubsub) is_pubsub_wanted=true ;;
       idle) is_idle_wanted=true ;;
       sim) is_sim_wanted=true ;;
       micro)
@@ -65,7 +72,8 @@ read_arguments() {
     esac
     shift
   done
-  if ((${#peer_figures[@]} + ${#micro[@]} == 0)) && ! $is_idle_wanted && ! $is_sim_wanted; then
+  if ((${#peer_figures[@]} + ${#micro[@]} == 0)) &&
+    ! $is_pubsub_wanted && ! $is_idle_wanted && ! $is_sim_wanted; then
     peer_figures=(all)
   fi
 }
@@ -79,6 +87,31 @@ run_peers() {
   $quick && arguments+=(--quick)
   $json && arguments+=(--json)
   python3 "$here/perf_peers.py" "${peer_figures[@]}" "${arguments[@]}" "${options[@]}"
+}
+
+run_pubsub() {
+  "$root/interop/run.sh" --setup >/dev/null
+  local arguments=(--peers "$root/build/interop/peers.tsv") server
+  arguments+=(--crypto-bench "$programs/crypto_bench")
+  if server=$(nats_server); then
+    arguments+=(--nats-server "$server")
+  fi
+  $quick && arguments+=(--quick)
+  $json && arguments+=(--json)
+  python3 "$here/pubsub.py" "${arguments[@]}" "${options[@]}"
+}
+
+# Prints where it is: built by go in the version below, or else what the machine has.
+nats_server() {
+  local version=v2.15.2 out=$root/build/bench
+  if [[ ! -x $out/nats-server || $("$out/nats-server" --version) != *"$version" ]]; then
+    GOBIN=$out GOFLAGS=-trimpath go install "github.com/nats-io/nats-server/v2@$version" >&2 || {
+      command -v nats-server && return
+      echo "bench: there is no nats-server here and go cannot build it" >&2
+      return 1
+    }
+  fi
+  echo "$out/nats-server"
 }
 
 run_idle() {
