@@ -33,7 +33,7 @@ struct Config {
   Duration fanout_ttl = 60s;
   int opportunistic_graft_heartbeats = 60;
   std::size_t opportunistic_graft_peers = 2;
-  double rescue_share_min = 0.1;  // of messages that came first from outside the mesh: graft those
+  double rescue_share_min = 0.1;  // of messages that came first from outside the mesh: it fails
   bool flood_publish = true;  // own messages go to every peer of the topic, not only to the mesh…
   std::size_t flood_publish_bytes_max = 16 << 10;  // …larger ones are announced to those outside
 

@@ -195,6 +195,7 @@ class Router {
   std::optional<PeerSlot> least_useful(const Topic& topic) const;
   void maintain_fanout(Instant now, Topic& topic);
   void emit_gossip(Instant now, Topic& topic);
+  std::vector<PeerSlot> choose_told(const Topic& topic, std::vector<PeerSlot> fit);
   void choose_choked(Instant now, Topic& topic);
   void set_choked(Topic& topic, std::vector<PeerSlot> choked);
   void check_peers(Instant now);

@@ -153,7 +153,7 @@ std::optional<PeerSlot> Router::least_useful(const Topic& topic) const {
 // the least (A31, covert flash).
 void Router::graft_rescuers(Instant now, Topic& topic) {
   const std::vector<PeerSlot> rescuers = std::exchange(topic.rescuers, {});
-  if (!is_rescued(topic)) return;
+  if (rescuers.empty()) return;
   const std::vector<PeerSlot> fit = graftable(now, topic, false, 0);
   std::size_t grafted = 0;
   for (const PeerSlot slot : sample(rescuers, rescuers.size(), rng_)) {
@@ -198,8 +198,6 @@ void Router::emit_gossip(Instant now, Topic& topic) {
     if (score_.score(now, slot) >= config_.thresholds.gossip) fit.push_back(slot);
   }
   if (fit.empty()) return;
-  const auto share =
-      static_cast<std::size_t>(config_.gossip_factor * static_cast<double>(fit.size()));
   // rust-libp2p reads at most 16 KiB of control in an RPC, and go takes ten IHAVEs a heartbeat.
   const std::size_t ids_max = config_.ihave_ids_max;
   std::vector<ByteView> ids = cache_.gossip_ids(topic.slot, ids_max);
@@ -221,11 +219,33 @@ void Router::emit_gossip(Instant now, Topic& topic) {
     frames.emplace_back(std::move(frame));
     for (std::size_t i = first; i < at; ++i) ++stats_.ihave_ids_sent;
   }
-  // While the mesh fails, and it will not fail us alone, everybody is told.
-  const std::size_t told = is_rescued(topic) ? fit.size() : std::max(config_.d_lazy, share);
-  for (const PeerSlot slot : sample(fit, told, rng_)) {
+  for (const PeerSlot slot : choose_told(topic, std::move(fit))) {
     for (const Buffer& frame : frames) send(peer(slot), frame, Priority::gossip);
   }
+}
+
+// Whom this heartbeat tells. Each peer has its turn once in as many heartbeats as a message is
+// announced, so that nobody who knows us can miss one, whatever its mesh is like: by chance alone a
+// quarter a heartbeat leaves four in ten untold. Others at random make up the number.
+std::vector<PeerSlot> Router::choose_told(const Topic& topic, std::vector<PeerSlot> fit) {
+  // While the mesh fails, and it will not fail us alone, everybody is told.
+  if (is_rescued(topic)) return fit;
+  const auto windows =
+      static_cast<std::uint64_t>(std::max<std::size_t>(config_.message_cache.gossip_windows, 1));
+  std::vector<PeerSlot> told, rest;
+  for (const PeerSlot slot : fit) {
+    std::array<std::uint8_t, 4> name{};  // whose turn comes when, is nobody's to know
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      name[i] = static_cast<std::uint8_t>(slot >> (8 * i));
+    }
+    ((heartbeats_ + hash_(name).low) % windows == 0 ? told : rest).push_back(slot);
+  }
+  const auto share =
+      static_cast<std::size_t>(config_.gossip_factor * static_cast<double>(fit.size()));
+  const std::size_t wanted = std::max(config_.d_lazy, share);
+  const std::size_t missing = wanted - std::min(wanted, told.size());
+  for (const PeerSlot slot : sample(std::move(rest), missing, rng_)) told.push_back(slot);
+  return told;
 }
 
 void Router::choose_choked(Instant now, Topic& topic) {
