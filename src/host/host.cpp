@@ -24,6 +24,8 @@ Host::Host(const HostConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
       connection_config_(config.connection),
       context_{connection_config_, protocols_, rng, outbox_},
       limits_(config.limits),
+      upload_(config.shaping.upload),
+      download_(config.shaping.download),
       book_(config.book, self_, rng),
       dialer_(config.dialer) {
   connection_config_.noise = secure::make_noise_identity(key, {std::string(yamux_protocol)}, rng);
@@ -93,12 +95,15 @@ void Host::on_deadline(Instant now) {
   identify_.on_deadline(now);
   dialer_.on_deadline(now);
   if (keep_at_ && *keep_at_ <= now) keep_peers(now);
+  wake_shaped(now);
   settle(now);
 }
 
 std::optional<Instant> Host::next_deadline() {
   auto deadline = base::soonest(link_deadlines_.soonest(), identify_.next_deadline());
-  return base::soonest(base::soonest(deadline, dialer_.next_deadline()), keep_at_);
+  deadline = base::soonest(deadline, dialer_.next_deadline());
+  deadline = base::soonest(deadline, upload_.next_deadline());
+  return base::soonest(base::soonest(deadline, download_.next_deadline()), keep_at_);
 }
 
 std::optional<HostOutput> Host::poll_output(Instant) {
@@ -112,6 +117,7 @@ std::size_t Host::on_bytes(Instant now, LinkId id, ByteSpan bytes) {
   if (found->second->is_closing) return bytes.size();  // we have done with the peer
   const std::size_t taken = found->second->connection->on_bytes(now, bytes);
   stats_.bytes_received += taken;
+  download_.on_moved(now, taken);
   drain_connection(now, id);
   settle(now);
   return taken;
@@ -120,8 +126,14 @@ std::size_t Host::on_bytes(Instant now, LinkId id, ByteSpan bytes) {
 std::size_t Host::poll_transmit(Instant now, LinkId id, ByteSpan room) {
   const auto found = links_.find(id);
   if (found == links_.end() || !found->second->connection) return 0;
+  // Last words are not held back.
+  if (!found->second->is_closing && !upload_.may_move(id)) {
+    found->second->transmit_told = true;  // by wake_shaped()
+    return 0;
+  }
   const std::size_t written = found->second->connection->poll_transmit(now, room);
   stats_.bytes_sent += written;
+  upload_.on_moved(now, written);
   if (written == 0) found->second->transmit_told = false;
   // Sending makes room in stream queues, which their owners want to know.
   drain_connection(now, id);
@@ -131,8 +143,20 @@ std::size_t Host::poll_transmit(Instant now, LinkId id, ByteSpan room) {
 
 bool Host::wants_bytes(LinkId id) const {
   const auto found = links_.find(id);
-  return found == links_.end() || !found->second->connection ||
-         found->second->connection->wants_bytes();
+  if (found == links_.end() || !found->second->connection) return true;
+  return found->second->connection->wants_bytes() && download_.may_move(id);
+}
+
+// Those that waited for bandwidth, to send or to receive: a transmit ends both.
+void Host::wake_shaped(Instant now) {
+  for (ShapedLane* lane : {&upload_, &download_}) {
+    for (const LinkId id : lane->on_deadline(now)) {
+      const auto found = links_.find(id);
+      if (found == links_.end() || found->second->is_closing) continue;
+      found->second->transmit_told = true;
+      outputs_.push_back(WorldOutput(TransmitReady{id}));
+    }
+  }
 }
 
 // Carries the outputs of the children to each other until none has more to say.
@@ -244,6 +268,8 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
   }
   limits_.on_closed(now, link.direction, was_authenticated, link.remote);
   link_deadlines_.set(id, std::nullopt);
+  upload_.forget(id);
+  download_.forget(id);
   const std::optional<PeerId> peer = link.peer;
   links_.erase(found);
   if (peer) {

@@ -25,6 +25,7 @@
 #include "host/connection_limits.h"
 #include "host/dialer.h"
 #include "host/identify.h"
+#include "host/link_shaper.h"
 #include "host/peer_book.h"
 #include "host/peer_exchange.h"
 
@@ -38,6 +39,7 @@ struct HostConfig {
   std::vector<codec::Multiaddr> bootstrap;  // dialled while peers are few
   ConnectionConfig connection;              // its noise.key is set by the host
   LimitsConfig limits;
+  ShapingConfig shaping;
   DialerConfig dialer;
   PeerBookConfig book;
   std::size_t peers_min = 8;            // below: dial known peers
@@ -176,6 +178,8 @@ class Host final : public RecordSource {
   std::size_t link_count() const { return links_.size(); }
   const PeerBook& book() const { return book_; }
   const HostStats& stats() const { return stats_; }
+  const ShapedLane& upload() const { return upload_; }
+  const ShapedLane& download() const { return download_; }
   const HostTimings& timings() const { return timings_; }
   /// Forgets their averages and largest values.
   void reset_timings();
@@ -208,6 +212,7 @@ class Host final : public RecordSource {
   void shut_down(Instant now);
   void settle(Instant now);
   void drain_connection(Instant now, LinkId id);
+  void wake_shaped(Instant now);
   void refresh_self(Instant now);
 
   // host_dial.cpp: reaching peers and keeping their number
@@ -249,6 +254,7 @@ class Host final : public RecordSource {
   std::map<PeerId, bool> protected_;
   std::set<PeerId> barred_;  // bounded by who bars
   ConnectionLimits limits_;
+  ShapedLane upload_, download_;
   PeerBook book_;
   Dialer dialer_;
   Identify identify_;

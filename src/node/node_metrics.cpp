@@ -75,6 +75,10 @@ void write_host(MetricSink& sink, const MetricsSource& source) {
   sink.counter("kith_host_protocol_faults_total", "Of them, those where the peer broke a rule.",
                s.protocol_faults);
   sink.counter("kith_host_trimmed_total", "Connections closed for being one too many.", s.trimmed);
+  sink.begin("kith_host_shaping_waits_total", "Times that a link waited for bandwidth.",
+             MetricType::counter);
+  sink.sample(host.upload().waits(), {{"direction", "upload"}});
+  sink.sample(host.download().waits(), {{"direction", "download"}});
   sink.timing("kith_host_dial_seconds", "From the wish to reach a peer to its authentication.",
               host.timings().dials.snapshot());
   sink.timing("kith_host_handshake_seconds", "From an open link to an authenticated peer.",

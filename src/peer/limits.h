@@ -96,23 +96,39 @@ constexpr bool has_inbound_slot(std::size_t slots_max, std::size_t used, std::si
   return used < slots_max && (is_proven || used_unproven < slots_max / 2);
 }
 
-/// Bytes a second in one direction. Asked before reading or writing; told what was moved.
+/// Bytes a second in one direction. What was moved may be more than there was room for, since a
+/// read or a write is not cut short; it is owed, and paid before there is room again.
 class Shaper {
  public:
+  /// Neither rate nor burst is 0.
   Shaper(const base::TokenRate& rate, Instant now) : rate_(rate), bucket_(rate, now) {}
   /// Bytes that may be moved now.
-  std::uint64_t room(Instant now) { return bucket_.available(rate_, now); }
-  /// At most room().
-  void moved(Instant now, std::uint64_t bytes) { ASSERT(bucket_.take(rate_, now, bytes)); }
-  /// When there will be room for `bytes`; empty: never at once.
-  std::optional<Instant> ready_at(Instant now, std::uint64_t bytes) {
-    return bucket_.ready_at(rate_, now, bytes);
+  std::uint64_t room(Instant now) {
+    pay(now);
+    return owed_ > 0 ? 0 : bucket_.available(rate_, now);
   }
-  void set_rate(const base::TokenRate& rate) { rate_ = rate; }
+  void moved(Instant now, std::uint64_t bytes) {
+    owed_ += bytes;
+    pay(now);
+  }
+  /// When there will be room for `bytes`, or for the most that there ever is; exact while less than
+  /// a burst is owed, otherwise when the next part of the debt can be paid.
+  Instant ready_at(Instant now, std::uint64_t bytes) {
+    pay(now);
+    const std::uint64_t wanted = std::min(owed_ + bytes, rate_.burst);
+    return *bucket_.ready_at(rate_, now, wanted);  // never above the burst
+  }
 
  private:
+  void pay(Instant now) {
+    const std::uint64_t paid = std::min(owed_, bucket_.available(rate_, now));
+    ASSERT(bucket_.take(rate_, now, paid));
+    owed_ -= paid;
+  }
+
   base::TokenRate rate_;
   base::TokenBucket bucket_;
+  std::uint64_t owed_ = 0;
 };
 
 }  // namespace kith::peer

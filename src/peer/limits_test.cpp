@@ -119,7 +119,22 @@ TEST(Shaper, MovesNoMoreThanTheRate) {
   }
   EXPECT_LE(moved, 10'100u);
   EXPECT_GE(moved, 9'990u);
-  EXPECT_FALSE(shaper.ready_at(now, 101));
+}
+
+TEST(Shaper, WhatWasTooMuchIsOwed) {
+  Instant now{1h};
+  Shaper shaper({1000, 100}, now);
+  for (const std::uint64_t bytes : {std::uint64_t{350}, std::uint64_t{1'000'000}}) {
+    const Instant start = now;
+    shaper.moved(now, bytes);  // more than the 100 or so that there are
+    while (shaper.room(now) == 0) {
+      const Instant at = shaper.ready_at(now, 1);
+      ASSERT_GT(at, now);
+      now = at;
+    }
+    EXPECT_NEAR(static_cast<double>((now - start).count()),
+                (static_cast<double>(bytes) - 100) * 1e6, 101e6);
+  }
 }
 
 TEST(Breaker, OpensTriesAndCloses) {

@@ -8,6 +8,7 @@
 // The table may outgrow its limit by `stores_between_prunes` while it is open; the end prunes too.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -87,21 +88,25 @@ class StoreThread {
   template <class Change>
   void change(Change change) {
     bool is_complaint_due = false;
+    bool is_sooner = false;  // otherwise the thread knows when to wake
     {
       const std::lock_guard lock(mutex_);
       const auto now = Clock::now();
-      const bool was_empty = waiting_.size() == 0;
+      is_sooner = waiting_.size() == 0;
       const Outcome outcome = change(waiting_);
-      if (was_empty && waiting_.size() > 0) flush_at_ = now + limits_.flush_after;
+      if (is_sooner) flush_at_ = now + limits_.flush_after;
       // Half full: the writer need not wait for its time to pass.
-      if (outcome.is_urgent || waiting_.size() * 2 >= limits_.changes_max) flush_at_ = now;
+      if (outcome.is_urgent || waiting_.size() * 2 >= limits_.changes_max) {
+        is_sooner = is_sooner || flush_at_ > now;
+        flush_at_ = std::min(flush_at_, now);
+      }
       if (outcome.dropped > 0) {
         dropped_.fetch_add(outcome.dropped);
         is_complaint_due = now >= next_complaint_;
         if (is_complaint_due) next_complaint_ = now + complaint_interval;
       }
     }
-    changed_.notify_all();
+    if (is_sooner) changed_.notify_all();
     if (is_complaint_due) {
       log_.warn("store", "the disk is too slow for the {}: {} changes wait, dropping more",
                 file_.what_it_is, limits_.changes_max);
@@ -134,8 +139,9 @@ class StoreThread {
       const Batch batch = std::exchange(waiting_, {});
       const auto readers = is_last ? std::deque<Loaded>() : std::exchange(loads_, {});
       lock.unlock();
-      if (is_last && stores_since_prune_ > 0) stores_since_prune_ = stores_between_prunes;
-      if (batch.size() > 0 || (is_last && stores_since_prune_ > 0)) write(batch);
+      const bool is_prune_due = is_last && stores_since_prune_ + batch.size() > 0;
+      if (is_prune_due) stores_since_prune_ = stores_between_prunes;
+      if (batch.size() > 0 || is_prune_due) write(batch);
       for (const Loaded& loaded : readers) {
         Read all;
         if (const auto failed = read(all)) {
