@@ -39,9 +39,9 @@ void Choke::heard(Instant at, const MessageKey& key, PeerSlot peer, bool sent_bo
   const auto known =
       std::find_if(message.words.begin(), end, [&](const Word& word) { return word.peer == peer; });
   if (known != end) {
-    if (lag_us < known->lag_us) *known = {peer, sent_body, lag_us};
+    if (lag_us < known->lag_us) *known = {static_cast<NarrowSlot>(peer), sent_body, lag_us};
   } else if (message.count < speakers_max) {
-    message.words[message.count++] = {peer, sent_body, lag_us};
+    message.words[message.count++] = {static_cast<NarrowSlot>(peer), sent_body, lag_us};
   }
 }
 
@@ -156,9 +156,23 @@ std::optional<std::vector<PeerSlot>> Choke::choose(Instant now,
   for (std::size_t i = 0; i < mesh.size(); ++i) {
     if (!is_choked(mesh[i].peer)) before.push_back(i);
   }
-  const double bearable = lags.cost(picked) * config_.loyalty +
+  const auto knowing = [&](std::span<const std::size_t> of) {
+    return std::count_if(of.begin(), of.end(), [&](std::size_t i) { return mesh[i].knows_choke; });
+  };
+  // Who does not know the choke sends in any case.
+  std::vector<std::size_t> open = picked;
+  for (std::size_t i = 0; i < mesh.size(); ++i) {
+    const bool is_picked = std::find(picked.begin(), picked.end(), i) != picked.end();
+    if (!mesh[i].knows_choke && !is_picked) open.push_back(i);
+  }
+  const double bearable = lags.cost(open) * config_.loyalty +
                           to_us(config_.lag_bearable) * static_cast<double>(lags.messages);
-  if (before.size() == config_.fastest && lags.cost(before) <= bearable) picked = before;
+  if (knowing(before) == knowing(picked) && lags.cost(before) <= bearable) {
+    picked = before;  // the best alone first, as pick() has it
+    std::sort(picked.begin(), picked.end(), [&](std::size_t a, std::size_t b) {
+      return Lags::sum(lags.of(a)) < Lags::sum(lags.of(b));
+    });
+  }
   const auto is_independent = [&](std::size_t i) {
     const bool is_elsewhere = mesh[i].netgroup == 0 || mesh[i].netgroup != mesh[picked[0]].netgroup;
     return mesh[i].is_outbound && is_elsewhere;

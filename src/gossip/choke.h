@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "gossip/mesh.h"
 #include "gossip/message_cache.h"
 
 namespace kith::gossip {
@@ -66,9 +67,9 @@ class Choke {
   const std::vector<PeerSlot>& choked() const { return choked_; }
 
  private:
-  static constexpr std::size_t speakers_max = 16;  // more than a mesh has peers
+  static constexpr std::size_t speakers_max = mesh_peers_max;
   struct Word {
-    PeerSlot peer = 0;
+    NarrowSlot peer = 0;
     bool is_body = false;
     std::int32_t lag_us = 0;  // after the body that was first; announcements may be before it
   };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "gossip/mesh.h"
 #include "gossip/message_cache.h"
 
 namespace kith::gossip {
@@ -16,7 +17,7 @@ namespace kith::gossip {
 class Deliveries {
  public:
   static constexpr std::size_t entries_max = 2048;
-  static constexpr std::size_t credited_max = 16;  // more than a mesh has peers
+  static constexpr std::size_t credited_max = mesh_peers_max + 1;  // and whoever was first
 
   struct Entry {
     MessageKey key;
@@ -24,13 +25,13 @@ class Deliveries {
     Instant at;
     bool is_invalid = false;
     std::uint8_t count = 0;
-    std::array<PeerSlot, credited_max> credited{};
+    std::array<NarrowSlot, credited_max> credited{};
 
     /// True the first time for each peer.
     bool credit(PeerSlot peer) {
       const auto end = credited.begin() + count;
       if (count == credited_max || std::find(credited.begin(), end, peer) != end) return false;
-      credited[count++] = peer;
+      credited[count++] = static_cast<NarrowSlot>(peer);
       return true;
     }
   };

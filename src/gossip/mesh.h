@@ -20,6 +20,9 @@ struct MeshConfig {
   std::size_t d_out = 2;  // below d_lo and at most d / 2
 };
 
+/// The largest d_hi: what is kept of a message for each peer of a mesh has a fixed size.
+inline constexpr std::size_t mesh_peers_max = 32;
+
 struct MeshCandidate {
   PeerSlot peer = 0;
   double score = 0;

@@ -14,8 +14,10 @@
 
 namespace kith::gossip {
 
-using TopicSlot = std::uint32_t;  // a topic inside one router
-using PeerSlot = std::uint32_t;   // a peer inside one router
+using TopicSlot = std::uint32_t;   // a topic inside one router
+using PeerSlot = std::uint32_t;    // a peer inside one router
+using NarrowSlot = std::uint16_t;  // the same where there are many of them
+inline constexpr NarrowSlot no_narrow_slot = UINT16_MAX;
 inline constexpr std::uint32_t no_slot = ~std::uint32_t{0};
 
 struct MessageCacheConfig {

@@ -14,11 +14,11 @@ void Relay::begin(Instant now, const MessageKey& key, PeerSlot from) {
   // A number is 31 bits wide in the index: after that many messages all is learnt anew.
   constexpr std::uint32_t numbers_max = 1U << 31;
   if (popped_ + messages_.size() >= numbers_max) {
-    while (!messages_.empty()) pop_front();
+    while (!messages_.empty()) pop_front(false);
     popped_ = 0;
   }
   if (index_.find(key)) return;
-  if (messages_.size() >= std::max<std::size_t>(config_.remembered_max, 1)) pop_front();
+  if (messages_.size() >= std::max<std::size_t>(config_.remembered_max, 1)) pop_front(false);
   index_.insert(key, popped_ + static_cast<std::uint32_t>(messages_.size()));
   messages_.push_back({key, now, from, 0, {}});
 }
@@ -27,7 +27,8 @@ void Relay::handed(PeerSlot to, bool is_body) {
   if (messages_.empty()) return;
   Handed& message = messages_.back();
   if (message.count == targets_max) return;
-  message.targets[message.count++] = {to, is_body ? Outcome::sent : Outcome::announced, is_body};
+  message.targets[message.count++] = {static_cast<NarrowSlot>(to),
+                                      is_body ? Outcome::sent : Outcome::announced, is_body};
 }
 
 Relay::Target* Relay::target(const MessageKey& key, PeerSlot peer) {
@@ -51,20 +52,23 @@ void Relay::asked(const MessageKey& key, PeerSlot peer) {
 }
 
 void Relay::settle(Instant now) {
-  while (!messages_.empty() && now - messages_.front().at >= config_.settle) pop_front();
+  while (!messages_.empty() && now - messages_.front().at >= config_.settle) pop_front(true);
 }
 
-void Relay::pop_front() {
-  learn(messages_.front());
+void Relay::pop_front(bool is_settled) {
+  learn(messages_.front(), is_settled);
   index_.erase(messages_.front().key);
   messages_.pop_front();
   ++popped_;
 }
 
-void Relay::learn(const Handed& message) {
+void Relay::learn(const Handed& message, bool is_settled) {
   for (std::size_t i = 0; i < message.count; ++i) {
     const Target& target = message.targets[i];
-    if (target.peer == no_slot) continue;
+    if (target.peer == no_narrow_slot) continue;
+    // Of one that had to make room early it is not known what the peer would still have said.
+    const bool is_open = target.outcome == Outcome::sent || target.outcome == Outcome::announced;
+    if (!is_settled && is_open) continue;
     const Pair fresh{message.from, target.peer, 0, 0, false};
     auto at = std::lower_bound(pairs_.begin(), pairs_.end(), fresh, before);
     if (at == pairs_.end() || before(fresh, *at)) at = pairs_.insert(at, fresh);
@@ -89,7 +93,7 @@ void Relay::forget(PeerSlot peer) {
   for (Handed& message : messages_) {
     if (message.from == peer) message.from = no_slot;
     for (std::size_t i = 0; i < message.count; ++i) {
-      if (message.targets[i].peer == peer) message.targets[i].peer = no_slot;
+      if (message.targets[i].peer == peer) message.targets[i].peer = no_narrow_slot;
     }
   }
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "gossip/mesh.h"
 #include "gossip/message_cache.h"
 
 namespace kith::gossip {
@@ -33,7 +34,7 @@ struct RelayConfig {
 
 class Relay {
  public:
-  static constexpr std::size_t targets_max = 16;  // more than a mesh has peers
+  static constexpr std::size_t targets_max = mesh_peers_max;
 
   explicit Relay(const RelayConfig& config) : config_(config) {}
 
@@ -59,7 +60,7 @@ class Relay {
  private:
   enum class Outcome : std::uint8_t { sent, announced, too_late, requested };
   struct Target {
-    PeerSlot peer = no_slot;
+    NarrowSlot peer = no_narrow_slot;
     Outcome outcome = Outcome::sent;
     bool was_body = false;
   };
@@ -79,9 +80,9 @@ class Relay {
   };
 
   Target* target(const MessageKey& key, PeerSlot peer);
-  void learn(const Handed& message);
+  void learn(const Handed& message, bool is_settled);
   void learn(Pair& pair, const Target& target);
-  void pop_front();
+  void pop_front(bool is_settled);
   static bool before(const Pair& a, const Pair& b) {
     return a.from != b.from ? a.from < b.from : a.to < b.to;
   }

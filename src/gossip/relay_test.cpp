@@ -103,7 +103,7 @@ TEST(Relay, RemembersNoMoreThanItMay) {
 }
 
 TEST(Relay, AnyOrderOfWordsIsTaken) {
-  rc::check([](const std::vector<std::uint8_t>& steps) {
+  ASSERT_TRUE(rc::check([](const std::vector<std::uint8_t>& steps) {
     RelayConfig config;
     config.remembered_max = 8;
     Relay relay(config);
@@ -125,7 +125,7 @@ TEST(Relay, AnyOrderOfWordsIsTaken) {
       RC_ASSERT(relay.remembered() <= 8u);
       RC_ASSERT(relay.pairs() <= 4u * 5u);
     }
-  });
+  }));
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ Router::Router(const Config& config, const PeerId& self, const crypto::KeyPair& 
       backoff_(config.backoff),
       score_(config.score),
       wants_(config.wants) {
+  ASSERT(config.peers_max < no_narrow_slot && config.mesh.d_hi <= mesh_peers_max);
   const auto delay = static_cast<std::uint64_t>(config.heartbeat_delay.count());
   heartbeat_at_ = now + config.heartbeat_delay +
                   Duration(static_cast<std::int64_t>(delay == 0 ? 0 : rng.below(delay)));
@@ -84,6 +85,12 @@ void Router::on_input(Instant now, Input input) {
                         if (found->queue.empty() || found->is_ready || told.room == 0) return;
                         found->is_ready = true;
                         ready_.push_back(found->slot);
+                      },
+                      [&](HeldBack& told) {
+                        Peer* held = peer_of(told.peer);
+                        if (held == nullptr) return;
+                        held->is_held_back = told.is_held_back;
+                        held->held_back_until = now;
                       },
                       [&](SendQueueDropped& told) { stats_.frames_dropped += told.frames; }},
              input);
@@ -237,7 +244,6 @@ void Router::remove_peer(Instant now, const PeerId& id) {
     remove(topic->peers, slot);
     remove(topic->fanout, slot);
     remove(topic->rescuers, slot);
-    topic->choke.forget(slot);
   }
   for (InFlight& message : in_flight_) {
     if (message.from == slot) message.from = no_slot;

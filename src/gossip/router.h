@@ -69,7 +69,7 @@ class Router {
  public:
   using Input =
       std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish, Validated,
-                   SignaturesChecked, Standing, RttMeasured, Room, SendQueueDropped>;
+                   SignaturesChecked, Standing, RttMeasured, Room, HeldBack, SendQueueDropped>;
   using Output = std::variant<SendRpc, Deliver, Validate, CheckSignatures, PeerEvent, ConnectPeers,
                               StoreSeqnos, Published>;
 
@@ -182,8 +182,10 @@ class Router {
   void announce(const Topic& topic, ByteView id, Peer& to, Buffer& shared);
   bool is_announced(const Topic& topic, const InFlight& message, const Peer& to) const;
   PeerSlot parent_of(const Topic& topic, const InFlight& message) const;
+  bool is_news(Instant now, const InFlight& message, const Peer& to);
   void forward(Instant now, Topic& topic, const InFlight& message);
-  void send_idontwant(Topic& topic, const InFlight& message, std::span<const PeerSlot> asked);
+  void send_idontwant(Instant now, Topic& topic, const InFlight& message,
+                      std::span<const PeerSlot> asked);
 
   // router_heartbeat.cpp
   void heartbeat(Instant now);
@@ -192,7 +194,7 @@ class Router {
                  double score_min);
   void graft_rescuers(Instant now, Topic& topic);
   bool is_rescued(const Topic& topic) const;
-  std::optional<PeerSlot> least_useful(const Topic& topic) const;
+  std::optional<PeerSlot> least_useful(const Topic& topic);
   void maintain_fanout(Instant now, Topic& topic);
   void emit_gossip(Instant now, Topic& topic);
   std::vector<PeerSlot> choose_told(const Topic& topic, std::vector<PeerSlot> fit);

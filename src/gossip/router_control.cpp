@@ -12,18 +12,17 @@ namespace kith::gossip {
 void Router::on_ihave(Instant now, Peer& from) {
   if (rpc_.ihave.empty()) return;
   if (!from.is_direct && score_.score(now, from.slot) < config_.thresholds.gossip) return;
-  const auto announces = [&](const Topic& topic) {
-    return from.knows_choke && has(topic.mesh, from.slot);
-  };
-  const bool is_near = std::any_of(topics_.begin(), topics_.end(),
-                                   [&](const auto& topic) { return topic && announces(*topic); });
+  // What it announced while in a mesh may still be on its way after it was pruned.
+  const bool was_near = from.left_mesh_at && heartbeats_ <= *from.left_mesh_at + 1;
+  const bool is_near = from.knows_choke && (from.meshes > 0 || was_near);
   const std::size_t rpcs_max = is_near ? config_.ihave_rpcs_mesh_max : config_.ihave_rpcs_max;
   if (++from.ihave_rpcs > rpcs_max) return say_over_limit(from, "too many IHAVEs");
   for (const codec::GossipIHave& ihave : rpc_.ihave) {
     const Topic* topic = topic_of(base::as_text(ihave.topic));
     if (topic == nullptr || !topic->is_subscribed) continue;
     // A mesh peer that announces has just got the message; gossip often crosses the message itself.
-    const Duration delay = announces(*topic) ? Duration::zero() : config_.iwant_delay;
+    const bool is_fresh = from.knows_choke && has(topic->mesh, from.slot);
+    const Duration delay = is_fresh ? Duration::zero() : config_.iwant_delay;
     for (const ByteView id : rpc_.ids_of(ihave.ids)) {
       if (++from.ihave_ids > config_.ihave_ids_max) {
         return say_over_limit(from, "too many ids in IHAVEs");
@@ -84,6 +83,8 @@ void Router::run_wants(Instant now) {
       continue;
     }
     Peer& to = peer(step->peer);
+    const bool had_time = !to.held_back_until || now >= *to.held_back_until + config_.wants.promise;
+    if (to.is_held_back || !had_time) continue;  // the answer may be what waits unread
     ++stats_.broken_promises;
     score_.misbehaved(to.slot, 1);
     if (std::exchange(to.said_broken_promise, true)) continue;
@@ -120,12 +121,15 @@ void Router::add_to_mesh(Instant now, Topic& topic, Peer& who) {
   if (!add(topic.mesh, who.slot)) return;
   ASSERT(topic.mesh.size() <= config_.mesh.d_hi);
   ++stats_.grafts;
+  ++who.meshes;
   score_.graft(now, who.slot, topic.slot);
 }
 
 void Router::remove_from_mesh(Instant now, Topic& topic, PeerSlot slot) {
   if (!remove(topic.mesh, slot)) return;
   ++stats_.prunes;
+  --peer(slot).meshes;
+  peer(slot).left_mesh_at = heartbeats_;
   remove(topic.choked_us, slot);
   topic.choke.forget(slot);
   topic.relay.forget(slot);

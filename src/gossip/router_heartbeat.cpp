@@ -48,7 +48,7 @@ void Router::heartbeat(Instant now) {
 void Router::check_peers(Instant now) {
   for (const auto& [id, slot] : by_id_) {
     Peer& each = peer(slot);
-    each.ihave_rpcs = each.ihave_ids = each.idontwant_rpcs = 0;
+    each.ihave_rpcs = each.ihave_ids = each.idontwant_rpcs = each.own_announced = 0;
     each.said_over_limit = each.said_broken_promise = false;
     each.unwanted.expire(now);
     if (each.queue.empty()) {
@@ -134,13 +134,13 @@ bool Router::is_rescued(const Topic& topic) const {
   return topic.rescued >= 2 && topic.rescued >= topic.heard * config_.rescue_share_min;
 }
 
-// Who brought the fewest messages first; of outbound ones D_out stay.
-std::optional<PeerSlot> Router::least_useful(const Topic& topic) const {
+// Who brought the fewest messages first, of several anyone; of outbound ones D_out stay.
+std::optional<PeerSlot> Router::least_useful(const Topic& topic) {
   const auto outbound = static_cast<std::size_t>(
       std::count_if(topic.mesh.begin(), topic.mesh.end(),
                     [&](PeerSlot slot) { return peers_[slot]->is_outbound; }));
   std::optional<PeerSlot> worst;
-  for (const PeerSlot slot : topic.mesh) {
+  for (const PeerSlot slot : sample(topic.mesh, topic.mesh.size(), rng_)) {
     if (peers_[slot]->is_outbound && outbound <= config_.mesh.d_out) continue;
     const auto worth = [&](PeerSlot of) { return score_.first_deliveries(of, topic.slot); };
     if (!worst || worth(slot) < worth(*worst)) worst = slot;
@@ -150,24 +150,26 @@ std::optional<PeerSlot> Router::least_useful(const Topic& topic) const {
 
 // A mesh that hands nothing on, whatever it says: its members stay within every rule, and only what
 // others had to be asked for shows it. Those others take the places of the members that were worth
-// the least (A31, covert flash).
+// the least (A31, covert flash); in a mesh that works only of those that were worth less than they.
 void Router::graft_rescuers(Instant now, Topic& topic) {
   const std::vector<PeerSlot> rescuers = std::exchange(topic.rescuers, {});
   if (rescuers.empty()) return;
   const std::vector<PeerSlot> fit = graftable(now, topic, false, 0);
-  std::size_t grafted = 0;
+  const auto worth = [&](PeerSlot of) { return score_.first_deliveries(of, topic.slot); };
+  std::vector<PeerSlot> grafted;
   for (const PeerSlot slot : sample(rescuers, rescuers.size(), rng_)) {
-    if (grafted == config_.opportunistic_graft_peers) return;
+    if (grafted.size() == config_.opportunistic_graft_peers) return;
     if (!has(fit, slot)) continue;
     if (topic.mesh.size() >= config_.mesh.d) {
       const auto worst = least_useful(topic);
-      if (!worst) return;
+      if (!worst || has(grafted, *worst)) return;
+      if (!is_rescued(topic) && worth(slot) <= worth(*worst)) continue;
       remove_from_mesh(now, topic, *worst);
       send_prune(now, topic, peer(*worst), false, config_.backoff.prune);
     }
     add_to_mesh(now, topic, peer(slot));
     send_graft(now, topic, peer(slot));
-    ++grafted;
+    add(grafted, slot);
   }
 }
 

@@ -117,6 +117,12 @@ struct Room {
   PeerId peer;
   std::size_t room;
 };
+/// What the peer sent is not read for now, by whoever carries its RPCs: what it promised and does
+/// not seem to give is not its fault.
+struct HeldBack {
+  PeerId peer;
+  bool is_held_back;
+};
 /// Frames that somebody further out dropped after SendRpc: for the count only.
 struct SendQueueDropped {
   PeerId peer;

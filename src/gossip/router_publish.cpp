@@ -76,9 +76,10 @@ Result<codec::GossipFrame> Router::make_message(const Topic& topic, const Buffer
 }
 
 // Our own messages go to everybody who is not known to be bad, so that the mesh's enemies cannot
-// keep them in (flood publishing; a large one as an
-// announcement, so that the mesh need not wait for the uplink); without that to the mesh, or to a
-// fanout.
+// keep them in (flood publishing); without that to the mesh, or to a fanout. A large one is
+// announced to those outside the mesh, so that the mesh need not wait for the uplink: but only to
+// those whose question we would answer, and not more often than they take from somebody outside
+// their own mesh, of which the heartbeat's gossip needs its part.
 std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame& frame,
                              ByteView id) {
   std::vector<PeerSlot> to;
@@ -96,7 +97,10 @@ std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame
   for (const PeerSlot slot : to) {
     const bool is_outside = topic.is_subscribed && !topic.mesh.empty() && !has(topic.mesh, slot) &&
                             !peer(slot).is_direct && peer(slot).version != Version::floodsub;
-    if (is_large && is_outside) {
+    const bool may_announce = peer(slot).own_announced < config_.ihave_rpcs_max / 4 &&
+                              score_.score(now, slot) >= config_.thresholds.gossip;
+    if (is_large && is_outside && may_announce) {
+      ++peer(slot).own_announced;
       announce(topic, id, peer(slot), announcement);
     } else {
       ++stats_.messages_sent;
@@ -131,21 +135,25 @@ PeerSlot Router::parent_of(const Topic& topic, const InFlight& message) const {
   return message.from != no_slot && has(topic.mesh, message.from) ? message.from : no_slot;
 }
 
+// Whether the peer may not have it yet, for all we know.
+bool Router::is_news(Instant now, const InFlight& message, const Peer& to) {
+  if (to.slot == message.from || message.carrier(to.slot) != nullptr) return false;
+  if (message.author && *message.author == to.id) return false;
+  return !to.unwanted.contains(now, message.key);
+}
+
 void Router::forward(Instant now, Topic& topic, const InFlight& message) {
   Buffer announcement;
   topic.relay.begin(now, message.key, parent_of(topic, message));
-  const auto has_it = [&](PeerSlot slot) {
-    return slot == message.from || std::any_of(message.carriers.begin(), message.carriers.end(),
-                                               [&](const auto& each) { return each.peer == slot; });
-  };
   for (const PeerSlot slot : topic.peers) {
     Peer& to = peer(slot);
     const bool is_flooded = to.version == Version::floodsub && !to.is_banned &&
                             score_.score(now, slot) >= config_.thresholds.publish;
     if (!has(topic.mesh, slot) && !to.is_direct && !is_flooded) continue;
-    if (has_it(slot) || (message.author && *message.author == to.id)) continue;
-    if (to.unwanted.contains(now, message.key)) continue;
-    const bool is_lazy = is_announced(topic, message, to);
+    if (!is_news(now, message, to)) continue;
+    const bool is_lazy =
+        is_announced(topic, message, to) &&
+        score_.score(now, slot) >= config_.thresholds.gossip;  // or it asks in vain
     const bool is_learnt = to.knows_choke && has(topic.mesh, slot) && !has(topic.choked_us, slot);
     if (is_learnt) topic.relay.handed(slot, !is_lazy);
     if (is_lazy) {
@@ -159,7 +167,7 @@ void Router::forward(Instant now, Topic& topic, const InFlight& message) {
 
 // To those in the mesh who would send it, and those we asked for it. All of it together is less
 // than the message was (A11): nobody gets more out of us than he sends.
-void Router::send_idontwant(Topic& topic, const InFlight& message,
+void Router::send_idontwant(Instant now, Topic& topic, const InFlight& message,
                             std::span<const PeerSlot> asked) {
   const std::size_t size = message.frame.data_view().size();
   if (size < config_.idontwant_bytes_min) return;
@@ -167,13 +175,12 @@ void Router::send_idontwant(Topic& topic, const InFlight& message,
   std::size_t bytes_left = size;
   const auto tell = [&](PeerSlot slot) {
     Peer& to = peer(slot);
-    const bool is_carrier =
-        std::any_of(message.carriers.begin(), message.carriers.end(),
-                    [&](const auto& each) { return each.peer == slot && each.sent_body; });
-    if (slot == message.from || is_carrier || to.version < Version::v1_2) return;
+    const InFlight::Carrier* carrier = message.carrier(slot);
+    const bool has_sent = carrier != nullptr && carrier->sent_body;
+    if (slot == message.from || has_sent || to.version < Version::v1_2) return;
     // The announcement that is about to go there says it too.
     if (!topic.options.has_validator && to.knows_choke && has(topic.mesh, slot) &&
-        is_announced(topic, message, to)) {
+        is_news(now, message, to) && is_announced(topic, message, to)) {
       return;
     }
     if (shared.empty()) {

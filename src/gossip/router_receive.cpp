@@ -138,20 +138,15 @@ bool Router::on_copy(Instant now, Peer& from, const MessageKey& key, Word word) 
   };
   if (const auto slot = validating_.find(key)) {
     note(*topics_[in_flight_[*slot].topic]);
-    auto& carriers = in_flight_[*slot].carriers;
-    const auto known = std::find_if(carriers.begin(), carriers.end(),
-                                    [&](const auto& each) { return each.peer == from.slot; });
-    if (known == carriers.end()) {
-      carriers.push_back({from.slot, sent_body, now});
-    } else {
-      known->sent_body = known->sent_body || sent_body;
-    }
+    in_flight_[*slot].carried_by(from.slot, sent_body, now);
     return true;
   }
   if (!seen_.contains(now, key)) return false;
   Deliveries::Entry* entry = deliveries_.find(now, key, config_.delivery_window);
   if (entry == nullptr) return true;
   note(*topics_[entry->topic]);
+  // Of what is valid only the mesh's copies count, and a mesh has room in the entry.
+  if (!entry->is_invalid && !has(topics_[entry->topic]->mesh, from.slot)) return true;
   if (!entry->credit(from.slot)) return true;
   if (entry->is_invalid) {
     if (sent_body) blame(now, from, *topics_[entry->topic], "message known to be invalid");
@@ -200,7 +195,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
     body_key = hash_(named);
     if (const auto slot = checking_.find(body_key)) {
       ++stats_.duplicates;
-      in_flight_[*slot].carriers.push_back({from.slot, true, now});
+      in_flight_[*slot].carried_by(from.slot, true, now);
       return;
     }
   }
@@ -294,11 +289,12 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
     ++(mark == SeenCache::Mark::full ? stats_.refused_full : stats_.duplicates);
     return finish(slot);
   }
-  const bool was_asked_for = message.from != no_slot && wants_.was_asked(message.key, message.from);
+  const bool was_asked_for =
+      message.from != no_slot && wants_.asked_at(message.key, message.from).has_value();
   tell_choke(topic, message, was_asked_for);
   count_rescue(topic, message, was_asked_for);
   const std::vector<PeerSlot> asked = wants_.arrived(message.key);
-  send_idontwant(topic, message, asked);
+  send_idontwant(now, topic, message, asked);
   if (!topic.options.has_validator) {
     accept(now, message);
     return finish(slot);
@@ -313,7 +309,11 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
 
 void Router::count_rescue(Topic& topic, const InFlight& message, bool was_asked_for) {
   constexpr double decay = 0.97;
-  const bool is_rescue = was_asked_for && message.from != no_slot && !has(topic.mesh, message.from);
+  // An author outside the mesh announces its own large messages: that the mesh did not bring them
+  // first says nothing.
+  const bool is_own = message.author && *message.author == message.from_id;
+  const bool is_rescue =
+      was_asked_for && message.from != no_slot && !is_own && !has(topic.mesh, message.from);
   topic.heard = topic.heard * decay + 1;
   topic.rescued = topic.rescued * decay + (is_rescue ? 1 : 0);
   if (is_rescue) add(topic.rescuers, message.from);
@@ -327,14 +327,12 @@ void Router::tell_choke(Topic& topic, InFlight& message, bool was_asked_for) {
   }
   for (const auto& each : announcements) {
     if (has(topic.mesh, each.peer)) topic.choke.heard(each.at, message.key, each.peer, false);
-    if (was_asked_for && each.peer == message.from) {
-      topic.choke.answered(message.began - each.at, peer(each.peer).rtt);
-    }
     // It need not be told again.
-    const bool is_known = each.peer == message.from ||
-                          std::any_of(message.carriers.begin(), message.carriers.end(),
-                                      [&](const auto& other) { return other.peer == each.peer; });
-    if (!is_known) message.carriers.push_back({each.peer, false, each.at});
+    if (each.peer != message.from) message.carried_by(each.peer, false, each.at);
+  }
+  if (const auto at =
+          message.from == no_slot ? std::nullopt : wants_.asked_at(message.key, message.from)) {
+    topic.choke.answered(message.began - *at, peer(message.from).rtt);
   }
   for (const InFlight::Carrier& each : message.carriers) {
     if (has(topic.mesh, each.peer)) {
@@ -376,6 +374,7 @@ void Router::accept(Instant now, InFlight& message) {
     }
   }
   for (const InFlight::Carrier& each : message.carriers) {
+    if (!has(topic.mesh, each.peer)) continue;
     if (entry.credit(each.peer)) score_.mesh_delivery(each.peer, topic.slot);
   }
   cache_.put({message.key, message.id, topic.slot, message.frame.bytes()});

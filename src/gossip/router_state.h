@@ -1,6 +1,7 @@
 // What gossip/router.h keeps of each peer, topic and message under way. Private to the router.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,8 +31,12 @@ struct RouterPeer {
   const std::uint64_t netgroup;
 
   bool is_banned = false;
-  bool has_spoken = false;   // its first RPC was read
-  bool knows_choke = false;  // and so do we
+  bool has_spoken = false;                    // its first RPC was read
+  bool knows_choke = false;                   // and so do we
+  std::size_t meshes = 0;                     // of topics that it is in the mesh of
+  std::optional<std::uint64_t> left_mesh_at;  // the heartbeat at which it last left one
+  bool is_held_back = false;                  // what it sent waits unread, and not by its fault…
+  std::optional<Instant> held_back_until;     // …or did until then
   std::optional<Duration> rtt;
   Buffer record;                              // its signed record; empty for none
   std::set<std::string, std::less<>> topics;  // at most Config::topics_per_peer_max
@@ -47,6 +52,7 @@ struct RouterPeer {
   std::size_t ihave_rpcs = 0;
   std::size_t ihave_ids = 0;
   std::size_t idontwant_rpcs = 0;
+  std::size_t own_announced = 0;  // to it: RPCs about messages of ours
   bool said_over_limit = false;
   bool said_broken_promise = false;
 
@@ -99,8 +105,23 @@ struct InFlight {
   std::optional<PeerId> author;
   std::optional<std::uint64_t> seqno;
   std::optional<SignatureJob> job;
-  std::vector<Carrier> carriers;  // other peers that have it; at most those connected
+  std::vector<Carrier> carriers;  // other peers that have it, each once
   Instant began;
+
+  const Carrier* carrier(PeerSlot peer) const {
+    const auto found = std::find_if(carriers.begin(), carriers.end(),
+                                    [&](const Carrier& each) { return each.peer == peer; });
+    return found == carriers.end() ? nullptr : &*found;
+  }
+  void carried_by(PeerSlot peer, bool sent_body, Instant at) {
+    const auto found = std::find_if(carriers.begin(), carriers.end(),
+                                    [&](const Carrier& each) { return each.peer == peer; });
+    if (found == carriers.end()) {
+      carriers.push_back({peer, sent_body, at});
+    } else {
+      found->sent_body = found->sent_body || sent_body;
+    }
+  }
 };
 
 inline bool has(const std::vector<PeerSlot>& sorted, PeerSlot peer) {

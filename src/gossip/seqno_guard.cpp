@@ -72,6 +72,7 @@ std::vector<AuthorSeqno> SeqnoGuard::take_changed(std::size_t max) {
 }
 
 void SeqnoGuard::import(Instant now, std::span<const AuthorSeqno> authors) {
+  if (config_.rule == SeqnoRule::none) return;
   for (const AuthorSeqno& each : authors) {
     if (!mark(now, each.author, each.highest)) return;
     Author& author = authors_.at(each.author);

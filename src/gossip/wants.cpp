@@ -48,11 +48,13 @@ std::vector<Wants::Announcement> Wants::announcements(const MessageKey& key) con
   return wants_[*slot].announcements;
 }
 
-bool Wants::was_asked(const MessageKey& key, PeerSlot peer) const {
+std::optional<Instant> Wants::asked_at(const MessageKey& key, PeerSlot peer) const {
   const auto slot = index_.find(key);
-  if (!slot) return false;
+  if (!slot) return std::nullopt;
   const auto& asks = wants_[*slot].asks;
-  return std::any_of(asks.begin(), asks.end(), [&](const Ask& ask) { return ask.peer == peer; });
+  const auto found =
+      std::find_if(asks.begin(), asks.end(), [&](const Ask& ask) { return ask.peer == peer; });
+  return found == asks.end() ? std::nullopt : std::optional(found->at);
 }
 
 void Wants::forget_peer(Instant now, PeerSlot peer) {

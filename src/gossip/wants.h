@@ -42,7 +42,8 @@ class Wants {
   };
   /// Who announced it and when, in that order; of at most `holders_max` peers.
   std::vector<Announcement> announcements(const MessageKey& key) const;
-  bool was_asked(const MessageKey& key, PeerSlot peer) const;
+  /// When the peer was asked for it.
+  std::optional<Instant> asked_at(const MessageKey& key, PeerSlot peer) const;
   void forget_peer(Instant now, PeerSlot peer);
 
   struct Step {

@@ -52,7 +52,7 @@ TEST(Wants, AsksTheNextWhenTheFirstIsSlow) {
   EXPECT_EQ(next(wants, start + 100ms)->peer, 6u);
   EXPECT_FALSE(next(wants, start + 199ms).has_value());
   EXPECT_EQ(next(wants, start + 200ms)->peer, 7u);
-  EXPECT_TRUE(wants.was_asked(key(1), 6));
+  EXPECT_TRUE(wants.asked_at(key(1), 6));
   EXPECT_EQ(wants.arrived(key(1)), (std::vector<PeerSlot>{5, 6, 7}));
 }
 

@@ -11,7 +11,7 @@ TEST_F(ConfigEffect, LimitsUploadAndDownload) {
   for (const char* key : {"limits.upload", "limits.download"}) {
     restart();
     add_with({});
-    add_with({{key, "1000000"}});
+    add_with({{key, "1000000"}, {"perf.serve", "true"}});
     connect(0, 1);
     world_.run_for(1s);
     const bool is_upload = key == std::string_view("limits.upload");
@@ -21,7 +21,7 @@ TEST_F(ConfigEffect, LimitsUploadAndDownload) {
     world_.run_until([&] { return members_[0]->last<host::PerfResult>() != nullptr; });
     ASSERT_NE(members_[0]->last<host::PerfResult>(), nullptr) << key;
     EXPECT_FALSE(members_[0]->last<host::PerfResult>()->error.has_value()) << key;
-    EXPECT_GE(world_.now() - start, 3500ms) << key;
+    EXPECT_GE(world_.now() - start, 3400ms) << key;
     EXPECT_LE(world_.now() - start, 4200ms) << key;
     const host::Host& shaped = members_[1]->node.host();
     EXPECT_EQ(shaped.upload().waits() > 0, is_upload);

@@ -191,7 +191,7 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "leaves us (PX); for networks that are not the Internet.",
      false,
      [](Settings& s, ConfigValue v) { s.node.gossip.px_takes_private_addresses = v.flag; }},
-    {"gossip.fanout", Type::count, "6", "1..64", "peers",
+    {"gossip.fanout", Type::count, "6", "1..16", "peers",
      "Peers of a topic that get each message at once (gossipsub's D); between five sixths and "
      "twice "
      "as many are kept.",

@@ -150,6 +150,8 @@ const std::vector<Effect> all_effects = {
     {"network.name", "testnet", [](auto& s) { return s.network_name; }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
+    {"limits.upload", "1MB", [](auto& s) { return number(s.node.host.shaping.upload); }},
+    {"limits.download", "1MB", [](auto& s) { return number(s.node.host.shaping.download); }},
     {"api.socket", "other.sock", [](auto& s) { return s.api_socket; }},
     {"api.http", "/ip4/127.0.0.1/tcp/9", [](auto& s) { return addresses(s.http.addresses); }},
     {"api.allowed_hosts", "a.example,b.example",

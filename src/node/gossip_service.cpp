@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::string_view signature_domain = "libp2p-pubsub:";
 constexpr Token open_token{1};
-/// Between looks at a peer that owes: many messages at once rather than one each nanosecond; and a
-/// look at one that can pay nothing for now.
-constexpr Duration pay_delay_min = 1ms;
-constexpr Duration pay_delay_max = 1s;
 
 /// Peers behind one /16 (IPv6: /32) may be one machine; 0 where that says nothing.
 std::uint64_t netgroup_of(const codec::Multiaddr& remote) {
@@ -78,6 +74,7 @@ void GossipService::on_input(Instant now, host::ServiceEvent event) {
                         Peer& peer = peers_[up.peer];
                         peer.direction = up.direction;
                         peer.netgroup = netgroup_of(up.remote);
+                        settle(now, up.peer, peer);  // what it owed when it went
                       },
                       [&](host::PeerDown& down) {
                         reopening_.set(down.peer, std::nullopt);
@@ -100,7 +97,11 @@ void GossipService::on_input(Instant now, host::ServiceEvent event) {
                         router_->on_input(now, gossip::Room{found->second, told.room});
                       },
                       [&](host::StreamEnd& end) {
-                        if (inbound_.contains(end.stream)) say(host::Finish{end.stream});
+                        const auto found = inbound_.find(end.stream);
+                        if (found == inbound_.end()) return;
+                        Peer& peer = peers_.at(found->second);
+                        peer.has_ended = true;
+                        finish_read(peer);
                       },
                       [&](host::StreamDown& down) { on_stream_down(now, down.stream); }},
              event);
@@ -132,6 +133,7 @@ void GossipService::on_stream_up(Instant now, const host::StreamUp& up) {
   added.netgroup = peer.netgroup;
   added.room = up.room;
   router_->on_input(now, added);
+  if (peer.owes) router_->on_input(now, gossip::HeldBack{up.peer, true});
   tell_record(now, up.peer, peer);
   read_on(now, up.peer, peer);
 }
@@ -150,6 +152,7 @@ void GossipService::on_inbound(const host::StreamUp& up, Peer& peer) {
   peer.in = up.stream;
   peer.unread.clear();
   peer.unread_at = 0;
+  peer.has_ended = false;
   peer.reader.emplace(codec::FramePrefix::varint, config_.limits.rpc_bytes_max);
   inbound_.emplace(up.stream, up.peer);
   if (peer.spoken.empty()) peer.spoken = {up.protocol};
@@ -161,7 +164,7 @@ void GossipService::on_data(Instant now, const host::StreamData& data) {
   if (found == inbound_.end()) return say(host::Consume{data.stream, data.data.size()});
   Peer& peer = peers_.at(found->second);
   std::size_t read_now = 0;
-  if (peer.out && peer.owed == 0 && peer.unread.empty()) {
+  if (peer.out && !peer.owes && peer.unread.empty()) {
     read_now = read(now, found->second, peer, data.data);
     say(host::Consume{data.stream, read_now});
   }
@@ -171,7 +174,7 @@ void GossipService::on_data(Instant now, const host::StreamData& data) {
 // Gives how many of the bytes were read: not all when the peer owes from then on.
 std::size_t GossipService::read(Instant now, const PeerId& id, Peer& peer, ByteView bytes) {
   const std::size_t size = bytes.size();
-  while (peer.owed == 0) {
+  while (!peer.owes) {
     const auto frame = peer.reader->next(bytes);
     if (!frame) {
       say(host::Fault{id, frame.error()});
@@ -180,21 +183,23 @@ std::size_t GossipService::read(Instant now, const PeerId& id, Peer& peer, ByteV
     if (!*frame) return size;
     const std::uint64_t before = router_->stats().messages_received;
     router_->on_rpc(now, id, **frame);
-    peer.owed = std::max<std::uint64_t>(1, router_->stats().messages_received - before);
-    if (!pay(now, id, peer)) ++paused_;
+    const std::uint64_t messages = router_->stats().messages_received - before;
+    limits_.owe(now, id, limit_kind, std::max<std::uint64_t>(1, messages));
+    if (!settle(now, id, peer)) ++paused_;
   }
   return size - bytes.size();
 }
 
 // What waited, as far as the peer's limit allows.
 void GossipService::read_on(Instant now, const PeerId& id, Peer& peer) {
-  if (!peer.in || peer.unread.empty() || peer.owed > 0) return;
+  // Before the router knows the peer it would not hear it.
+  if (!peer.in || !peer.out || peer.unread.empty() || peer.owes) return;
   Bytes unread = std::exchange(peer.unread, {});
   std::size_t at = std::exchange(peer.unread_at, 0);
   const std::size_t read_now = read(now, id, peer, ByteView(unread).subspan(at));
   say(host::Consume{*peer.in, read_now});
   at += read_now;
-  if (at == unread.size()) return;
+  if (at == unread.size()) return finish_read(peer);
   if (at * 2 > unread.size()) {
     unread.erase(unread.begin(),
                  unread.begin() + static_cast<std::ptrdiff_t>(std::exchange(at, 0)));
@@ -203,18 +208,20 @@ void GossipService::read_on(Instant now, const PeerId& id, Peer& peer) {
   peer.unread_at = at;
 }
 
+// Both directions end when all that came is read.
+void GossipService::finish_read(Peer& peer) {
+  if (peer.in && peer.has_ended && peer.unread.empty()) say(host::Finish{*peer.in});
+}
+
 // False: it owes still, and is asked again when it can pay.
-bool GossipService::pay(Instant now, const PeerId& id, Peer& peer) {
-  // More than a burst could never be paid.
-  const std::uint64_t burst = std::max<std::uint64_t>(1, limits_.burst_of(now, id, limit_kind));
-  peer.owed = std::min(peer.owed, burst);
-  if (limits_.take(now, id, limit_kind, peer.owed) == peer::LimitVerdict::allowed) {
-    peer.owed = 0;
-    return true;
+bool GossipService::settle(Instant now, const PeerId& id, Peer& peer) {
+  const auto at = limits_.settle(now, id, limit_kind);
+  paying_.set(id, at);
+  if (peer.owes != at.has_value()) {
+    peer.owes = at.has_value();
+    router_->on_input(now, gossip::HeldBack{id, peer.owes});
   }
-  const auto ready = limits_.ready_at(now, id, limit_kind, peer.owed);
-  paying_.set(id, std::max(ready.value_or(now + pay_delay_max), now + pay_delay_min));
-  return false;
+  return !peer.owes;
 }
 
 void GossipService::on_stream_down(Instant now, StreamId stream) {
@@ -251,7 +258,7 @@ void GossipService::on_deadline(Instant now) {
   while (const auto id = reopening_.pop_due(now)) open(*id, peers_.at(*id));
   while (const auto id = paying_.pop_due(now)) {
     Peer& peer = peers_.at(*id);
-    if (pay(now, *id, peer)) read_on(now, *id, peer);
+    if (settle(now, *id, peer)) read_on(now, *id, peer);
   }
   if (const auto at = router_->next_deadline(); at && *at <= now) router_->on_deadline(now);
   drain(now);

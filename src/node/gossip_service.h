@@ -3,8 +3,9 @@
 // anew when it closes while the connection stays (A37); of the peer's the latest counts.
 //
 // A peer has as many messages read as its limits allow (peer/limits.h), an RPC without messages
-// being one. What comes beyond that waits, and so, once the stream's window is full, does the peer:
-// nothing is lost here, and a peer that sends too much is the one to choose what it drops.
+// being one. An RPC is read whole; while it is not paid for, what comes next waits, and so, once
+// the stream's window is full, does the peer: nothing is lost here, and a peer that sends too much
+// is the one to choose what it drops.
 //
 // Limits: `reopen_delay`, doubling, between attempts at one peer; bytes that come before the router
 // knows the peer, or are too many, wait unconsumed, so that yamux's window bounds them.
@@ -75,7 +76,8 @@ class GossipService final : public host::Service {
     std::optional<codec::FrameReader> reader;
     Bytes unread;               // came before `out` was up, or while it owes; not consumed
     std::size_t unread_at = 0;  // of it, from the front, are read after all
-    std::uint64_t owed = 0;     // messages that were read beyond its limit
+    bool owes = false;          // was read beyond its limit
+    bool has_ended = false;     // sends nothing more on `in`
   };
 
   void on_identified(Instant now, const host::PeerIdentified& identified);
@@ -86,7 +88,8 @@ class GossipService final : public host::Service {
   void on_stream_down(Instant now, StreamId stream);
   std::size_t read(Instant now, const PeerId& id, Peer& peer, ByteView bytes);
   void read_on(Instant now, const PeerId& id, Peer& peer);
-  bool pay(Instant now, const PeerId& id, Peer& peer);
+  bool settle(Instant now, const PeerId& id, Peer& peer);
+  void finish_read(Peer& peer);
   void open(const PeerId& id, Peer& peer);
   void open_later(Instant now, const PeerId& id, Peer& peer);
   void drain(Instant now);

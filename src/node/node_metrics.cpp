@@ -1,5 +1,7 @@
 #include "node/node_metrics.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "base/version.h"
 #include "peer/peer_metrics.h"
@@ -135,14 +137,14 @@ void write_gossip(MetricSink& sink, const gossip::Router* router) {
                s.broken_promises);
   sink.counter("kith_gossip_grafts_total", "Mesh links made.", s.grafts);
   sink.counter("kith_gossip_prunes_total", "Mesh links ended.", s.prunes);
-  sink.counter("kith_gossip_choke_fallbacks_total", "Messages fetched because of a choke.",
-               s.choke_fallbacks);
+  sink.counter("kith_gossip_choke_fallbacks_total",
+               "Times that a topic went back to plain push for a while.", s.choke_fallbacks);
   sink.counter("kith_gossip_over_limits_total", "Times that a peer went over a limit.",
                s.over_limits);
   const auto count = [&](std::size_t number) { return static_cast<double>(number); };
   sink.gauge("kith_gossip_peers", "Peers that speak pubsub.",
              router == nullptr ? 0 : count(router->peer_count()));
-  sink.gauge("kith_gossip_topics", "Topics that somebody here or there is subscribed to.",
+  sink.gauge("kith_gossip_topics", "Topics that this node is subscribed to, or publishes to.",
              router == nullptr ? 0 : count(router->topic_count()));
   sink.gauge("kith_gossip_messages_seen", "Messages remembered so that none is taken twice.",
              router == nullptr ? 0 : count(router->seen_count()));
@@ -221,19 +223,31 @@ std::string_view name_of(MetricType type) {
   return "unknown";
 }
 
-/// `kind="a"` of one figure and `kind="b"` of the next are "kind: a, b".
+/// `kind="a",how="x"` of one figure and `kind="b",how="x"` of the next are "kind: a, b; how: x".
 std::string labels_cell(const FigureList& list, const std::string& name) {
-  std::string label;
-  std::string values;
+  std::vector<std::pair<std::string, std::vector<std::string>>> labels;
   for (const Figure& figure : list.figures()) {
-    const std::size_t equals = figure.labels.find("=\"");
-    if (figure.name != name || equals == std::string::npos) continue;
-    label = figure.labels.substr(0, equals);
-    if (label == "version") return "version";  // would make each release change the page
-    if (!values.empty()) values += ", ";
-    values += figure.labels.substr(equals + 2, figure.labels.size() - equals - 3);
+    if (figure.name != name) continue;
+    std::string_view rest = figure.labels;
+    for (std::size_t equals; (equals = rest.find("=\"")) != std::string_view::npos;) {
+      const std::size_t end = rest.find('"', equals + 2);
+      const std::string label(rest.substr(0, equals));
+      const std::string value(rest.substr(equals + 2, end - equals - 2));
+      if (label == "version") return label;  // its value would make each release change the page
+      auto known = std::ranges::find(labels, label, [](const auto& each) { return each.first; });
+      if (known == labels.end()) known = labels.insert(known, {label, {}});
+      if (std::ranges::find(known->second, value) == known->second.end()) {
+        known->second.push_back(value);
+      }
+      rest.remove_prefix(std::min(rest.size(), end + 2));  // and a comma
+    }
   }
-  return label.empty() ? "" : base::format("{}: {}", label, values);
+  std::string cell;
+  for (const auto& [label, values] : labels) {
+    cell += base::format("{}{}: ", cell.empty() ? "" : "; ", label);
+    for (const auto& value : values) cell += &value == &values.front() ? value : ", " + value;
+  }
+  return cell;
 }
 
 }  // namespace
@@ -245,6 +259,7 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
   sink.counter("kith_gossip_pauses_total", "Times that a peer's messages waited for its limit.",
                source.node.gossip_pauses());
   peer::write_metrics(sink, source.now, source.node.quality());
+  peer::write_metrics(sink, source.node.limits());
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);
 }

@@ -5,6 +5,15 @@ namespace kith::peer {
 using base::TokenBucket;
 using base::TokenRate;
 
+namespace {
+
+/// Between looks at a debt: much at once rather than a message each nanosecond; and a look at a
+/// peer that can pay nothing for now.
+constexpr Duration settle_delay_min = 1ms;
+constexpr Duration settle_delay_max = 1s;
+
+}  // namespace
+
 TokenRate scaled(const TokenRate& rate, std::uint32_t milli) {
   const auto scale = [milli](std::uint64_t tokens) -> std::uint64_t {
     if (tokens == 0 || milli == 0) return 0;
@@ -35,7 +44,7 @@ LimitVerdict Limits::try_take(Instant now, Peer& peer, std::size_t kind, std::ui
   const TokenRate own = scaled(config_.per_peer, peer.quota_milli);
   if (!peer.all.take(own, now, count)) return LimitVerdict::over_peer;
   TokenRate own_kind;
-  auto& own_bucket = peer.kinds[kind];
+  auto& own_bucket = peer.kinds[kind].bucket;
   if (own_bucket) {
     own_kind = scaled(*rates.per_peer, peer.quota_milli);
     if (!own_bucket->take(own_kind, now, count)) {
@@ -63,31 +72,61 @@ LimitVerdict Limits::try_take(Instant now, Peer& peer, std::size_t kind, std::ui
 std::optional<Instant> Limits::ready_at(Instant now, const PeerId& id, LimitKind kind,
                                         std::uint64_t count) {
   ASSERT(kind.value < config_.kinds.size());
-  Peer& peer = touch(now, id);
-  const auto& rates = config_.kinds[kind.value];
+  return ready_at(now, touch(now, id), kind.value, count);
+}
+
+std::optional<Instant> Limits::ready_at(Instant now, Peer& peer, std::size_t kind,
+                                        std::uint64_t count) {
+  const auto& rates = config_.kinds[kind];
   std::optional<Instant> ready = now;
   const auto also = [&](TokenBucket& bucket, const TokenRate& rate) {
     const auto at = bucket.ready_at(rate, now, count);
     ready = ready && at ? std::optional(std::max(*ready, *at)) : std::nullopt;
   };
   also(peer.all, scaled(config_.per_peer, peer.quota_milli));
-  auto& own = peer.kinds[kind.value];
+  auto& own = peer.kinds[kind].bucket;
   if (own) also(*own, scaled(*rates.per_peer, peer.quota_milli));
-  auto& overall = overall_[kind.value];
+  auto& overall = overall_[kind];
   if (overall) also(*overall, *rates.overall);
   also(all_, config_.overall);
   return ready;
 }
 
-std::uint64_t Limits::burst_of(Instant now, const PeerId& id, LimitKind kind) {
-  ASSERT(kind.value < config_.kinds.size());
-  const Peer& peer = touch(now, id);
-  const auto& rates = config_.kinds[kind.value];
+// The most that can be taken at once.
+std::uint64_t Limits::burst_of(const Peer& peer, std::size_t kind) const {
+  const auto& rates = config_.kinds[kind];
   std::uint64_t burst =
       std::min(scaled(config_.per_peer, peer.quota_milli).burst, config_.overall.burst);
   if (rates.per_peer) burst = std::min(burst, scaled(*rates.per_peer, peer.quota_milli).burst);
   if (rates.overall) burst = std::min(burst, rates.overall->burst);
   return burst;
+}
+
+void Limits::owe(Instant now, const PeerId& id, LimitKind kind, std::uint64_t count) {
+  ASSERT(kind.value < config_.kinds.size());
+  auto& debt = touch(now, id).kinds[kind.value];
+  debt.owed += std::min(count, TokenBucket::tokens_max);
+  debt.is_late = false;
+}
+
+std::optional<Instant> Limits::settle(Instant now, const PeerId& id, LimitKind kind) {
+  ASSERT(kind.value < config_.kinds.size());
+  Peer& peer = touch(now, id);
+  auto& debt = peer.kinds[kind.value];
+  while (debt.owed > 0) {
+    const auto part = std::min(debt.owed, std::max<std::uint64_t>(1, burst_of(peer, kind.value)));
+    const LimitVerdict verdict = try_take(now, peer, kind.value, part);
+    if (verdict != LimitVerdict::allowed) {
+      if (!std::exchange(debt.is_late, true)) {
+        counts_[static_cast<std::size_t>(verdict)][kind.value] += debt.owed;
+      }
+      const Instant at = ready_at(now, peer, kind.value, part).value_or(now + settle_delay_max);
+      return std::max(at, now + settle_delay_min);
+    }
+    counts_[static_cast<std::size_t>(verdict)][kind.value] += part;
+    debt.owed -= part;
+  }
+  return std::nullopt;
 }
 
 Limits::Peer& Limits::touch(Instant now, const PeerId& id) {
@@ -100,8 +139,8 @@ Limits::Peer& Limits::touch(Instant now, const PeerId& id) {
     }
     Peer peer{.all = TokenBucket(config_.per_peer, now), .kinds = {}};
     for (const auto& kind : config_.kinds) {
-      peer.kinds.push_back(kind.per_peer ? std::optional(TokenBucket(*kind.per_peer, now))
-                                         : std::nullopt);
+      auto& own = peer.kinds.emplace_back();
+      if (kind.per_peer) own.bucket.emplace(*kind.per_peer, now);
     }
     found = peers_.emplace(id, std::move(peer)).first;
   }

@@ -3,8 +3,10 @@
 // good work raises them, a warning halves them, a ban empties them. Bandwidth is shaped by the same
 // buckets, counted in bytes.
 //
-// A refusal takes nothing out of any bucket and is counted; what it means is the caller's business
-// (drop, and PeerEvent{ambiguous, "over limit"} at most once a second and kind).
+// Two ways to ask. take() refuses what is too much: nothing is taken out of any bucket, and what it
+// means is the caller's business (drop, and PeerEvent{ambiguous, "over limit"} at most once a
+// second and kind). owe() lets in what is there already, which settle() pays for in parts; whoever
+// owes is not to be listened to. A debt is the peer's, not its connection's: it comes back with it.
 // Limits: `peers_max` peers remembered. One that has left is remembered too, or it would come back
 // with full buckets; the one that was not heard of the longest makes room.
 #pragma once
@@ -55,7 +57,12 @@ class Limits {
   std::optional<Instant> ready_at(Instant now, const PeerId& peer, LimitKind kind,
                                   std::uint64_t count = 1);
   /// The most that take() can ever allow this peer at once.
-  std::uint64_t burst_of(Instant now, const PeerId& peer, LimitKind kind);
+  std::uint64_t burst_of(Instant now, const PeerId& peer, LimitKind kind) {
+    return burst_of(touch(now, peer), kind.value);
+  }
+  void owe(Instant now, const PeerId& peer, LimitKind kind, std::uint64_t count);
+  /// Pays what can be paid. Empty: nothing is owed; otherwise when to ask again.
+  std::optional<Instant> settle(Instant now, const PeerId& peer, LimitKind kind);
   /// The standing that the peer's buckets go by from now on.
   void on_standing(Instant now, const PeerStanding& standing);
 
@@ -71,10 +78,17 @@ class Limits {
     bool is_connected = false;
     std::uint64_t turn = 0;
     base::TokenBucket all;
-    std::vector<std::optional<base::TokenBucket>> kinds;
+    struct Kind {
+      std::optional<base::TokenBucket> bucket;
+      std::uint64_t owed = 0;
+      bool is_late = false;  // and it was counted that the debt could not be paid at once
+    };
+    std::vector<Kind> kinds;
   };
 
   Peer& touch(Instant now, const PeerId& id);
+  std::uint64_t burst_of(const Peer& peer, std::size_t kind) const;
+  std::optional<Instant> ready_at(Instant now, Peer& peer, std::size_t kind, std::uint64_t count);
   LimitVerdict try_take(Instant now, Peer& peer, std::size_t kind, std::uint64_t count);
 
   const LimitsConfig config_;

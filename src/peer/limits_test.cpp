@@ -108,6 +108,31 @@ TEST(Limits, TheTableIsBoundedAndKeepsTheConnected) {
   EXPECT_EQ(burst(limits, now, a, gossip), 0u);
 }
 
+// However large the debt is, it is paid at the peer's rate; and leaving does not pay it.
+TEST(Limits, DebtsArePaidInParts) {
+  Instant now{1h};
+  LimitsConfig config;
+  config.kinds = {{"gossip", {}, {}}};
+  config.per_peer = {10, 20};
+  Limits limits(config, now);
+  PeerStanding standing;
+  standing.peer = test_peer(1);
+  standing.is_connected = true;
+  limits.on_standing(now, standing);
+  limits.owe(now, test_peer(1), LimitKind{0}, 1020);
+  const Instant began = now;
+  while (const auto at = limits.settle(now, test_peer(1), LimitKind{0})) {
+    ASSERT_GT(*at, now);
+    now = *at;
+    standing.is_connected = !standing.is_connected;
+    limits.on_standing(now, standing);
+  }
+  EXPECT_GE(now - began, 100s);
+  EXPECT_LE(now - began, 101s);
+  EXPECT_EQ(limits.counted(LimitVerdict::allowed)[0], 1020u);
+  EXPECT_EQ(limits.counted(LimitVerdict::over_peer)[0], 1000u);  // once
+}
+
 TEST(Shaper, MovesNoMoreThanTheRate) {
   Instant now{1h};
   Shaper shaper({1000, 100}, now);

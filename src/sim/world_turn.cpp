@@ -135,7 +135,10 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
                  },
                  [&](host::ForgetQuality& forget) { node.quality.erase(forget.peer); },
                  [&](host::StoreSeqnos& store) {
-                   for (const auto& each : store.seqnos) node.seqnos[each.author] = each.highest;
+                   for (const auto& each : store.seqnos) {
+                     std::uint64_t& highest = node.seqnos[each.author];
+                     highest = std::max(highest, each.highest);
+                   }
                  },
                  [&](host::VerifySignatures& work) {
                    const auto count = static_cast<std::int64_t>(work.jobs.size());
