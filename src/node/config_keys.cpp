@@ -35,6 +35,10 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"min_peers", Type::count, "8", "0..10000", "peers",
      "Below this many, known peers are dialled. 0 never dials by itself.", false,
      [](Settings& s, ConfigValue v) { s.node.host.peers_min = v.count; }},
+    {"min_outbound_peers", Type::count, "8", "0..10000", "peers",
+     "Of the peers that this node dialled itself so many are kept, whoever else comes; half of "
+     "max_peers at most.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.outbound_min = v.count; }},
     {"peer_timeout", Type::duration, "30s", "2s..1h", "duration",
      "A peer from which nothing came for so long is given up: asked for a sign of life after half "
      "of it.",
@@ -81,7 +85,9 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "Peers remembered; those never reached make room first, then the longest untouched.", false,
      [](Settings& s, ConfigValue v) { s.node.host.book.peers_max = v.count; }},
     {"connections_max", Type::count, "256", "1..100000", "connections",
-     "Connections in all, both directions; at least max_peers.", false,
+     "Connections in all, both directions; at least max_peers. Of those that peers opened, peers "
+     "that have not yet done any work have half at most.",
+     false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.connections_max = v.count; }},
     {"connections_per_address", Type::count, "8", "1..100000", "connections",
      "Accepted connections from one IPv4 address or one IPv6 /56. Loopback is exempt.", false,

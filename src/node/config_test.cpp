@@ -61,6 +61,7 @@ const std::vector<Effect> all_effects = {
      [](auto& s) { return addresses(s.node.host.bootstrap); }},
     {"max_peers", "50",
      [](auto& s) { return number(s.node.host.peers_high) + number(s.node.host.peers_low); }},
+    {"min_outbound_peers", "3", [](auto& s) { return number(s.node.host.outbound_min); }},
     {"min_peers", "3", [](auto& s) { return number(s.node.host.peers_min); }},
     {"peer_timeout", "9s",
      [](auto& s) {

@@ -90,7 +90,11 @@ void Node::on_input(Instant now, host::WorldInput input) {
     quality_.on_input(now, peer::WallClock{clock->now});
   }
   if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {
-    for (auto& stored : loaded->peers) quality_.on_input(now, peer::Restore{std::move(stored)});
+    for (auto& stored : loaded->peers) {
+      const PeerId peer = stored.peer;
+      quality_.on_input(now, peer::Restore{std::move(stored)});
+      to_host(now, quality_.standing(now, peer));
+    }
     if (gossip_ != nullptr && is_starting_) gossip_->import_seqnos(now, loaded->seqnos);
     pump(now);
     if (std::exchange(is_starting_, false)) host_.start(now);
@@ -261,38 +265,46 @@ bool Node::pump_quality(Instant now) {
   bool is_busy = false;
   while (auto output = quality_.poll_output(now)) {
     is_busy = true;
-    std::visit(
-        Overload{
-            [&](peer::StandingChanged& changed) {
-              on_standing(now, changed.standing);
-              reports_.push_back(std::move(changed));
-            },
-            [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
-            [&](peer::PeerBanned& banned) {
-              log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer), banned.ban.reason);
-              host_.on_input(now, host::Bar{banned.peer, true});
-              reports_.push_back(std::move(banned));
-            },
-            [&](peer::BanEnded& ended) {
-              host_.on_input(now, host::Bar{ended.peer, false});
-              reports_.push_back(ended);
-            },
-            [&](peer::GroupBanned& group) {
-              log_.warn("peer", "too many banned peers in {}: none is let in from there",
-                        peer::to_text(group.group));
-            },
-            [&](peer::Probe& probe) { ping_->request(now, probing, probe.peer); },
-            [&](peer::Persist& persist) {
-              outputs_.push_back(host::StoreQuality{std::move(persist.stored)});
-            },
-            [&](peer::Forget& forget) { outputs_.push_back(host::ForgetQuality{forget.peer}); }},
-        *output);
+    std::visit(Overload{[&](peer::StandingChanged& changed) {
+                          on_standing(now, changed.standing);
+                          reports_.push_back(std::move(changed));
+                        },
+                        [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
+                        [&](peer::PeerBanned& banned) {
+                          log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer),
+                                    banned.ban.reason);
+                          host_.on_input(now, host::Bar{banned.peer, true});
+                          reports_.push_back(std::move(banned));
+                        },
+                        [&](peer::BanEnded& ended) {
+                          host_.on_input(now, host::Bar{ended.peer, false});
+                          reports_.push_back(ended);
+                        },
+                        [&](peer::GroupBanned& group) {
+                          log_.warn("peer",
+                                    "too many banned peers in {}: none is let in from there",
+                                    peer::to_text(group.group));
+                        },
+                        [&](peer::Probe& probe) { ping_->request(now, probing, probe.peer); },
+                        [&](peer::Persist& persist) {
+                          outputs_.push_back(host::StoreQuality{std::move(persist.stored)});
+                        },
+                        [&](peer::Forget& forget) {
+                          to_host(now, quality_.standing(now, forget.peer));  // a stranger's again
+                          outputs_.push_back(host::ForgetQuality{forget.peer});
+                        }},
+               *output);
   }
   return is_busy;
 }
 
-void Node::on_standing(Instant now, const PeerStanding& standing) {
+void Node::to_host(Instant now, const PeerStanding& standing) {
   host_.on_input(now, host::Bar{standing.peer, standing.is_banned});
+  host_.on_input(now, standing);
+}
+
+void Node::on_standing(Instant now, const PeerStanding& standing) {
+  to_host(now, standing);
   limits_.on_standing(now, standing);
   to_router(now, gossip::Standing{standing.peer, standing.gossip_score, standing.gossip_gate,
                                   standing.is_banned});

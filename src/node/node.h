@@ -148,6 +148,7 @@ class Node final : public host::WorldMachine {
   void to_router(Instant now, gossip::Router::Input input);
   bool pump_quality(Instant now);
   void on_standing(Instant now, const PeerStanding& standing);
+  void to_host(Instant now, const PeerStanding& standing);
   void on_pinged(Instant now, host::PingResult& result);
 
   const NodeConfig config_;
