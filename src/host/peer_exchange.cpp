@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "codec/envelope.h"
 #include "codec/varint.h"
+#include "peer/choice.h"
 
 namespace kith::host {
 
@@ -112,12 +113,14 @@ void PeerExchange::ask(const PeerId& id, Peer& peer) {
 
 void PeerExchange::ask_one(Instant now) {
   std::vector<PeerId> speakers;
+  std::vector<std::uint64_t> weights;
   for (const auto& [id, peer] : peers_) {
-    if (peer.speaks && !peer.is_asking) speakers.push_back(id);
+    if (!peer.speaks || peer.is_asking) continue;
+    speakers.push_back(id);
+    weights.push_back(peer::weight_of(quality_.standing(now, id), quality_.rtt(id)));
   }
-  if (!speakers.empty()) {
-    const PeerId& chosen = speakers[rng_.below(speakers.size())];
-    ask(chosen, peers_.at(chosen));
+  if (const auto chosen = peer::choose(rng_, weights)) {
+    ask(speakers[*chosen], peers_.at(speakers[*chosen]));
   }
   schedule(now);
 }
@@ -152,6 +155,9 @@ void PeerExchange::on_deadline(Instant now) {
       question_at_.reset();
       ask_one(now);
     } else {
+      const auto found = asking_.find(*due);
+      say(RequestDone{found->second.peer, peer_exchange_protocol,
+                      fail(Code::timeout, "no answer to a question for peers")});
       say(Reset{*due});
       forget(*due);
     }

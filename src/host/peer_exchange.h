@@ -15,6 +15,7 @@
 #include "base/queue.h"
 #include "base/rng.h"
 #include "host/service.h"
+#include "peer/quality.h"
 
 namespace kith::host {
 
@@ -28,7 +29,7 @@ class RecordSource {
 };
 
 struct PeerExchangeConfig {
-  Duration interval = 30s;       // between two questions to random peers; zero: never
+  Duration interval = 30s;       // between two questions, to peers drawn by worth; zero: never
   Duration interval_eager = 2s;  // while the node has fewer peers than it wants
 };
 
@@ -40,9 +41,10 @@ class PeerExchange final : public Service {
   static constexpr Duration request_interval = 5s;
   static constexpr Duration timeout = 10s;
 
-  /// `source` and `rng` outlive it.
-  PeerExchange(const PeerExchangeConfig& config, RecordSource& source, Rng& rng)
-      : config_(config), source_(source), rng_(rng) {}
+  /// `source`, `quality` and `rng` outlive it.
+  PeerExchange(const PeerExchangeConfig& config, RecordSource& source, const peer::Quality& quality,
+               Rng& rng)
+      : config_(config), source_(source), quality_(quality), rng_(rng) {}
 
   std::vector<std::string> protocols() const override;
   void on_input(Instant now, ServiceEvent event) override;
@@ -86,6 +88,7 @@ class PeerExchange final : public Service {
 
   const PeerExchangeConfig config_;
   RecordSource& source_;
+  const peer::Quality& quality_;
   Rng& rng_;
   bool is_eager_ = false;
   std::optional<Instant> question_at_;

@@ -21,9 +21,14 @@ struct Source final : RecordSource {
   std::vector<Bytes> records;
 };
 
-struct ExchangeBench : ServiceBench<PeerExchange> {
+struct OwnQuality {
+  SeededRng quality_rng{1};
+  peer::Quality quality{{}, test_peer(99), quality_rng};
+};
+
+struct ExchangeBench : OwnQuality, ServiceBench<PeerExchange> {
   explicit ExchangeBench(const PeerExchangeConfig& config = {})
-      : ServiceBench(config, source, rng) {}
+      : ServiceBench(config, source, quality, rng) {}
 
   /// `id` is connected and says by identify that it speaks the protocol.
   void meet(const PeerId& id) {
@@ -112,6 +117,17 @@ TEST(PeerExchange, AnEndlessAnswerIsAFaultAtTheLimit) {
   EXPECT_EQ(bench.learned(), 0U);
 }
 
+TEST(PeerExchange, AnAnswerThatDoesNotComeIsSaid) {
+  ExchangeBench bench;
+  bench.ask();
+  bench.wait(1min);
+  const auto done = bench.take<RequestDone>();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].peer, peer);
+  EXPECT_EQ(done[0].protocol, peer_exchange_protocol);
+  EXPECT_EQ(done[0].took.error().code, Code::timeout);
+}
+
 TEST(PeerExchange, ASlowAnswerIsGivenUp) {
   ExchangeBench bench;
   bench.ask();
@@ -191,6 +207,30 @@ TEST(PeerExchange, QuestionsOfOnePeerComeAtARate) {
   bench.now += PeerExchange::request_interval;
   bench.stream_up(200, peer, Direction::inbound, peer_exchange_protocol);
   EXPECT_TRUE(bench.take<Reset>().empty());
+}
+
+TEST(PeerExchange, TheBetterPeersAreAskedMoreOften) {
+  ExchangeBench bench;
+  const PeerId good = test_peer(20), warned = test_peer(21);
+  peer::Quality& quality = bench.quality;
+  quality.on_input({}, peer::WallClock{});
+  for (const PeerId& each : {good, warned}) quality.on_input({}, peer::PeerConnected{each, {}});
+  for (int i = 0; i < 8; ++i) {
+    quality.on_input(
+        {}, base::PeerEvent{warned, PeerEventKind::rejected, "test", "test", std::nullopt});
+  }
+  bench.meet(good);
+  bench.meet(warned);
+  std::map<PeerId, std::size_t> asked;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    for (const auto& open : bench.take<Open>()) {
+      ++asked[open.peer];
+      bench.hear(StreamOpenFailed{open.token, open.peer, {Code::closed, "no"}});
+    }
+    bench.wait(30s);
+  }
+  EXPECT_GT(asked[good], 2 * asked[warned]);
+  EXPECT_GT(asked[warned], 10U);
 }
 
 TEST(PeerExchange, ALonelyNodeAsksMoreOften) {

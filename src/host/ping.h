@@ -40,6 +40,8 @@ class Ping final : public Service {
   Ping(const PingConfig& config, Rng& rng) : config_(config), rng_(rng) {}
 
   std::vector<std::string> protocols() const override { return {std::string(ping_protocol)}; }
+  /// One stream a peer, measured over and over: what is asked is a ping, not a stream.
+  bool is_guarded() const override { return false; }
   void on_input(Instant now, ServiceEvent event) override;
   void on_deadline(Instant now) override;
   std::optional<Instant> next_deadline() const override;

@@ -123,7 +123,7 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "Between two round-trip measurements of each peer; 0 measures only on request.", false,
      [](Settings& s, ConfigValue v) { s.node.ping.interval = v.duration; }},
     {"peer_exchange.interval", Type::duration, "30s", "0..24h", "duration",
-     "Between two questions for further peers, put to random ones; 0 never asks.", false,
+     "Between two questions for further peers, put to peers drawn by quality; 0 never asks.", false,
      [](Settings& s, ConfigValue v) {
        s.node.peer_exchange.interval = v.duration;
        s.node.peer_exchange.interval_eager =
@@ -165,6 +165,19 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"quality.stale_after", Type::duration, "5m", "10s..24h", "duration",
      "A peer from which nothing came for so long is disconnected.", false,
      [](Settings& s, ConfigValue v) { s.node.quality.health.stale_after = v.duration; }},
+    {"breaker.failures_max", Type::count, "5", "1..1000", "requests",
+     "After so many requests in a row that a peer did not answer, it is not asked for a while by "
+     "that protocol; after ten times as many of all peers nobody is.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.breakers.peer.failures_max = static_cast<std::uint32_t>(v.count);
+       s.node.breakers.service.failures_max = static_cast<std::uint32_t>(10 * v.count);
+     }},
+    {"breaker.open_for", Type::duration, "5s", "100ms..10m", "duration",
+     "How long that is at first; doubles with each further failure, up to 10 minutes.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.breakers.peer.open_for = s.node.breakers.service.open_for = v.duration;
+     }},
     {"limits.peer_messages", Type::count, "100", "1..1000000", "messages/s",
      "What a peer may send, gossip above all; a peer in full standing four times as much. What is "
      "beyond waits, and the peer with it.",

@@ -44,5 +44,66 @@ TEST_F(ConfigQuality, MinOutboundPeers) {
   }
 }
 
+/// Opens streams of a protocol that the peer breaks off, and keeps why they failed.
+class Asker final : public host::Service {
+ public:
+  std::vector<std::string> protocols() const override { return {}; }
+  void on_input(Instant, host::ServiceEvent event) override {
+    if (const auto* failed = std::get_if<host::StreamOpenFailed>(&event)) {
+      errors.push_back(failed->error);
+    }
+  }
+  void ask(const PeerId& peer) { say(host::Open{Token{1}, peer, {"/broken"}}); }
+  std::vector<Error> errors;
+};
+class Breaker final : public host::Service {
+ public:
+  std::vector<std::string> protocols() const override { return {"/broken"}; }
+  void on_input(Instant, host::ServiceEvent event) override {
+    if (const auto* up = std::get_if<host::StreamUp>(&event)) {
+      ++asked;
+      if (is_broken) {
+        say(host::Reset{up->stream});
+      } else {
+        say(host::Finish{up->stream});
+      }
+    }
+  }
+  bool is_broken = true;
+  std::size_t asked = 0;
+};
+
+TEST_F(ConfigQuality, Breakers) {
+  const std::vector<std::pair<Sets, std::size_t>> cases = {
+      {{}, 6},                                // five, and a trial
+      {{{"breaker.failures_max", "9"}}, 10},  // nine, and a trial
+      {{{"breaker.open_for", "1m"}}, 5},      // no trial yet
+  };
+  for (const auto& [sets, asked] : cases) {
+    restart();
+    add_with(sets);
+    add_with({});
+    connect(0, 1);
+    world_.run_for(1s);
+    auto& asker =
+        static_cast<Asker&>(members_[0]->node.add_service(world_.now(), std::make_unique<Asker>()));
+    auto& breaker = static_cast<Breaker&>(
+        members_[1]->node.add_service(world_.now(), std::make_unique<Breaker>()));
+    const auto ask = [&] {
+      asker.ask(members_[1]->id());
+      members_[0]->node.touch(world_.now());
+      world_.turn(0);
+      world_.run_for(100ms);
+    };
+    for (int i = 0; i < 20; ++i) ask();
+    world_.run_for(5s);
+    ask();
+    EXPECT_EQ(breaker.asked, asked);
+    ASSERT_FALSE(asker.errors.empty());
+    EXPECT_EQ(asker.errors[0].code, Code::refused);
+    EXPECT_NE(asker.errors[0].message.find("failures in a row, asked again in"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace kith::node

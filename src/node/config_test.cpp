@@ -105,6 +105,9 @@ const std::vector<Effect> all_effects = {
      [](auto& s) {
        return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
      }},
+    {"breaker.failures_max", "7",
+     [](auto& s) { return number(s.node.breakers.peer.failures_max); }},
+    {"breaker.open_for", "9s", [](auto& s) { return number(s.node.breakers.peer.open_for); }},
     {"limits.peer_messages", "7",
      [](auto& s) { return number(s.node.limits.per_peer.per_second); }},
     {"limits.peer_burst", "9", [](auto& s) { return number(s.node.limits.per_peer.burst); }},

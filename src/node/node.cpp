@@ -19,10 +19,11 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
       log_(log),
       host_(config_.host, key, rng, log),
       quality_(config_.quality, host_.self(), rng),
-      limits_(config_.limits, Instant{}) {
+      limits_(config_.limits, Instant{}),
+      guard_(config_.breakers) {
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
-  peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, rng);
+  peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, quality_, rng);
   if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, limits_, key, rng, log);
 }
 
@@ -66,7 +67,7 @@ void Node::on_command(Instant now, Command command) {
             host_.on_input(now, host::Dial{c.token, c.peer, std::move(c.addresses)});
           },
           [&](Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
-          [&](PingPeer& p) { ping_->request(now, p.token, p.peer); },
+          [&](PingPeer& p) { ping(now, p); },
           [&](PerfPeer& p) { perf_->start(p.token, p.peer, p.upload_bytes, p.download_bytes); },
           [&](CancelPerf& c) { perf_->cancel(c.token); },
           [&](ProtectPeer& p) { host_.on_input(now, host::Protect{p.peer, p.is_protected}); },
@@ -176,22 +177,34 @@ bool Node::pump_services(Instant now) {
   for (std::size_t i = 0; i < services_.size(); ++i) {
     const auto owner = static_cast<host::OwnerId>(i + 1);
     while (auto command = services_[i]->poll_output(now)) {
-      if (const auto* fault = std::get_if<host::Fault>(&*command)) {
-        quality_.on_input(
-            now, PeerEvent{fault->peer, PeerEventKind::rejected, "host", fault->error.message});
-      }
-      host_.on_input(now, host::FromService{owner, std::move(*command)});
+      on_command_of(now, owner, std::move(*command));
       is_busy = true;
     }
   }
   return is_busy;
 }
 
+void Node::on_command_of(Instant now, host::OwnerId owner, host::ServiceCommand command) {
+  if (const auto* open = std::get_if<host::Open>(&command)) {
+    host::Service& service = service_of(owner);
+    auto refusal = service.is_guarded() ? guard_.on_open(now, owner, *open) : std::nullopt;
+    if (refusal) return service.on_input(now, *std::move(refusal));
+  } else if (const auto* done = std::get_if<host::RequestDone>(&command)) {
+    return guard_.on_done(now, done->peer, done->protocol, done->took.has_value());
+  } else if (const auto* fault = std::get_if<host::Fault>(&command)) {
+    quality_.on_input(
+        now, PeerEvent{fault->peer, PeerEventKind::rejected, "host", fault->error.message});
+  }
+  host_.on_input(now, host::FromService{owner, std::move(command)});
+}
+
 void Node::route(Instant now, host::HostOutput output) {
   std::visit(
       Overload{[&](host::WorldOutput& world) { outputs_.push_back(std::move(world)); },
                [&](host::Routed& routed) {
-                 services_[routed.owner - 1U]->on_input(now, std::move(routed.event));
+                 host::Service& service = service_of(routed.owner);
+                 if (service.is_guarded()) guard_.on_event(now, routed.owner, routed.event);
+                 service.on_input(now, std::move(routed.event));
                },
                [&](host::Broadcast& b) { broadcast(now, b.event); },
                [&](host::DialDone& done) {
@@ -239,7 +252,21 @@ bool Node::pump_results(Instant now) {
   return is_busy;
 }
 
+// Of pings only those that somebody waits for are guarded: probes must find out that a peer is
+// back.
+void Node::ping(Instant now, const PingPeer& request) {
+  if (auto allowed = guard_.ask(now, request.peer, host::ping_protocol); !allowed) {
+    reports_.push_back(Pinged{request.token, request.peer, fail(std::move(allowed).error())});
+    return;
+  }
+  ping_->request(now, request.token, request.peer);
+}
+
 void Node::on_pinged(Instant now, host::PingResult& result) {
+  const bool is_asked = result.token && result.token != probing;
+  if (result.rtt || (is_asked && result.rtt.error().code == Code::timeout)) {
+    guard_.on_done(now, result.peer, host::ping_protocol, result.rtt.has_value());
+  }
   if (result.token != probing) ++(result.rtt ? pings_answered_ : pings_failed_);
   if (result.rtt) {
     ping_times_.record(*result.rtt);

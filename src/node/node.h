@@ -22,6 +22,7 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/gossip_service.h"
+#include "node/request_guard.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
 
@@ -35,6 +36,7 @@ struct NodeConfig {
   bool speaks_gossip = true;
   gossip::Config gossip;
   peer::QualityConfig quality;
+  peer::BreakersConfig breakers;
   peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
 };
 
@@ -127,6 +129,7 @@ class Node final : public host::WorldMachine {
   std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
+  const peer::Breakers& breakers() const { return guard_.breakers(); }
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
@@ -141,6 +144,8 @@ class Node final : public host::WorldMachine {
   void pump(Instant now);
   bool pump_host(Instant now);
   bool pump_services(Instant now);
+  void on_command_of(Instant now, host::OwnerId owner, host::ServiceCommand command);
+  host::Service& service_of(host::OwnerId owner) { return *services_[owner - 1U]; }
   bool pump_results(Instant now);
   void route(Instant now, host::HostOutput output);
   void broadcast(Instant now, const host::ServiceEvent& event);
@@ -149,6 +154,7 @@ class Node final : public host::WorldMachine {
   bool pump_quality(Instant now);
   void on_standing(Instant now, const PeerStanding& standing);
   void to_host(Instant now, const PeerStanding& standing);
+  void ping(Instant now, const PingPeer& request);
   void on_pinged(Instant now, host::PingResult& result);
 
   const NodeConfig config_;
@@ -156,6 +162,7 @@ class Node final : public host::WorldMachine {
   host::Host host_;
   peer::Quality quality_;
   peer::Limits limits_;
+  RequestGuard guard_;
   std::vector<std::unique_ptr<host::Service>> services_;  // owner id − 1 is the index
   host::Ping* ping_ = nullptr;
   host::Perf* perf_ = nullptr;

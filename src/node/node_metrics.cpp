@@ -241,6 +241,7 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
   sink.counter("kith_gossip_pauses_total", "Times that a peer's messages waited for its limit.",
                source.node.gossip_pauses());
   peer::write_metrics(sink, source.now, source.node.quality());
+  peer::write_metrics(sink, source.now, source.node.breakers());
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);
 }
