@@ -126,6 +126,11 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
     faults.push_back(base::format("connections_max {} is below max_peers {}",
                                   host.limits.connections_max, host.peers_high));
   }
+  const Duration recommend = settings.node.recommend.interval;
+  if (recommend != Duration::zero() && recommend < 2min) {
+    faults.push_back(base::format("quality.recommend_interval {} is neither 0 nor at least 2m",
+                                  format_duration(recommend)));
+  }
   for (const auto& address : settings.http.addresses) {
     if (codec::as_tcp(address)) continue;
     faults.push_back(

@@ -165,6 +165,10 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"quality.stale_after", Type::duration, "5m", "10s..24h", "duration",
      "A peer from which nothing came for so long is disconnected.", false,
      [](Settings& s, ConfigValue v) { s.node.quality.health.stale_after = v.duration; }},
+    {"quality.recommend_interval", Type::duration, "10m", "0..24h", "duration",
+     "Between two recommendations of the best peers to each peer, when they have changed; at least "
+     "2m, or peers would take offence; 0 sends none.",
+     false, [](Settings& s, ConfigValue v) { s.node.recommend.interval = v.duration; }},
     {"breaker.failures_max", Type::count, "5", "1..1000", "requests",
      "After so many requests in a row that a peer did not answer, it is not asked for a while by "
      "that protocol; after ten times as many of all peers nobody is.",

@@ -44,6 +44,25 @@ TEST_F(ConfigQuality, MinOutboundPeers) {
   }
 }
 
+TEST_F(ConfigQuality, RecommendInterval) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with({});
+    add_with(is_changed ? Sets{{"quality.recommend_interval", "0"}} : Sets{});
+    add_with({});
+    for (std::size_t i = 1; i < 3; ++i) command(i, gossip::Subscribe{"news", {}});
+    connect(0, 1);
+    connect(1, 2);
+    for (int i = 0; i < 90; ++i) {
+      command(2, gossip::Publish{Token{99}, "news", Buffer(std::to_string(i)), {}});
+      world_.run_for(1s);
+    }
+    world_.run_for(1min);
+    ASSERT_GE(members_[1]->node.quality().standing(world_.now(), members_[2]->id()).reputation, 60);
+    EXPECT_EQ(members_[0]->node.recommendations().received(), is_changed ? 0U : 1U);
+  }
+}
+
 /// Opens streams of a protocol that the peer breaks off, and keeps why they failed.
 class Asker final : public host::Service {
  public:

@@ -105,6 +105,8 @@ const std::vector<Effect> all_effects = {
      [](auto& s) {
        return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
      }},
+    {"quality.recommend_interval", "20m",
+     [](auto& s) { return number(s.node.recommend.interval); }},
     {"breaker.failures_max", "7",
      [](auto& s) { return number(s.node.breakers.peer.failures_max); }},
     {"breaker.open_for", "9s", [](auto& s) { return number(s.node.breakers.peer.open_for); }},
@@ -177,6 +179,13 @@ const std::vector<Effect> all_effects = {
 };
 
 const std::vector<Effect>& effects() { return all_effects; }
+
+TEST(Config, RecommendationsMayNotComeTooOften) {
+  EXPECT_NE(fault({flag("quality.recommend_interval", "1m")})
+                .find("quality.recommend_interval 1m is neither 0 nor at least 2m"),
+            std::string::npos);
+  load({flag("quality.recommend_interval", "0")});
+}
 
 TEST(Config, EachKeyChangesWhatTheNodeRunsWithAndNothingElse) {
   const Settings defaults = load({});

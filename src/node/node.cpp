@@ -24,6 +24,7 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, quality_, rng);
+  recommend_ = &own<RecommendService>(config_.recommend, quality_, host_, key);
   if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, limits_, key, rng, log);
 }
 
@@ -246,6 +247,7 @@ bool Node::pump_results(Instant now) {
     is_busy = true;
     host_.on_input(now, host::LearnRecord{learned->from, std::move(learned->envelope)});
   }
+  is_busy = pump_recommendations(now) || is_busy;
   is_busy = pump_gossip(now) || is_busy;
   is_busy = pump_quality(now) || is_busy;
   peer_exchange_->set_eager(now, host_.peer_count() < config_.host.peers_min);
@@ -343,6 +345,15 @@ const gossip::Router* Node::router() const {
 
 void Node::to_router(Instant now, gossip::Router::Input input) {
   if (gossip_ != nullptr) gossip_->to_router(now, std::move(input));
+}
+
+bool Node::pump_recommendations(Instant now) {
+  bool is_busy = false;
+  while (auto result = recommend_->poll_result()) {
+    is_busy = true;
+    std::visit([&](auto& input) { quality_.on_input(now, std::move(input)); }, *result);
+  }
+  return is_busy;
 }
 
 bool Node::pump_gossip(Instant now) {

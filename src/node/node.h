@@ -22,6 +22,7 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/gossip_service.h"
+#include "node/recommend_service.h"
 #include "node/request_guard.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
@@ -37,6 +38,7 @@ struct NodeConfig {
   gossip::Config gossip;
   peer::QualityConfig quality;
   peer::BreakersConfig breakers;
+  RecommendConfig recommend;
   peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
 };
 
@@ -130,6 +132,7 @@ class Node final : public host::WorldMachine {
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
   const peer::Breakers& breakers() const { return guard_.breakers(); }
+  const RecommendService& recommendations() const { return *recommend_; }
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
@@ -150,6 +153,7 @@ class Node final : public host::WorldMachine {
   void route(Instant now, host::HostOutput output);
   void broadcast(Instant now, const host::ServiceEvent& event);
   bool pump_gossip(Instant now);
+  bool pump_recommendations(Instant now);
   void to_router(Instant now, gossip::Router::Input input);
   bool pump_quality(Instant now);
   void on_standing(Instant now, const PeerStanding& standing);
@@ -167,6 +171,7 @@ class Node final : public host::WorldMachine {
   host::Ping* ping_ = nullptr;
   host::Perf* perf_ = nullptr;
   host::PeerExchange* peer_exchange_ = nullptr;
+  RecommendService* recommend_ = nullptr;
   GossipService* gossip_ = nullptr;  // null: not spoken
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
