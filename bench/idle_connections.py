@@ -34,7 +34,7 @@ def cpu_s(pid):
 
 def start_node(home, count):
     settings = {"listen": "/ip4/127.0.0.1/tcp/0", "min_peers": 0, "max_peers": count + 100,
-                "connections_max": count + 200, "handshakes_pending_max": 1000}
+                "connections_max": 2 * count + 200, "handshakes_pending_max": 1000}
     command = [str(BUILD / "kith"), "--home", home, "--json"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]

@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   static Source source;
   SeededRng rng(1);
-  host::ServiceBench<host::PeerExchange> bench(host::PeerExchangeConfig{}, source, rng);
+  const peer::Quality quality({}, host::test_peer(9), rng);
+  host::ServiceBench<host::PeerExchange> bench(host::PeerExchangeConfig{}, source, quality, rng);
   const PeerId peer = host::test_peer(1);
   bench.up(peer);
   auto message = std::make_shared<codec::IdentifyMessage>();

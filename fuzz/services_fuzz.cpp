@@ -209,22 +209,23 @@ class World {
   /// Commands, and what a host answers them with, until there are none.
   void settle() {
     while (auto command = service_.poll_output(now_)) {
-      std::visit(Overload{[&](Open& open) { opens_.push_back(std::move(open)); },
-                          [&](Write& write) { on_write(write); },
-                          [&](Finish& finish) {
-                            const auto found = streams_.find(finish.stream);
-                            if (found == streams_.end()) return;
-                            ASSERT(!std::exchange(found->second.has_finished, true));
-                          },
-                          [&](Reset& reset) { resets_.push_back(reset.stream); },
-                          [&](Consume& consume) {
-                            const auto found = streams_.find(consume.stream);
-                            if (found == streams_.end()) return;
-                            ASSERT(consume.bytes <= found->second.unconsumed);
-                            found->second.unconsumed -= consume.bytes;
-                          },
-                          [&](Fault& fault) { faults_.push_back(fault.peer); }},
-                 *command);
+      std::visit(
+          Overload{[&](Open& open) { opens_.push_back(std::move(open)); },
+                   [&](Write& write) { on_write(write); },
+                   [&](Finish& finish) {
+                     const auto found = streams_.find(finish.stream);
+                     if (found == streams_.end()) return;
+                     ASSERT(!std::exchange(found->second.has_finished, true));
+                   },
+                   [&](Reset& reset) { resets_.push_back(reset.stream); },
+                   [&](Consume& consume) {
+                     const auto found = streams_.find(consume.stream);
+                     if (found == streams_.end()) return;
+                     ASSERT(consume.bytes <= found->second.unconsumed);
+                     found->second.unconsumed -= consume.bytes;
+                   },
+                   [](RequestDone&) {}, [&](Fault& fault) { faults_.push_back(fault.peer); }},
+          *command);
     }
     take_results();
     for (const StreamId id : std::exchange(resets_, {})) {

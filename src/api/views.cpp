@@ -159,6 +159,12 @@ Json quality_view(const node::Node& node, const PeerId& peer, Instant now) {
     if (report->counts[i] == 0) continue;
     events[std::string(base::name_of(static_cast<PeerEventKind>(i)))] = to_json(report->counts[i]);
   }
+  Json breakers = Json::array();
+  for (const auto& open : node.breakers().open_of(now, peer)) {
+    breakers.push_back(Json{{"protocol", open.service},
+                            {"failures", open.failures},
+                            {"asked_again_in_s", std::ceil(seconds(open.asked_again_in))}});
+  }
   Json history = Json::array();
   for (const auto& entry : report->history) {
     history.push_back(Json{{"at_ms", date(entry.at)},
@@ -179,6 +185,7 @@ Json quality_view(const node::Node& node, const PeerId& peer, Instant now) {
       {"last_seen_ms", date(report->last_seen)},
       {"connected_s", std::floor(seconds(report->connected))},
       {"events", std::move(events)},
+      {"breakers", std::move(breakers)},
       {"history", std::move(history)}};
 }
 

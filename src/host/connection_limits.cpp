@@ -8,8 +8,7 @@ namespace kith::host {
 
 Result<void> ConnectionLimits::admit_inbound(Instant now, const codec::Multiaddr& remote) {
   // Whoever fills the inbound links must not cut us off from the peers we choose ourselves.
-  const std::size_t reserve = std::min(config_.outbound_reserve, config_.connections_max / 2);
-  if (connections_ >= config_.connections_max - reserve) {
+  if (connections_ >= inbound_max()) {
     return fail(Code::limit, base::format("{} connections, the most allowed", connections_));
   }
   if (inbound_pending_ >= config_.inbound_pending_max) {

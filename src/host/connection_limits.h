@@ -5,6 +5,7 @@
 // Loopback is exempt from the per-address limits, since everything behind it is this machine.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -40,6 +41,11 @@ class ConnectionLimits {
   void on_closed(Instant now, Direction direction, bool was_authenticated,
                  const codec::Multiaddr& remote);
 
+  /// Links that peers may have opened, whatever else there is.
+  std::size_t inbound_max() const {
+    return config_.connections_max -
+           std::min(config_.outbound_reserve, config_.connections_max / 2);
+  }
   std::size_t connections() const { return connections_; }
   std::size_t inbound_pending() const { return inbound_pending_; }
   std::size_t addresses() const { return sources_.size(); }

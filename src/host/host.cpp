@@ -71,6 +71,7 @@ void Host::on_input(Instant now, HostInput input) {
                    disconnect(request.peer);
                  }
                },
+               [&](PeerStanding& standing) { on_standing(standing); },
                [&](FromService& from) { on_service(now, from.owner, std::move(from.command)); },
                [&](LearnRecord& learn) {
                  const auto learned = book_.learn_record(now, learn.envelope, scope_of(learn.from));
@@ -311,6 +312,11 @@ void Host::on_connection_up(Instant now, LinkId id, const ConnectionUp& up) {
   }
   if (barred_.contains(up.peer)) {
     return on_connection_fault(now, id, {Code::refused, "the peer is banned"});
+  }
+  if (link.direction == Direction::inbound && !has_inbound_slot(up.peer)) {
+    ++stats_.links_refused;
+    return on_connection_fault(
+        now, id, {Code::limit, "peers that have proven nothing have half of the inbound slots"});
   }
   ++stats_.handshakes;
   timings_.handshakes.record(now - link.opened_at);

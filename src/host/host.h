@@ -1,7 +1,8 @@
 // The host: everything between raw links and services. It listens and dials, makes links into
 // authenticated connections (host/connection.h), knows who is connected and who could be
-// (host/peer_book.h), keeps their number between `peers_min` and `peers_high`, identifies peers,
-// and carries streams between connections and services (host/service.h).
+// (host/peer_book.h), keeps their number between `peers_min` and `peers_high` by what they are
+// worth (PeerStanding), identifies peers, and carries streams between connections and services
+// (host/service.h).
 //
 // A machine in the sense of base/machine.h. Bytes flow through on_bytes and poll_transmit; views in
 // Routed events live until the on_bytes that produced them is followed by another mutation, so its
@@ -20,6 +21,7 @@
 #include "base/deadline_heap.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/peer_event.h"
 #include "base/queue.h"
 #include "host/connection.h"
 #include "host/connection_limits.h"
@@ -42,12 +44,13 @@ struct HostConfig {
   ShapingConfig shaping;
   DialerConfig dialer;
   PeerBookConfig book;
-  std::size_t peers_min = 8;            // below: dial known peers
-  std::size_t peers_high = 100;         // above: close the least valuable…
-  std::size_t peers_low = 80;           // …until so many are left
-  Duration trim_grace = 20s;            // a younger connection is not closed for being one too many
-  Duration keep_interval = 1s;          // between looks at the number of peers
-  Duration feeler_interval = 2min;      // between looks beyond the peers at hand; zero: never
+  std::size_t peers_min = 8;        // below: dial known peers
+  std::size_t peers_high = 100;     // above: close the least valuable…
+  std::size_t peers_low = 80;       // …until so many are left…
+  std::size_t outbound_min = 8;     // …but so many that we dialled stay: half of peers_low at most
+  Duration trim_grace = 20s;        // a younger connection is not closed for being one too many
+  Duration keep_interval = 1s;      // between looks at the number of peers
+  Duration feeler_interval = 2min;  // between looks beyond the peers at hand; zero: never
   Duration bootstrap_backoff_min = 2s;  // after all bootstrap peers failed; doubles up to…
   Duration bootstrap_backoff_max = 60s;
 };
@@ -73,6 +76,7 @@ struct Bar {
   PeerId peer;
   bool is_barred;
 };
+// PeerStanding (base/peer_event.h): what a peer is worth from now on; a newcomer until told.
 struct FromService {
   OwnerId owner;
   ServiceCommand command;
@@ -85,8 +89,8 @@ struct LearnRecord {
 /// Says goodbye to everyone and stops listening; Stopped follows.
 struct ShutDown {};
 
-using HostInput =
-    std::variant<WorldInput, Dial, Disconnect, Protect, Bar, FromService, LearnRecord, ShutDown>;
+using HostInput = std::variant<WorldInput, Dial, Disconnect, Protect, Bar, PeerStanding,
+                               FromService, LearnRecord, ShutDown>;
 
 // Events.
 /// For every service: PeerUp, PeerDown or PeerIdentified.
@@ -191,6 +195,13 @@ class Host final : public RecordSource {
  private:
   struct Link;
   struct Peer;
+  /// What of a peer's standing the host goes by.
+  struct Worth {
+    std::uint64_t weight;  // peer/choice.h
+    bool is_proven = false;
+    bool is_suffering = false;  // warned, or it does not answer
+    friend bool operator==(const Worth&, const Worth&) = default;
+  };
   struct PendingDial {
     std::optional<PeerId> peer;
     std::vector<Token> waiters;
@@ -223,11 +234,16 @@ class Host final : public RecordSource {
   void on_dial_link(Instant now, const DialLink& dial);
   void on_dial_end(Instant now, Token job, Result<PeerId> result);
   void keep_peers(Instant now);
+  std::vector<PeerId> choose_to_dial(Instant now, std::size_t count);
   void dial_bootstrap(Instant now);
   void feel(Instant now);
   void trim(Instant now);
   void drop_least_valuable(Instant now, std::size_t count);
   void drop_duplicates(Instant now);
+  void on_standing(const PeerStanding& standing);
+  static Worth newcomer();
+  Worth worth_of(const PeerId& peer) const;
+  bool has_inbound_slot(const PeerId& peer) const;
   PeerInfo info_of(const PeerId& id, const Peer& peer) const;
 
   // host_streams.cpp: services' commands
@@ -252,7 +268,8 @@ class Host final : public RecordSource {
   std::map<PeerId, Peer> peers_;
   std::size_t peers_linked_twice_ = 0;  // by two connections or more
   std::map<PeerId, bool> protected_;
-  std::set<PeerId> barred_;  // bounded by who bars
+  std::set<PeerId> barred_;         // bounded by who bars
+  std::map<PeerId, Worth> worths_;  // those unlike a newcomer's; bounded by who tells
   ConnectionLimits limits_;
   ShapedLane upload_, download_;
   PeerBook book_;

@@ -1,12 +1,21 @@
-// Reaching peers, and keeping their number between peers_min and peers_high.
+// Reaching peers, and keeping their number between peers_min and peers_high, by what they are
+// worth.
 #include <algorithm>
 
 #include "base/format.h"
 #include "codec/peer_id.h"
 #include "host/host.h"
 #include "host/host_link.h"
+#include "peer/choice.h"
+#include "peer/limits.h"
 
 namespace kith::host {
+namespace {
+
+/// Candidates among which a dial is drawn.
+constexpr std::size_t dial_pool_min = 32;
+
+}  // namespace
 
 void Host::dial(Instant now, Dial request) {
   if (!request.peer) {
@@ -132,13 +141,26 @@ void Host::keep_peers(Instant now) {
   const std::size_t have = peers_.size() + dials_.size();
   if (have >= config_.peers_min) return feel(now);
   const std::size_t missing = config_.peers_min - have;
-  std::size_t started = 0;
-  for (const PeerId& peer : book_.pick_to_dial(now, missing + dialing_.size())) {
-    if (started == missing) break;
-    if (dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer)) continue;
+  for (const PeerId& peer : choose_to_dial(now, missing)) {
     start_dial(now, peer, {}, std::nullopt);
-    ++started;
   }
+}
+
+// Drawn by worth from a handful that the book draws evenly.
+std::vector<PeerId> Host::choose_to_dial(Instant now, std::size_t count) {
+  std::vector<PeerId> pool =
+      book_.pick_to_dial(now, std::max(dial_pool_min, 4 * count) + dialing_.size());
+  std::erase_if(pool, [&](const PeerId& peer) {
+    return dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer);
+  });
+  std::vector<std::uint64_t> weights;
+  weights.reserve(pool.size());
+  for (const PeerId& peer : pool) weights.push_back(worth_of(peer).weight);
+  std::vector<PeerId> chosen;
+  for (const std::size_t index : peer::choose_several(rng_, weights, count)) {
+    chosen.push_back(pool[index]);
+  }
+  return chosen;
 }
 
 // Now and then reaches for a peer beyond those at hand. Two halves of a network that was cut in two
@@ -153,10 +175,8 @@ void Host::feel(Instant now) {
       rng_.below(static_cast<std::uint64_t>(config_.feeler_interval.count()) / 2 + 1));
   feeler_at_ = now + config_.feeler_interval + Duration(jitter);
   if (is_first) return;
-  for (const PeerId& peer : book_.pick_to_dial(now, 1 + dialing_.size())) {
-    if (dialing_.contains(peer) || peers_.contains(peer) || barred_.contains(peer)) continue;
+  for (const PeerId& peer : choose_to_dial(now, 1)) {
     dials_.at(start_dial(now, peer, {}, std::nullopt)).is_feeler = true;
-    return;
   }
 }
 
@@ -210,34 +230,82 @@ void Host::trim(Instant now) {
   drop_least_valuable(now, staying - std::min(staying, config_.peers_low));
 }
 
-// Closes the connections of `count` peers: those without streams first, then those that came to us,
-// then the youngest. Protected and very young ones stay.
+// Closes the connections of `count` peers, the least worthy first: those that are warned or do not
+// answer, then those that came to us and have proven nothing, then by weight; of equals those
+// without streams, those that came to us, the youngest. Protected and very young ones stay, and so
+// do `outbound_min` that we chose ourselves: whoever comes to us in numbers must not be all we
+// have.
 void Host::drop_least_valuable(Instant now, std::size_t count) {
   struct Candidate {
-    std::size_t streams;
-    Direction direction;
-    Instant opened_at;
+    int rank;
+    std::uint64_t weight;
+    bool has_streams;
+    bool is_outbound;
+    Duration age;
     PeerId peer;
+    auto operator<=>(const Candidate&) const = default;
   };
   std::vector<Candidate> candidates;
+  std::size_t outbound = 0;
   for (const auto& [id, peer] : peers_) {
-    if (protected_.contains(id)) continue;
     const auto used = link_to(id);
     if (!used) continue;
     const Link& link = *links_.at(*used);
+    const bool is_outbound = link.direction == Direction::outbound;
+    if (is_outbound) ++outbound;
+    if (protected_.contains(id)) continue;
     if (now - links_.at(peer.links.front())->opened_at < config_.trim_grace) continue;
-    candidates.push_back({link.connection->stream_count(), link.direction, link.opened_at, id});
+    const Worth worth = worth_of(id);
+    const int rank = worth.is_suffering ? 0 : !worth.is_proven && !is_outbound ? 1 : 2;
+    candidates.push_back({rank, worth.weight, link.connection->stream_count() > 0, is_outbound,
+                          now - link.opened_at, id});
   }
-  std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
-    if ((a.streams == 0) != (b.streams == 0)) return a.streams == 0;
-    if (a.direction != b.direction) return a.direction == Direction::inbound;
-    if (a.opened_at != b.opened_at) return a.opened_at > b.opened_at;
-    return a.peer < b.peer;
-  });
-  for (std::size_t i = 0; i < std::min(count, candidates.size()); ++i) {
+  std::ranges::sort(candidates);
+  const std::size_t outbound_min = std::min(config_.outbound_min, config_.peers_low / 2);
+  for (const Candidate& candidate : candidates) {
+    if (count == 0) return;
+    if (candidate.is_outbound && outbound <= outbound_min) continue;
+    if (candidate.is_outbound) --outbound;
+    --count;
     ++stats_.trimmed;
-    disconnect(candidates[i].peer);
+    disconnect(candidate.peer);
   }
+}
+
+// --- what peers are worth ------------------------------------------------------------------------
+
+void Host::on_standing(const PeerStanding& standing) {
+  const bool is_silent =
+      standing.health == PeerHealth::unhealthy || standing.health == PeerHealth::stale;
+  const Worth worth{peer::weight_of(standing), standing.is_proven || standing.is_direct,
+                    standing.is_warned || is_silent};
+  if (worth == newcomer()) {
+    worths_.erase(standing.peer);
+  } else {
+    worths_[standing.peer] = worth;
+  }
+}
+
+Host::Worth Host::newcomer() { return {peer::weight_of({})}; }
+
+Host::Worth Host::worth_of(const PeerId& peer) const {
+  const auto found = worths_.find(peer);
+  return found == worths_.end() ? newcomer() : found->second;
+}
+
+// New names cost nothing: however many come, half of what peers may open stays for those that have
+// done some work here.
+bool Host::has_inbound_slot(const PeerId& id) const {
+  const std::size_t slots = limits_.inbound_max();
+  if (protected_.contains(id) || limits_.connections() <= slots / 2) return true;
+  std::size_t used = 0;
+  std::size_t unproven = 0;
+  for (const auto& [link_id, link] : links_) {
+    if (!link->peer || link->is_closing || link->direction != Direction::inbound) continue;
+    ++used;
+    if (!worth_of(*link->peer).is_proven) ++unproven;
+  }
+  return peer::has_inbound_slot(slots, used, unproven, worth_of(id).is_proven);
 }
 
 PeerInfo Host::info_of(const PeerId& id, const Peer& peer) const {

@@ -30,6 +30,7 @@ void Host::on_service(Instant now, OwnerId owner, ServiceCommand command) {
                [&](Finish& finish) { to_connection(now, link_of(finish.stream), finish); },
                [&](Reset& reset) { to_connection(now, link_of(reset.stream), reset); },
                [&](Consume& consume) { to_connection(now, link_of(consume.stream), consume); },
+               [](RequestDone&) {},  // the node's
                [&](Fault& fault) {
                  ++stats_.faults;
                  ++stats_.protocol_faults;

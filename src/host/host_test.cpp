@@ -142,6 +142,129 @@ TEST_F(HostTest, TooManyPeersAreTrimmedTheYoungestInboundFirst) {
   EXPECT_EQ(hosts[0]->host.stats().trimmed, 3U);
 }
 
+/// What a peer with so many points is worth.
+PeerStanding standing_of(const PeerId& peer, std::int32_t reputation) {
+  PeerStanding standing;
+  standing.peer = peer;
+  standing.reputation = reputation;
+  standing.is_proven = reputation >= 10;
+  standing.health = PeerHealth::healthy;
+  return standing;
+}
+
+TEST_F(HostTest, TheLeastWorthyAreTrimmedFirst) {
+  HostConfig config = quiet();
+  config.peers_high = 6;
+  config.peers_low = 3;
+  config.outbound_min = 0;
+  add(config);
+  for (std::size_t i = 1; i <= 7; ++i) add();
+  for (std::size_t i = 1; i <= 6; ++i) {
+    if (i <= 3) {
+      dial(0, i, i);
+    } else {
+      dial(i, 0, 1);
+    }
+    world.run_for(1s);
+  }
+  tell(0, standing_of(hosts[1]->id(), 500));
+  tell(0, standing_of(hosts[3]->id(), 20));
+  PeerStanding warned = standing_of(hosts[3]->id(), 600);
+  warned.is_warned = true;
+  tell(0, warned);
+  PeerStanding silent = standing_of(hosts[2]->id(), 900);
+  silent.health = PeerHealth::unhealthy;
+  tell(0, silent);
+  tell(0, standing_of(hosts[5]->id(), 30));
+  world.run_for(30s);
+  dial(7, 0, 1);
+  world.run_for(1s);
+  // Four of seven go: whoever does not answer, the warned one, and those that came and have proven
+  // nothing; what peers have done weighs more than who dialled.
+  EXPECT_EQ(hosts[0]->up, (std::set<PeerId>{hosts[1]->id(), hosts[5]->id(), hosts[7]->id()}));
+}
+
+// Four strangers for each peer that we chose, and they have even bought a name for themselves.
+TEST_F(HostTest, SybilsDoNotPushOutThePeersThatWeChose) {
+  HostConfig config = quiet();
+  config.peers_high = 20;
+  config.peers_low = 10;
+  config.outbound_min = 5;
+  config.trim_grace = 5s;
+  add(config);
+  constexpr std::size_t honest = 6;
+  for (std::size_t i = 1; i <= honest; ++i) {
+    add();
+    dial(0, i, i);
+    world.run_for(100ms);
+  }
+  for (std::size_t i = honest + 1; i <= 5 * honest; ++i) {
+    add();
+    dial(i, 0, 1);
+    tell(0, standing_of(hosts[i]->id(), 200));
+    world.run_for(1s);
+  }
+  world.run_for(1min);
+  EXPECT_GT(hosts[0]->host.stats().trimmed, 0U);
+  EXPECT_LE(hosts[0]->up.size(), 20U);
+  std::size_t left = 0;
+  for (std::size_t i = 1; i <= honest; ++i) left += hosts[0]->up.contains(hosts[i]->id()) ? 1 : 0;
+  EXPECT_EQ(left, 5U);
+}
+
+TEST_F(HostTest, PeersThatHaveProvenNothingHaveHalfOfTheInboundSlots) {
+  HostConfig config = quiet();
+  config.limits.connections_max = 16;
+  config.limits.outbound_reserve = 4;
+  add(config);
+  for (std::size_t i = 1; i <= 10; ++i) {
+    add();
+    if (i == 10) tell(0, standing_of(hosts[10]->id(), 60));
+    dial(i, 0, 1);
+    world.run_for(1s);
+    EXPECT_EQ(are_connected(0, i), i <= 6 || i == 10) << i;
+  }
+  EXPECT_EQ(hosts[0]->host.stats().links_refused, 3U);
+  dial(0, 7, 7);  // whom we choose needs no slot
+  tell(0, Protect{hosts[8]->id(), true});
+  dial(8, 0, 2);
+  world.run_for(1s);
+  EXPECT_TRUE(are_connected(0, 7) && are_connected(0, 8));
+}
+
+TEST_F(HostTest, TheBetterIsDialledMoreOften) {
+  std::size_t best = 0, good = 0, warned = 0;
+  for (std::uint8_t round = 0; round < 60; ++round) {
+    HostWorld fresh;
+    HostConfig config = quiet();
+    config.peers_min = 1;
+    fresh.hosts.push_back(std::make_unique<TestHost>(static_cast<std::uint8_t>(round + 1), config));
+    fresh.world.add(*fresh.hosts.back());
+    fresh.world.input(0, WallClock{{1}});
+    PeersLoaded loaded;
+    for (std::uint8_t i = 0; i < 3; ++i) {
+      const PeerId peer = test_peer(static_cast<std::uint8_t>(100 + i));
+      loaded.peers.push_back({peer, {address(50U + i)}, {}, {1}});
+      PeerStanding standing = standing_of(peer, i == 0 ? 900 : 0);
+      standing.is_warned = i == 2;
+      fresh.tell(0, standing);
+    }
+    std::vector<codec::Multiaddr> dials;
+    fresh.world.on_dial = [&](std::size_t, const auto& to) { dials.push_back(to); };
+    fresh.world.input(0, loaded);
+    fresh.hosts[0]->host.start(fresh.world.now());
+    fresh.world.turn(0);
+    fresh.world.run_for(10ms);
+    ASSERT_EQ(dials.size(), 1U);
+    best += dials[0] == address(50) ? 1 : 0;
+    good += dials[0] == address(51) ? 1 : 0;
+    warned += dials[0] == address(52) ? 1 : 0;
+  }
+  EXPECT_GT(best, good);
+  EXPECT_GT(good, warned);
+  EXPECT_GT(warned, 0U) << "nobody is left out for ever";
+}
+
 TEST_F(HostTest, TrimmingDoesNotGoTwiceForOneExcess) {
   HostConfig config = quiet();
   config.peers_high = 6;

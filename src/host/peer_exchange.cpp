@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "codec/envelope.h"
 #include "codec/varint.h"
+#include "peer/choice.h"
 
 namespace kith::host {
 
@@ -32,7 +33,7 @@ void PeerExchange::on_input(Instant now, ServiceEvent event) {
                         if (found != peers_.end()) found->second.is_asking = false;
                       },
                       [&](StreamData& data) { on_data(data); }, [](StreamRoom&) {},
-                      [&](StreamEnd& end) { on_end(end.stream); },
+                      [&](StreamEnd& end) { on_end(now, end.stream); },
                       [&](StreamDown& down) { forget(down.stream); }},
              event);
 }
@@ -42,8 +43,8 @@ void PeerExchange::on_stream_up(Instant now, const StreamUp& up) {
   if (peer == peers_.end()) return say(Reset{up.stream});
   if (up.direction == Direction::outbound) {
     say(Finish{up.stream});
-    asking_.emplace(up.stream, Asking{up.peer, {}});
-    deadlines_.set(up.stream, now + timeout);
+    asking_.emplace(up.stream, Asking{up.peer, now, {}});
+    deadlines_.set(up.stream, now + quality_.request_timeout(up.peer));
   } else if (admit(now, peer->second)) {
     answer(up);
   } else {
@@ -77,7 +78,7 @@ void PeerExchange::on_data(const StreamData& data) {
   base::append(asking.bytes, data.data);
 }
 
-void PeerExchange::on_end(StreamId stream) {
+void PeerExchange::on_end(Instant now, StreamId stream) {
   const auto found = asking_.find(stream);
   if (found == asking_.end()) return;
   const Asking asking = std::move(found->second);
@@ -93,6 +94,7 @@ void PeerExchange::on_end(StreamId stream) {
     learned_.push_back({asking.peer, base::to_bytes(rest.subspan(length->size, size))});
     rest = rest.subspan(length->size + size);
   }
+  say(RequestDone{asking.peer, peer_exchange_protocol, now - asking.since});
 }
 
 void PeerExchange::forget(StreamId stream) {
@@ -112,12 +114,14 @@ void PeerExchange::ask(const PeerId& id, Peer& peer) {
 
 void PeerExchange::ask_one(Instant now) {
   std::vector<PeerId> speakers;
+  std::vector<std::uint64_t> weights;
   for (const auto& [id, peer] : peers_) {
-    if (peer.speaks && !peer.is_asking) speakers.push_back(id);
+    if (!peer.speaks || peer.is_asking) continue;
+    speakers.push_back(id);
+    weights.push_back(peer::weight_of(quality_.standing(now, id), quality_.rtt(id)));
   }
-  if (!speakers.empty()) {
-    const PeerId& chosen = speakers[rng_.below(speakers.size())];
-    ask(chosen, peers_.at(chosen));
+  if (const auto chosen = peer::choose(rng_, weights)) {
+    ask(speakers[*chosen], peers_.at(speakers[*chosen]));
   }
   schedule(now);
 }
@@ -152,6 +156,9 @@ void PeerExchange::on_deadline(Instant now) {
       question_at_.reset();
       ask_one(now);
     } else {
+      const auto found = asking_.find(*due);
+      say(RequestDone{found->second.peer, peer_exchange_protocol,
+                      fail(Code::timeout, "no answer to a question for peers")});
       say(Reset{*due});
       forget(*due);
     }

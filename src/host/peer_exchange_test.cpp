@@ -21,9 +21,14 @@ struct Source final : RecordSource {
   std::vector<Bytes> records;
 };
 
-struct ExchangeBench : ServiceBench<PeerExchange> {
+struct OwnQuality {
+  SeededRng quality_rng{1};
+  peer::Quality quality{{}, test_peer(99), quality_rng};
+};
+
+struct ExchangeBench : OwnQuality, ServiceBench<PeerExchange> {
   explicit ExchangeBench(const PeerExchangeConfig& config = {})
-      : ServiceBench(config, source, rng) {}
+      : ServiceBench(config, source, quality, rng) {}
 
   /// `id` is connected and says by identify that it speaks the protocol.
   void meet(const PeerId& id) {
@@ -112,10 +117,45 @@ TEST(PeerExchange, AnEndlessAnswerIsAFaultAtTheLimit) {
   EXPECT_EQ(bench.learned(), 0U);
 }
 
+TEST(PeerExchange, AnAnswerThatDoesNotComeIsSaid) {
+  ExchangeBench bench;
+  bench.ask();
+  bench.wait(1min);
+  const auto done = bench.take<RequestDone>();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].peer, peer);
+  EXPECT_EQ(done[0].protocol, peer_exchange_protocol);
+  EXPECT_EQ(done[0].took.error().code, Code::timeout);
+}
+
+TEST(PeerExchange, AnAnswerIsWaitedForAsLongAsThePeerIsWontToTake) {
+  ExchangeBench bench;
+  bench.quality.on_input({}, peer::WallClock{});
+  bench.quality.on_input({}, peer::PeerConnected{peer, {}});
+  bench.quality.on_input({},
+                         base::PeerEvent{peer, PeerEventKind::probe_succeeded, "test", "test", 2s});
+  bench.ask();
+  bench.wait(5900ms);
+  EXPECT_TRUE(bench.take<Reset>().empty());
+  bench.wait(100ms);
+  EXPECT_EQ(bench.take<Reset>().size(), 1U);  // 2 s and four times half of it
+}
+
+TEST(PeerExchange, AnAnswerInTimeIsSaidWithItsTime) {
+  ExchangeBench bench;
+  bench.ask();
+  bench.wait(700ms);
+  bench.data(10, answer(2, 100));
+  bench.end(10);
+  const auto done = bench.take<RequestDone>();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(*done[0].took, 700ms);
+}
+
 TEST(PeerExchange, ASlowAnswerIsGivenUp) {
   ExchangeBench bench;
   bench.ask();
-  bench.wait(PeerExchange::timeout);
+  bench.wait(3s);
   EXPECT_EQ(bench.take<Reset>().size(), 1U);
   EXPECT_TRUE(bench.take<Fault>().empty());
 }
@@ -191,6 +231,30 @@ TEST(PeerExchange, QuestionsOfOnePeerComeAtARate) {
   bench.now += PeerExchange::request_interval;
   bench.stream_up(200, peer, Direction::inbound, peer_exchange_protocol);
   EXPECT_TRUE(bench.take<Reset>().empty());
+}
+
+TEST(PeerExchange, TheBetterPeersAreAskedMoreOften) {
+  ExchangeBench bench;
+  const PeerId good = test_peer(20), warned = test_peer(21);
+  peer::Quality& quality = bench.quality;
+  quality.on_input({}, peer::WallClock{});
+  for (const PeerId& each : {good, warned}) quality.on_input({}, peer::PeerConnected{each, {}});
+  for (int i = 0; i < 8; ++i) {
+    quality.on_input(
+        {}, base::PeerEvent{warned, PeerEventKind::rejected, "test", "test", std::nullopt});
+  }
+  bench.meet(good);
+  bench.meet(warned);
+  std::map<PeerId, std::size_t> asked;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    for (const auto& open : bench.take<Open>()) {
+      ++asked[open.peer];
+      bench.hear(StreamOpenFailed{open.token, open.peer, {Code::closed, "no"}});
+    }
+    bench.wait(30s);
+  }
+  EXPECT_GT(asked[good], 2 * asked[warned]);
+  EXPECT_GT(asked[warned], 10U);
 }
 
 TEST(PeerExchange, ALonelyNodeAsksMoreOften) {

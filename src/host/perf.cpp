@@ -176,6 +176,8 @@ void Perf::on_deadline(Instant now) {
       ++at;
       continue;
     }
+    say(RequestDone{at->second.result.peer, perf_protocol,
+                    fail(Code::timeout, "a measurement stalled")});
     finish(now, at->second,
            Error{Code::timeout, base::format("nothing moved for {} ms", base::to_ms(stall_max))});
     say(Reset{at->first});

@@ -112,7 +112,15 @@ struct Fault {
   Error error;
 };
 
-using ServiceCommand = std::variant<Open, Write, Finish, Reset, Consume, Fault>;
+/// What became of a request to a peer, as only the service can know: how long the answer took, or
+/// why there is none. The node's, for the peer's record and its circuit breaker.
+struct RequestDone {
+  PeerId peer;
+  std::string_view protocol;  // a constant
+  Result<Duration> took;
+};
+
+using ServiceCommand = std::variant<Open, Write, Finish, Reset, Consume, Fault, RequestDone>;
 
 /// The shape of a protocol. The laws of base/machine.h hold.
 class Service {
@@ -125,6 +133,9 @@ class Service {
   /// Protocol ids whose inbound streams come here, the preferred one first. Constant.
   virtual std::vector<std::string> protocols() const = 0;
   virtual void on_input(Instant now, ServiceEvent event) = 0;
+  /// Whether its streams go through the node's circuit breakers (node/request_guard.h). Not those
+  /// of a service that waits by itself before it opens another.
+  virtual bool is_guarded() const { return true; }
   virtual void on_deadline(Instant) {}
   virtual std::optional<Instant> next_deadline() const { return std::nullopt; }
 

@@ -35,6 +35,10 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"min_peers", Type::count, "8", "0..10000", "peers",
      "Below this many, known peers are dialled. 0 never dials by itself.", false,
      [](Settings& s, ConfigValue v) { s.node.host.peers_min = v.count; }},
+    {"min_outbound_peers", Type::count, "8", "0..10000", "peers",
+     "Of the peers that this node dialled itself so many are kept, whoever else comes; half of "
+     "max_peers at most.",
+     false, [](Settings& s, ConfigValue v) { s.node.host.outbound_min = v.count; }},
     {"peer_timeout", Type::duration, "30s", "2s..1h", "duration",
      "A peer from which nothing came for so long is given up: asked for a sign of life after half "
      "of it.",
@@ -81,7 +85,9 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "Peers remembered; those never reached make room first, then the longest untouched.", false,
      [](Settings& s, ConfigValue v) { s.node.host.book.peers_max = v.count; }},
     {"connections_max", Type::count, "256", "1..100000", "connections",
-     "Connections in all, both directions; at least max_peers.", false,
+     "Connections in all, both directions; at least max_peers. Of those that peers opened, peers "
+     "that have not yet done any work have half at most.",
+     false,
      [](Settings& s, ConfigValue v) { s.node.host.limits.connections_max = v.count; }},
     {"connections_per_address", Type::count, "8", "1..100000", "connections",
      "Accepted connections from one IPv4 address or one IPv6 /56. Loopback is exempt.", false,
@@ -117,7 +123,7 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "Between two round-trip measurements of each peer; 0 measures only on request.", false,
      [](Settings& s, ConfigValue v) { s.node.ping.interval = v.duration; }},
     {"peer_exchange.interval", Type::duration, "30s", "0..24h", "duration",
-     "Between two questions for further peers, put to random ones; 0 never asks.", false,
+     "Between two questions for further peers, put to peers drawn by quality; 0 never asks.", false,
      [](Settings& s, ConfigValue v) {
        s.node.peer_exchange.interval = v.duration;
        s.node.peer_exchange.interval_eager =
@@ -159,6 +165,30 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"quality.stale_after", Type::duration, "5m", "10s..24h", "duration",
      "A peer from which nothing came for so long is disconnected.", false,
      [](Settings& s, ConfigValue v) { s.node.quality.health.stale_after = v.duration; }},
+    {"quality.request_timeout_min", Type::duration, "1s", "10ms..1m", "duration",
+     "For an answer to a request is waited as long as the peer's round trips suggest, but at least "
+     "so long…",
+     false, [](Settings& s, ConfigValue v) { s.node.quality.rtt.timeout_min = v.duration; }},
+    {"quality.request_timeout_max", Type::duration, "10s", "10ms..10m", "duration",
+     "…and at most so long, which doubling after each failure leads to.", false,
+     [](Settings& s, ConfigValue v) { s.node.quality.rtt.timeout_max = v.duration; }},
+    {"quality.recommend_interval", Type::duration, "10m", "0..24h", "duration",
+     "Between two recommendations of the best peers to each peer, when they have changed; at least "
+     "2m, or peers would take offence; 0 sends none.",
+     false, [](Settings& s, ConfigValue v) { s.node.recommend.interval = v.duration; }},
+    {"breaker.failures_max", Type::count, "5", "1..1000", "requests",
+     "After so many requests in a row that a peer did not answer, it is not asked for a while by "
+     "that protocol; after ten times as many of all peers nobody is.",
+     false,
+     [](Settings& s, ConfigValue v) {
+       s.node.breakers.peer.failures_max = static_cast<std::uint32_t>(v.count);
+       s.node.breakers.service.failures_max = static_cast<std::uint32_t>(10 * v.count);
+     }},
+    {"breaker.open_for", Type::duration, "5s", "100ms..10m", "duration",
+     "How long that is at first; doubles with each further failure, up to 10 minutes.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.breakers.peer.open_for = s.node.breakers.service.open_for = v.duration;
+     }},
     {"limits.peer_messages", Type::count, "100", "1..1000000", "messages/s",
      "What a peer may send, gossip above all; a peer in full standing four times as much. What is "
      "beyond waits, and the peer with it.",

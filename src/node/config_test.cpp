@@ -61,6 +61,7 @@ const std::vector<Effect> all_effects = {
      [](auto& s) { return addresses(s.node.host.bootstrap); }},
     {"max_peers", "50",
      [](auto& s) { return number(s.node.host.peers_high) + number(s.node.host.peers_low); }},
+    {"min_outbound_peers", "3", [](auto& s) { return number(s.node.host.outbound_min); }},
     {"min_peers", "3", [](auto& s) { return number(s.node.host.peers_min); }},
     {"peer_timeout", "9s",
      [](auto& s) {
@@ -104,6 +105,15 @@ const std::vector<Effect> all_effects = {
      [](auto& s) {
        return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
      }},
+    {"quality.request_timeout_min", "2s",
+     [](auto& s) { return number(s.node.quality.rtt.timeout_min); }},
+    {"quality.request_timeout_max", "20s",
+     [](auto& s) { return number(s.node.quality.rtt.timeout_max); }},
+    {"quality.recommend_interval", "20m",
+     [](auto& s) { return number(s.node.recommend.interval); }},
+    {"breaker.failures_max", "7",
+     [](auto& s) { return number(s.node.breakers.peer.failures_max); }},
+    {"breaker.open_for", "9s", [](auto& s) { return number(s.node.breakers.peer.open_for); }},
     {"limits.peer_messages", "7",
      [](auto& s) { return number(s.node.limits.per_peer.per_second); }},
     {"limits.peer_burst", "9", [](auto& s) { return number(s.node.limits.per_peer.burst); }},
@@ -175,6 +185,20 @@ const std::vector<Effect> all_effects = {
 };
 
 const std::vector<Effect>& effects() { return all_effects; }
+
+TEST(Config, RequestTimeoutsMustBeInOrder) {
+  EXPECT_NE(fault({flag("quality.request_timeout_min", "20s")})
+                .find("quality.request_timeout_min 20s is above "
+                      "quality.request_timeout_max 10s"),
+            std::string::npos);
+}
+
+TEST(Config, RecommendationsMayNotComeTooOften) {
+  EXPECT_NE(fault({flag("quality.recommend_interval", "1m")})
+                .find("quality.recommend_interval 1m is neither 0 nor at least 2m"),
+            std::string::npos);
+  load({flag("quality.recommend_interval", "0")});
+}
 
 TEST(Config, EachKeyChangesWhatTheNodeRunsWithAndNothingElse) {
   const Settings defaults = load({});

@@ -51,6 +51,7 @@ class GossipService final : public host::Service {
   void start(Instant now, WallTime wall);
 
   std::vector<std::string> protocols() const override { return gossip::Router::protocols(); }
+  bool is_guarded() const override { return false; }  // open_later()
   void on_input(Instant now, host::ServiceEvent event) override;
   void on_deadline(Instant now) override;
   std::optional<Instant> next_deadline() const override;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "codec/peer_id.h"
 
 namespace kith::node {
@@ -19,10 +20,12 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
       log_(log),
       host_(config_.host, key, rng, log),
       quality_(config_.quality, host_.self(), rng),
-      limits_(config_.limits, Instant{}) {
+      limits_(config_.limits, Instant{}),
+      guard_(config_.breakers) {
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
-  peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, rng);
+  peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, quality_, rng);
+  recommend_ = &own<RecommendService>(config_.recommend, quality_, host_, key);
   if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, limits_, key, rng, log);
 }
 
@@ -66,7 +69,7 @@ void Node::on_command(Instant now, Command command) {
             host_.on_input(now, host::Dial{c.token, c.peer, std::move(c.addresses)});
           },
           [&](Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
-          [&](PingPeer& p) { ping_->request(now, p.token, p.peer); },
+          [&](PingPeer& p) { ping(now, p); },
           [&](PerfPeer& p) { perf_->start(p.token, p.peer, p.upload_bytes, p.download_bytes); },
           [&](CancelPerf& c) { perf_->cancel(c.token); },
           [&](ProtectPeer& p) { host_.on_input(now, host::Protect{p.peer, p.is_protected}); },
@@ -90,7 +93,11 @@ void Node::on_input(Instant now, host::WorldInput input) {
     quality_.on_input(now, peer::WallClock{clock->now});
   }
   if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {
-    for (auto& stored : loaded->peers) quality_.on_input(now, peer::Restore{std::move(stored)});
+    for (auto& stored : loaded->peers) {
+      const PeerId peer = stored.peer;
+      quality_.on_input(now, peer::Restore{std::move(stored)});
+      to_host(now, quality_.standing(now, peer));
+    }
     if (gossip_ != nullptr && is_starting_) gossip_->import_seqnos(now, loaded->seqnos);
     pump(now);
     if (std::exchange(is_starting_, false)) host_.start(now);
@@ -172,22 +179,34 @@ bool Node::pump_services(Instant now) {
   for (std::size_t i = 0; i < services_.size(); ++i) {
     const auto owner = static_cast<host::OwnerId>(i + 1);
     while (auto command = services_[i]->poll_output(now)) {
-      if (const auto* fault = std::get_if<host::Fault>(&*command)) {
-        quality_.on_input(
-            now, PeerEvent{fault->peer, PeerEventKind::rejected, "host", fault->error.message});
-      }
-      host_.on_input(now, host::FromService{owner, std::move(*command)});
+      on_command_of(now, owner, std::move(*command));
       is_busy = true;
     }
   }
   return is_busy;
 }
 
+void Node::on_command_of(Instant now, host::OwnerId owner, host::ServiceCommand command) {
+  if (const auto* open = std::get_if<host::Open>(&command)) {
+    host::Service& service = service_of(owner);
+    auto refusal = service.is_guarded() ? guard_.on_open(now, owner, *open) : std::nullopt;
+    if (refusal) return service.on_input(now, *std::move(refusal));
+  } else if (const auto* done = std::get_if<host::RequestDone>(&command)) {
+    return on_request_done(now, done->peer, done->protocol, done->took);
+  } else if (const auto* fault = std::get_if<host::Fault>(&command)) {
+    quality_.on_input(
+        now, PeerEvent{fault->peer, PeerEventKind::rejected, "host", fault->error.message});
+  }
+  host_.on_input(now, host::FromService{owner, std::move(command)});
+}
+
 void Node::route(Instant now, host::HostOutput output) {
   std::visit(
       Overload{[&](host::WorldOutput& world) { outputs_.push_back(std::move(world)); },
                [&](host::Routed& routed) {
-                 services_[routed.owner - 1U]->on_input(now, std::move(routed.event));
+                 host::Service& service = service_of(routed.owner);
+                 if (service.is_guarded()) guard_.on_event(now, routed.owner, routed.event);
+                 service.on_input(now, std::move(routed.event));
                },
                [&](host::Broadcast& b) { broadcast(now, b.event); },
                [&](host::DialDone& done) {
@@ -229,13 +248,39 @@ bool Node::pump_results(Instant now) {
     is_busy = true;
     host_.on_input(now, host::LearnRecord{learned->from, std::move(learned->envelope)});
   }
+  is_busy = pump_recommendations(now) || is_busy;
   is_busy = pump_gossip(now) || is_busy;
   is_busy = pump_quality(now) || is_busy;
   peer_exchange_->set_eager(now, host_.peer_count() < config_.host.peers_min);
   return is_busy;
 }
 
+// Of pings only those that somebody waits for are guarded: probes must find out that a peer is
+// back.
+void Node::ping(Instant now, const PingPeer& request) {
+  if (auto allowed = guard_.ask(now, request.peer, host::ping_protocol); !allowed) {
+    reports_.push_back(Pinged{request.token, request.peer, fail(std::move(allowed).error())});
+    return;
+  }
+  ping_->request(now, request.token, request.peer, quality_.request_timeout(request.peer));
+}
+
+void Node::on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
+                           const Result<Duration>& took) {
+  guard_.on_done(now, peer, protocol, took.has_value());
+  PeerEvent event{peer, took ? PeerEventKind::request_succeeded : PeerEventKind::request_failed,
+                  "host", took ? std::string(protocol) : base::format("no answer to {}", protocol)};
+  if (took) event.rtt = *took;
+  quality_.on_input(now, std::move(event));
+}
+
 void Node::on_pinged(Instant now, host::PingResult& result) {
+  const bool is_asked = result.token && result.token != probing;
+  if (is_asked && (result.rtt || result.rtt.error().code == Code::timeout)) {
+    on_request_done(now, result.peer, host::ping_protocol, result.rtt);
+  } else if (result.rtt) {
+    guard_.on_done(now, result.peer, host::ping_protocol, true);
+  }
   if (result.token != probing) ++(result.rtt ? pings_answered_ : pings_failed_);
   if (result.rtt) {
     ping_times_.record(*result.rtt);
@@ -261,38 +306,46 @@ bool Node::pump_quality(Instant now) {
   bool is_busy = false;
   while (auto output = quality_.poll_output(now)) {
     is_busy = true;
-    std::visit(
-        Overload{
-            [&](peer::StandingChanged& changed) {
-              on_standing(now, changed.standing);
-              reports_.push_back(std::move(changed));
-            },
-            [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
-            [&](peer::PeerBanned& banned) {
-              log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer), banned.ban.reason);
-              host_.on_input(now, host::Bar{banned.peer, true});
-              reports_.push_back(std::move(banned));
-            },
-            [&](peer::BanEnded& ended) {
-              host_.on_input(now, host::Bar{ended.peer, false});
-              reports_.push_back(ended);
-            },
-            [&](peer::GroupBanned& group) {
-              log_.warn("peer", "too many banned peers in {}: none is let in from there",
-                        peer::to_text(group.group));
-            },
-            [&](peer::Probe& probe) { ping_->request(now, probing, probe.peer); },
-            [&](peer::Persist& persist) {
-              outputs_.push_back(host::StoreQuality{std::move(persist.stored)});
-            },
-            [&](peer::Forget& forget) { outputs_.push_back(host::ForgetQuality{forget.peer}); }},
-        *output);
+    std::visit(Overload{[&](peer::StandingChanged& changed) {
+                          on_standing(now, changed.standing);
+                          reports_.push_back(std::move(changed));
+                        },
+                        [&](peer::Disconnect& d) { host_.on_input(now, host::Disconnect{d.peer}); },
+                        [&](peer::PeerBanned& banned) {
+                          log_.warn("peer", "{} is banned: {}", codec::to_text(banned.peer),
+                                    banned.ban.reason);
+                          host_.on_input(now, host::Bar{banned.peer, true});
+                          reports_.push_back(std::move(banned));
+                        },
+                        [&](peer::BanEnded& ended) {
+                          host_.on_input(now, host::Bar{ended.peer, false});
+                          reports_.push_back(ended);
+                        },
+                        [&](peer::GroupBanned& group) {
+                          log_.warn("peer",
+                                    "too many banned peers in {}: none is let in from there",
+                                    peer::to_text(group.group));
+                        },
+                        [&](peer::Probe& probe) { ping_->request(now, probing, probe.peer); },
+                        [&](peer::Persist& persist) {
+                          outputs_.push_back(host::StoreQuality{std::move(persist.stored)});
+                        },
+                        [&](peer::Forget& forget) {
+                          to_host(now, quality_.standing(now, forget.peer));  // a stranger's again
+                          outputs_.push_back(host::ForgetQuality{forget.peer});
+                        }},
+               *output);
   }
   return is_busy;
 }
 
-void Node::on_standing(Instant now, const PeerStanding& standing) {
+void Node::to_host(Instant now, const PeerStanding& standing) {
   host_.on_input(now, host::Bar{standing.peer, standing.is_banned});
+  host_.on_input(now, standing);
+}
+
+void Node::on_standing(Instant now, const PeerStanding& standing) {
+  to_host(now, standing);
   limits_.on_standing(now, standing);
   to_router(now, gossip::Standing{standing.peer, standing.gossip_score, standing.gossip_gate,
                                   standing.is_banned});
@@ -304,6 +357,15 @@ const gossip::Router* Node::router() const {
 
 void Node::to_router(Instant now, gossip::Router::Input input) {
   if (gossip_ != nullptr) gossip_->to_router(now, std::move(input));
+}
+
+bool Node::pump_recommendations(Instant now) {
+  bool is_busy = false;
+  while (auto result = recommend_->poll_result()) {
+    is_busy = true;
+    std::visit([&](auto& input) { quality_.on_input(now, std::move(input)); }, *result);
+  }
+  return is_busy;
 }
 
 bool Node::pump_gossip(Instant now) {

@@ -22,6 +22,8 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/gossip_service.h"
+#include "node/recommend_service.h"
+#include "node/request_guard.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
 
@@ -35,6 +37,8 @@ struct NodeConfig {
   bool speaks_gossip = true;
   gossip::Config gossip;
   peer::QualityConfig quality;
+  peer::BreakersConfig breakers;
+  RecommendConfig recommend;
   peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
 };
 
@@ -127,6 +131,8 @@ class Node final : public host::WorldMachine {
   std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
+  const peer::Breakers& breakers() const { return guard_.breakers(); }
+  const RecommendService& recommendations() const { return *recommend_; }
   /// The last measured pings: attempts and answers, for reports.
   std::uint64_t pings_answered() const { return pings_answered_; }
   std::uint64_t pings_failed() const { return pings_failed_; }
@@ -141,13 +147,20 @@ class Node final : public host::WorldMachine {
   void pump(Instant now);
   bool pump_host(Instant now);
   bool pump_services(Instant now);
+  void on_command_of(Instant now, host::OwnerId owner, host::ServiceCommand command);
+  host::Service& service_of(host::OwnerId owner) { return *services_[owner - 1U]; }
   bool pump_results(Instant now);
   void route(Instant now, host::HostOutput output);
   void broadcast(Instant now, const host::ServiceEvent& event);
   bool pump_gossip(Instant now);
+  bool pump_recommendations(Instant now);
   void to_router(Instant now, gossip::Router::Input input);
   bool pump_quality(Instant now);
   void on_standing(Instant now, const PeerStanding& standing);
+  void to_host(Instant now, const PeerStanding& standing);
+  void ping(Instant now, const PingPeer& request);
+  void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
+                       const Result<Duration>& took);
   void on_pinged(Instant now, host::PingResult& result);
 
   const NodeConfig config_;
@@ -155,10 +168,12 @@ class Node final : public host::WorldMachine {
   host::Host host_;
   peer::Quality quality_;
   peer::Limits limits_;
+  RequestGuard guard_;
   std::vector<std::unique_ptr<host::Service>> services_;  // owner id − 1 is the index
   host::Ping* ping_ = nullptr;
   host::Perf* perf_ = nullptr;
   host::PeerExchange* peer_exchange_ = nullptr;
+  RecommendService* recommend_ = nullptr;
   GossipService* gossip_ = nullptr;  // null: not spoken
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;

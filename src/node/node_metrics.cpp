@@ -260,6 +260,12 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
                source.node.gossip_pauses());
   peer::write_metrics(sink, source.now, source.node.quality());
   peer::write_metrics(sink, source.node.limits());
+  peer::write_metrics(sink, source.now, source.node.breakers());
+  sink.counter("kith_peer_recommendations_sent_total", "Signed recommendations sent to peers.",
+               source.node.recommendations().sent());
+  sink.counter("kith_peer_recommendations_received_total",
+               "Recommendations that came, whatever they are worth.",
+               source.node.recommendations().received());
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);
 }

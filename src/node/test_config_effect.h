@@ -31,7 +31,7 @@ class ConfigEffect : public NodeTest {
       if (node == 0) dialled_.emplace_back(world_.now(), address);
     };
   }
-  void add_with(const Sets& sets) { add(config_with(sets)); }
+  Member& add_with(const Sets& sets) { return add(config_with(sets)); }
   /// When node 0 dialled, in milliseconds since the first time.
   std::vector<std::int64_t> dials_ms() const {
     std::vector<std::int64_t> since;

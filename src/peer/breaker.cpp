@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+#include "codec/peer_id.h"
+
 namespace kith::peer {
 
 Duration Breaker::span(const BreakerConfig& config) const {
@@ -13,6 +16,11 @@ Duration Breaker::span(const BreakerConfig& config) const {
 BreakerState Breaker::state(Instant now) const {
   if (!open_until_) return BreakerState::closed;
   return now < *open_until_ ? BreakerState::open : BreakerState::half_open;
+}
+
+std::optional<Instant> Breaker::closed_until(Instant now) const {
+  if (!open_until_) return std::nullopt;
+  return trial_until_ && now >= *open_until_ ? trial_until_ : open_until_;
 }
 
 bool Breaker::allow(const BreakerConfig& config, Instant now) {
@@ -46,8 +54,30 @@ bool Breakers::allow(Instant now, const PeerId& peer, std::string_view service) 
   const bool is_allowed =
       !is_peer_open && (common == services_.end() || common->second.allow(config_.service, now)) &&
       (own == peers_.end() || own->second.breaker.allow(config_.peer, now));
-  if (!is_allowed) ++refused_;
+  if (!is_allowed) ++stats_.refused;
   return is_allowed;
+}
+
+Result<void> Breakers::ask(Instant now, const PeerId& peer, std::string_view service) {
+  if (allow(now, peer, service)) return {};
+  const auto common = services_.find(service);
+  const auto own = peers_.find(Key{peer, std::string(service)});
+  const bool is_own_open =
+      own != peers_.end() && own->second.breaker.state(now) == BreakerState::open;
+  const bool is_common = !is_own_open && common != services_.end() &&
+                         common->second.state(now) != BreakerState::closed;
+  const Breaker& breaker = is_common ? common->second : own->second.breaker;
+  const Duration left = breaker.closed_until(now).value_or(now) - now;
+  return fail(Code::refused,
+              base::format("{}{}: {} failures in a row, asked again in {} s", service,
+                           is_common ? std::string() : " of " + codec::to_text(peer),
+                           breaker.failures(), (base::to_ms(left) + 999) / 1000));
+}
+
+void Breakers::count(const BreakerConfig& config, Instant now, Breaker& breaker) {
+  const bool was_open = breaker.state(now) == BreakerState::open;
+  breaker.on_failure(config, now);
+  if (!was_open && breaker.state(now) == BreakerState::open) ++stats_.openings;
 }
 
 void Breakers::on_success(const PeerId& peer, std::string_view service) {
@@ -61,6 +91,7 @@ void Breakers::on_success(const PeerId& peer, std::string_view service) {
 }
 
 void Breakers::on_failure(Instant now, const PeerId& peer, std::string_view service) {
+  ++stats_.failures;
   Key key{peer, std::string(service)};
   if (!peers_.contains(key) && peers_.size() >= config_.peers_max) {
     peers_.erase(by_turn_.begin()->second);
@@ -70,11 +101,10 @@ void Breakers::on_failure(Instant now, const PeerId& peer, std::string_view serv
   by_turn_.erase(entry.turn);
   entry.turn = ++turn_;
   by_turn_.emplace(turn_, std::move(key));
-  entry.breaker.on_failure(config_.peer, now);
+  count(config_.peer, now, entry.breaker);
   const auto common = services_.find(service);
-  if (common != services_.end()) return common->second.on_failure(config_.service, now);
-  if (services_.size() >= config_.services_max) return;
-  services_[std::string(service)].on_failure(config_.service, now);
+  if (common == services_.end() && services_.size() >= config_.services_max) return;
+  count(config_.service, now, services_[std::string(service)]);
 }
 
 BreakerState Breakers::state(Instant now, const PeerId& peer, std::string_view service) const {
@@ -85,6 +115,31 @@ BreakerState Breakers::state(Instant now, const PeerId& peer, std::string_view s
 BreakerState Breakers::state(Instant now, std::string_view service) const {
   const auto common = services_.find(service);
   return common == services_.end() ? BreakerState::closed : common->second.state(now);
+}
+
+std::size_t Breakers::open_peers(Instant now) const {
+  return static_cast<std::size_t>(std::ranges::count_if(peers_, [&](const auto& entry) {
+    return entry.second.breaker.state(now) != BreakerState::closed;
+  }));
+}
+
+std::size_t Breakers::open_services(Instant now) const {
+  return static_cast<std::size_t>(std::ranges::count_if(services_, [&](const auto& entry) {
+    return entry.second.state(now) != BreakerState::closed;
+  }));
+}
+
+std::vector<Breakers::Open> Breakers::open_of(Instant now, const PeerId& peer) const {
+  std::vector<Open> open;
+  for (auto at = peers_.lower_bound(Key{peer, ""}); at != peers_.end() && at->first.peer == peer;
+       ++at) {
+    const Breaker& breaker = at->second.breaker;
+    if (breaker.state(now) == BreakerState::closed) continue;
+    const Duration left = breaker.closed_until(now).value_or(now) - now;
+    open.push_back({at->first.service, breaker.state(now), breaker.failures(),
+                    std::max(left, Duration::zero())});
+  }
+  return open;
 }
 
 }  // namespace kith::peer

@@ -12,7 +12,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/error.h"
 #include "base/ids.h"
 #include "base/time.h"
 
@@ -34,6 +36,9 @@ class Breaker {
   void on_failure(const BreakerConfig& config, Instant now);
 
   BreakerState state(Instant now) const;
+  std::uint32_t failures() const { return failures_; }
+  /// While allow() says no: until when, if nothing is heard.
+  std::optional<Instant> closed_until(Instant now) const;
   /// Nothing to remember.
   bool is_new() const { return failures_ == 0 && openings_ == 0; }
 
@@ -53,18 +58,40 @@ struct BreakersConfig {
   std::size_t services_max = 64;
 };
 
+/// Counted since the start.
+struct BreakerStats {
+  std::uint64_t refused = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t openings = 0;  // of a peer's breaker or a service's
+};
+
 class Breakers {
  public:
   explicit Breakers(const BreakersConfig& config) : config_(config) {}
 
   bool allow(Instant now, const PeerId& peer, std::string_view service);
+  /// The same; `refused` names the breaker, its failures and when it will be asked again.
+  Result<void> ask(Instant now, const PeerId& peer, std::string_view service);
   void on_success(const PeerId& peer, std::string_view service);
   void on_failure(Instant now, const PeerId& peer, std::string_view service);
 
   BreakerState state(Instant now, const PeerId& peer, std::string_view service) const;
   BreakerState state(Instant now, std::string_view service) const;
   std::size_t size() const { return peers_.size(); }
-  std::uint64_t refused() const { return refused_; }
+  /// Breakers of peers that are not closed now, and of services.
+  std::size_t open_peers(Instant now) const;
+  std::size_t open_services(Instant now) const;
+  std::uint64_t refused() const { return stats_.refused; }
+  const BreakerStats& stats() const { return stats_; }
+
+  /// Those of one peer that are not closed, by service.
+  struct Open {
+    std::string service;
+    BreakerState state;
+    std::uint32_t failures;
+    Duration asked_again_in;
+  };
+  std::vector<Open> open_of(Instant now, const PeerId& peer) const;
 
  private:
   struct Key {
@@ -77,12 +104,14 @@ class Breakers {
     std::uint64_t turn = 0;
   };
 
+  void count(const BreakerConfig& config, Instant now, Breaker& breaker);
+
   const BreakersConfig config_;
   std::map<Key, Entry> peers_;  // only those that failed last
   std::map<std::uint64_t, Key> by_turn_;
   std::map<std::string, Breaker, std::less<>> services_;
   std::uint64_t turn_ = 0;
-  std::uint64_t refused_ = 0;
+  BreakerStats stats_;
 };
 
 }  // namespace kith::peer

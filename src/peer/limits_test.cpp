@@ -209,8 +209,42 @@ TEST(Breakers, ByPeerAndByService) {
   EXPECT_EQ(breakers.size(), 4u);
 }
 
+TEST(Breakers, ARefusalNamesTheBreakerAndWhenItIsAskedAgain) {
+  Breakers breakers({.peer = {}, .service = {.failures_max = 8}});
+  Instant now{1h};
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(breakers.ask(now, a, "/x/1"));
+    breakers.on_failure(now, a, "/x/1");
+  }
+  now += 2500ms;
+  const auto refused = breakers.ask(now, a, "/x/1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(),
+            (base::Error{base::Code::refused, "/x/1 of " + codec::to_text(a) +
+                                                  ": 5 failures in a row, asked again in 3 s"}));
+  ASSERT_EQ(breakers.open_of(now, a).size(), 1U);
+  EXPECT_EQ(breakers.open_of(now, a)[0].service, "/x/1");
+  EXPECT_EQ(breakers.open_of(now, a)[0].asked_again_in, 2500ms);
+  EXPECT_TRUE(breakers.open_of(now, b).empty());
+  EXPECT_EQ(breakers.open_peers(now), 1U);
+  EXPECT_EQ(breakers.open_services(now), 0U);
+  for (int i = 0; i < 3; ++i) breakers.on_failure(now, b, "/x/1");
+  EXPECT_EQ(breakers.ask(now, b, "/x/1").error().message,
+            "/x/1: 8 failures in a row, asked again in 5 s");
+  EXPECT_EQ(breakers.open_services(now), 1U);
+  EXPECT_EQ(breakers.stats().failures, 8U);
+  EXPECT_EQ(breakers.stats().openings, 2U);
+  EXPECT_EQ(breakers.stats().refused, 2U);
+  now += 10s;
+  EXPECT_TRUE(breakers.ask(now, a, "/x/1"));  // the trial
+  EXPECT_FALSE(breakers.ask(now, a, "/x/1"));
+  breakers.on_success(a, "/x/1");
+  EXPECT_TRUE(breakers.open_of(now, a).empty());
+  EXPECT_EQ(breakers.open_peers(now) + breakers.open_services(now), 0U);
+}
+
 TEST(Rtt, FollowsJacobsonAndKarels) {
-  const RttConfig config;
+  const RttConfig config = {.first = 1s, .timeout_min = 50ms};
   RttEstimator rtt;
   EXPECT_EQ(rtt.timeout(config), 1s);
   EXPECT_FALSE(rtt.rtt());

@@ -44,4 +44,18 @@ void write_metrics(codec::MetricSink& sink, const Limits& limits) {
   }
 }
 
+void write_metrics(codec::MetricSink& sink, Instant now, const Breakers& breakers) {
+  const BreakerStats& stats = breakers.stats();
+  sink.counter("kith_breaker_failures_total", "Requests to peers that were not answered.",
+               stats.failures);
+  sink.counter("kith_breaker_openings_total", "Circuit breakers that opened, each time.",
+               stats.openings);
+  sink.counter("kith_breaker_refused_total", "Requests not made because a breaker was open.",
+               stats.refused);
+  sink.begin("kith_breaker_open", "Breakers that are not closed, of a peer's service or of all.",
+             MetricType::gauge);
+  sink.sample(breakers.open_peers(now), {{"of", "peer"}});
+  sink.sample(breakers.open_services(now), {{"of", "service"}});
+}
+
 }  // namespace kith::peer

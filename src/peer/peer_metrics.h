@@ -3,6 +3,7 @@
 #pragma once
 
 #include "codec/metric_sink.h"
+#include "peer/breaker.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
 
@@ -10,5 +11,6 @@ namespace kith::peer {
 
 void write_metrics(codec::MetricSink& sink, Instant now, const Quality& quality);
 void write_metrics(codec::MetricSink& sink, const Limits& limits);
+void write_metrics(codec::MetricSink& sink, Instant now, const Breakers& breakers);
 
 }  // namespace kith::peer

@@ -113,6 +113,8 @@ class Quality {
   std::vector<std::pair<NetGroup, Instant>> group_bans(Instant now) const {
     return bans_.groups(now);
   }
+  /// Smoothed; empty before the first answer.
+  std::optional<Duration> rtt(const PeerId& peer) const;
   /// How long to wait for the peer's answer to a request.
   Duration request_timeout(const PeerId& peer) const;
   /// What this node may recommend: its best peers, for codec::seal_recommendation().

@@ -169,6 +169,11 @@ std::vector<PeerReport> Quality::reports(Instant now) const {
   return all;
 }
 
+std::optional<Duration> Quality::rtt(const PeerId& id) const {
+  const auto found = peers_.find(id);
+  return found == peers_.end() ? std::nullopt : found->second.rtt.rtt();
+}
+
 Duration Quality::request_timeout(const PeerId& id) const {
   const auto found = peers_.find(id);
   return (found == peers_.end() ? RttEstimator() : found->second.rtt).timeout(config_.rtt);
