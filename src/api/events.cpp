@@ -82,9 +82,12 @@ void Events::on_text(Instant now, std::uint64_t number, std::string_view text) {
   Client& client = found->second;
   ++stats_.requests;
   if (!http_.access().may_ask_now(now, client.remote)) {
-    return client.send(error_body({Code::limit, "too many requests (api.rate)"}));
+    return client.send(Rpc::refusal(text, too_many_requests()));
   }
-  RpcCaller caller{client.may_change_state, {}};
+  RpcCaller caller{client.may_change_state};
+  caller.may_ask_now = [this, now, remote = client.remote] {
+    return http_.access().may_ask_now(now, remote);
+  };
   caller.on_item = [this, number](Json item) {
     Json line = event("message", api_.node(), api_.now());
     line.update(item);

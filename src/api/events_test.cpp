@@ -145,7 +145,29 @@ TEST_F(EventsTest, RequestsOverASocketCountForTheRate) {
   for (int i = 0; i < 6; ++i) say(client, request(i, "version"));
   ASSERT_EQ(lines.size(), 7U);
   EXPECT_TRUE(lines[4].contains("result"));
-  EXPECT_EQ(lines[6]["error"]["code"], "limit");
+  EXPECT_EQ(lines[6]["jsonrpc"], "2.0");
+  EXPECT_EQ(lines[6]["id"], 5);
+  EXPECT_EQ(lines[6]["error"]["data"]["code"], "limit");
+  say(client, Json(std::string(2000, 'x')));
+  EXPECT_EQ(lines.back()["id"], Json());
+  EXPECT_EQ(lines.back()["error"]["data"]["code"], "limit");
+}
+
+TEST_F(EventsTest, ABatchCountsAsItsRequests) {
+  AccessConfig config;
+  config.rate = {.per_second = 1, .burst = 4};
+  begin(config);
+  std::vector<Json> lines;
+  const auto client = open(lines);  // one of the four
+  Json batch = Json::array();
+  for (int i = 0; i < 5; ++i) batch.push_back(request(i, "version"));
+  say(client, batch);
+  ASSERT_EQ(lines.size(), 2U);
+  ASSERT_EQ(lines[1].size(), 5U);
+  EXPECT_TRUE(lines[1][2].contains("result"));
+  EXPECT_EQ(lines[1][3]["error"]["data"]["code"], "limit");
+  EXPECT_EQ(lines[1][3]["id"], 3);
+  EXPECT_EQ(status(request_of("GET", "/v1/version")), 429U) << "of the same client";
 }
 
 }  // namespace
