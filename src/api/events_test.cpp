@@ -114,13 +114,29 @@ TEST_F(EventsTest, ASubscriptionLastsAsLongAsItsSocket) {
   ASSERT_NE(message, lines.end());
   EXPECT_EQ((*message)["data"], "hello");
   EXPECT_EQ((*message)["topic"], "news");
-  say(client, request(3, "pubsub.sub", {{"topic", std::string(10'000, 'x')}}));
   const std::size_t before = lines.size();
   members_[0]->events->close(world_.now(), client);
   EXPECT_EQ(members_[0]->api->subscriptions(), 0U);
   EXPECT_TRUE(members_[0]->node.router()->subscribed().empty());
   members_[0]->events->on_text(world_.now(), client, "{}");
   EXPECT_EQ(lines.size(), before) << "nothing to one that has gone";
+}
+
+TEST_F(EventsTest, WhatIsNotSubscribedToIsNotSaidToBe) {
+  std::vector<Json> lines;
+  const auto client = open(lines, "/v1/events?kinds=", true);
+  say(client, request(1, "pubsub.sub", {{"topic", std::string(257, 'x')}}));
+  node::Node& node = members_[0]->node;
+  for (std::size_t i = 0; i < node.config().gossip.topics_max; ++i) {
+    node.on_command(world_.now(), gossip::Subscribe{std::to_string(i), {}});
+  }
+  say(client, request(2, "pubsub.sub", {{"topic", "one more"}}));
+  say(client, request(3, "pubsub.sub", {{"topic", "7"}}));
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[1]["error"]["data"]["code"], "too_large");
+  EXPECT_EQ(lines[2]["error"]["data"]["code"], "limit");
+  EXPECT_EQ(lines[3]["result"]["subscribed"], true) << "there already";
+  EXPECT_EQ(members_[0]->api->subscriptions(), 1U);
 }
 
 TEST_F(EventsTest, AClientThatGoesWhileItIsToldIsNoTrouble) {
