@@ -27,11 +27,12 @@ std::string http_date() {
   return std::string(text, size);
 }
 
-codec::HttpRequest to_request(const HttpMessage& message, const Tcp::socket& socket) {
+/// Takes the body out of the message.
+codec::HttpRequest to_request(HttpMessage& message, const Tcp::socket& socket) {
   codec::HttpRequest request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
-  request.body = message.body();
+  request.body = std::move(message.body());
   request.is_websocket = beast::websocket::is_upgrade(message);
   for (const auto& field : message) {
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
@@ -164,7 +165,7 @@ void HttpConnection::respond(codec::HttpResponse response) {
   if (!server || server->is_ending) return drop();
   if (response.status != 101) {
     server->stats.times.record(steady_now() - asked_at_);
-    return write(response);
+    return write(std::move(response));
   }
   if (!request_.is_websocket || buffer_.size() > 0) {
     return refuse(400, Code::malformed, "more was sent before the WebSocket was open");
@@ -185,8 +186,7 @@ void HttpConnection::refuse(unsigned status, Code code, std::string_view sentenc
                       sentence)});
 }
 
-void HttpConnection::write(const codec::HttpResponse& response) {
-  timed_out_ = false;
+void HttpConnection::write(codec::HttpResponse response) {
   set_deadline(config_.write_max);
   keeps_alive_ = keeps_alive_ && !response.closes;
   auto message = std::make_shared<http::response<http::string_body>>();
@@ -198,7 +198,7 @@ void HttpConnection::write(const codec::HttpResponse& response) {
   }
   for (const auto& header : response.headers) message->insert(header.name, header.value);
   message->keep_alive(keeps_alive_);
-  message->body() = response.body;
+  message->body() = std::move(response.body);
   message->prepare_payload();
   if (response.status == 204) message->erase(http::field::content_length);
   if (is_head_) message->body().clear();  // its length stays

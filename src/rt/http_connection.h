@@ -84,7 +84,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void on_request();
   void on_read_error(ErrorCode error);
   void refuse(unsigned status, Code code, std::string_view sentence);
-  void write(const codec::HttpResponse& response);
+  void write(codec::HttpResponse response);
   void on_written(ErrorCode error);
   void linger();
   void discard();
