@@ -25,6 +25,11 @@ void HttpReply::send(codec::HttpResponse response) {
   if (const auto connection = state_->connection.lock()) connection->respond(std::move(response));
 }
 
+void HttpReply::on_gone(std::function<void()> on_gone) {
+  if (state_->is_sent) return;
+  if (const auto connection = state_->connection.lock()) connection->on_gone(std::move(on_gone));
+}
+
 HttpReply::State::~State() {
   if (is_sent) return;
   if (const auto held = connection.lock()) held->drop();

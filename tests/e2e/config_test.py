@@ -111,7 +111,7 @@ class ConfigTest(Case):
         self.assertEqual(ask(node.api + "/rpc", "POST", b" " * 4097).status, 413)
 
     def test_api_request_timeout(self):
-        node = self.start("a", self.set("api.request_timeout", "200ms"))
+        node = self.start("a", self.set("api.request_timeout", "3s"))
         with connect(node.api) as slow:
             slow.sendall(b"GET /livez HT")
             self.assertTrue(read_all(slow).startswith(b"HTTP/1.1 408 "))

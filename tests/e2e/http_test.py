@@ -192,6 +192,18 @@ class HttpTest(Case):
         self.assertEqual(failed, [])
         self.assertGreaterEqual(metric(node, 'kith_api_responses_total{status="2xx"}'), 260)
 
+    def test_whoever_goes_gives_up_what_it_asked_for(self):
+        a = self.start("a")
+        b = self.start("b", "--set", "perf.serve=true")
+        asked = json.dumps({"target": b.address, "download_bytes": 10**15})
+        with connect(a.api) as sock:
+            sock.sendall("\r\n".join([
+                "POST /v1/perf HTTP/1.1", "Host: localhost", f"Authorization: Bearer {a.token}",
+                f"Content-Length: {len(asked)}", "", asked]).encode())
+            wait_for(lambda: metric(a, "kith_api_requests_waiting") == 1, "the transfer")
+        # It only ended its direction, for all that one can see: 10 s.
+        wait_for(lambda: metric(a, "kith_api_requests_waiting") == 0, "its end", 40)
+
     def test_metrics_count_what_was_done(self):
         a, b = self.pair()
         before = metric(a, "kith_host_sent_bytes_total")
