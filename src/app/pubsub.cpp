@@ -111,7 +111,7 @@ void Subscription::on_message(std::function<void(const Message&)> callback) {
       early = std::exchange(state->queue, {});
       state->bytes = 0;
       state->holds_back = false;
-      state->callback = callback;
+      state->callback = std::make_shared<const std::function<void(const Message&)>>(callback);
     }
     for (const Message& message : early) callback(message);
     const auto service = state->link.service.lock();

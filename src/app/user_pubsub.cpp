@@ -9,18 +9,6 @@
 namespace kith::app {
 namespace {
 
-Message in_public_words(gossip::Message message) {
-  Message told;
-  told.topic = std::move(message.topic);
-  if (message.author) told.author = codec::to_text(*message.author);
-  told.seqno = message.seqno;
-  if (message.received_from) told.received_from = codec::to_text(*message.received_from);
-  const auto owner = std::make_shared<const Buffer>(std::move(message.data));
-  told.data = owner->view();
-  told.owner = owner;
-  return told;
-}
-
 gossip::Verdict in_gossip_words(Verdict verdict) {
   switch (verdict) {
     case Verdict::accept: return gossip::Verdict::accept;
@@ -36,8 +24,8 @@ std::vector<std::string> texts_of(const std::vector<PeerId>& peers) {
   return texts;
 }
 
-void push(Subscription::State& reader, const Message& message) {
-  std::function<void(const Message&)> callback;
+void push(Subscription::State& reader, Message& message, bool is_last) {
+  std::shared_ptr<const std::function<void(const Message&)>> callback;
   {
     const std::lock_guard lock(reader.mutex);
     if (reader.is_over) return;
@@ -49,14 +37,36 @@ void push(Subscription::State& reader, const Message& message) {
     }
     if (!callback) {
       reader.bytes += message.data.size();
-      reader.queue.push_back(message);
+      reader.queue.push_back(is_last ? std::move(message) : message);
     }
   }
-  if (callback) return callback(message);
+  if (callback) return (*callback)(message);
   reader.has_news.notify_one();
 }
 
 }  // namespace
+
+const std::string& PeerTexts::of(const PeerId& peer) {
+  const ByteView bytes = peer.bytes();
+  auto& [known, text] = places_[bytes.empty() ? 0 : bytes.back() % places_.size()];
+  if (known != peer) {
+    known = peer;
+    text = codec::to_text(peer);
+  }
+  return text;
+}
+
+Message UserPubSub::in_public_words(gossip::Message message) {
+  Message told;
+  told.topic = std::move(message.topic);
+  if (message.author) told.author = peer_texts_.of(*message.author);
+  told.seqno = message.seqno;
+  if (message.received_from) told.received_from = peer_texts_.of(*message.received_from);
+  const auto owner = std::make_shared<const Buffer>(std::move(message.data));
+  told.data = owner->view();
+  told.owner = owner;
+  return told;
+}
 
 Result<void> UserPubSub::join(const std::shared_ptr<Topic::State>& topic) {
   Joined& joined = topics_[topic->name];
@@ -248,10 +258,11 @@ std::vector<std::string> UserPubSub::topics() const {
 void UserPubSub::on_deliver(gossip::Message message) {
   const Joined* found = joined(message.topic);
   if (found == nullptr) return;
-  const Message told = in_public_words(std::move(message));
   const std::shared_ptr<const Readers> readers = found->readers;
+  Message told = in_public_words(std::move(message));
   for (const auto& reader : *readers) {
-    if (const auto state = reader.lock()) push(*state, told);
+    const bool is_last = &reader == &readers->back();
+    if (const auto state = reader.lock()) push(*state, told, is_last);
   }
 }
 

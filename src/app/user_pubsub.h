@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -16,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <kith/pubsub.h>
@@ -61,7 +63,7 @@ struct Subscription::State {
   std::uint64_t dropped = 0;
   bool is_over = false;
   bool holds_back = false;  // the host waits to be told of room
-  std::function<void(const Message&)> callback;
+  std::shared_ptr<const std::function<void(const Message&)>> callback;
 
   ~State();
   bool holds() const { return options.when_full == SubscriptionOptions::WhenFull::hold; }
@@ -86,6 +88,15 @@ struct PubSub::Impl {
 }  // namespace kith
 
 namespace kith::app {
+
+/// The texts of the peers that were met last: a message names two of few, and base58 is slow.
+class PeerTexts {
+ public:
+  const std::string& of(const PeerId& peer);
+
+ private:
+  std::array<std::pair<PeerId, std::string>, 64> places_;  // by the id's last byte
+};
 
 class UserPubSub {
  public:
@@ -145,6 +156,7 @@ class UserPubSub {
   };
   gossip::TopicOptions router_options(const Joined& joined) const;
   Joined* joined(const std::string& topic);
+  Message in_public_words(gossip::Message message);
   bool has_room(const Joined& joined, std::size_t size);
   void on_answer(Token token, Verdict verdict);
   void let_in(Token token, Asked& asked);
@@ -155,6 +167,7 @@ class UserPubSub {
   const node::Node& node_;
   std::function<void(node::Command)> command_;
   std::shared_ptr<UserPubSub*> self_;
+  PeerTexts peer_texts_;
   std::map<std::string, Joined, std::less<>> topics_;  // the router refuses more than topics_max
   std::map<Token, Asked> asked_;  // at most Config::in_flight_max: on_settled comes for each
   std::map<Token, Publishing> publishing_;
