@@ -22,7 +22,7 @@ constexpr std::size_t discarded_max = 4 * 1024 * 1024;
 /// How often a client that waits is looked after.
 constexpr Duration watch_interval = 1s;
 /// When a deadline has passed, until the operation under way has heard of it.
-constexpr Duration cancel_interval = 50ms;
+constexpr Duration cancel_interval = 10ms;
 
 std::string http_date() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());

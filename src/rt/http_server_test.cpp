@@ -286,6 +286,19 @@ TEST_F(HttpServing, ASlowRequestEndsInTime) {
   EXPECT_EQ(stat(&HttpServerStats::timed_out), 2u);
 }
 
+// When its time is over a part of it has just been read, as often as not.
+TEST_F(HttpServing, ARequestThatNeverPausesEndsInTimeToo) {
+  serve({.body_bytes_max = 1 << 30, .request_max = 20ms, .close_max = 20ms});
+  constexpr std::uint64_t count = 10;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Client client(port);
+    ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"));
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    while (client.send("x")) ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+  }
+  EXPECT_EQ(stat(&HttpServerStats::timed_out), count);
+}
+
 TEST_F(HttpServing, AFirstRequestMustComeSoon) {
   serve({.first_max = 50ms});
   Client silent(port);
