@@ -76,7 +76,9 @@ struct SubscriptionOptions {
     /// It is lost to this subscription, and counted by dropped().
     drop,
     /// It waits, neither delivered nor handed on to other peers, until the reader has made room;
-    /// for at most 60 s, and as many as the router can hold. Slows the topic, not only the reader.
+    /// for at most 60 s, and as many as the router can hold. Slows the topic, not only the reader:
+    /// what this host itself publishes is refused in the meantime (`limit`). One that gives
+    /// messages to a callback is never full.
     hold,
   };
   /// Messages; at least 1.
@@ -116,7 +118,8 @@ class Topic {
   const std::string& name() const;
   /// Sends a copy of `data`, at most 1 MiB, to the topic; subscriptions of this host get it too.
   /// `done` gets the number of peers it was queued for, 0 when nobody is there yet, or why not:
-  /// `too_large`, `limit` when too much is under way, `exists` when a message of that name was.
+  /// `too_large`, `limit` when too much is under way or a subscription of this host holds the topic
+  /// back, `exists` when a message of that name was.
   void publish(std::span<const std::uint8_t> data,
                std::function<void(Result<std::size_t>)> done = {});
   /// The same without a copy: `data` must not change any more.
@@ -145,8 +148,8 @@ class PubSub {
   /// Of a host that is running.
   explicit PubSub(Host& host);
 
-  /// Takes part in a topic of at most 256 bytes. Errors: `exists` while a handle of it is alive,
-  /// `too_large`, `closed`.
+  /// Takes part in a topic of at most 256 bytes. Errors: `exists` while a handle or a subscription
+  /// of it is alive, `too_large`, `closed`.
   Result<Topic> join(std::string topic, TopicOptions options = {});
   /// The names of the topics that are subscribed to.
   std::vector<std::string> topics() const;

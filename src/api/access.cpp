@@ -58,6 +58,10 @@ std::optional<std::string_view> token_of(const HttpRequest& request) {
 
 }  // namespace
 
+Error too_many_requests() {
+  return {Code::limit, "too many requests; api.rate and api.rate_burst limit them"};
+}
+
 bool Access::may_ask_now(Instant now, std::string_view remote) {
   std::string client = client_of(remote);
   if (buckets_.size() >= config_.clients_max && !buckets_.contains(client)) {

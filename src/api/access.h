@@ -35,6 +35,8 @@ struct AccessConfig {
 inline constexpr std::string_view events_protocol = "kith.events.v1";
 inline constexpr std::string_view bearer_protocol = "kith.bearer.";
 
+Error too_many_requests();
+
 class Access {
  public:
   enum class Credential : std::uint8_t { none, right, wrong };

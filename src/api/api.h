@@ -6,8 +6,8 @@
 //
 // Deviation from JSON-RPC 2.0: an error's code is the name from the registry in kith/error.h, not a
 // number; and there are no batches. (Over HTTP both are as the specification has them: rpc.h.)
-// Limits: requests of 1 MiB, nested 32 deep; `pending_max` requests waiting for an answer of the
-// network.
+// Limits: requests of 1 MiB, nested 32 deep, 256 members an object; `pending_max` requests waiting
+// for an answer of the network.
 #pragma once
 
 #include <cstdint>

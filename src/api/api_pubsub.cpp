@@ -3,6 +3,7 @@
 
 #include "api/call.h"
 #include "api/views.h"
+#include "base/format.h"
 #include "codec/multibase.h"
 #include "codec/peer_id.h"
 #include "codec/utf8.h"
@@ -56,7 +57,18 @@ void Api::pubsub_sub(Instant now, Call call) {
   if (subscriptions_.size() >= subscriptions_max) {
     return call.fail({Code::limit, "too many subscriptions are open"});
   }
-  node_.on_command(now, gossip::Subscribe{call.text("topic"), {}});
+  const std::string topic = call.text("topic");
+  const std::size_t bytes_max = node_.config().gossip.limits.topic_bytes_max;
+  if (topic.size() > bytes_max) {
+    return call.fail({Code::too_large, base::format("a topic of {} bytes, the limit is {}",
+                                                    topic.size(), bytes_max)});
+  }
+  node_.on_command(now, gossip::Subscribe{topic, {}});
+  const auto subscribed = node_.router()->subscribed();
+  if (std::ranges::find(subscribed, topic) == subscribed.end()) {
+    return call.fail({Code::limit, base::format("this node has {} topics already, the limit",
+                                                node_.router()->topic_count())});
+  }
   const std::uint64_t number = call.number;
   subscriptions_.emplace(number, std::move(call));
 }

@@ -11,6 +11,8 @@
 namespace kith::api {
 namespace {
 
+std::uint32_t bit_of(EventKind kind) { return 1U << static_cast<unsigned>(kind); }
+
 Json event(std::string_view name, const node::Node& node, Instant now) {
   return Json{{"event", name}, {"at_ms", node.host().wall(now).unix_ms}};
 }
@@ -68,6 +70,7 @@ std::uint64_t Events::open(Instant now, const codec::HttpRequest& handshake, Sen
   client.may_change_state = http_.access().credential(handshake) == Access::Credential::right;
   client.send = std::move(send);
   const std::uint64_t number = next_client_++;
+  wanted_ |= client.kinds;
   clients_.emplace(number, std::move(client));
   Json hello = event("hello", api_.node(), now);
   hello["peer_id"] = codec::to_text(api_.node().host().self());
@@ -82,9 +85,12 @@ void Events::on_text(Instant now, std::uint64_t number, std::string_view text) {
   Client& client = found->second;
   ++stats_.requests;
   if (!http_.access().may_ask_now(now, client.remote)) {
-    return client.send(error_body({Code::limit, "too many requests (api.rate)"}));
+    return client.send(Rpc::refusal(text, too_many_requests()));
   }
-  RpcCaller caller{client.may_change_state, {}};
+  RpcCaller caller{client.may_change_state};
+  caller.may_ask_now = [this, now, remote = client.remote] {
+    return http_.access().may_ask_now(now, remote);
+  };
   caller.on_item = [this, number](Json item) {
     Json line = event("message", api_.node(), api_.now());
     line.update(item);
@@ -111,6 +117,8 @@ void Events::on_text(Instant now, std::uint64_t number, std::string_view text) {
 void Events::close(Instant now, std::uint64_t number) {
   const auto closed = clients_.extract(number);
   if (closed.empty()) return;
+  wanted_ = 0;
+  for (const auto& [other, client] : clients_) wanted_ |= client.kinds;
   for (const std::uint64_t request : closed.mapped().requests) api_.abandon(now, request);
 }
 
@@ -124,61 +132,75 @@ void Events::say(std::uint64_t number, std::string text) {
 void Events::tell(EventKind kind, const std::string& text) {
   std::vector<std::uint64_t> wanting;  // sending may close one
   for (const auto& [number, client] : clients_) {
-    if ((client.kinds & (1U << static_cast<unsigned>(kind))) != 0) wanting.push_back(number);
+    if ((client.kinds & bit_of(kind)) != 0) wanting.push_back(number);
   }
   for (const std::uint64_t number : wanting) say(number, text);
 }
 
 void Events::on_report(Instant now, const node::Report& report) {
-  if (clients_.empty()) return;
+  if (wanted_ == 0) return;
   const node::Node& node = api_.node();
-  const auto tell_of = [&](EventKind kind, const Json& more) {
+  // A view is made only when somebody wants it.
+  const auto tell_of = [&](EventKind kind, const auto& view) {
+    if ((wanted_ & bit_of(kind)) == 0) return;
     Json line = event(name_of(kind), node, now);
-    line.update(more);
+    line.update(view());
     tell(kind, to_line(line));
   };
-  std::visit(
-      Overload{
-          [&](const host::PeerUp& up) {
-            tell_of(EventKind::peer_up, Json{{"peer_id", codec::to_text(up.peer)},
-                                             {"direction", name_of(up.direction)},
-                                             {"address", up.remote.to_string()}});
-          },
-          [&](const host::PeerDown& down) {
-            tell_of(EventKind::peer_down, Json{{"peer_id", codec::to_text(down.peer)},
-                                               {"code", base::name_of(down.reason.code)},
-                                               {"reason", down.reason.message}});
-          },
-          [&](const host::PeerIdentified& told) {
-            tell_of(EventKind::peer_identified, Json{{"peer_id", codec::to_text(told.peer)},
-                                                     {"agent", told.message->agent_version},
-                                                     {"protocols", told.message->protocols}});
-          },
-          [&](const host::AddressesChanged& changed) {
-            tell_of(EventKind::addresses_changed, Json{{"addresses", strings(changed.addresses)}});
-          },
-          [&](const peer::StandingChanged& changed) {
-            const PeerStanding& standing = changed.standing;
-            tell_of(EventKind::peer_standing, Json{{"peer_id", codec::to_text(standing.peer)},
-                                                   {"health", base::name_of(standing.health)},
-                                                   {"reputation", standing.reputation},
-                                                   {"trust", standing.trust},
-                                                   {"is_banned", standing.is_banned}});
-          },
-          [&](const peer::PeerBanned& banned) {
-            tell_of(EventKind::peer_banned,
-                    Json{{"peer_id", codec::to_text(banned.peer)}, {"reason", banned.ban.reason}});
-          },
-          [&](const peer::BanEnded& ended) {
-            tell_of(EventKind::peer_ban_ended, Json{{"peer_id", codec::to_text(ended.peer)}});
-          },
-          [&](const host::PeerUnreachable& failed) {
-            tell_of(EventKind::peer_unreachable, Json{{"peer_id", codec::to_text(failed.peer)},
-                                                      {"code", base::name_of(failed.error.code)},
-                                                      {"reason", failed.error.message}});
-          },
-          [](const auto&) {}},  // replies to somebody, and what the shell sees to
-      report);
+  std::visit(Overload{[&](const host::PeerUp& up) {
+                        tell_of(EventKind::peer_up, [&] {
+                          return Json{{"peer_id", codec::to_text(up.peer)},
+                                      {"direction", name_of(up.direction)},
+                                      {"address", up.remote.to_string()}};
+                        });
+                      },
+                      [&](const host::PeerDown& down) {
+                        tell_of(EventKind::peer_down, [&] {
+                          return Json{{"peer_id", codec::to_text(down.peer)},
+                                      {"code", base::name_of(down.reason.code)},
+                                      {"reason", down.reason.message}};
+                        });
+                      },
+                      [&](const host::PeerIdentified& told) {
+                        tell_of(EventKind::peer_identified, [&] {
+                          return Json{{"peer_id", codec::to_text(told.peer)},
+                                      {"agent", told.message->agent_version},
+                                      {"protocols", told.message->protocols}};
+                        });
+                      },
+                      [&](const host::AddressesChanged& changed) {
+                        tell_of(EventKind::addresses_changed,
+                                [&] { return Json{{"addresses", strings(changed.addresses)}}; });
+                      },
+                      [&](const peer::StandingChanged& changed) {
+                        const PeerStanding& standing = changed.standing;
+                        tell_of(EventKind::peer_standing, [&] {
+                          return Json{{"peer_id", codec::to_text(standing.peer)},
+                                      {"health", base::name_of(standing.health)},
+                                      {"reputation", standing.reputation},
+                                      {"trust", standing.trust},
+                                      {"is_banned", standing.is_banned}};
+                        });
+                      },
+                      [&](const peer::PeerBanned& banned) {
+                        tell_of(EventKind::peer_banned, [&] {
+                          return Json{{"peer_id", codec::to_text(banned.peer)},
+                                      {"reason", banned.ban.reason}};
+                        });
+                      },
+                      [&](const peer::BanEnded& ended) {
+                        tell_of(EventKind::peer_ban_ended,
+                                [&] { return Json{{"peer_id", codec::to_text(ended.peer)}}; });
+                      },
+                      [&](const host::PeerUnreachable& failed) {
+                        tell_of(EventKind::peer_unreachable, [&] {
+                          return Json{{"peer_id", codec::to_text(failed.peer)},
+                                      {"code", base::name_of(failed.error.code)},
+                                      {"reason", failed.error.message}};
+                        });
+                      },
+                      [](const auto&) {}},  // replies to somebody, and what the shell sees to
+             report);
 }
 
 }  // namespace kith::api

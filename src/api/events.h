@@ -78,6 +78,7 @@ class Events {
   Http& http_;
   Rpc rpc_;
   std::map<std::uint64_t, Client> clients_;  // bounded by the server's connections
+  std::uint32_t wanted_ = 0;                 // by any of them
   std::uint64_t next_client_ = 1;
   EventStats stats_;
 };

@@ -114,13 +114,29 @@ TEST_F(EventsTest, ASubscriptionLastsAsLongAsItsSocket) {
   ASSERT_NE(message, lines.end());
   EXPECT_EQ((*message)["data"], "hello");
   EXPECT_EQ((*message)["topic"], "news");
-  say(client, request(3, "pubsub.sub", {{"topic", std::string(10'000, 'x')}}));
   const std::size_t before = lines.size();
   members_[0]->events->close(world_.now(), client);
   EXPECT_EQ(members_[0]->api->subscriptions(), 0U);
   EXPECT_TRUE(members_[0]->node.router()->subscribed().empty());
   members_[0]->events->on_text(world_.now(), client, "{}");
   EXPECT_EQ(lines.size(), before) << "nothing to one that has gone";
+}
+
+TEST_F(EventsTest, WhatIsNotSubscribedToIsNotSaidToBe) {
+  std::vector<Json> lines;
+  const auto client = open(lines, "/v1/events?kinds=", true);
+  say(client, request(1, "pubsub.sub", {{"topic", std::string(257, 'x')}}));
+  node::Node& node = members_[0]->node;
+  for (std::size_t i = 0; i < node.config().gossip.topics_max; ++i) {
+    node.on_command(world_.now(), gossip::Subscribe{std::to_string(i), {}});
+  }
+  say(client, request(2, "pubsub.sub", {{"topic", "one more"}}));
+  say(client, request(3, "pubsub.sub", {{"topic", "7"}}));
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[1]["error"]["data"]["code"], "too_large");
+  EXPECT_EQ(lines[2]["error"]["data"]["code"], "limit");
+  EXPECT_EQ(lines[3]["result"]["subscribed"], true) << "there already";
+  EXPECT_EQ(members_[0]->api->subscriptions(), 1U);
 }
 
 TEST_F(EventsTest, AClientThatGoesWhileItIsToldIsNoTrouble) {
@@ -145,7 +161,29 @@ TEST_F(EventsTest, RequestsOverASocketCountForTheRate) {
   for (int i = 0; i < 6; ++i) say(client, request(i, "version"));
   ASSERT_EQ(lines.size(), 7U);
   EXPECT_TRUE(lines[4].contains("result"));
-  EXPECT_EQ(lines[6]["error"]["code"], "limit");
+  EXPECT_EQ(lines[6]["jsonrpc"], "2.0");
+  EXPECT_EQ(lines[6]["id"], 5);
+  EXPECT_EQ(lines[6]["error"]["data"]["code"], "limit");
+  say(client, Json(std::string(2000, 'x')));
+  EXPECT_EQ(lines.back()["id"], Json());
+  EXPECT_EQ(lines.back()["error"]["data"]["code"], "limit");
+}
+
+TEST_F(EventsTest, ABatchCountsAsItsRequests) {
+  AccessConfig config;
+  config.rate = {.per_second = 1, .burst = 4};
+  begin(config);
+  std::vector<Json> lines;
+  const auto client = open(lines);  // one of the four
+  Json batch = Json::array();
+  for (int i = 0; i < 5; ++i) batch.push_back(request(i, "version"));
+  say(client, batch);
+  ASSERT_EQ(lines.size(), 2U);
+  ASSERT_EQ(lines[1].size(), 5U);
+  EXPECT_TRUE(lines[1][2].contains("result"));
+  EXPECT_EQ(lines[1][3]["error"]["data"]["code"], "limit");
+  EXPECT_EQ(lines[1][3]["id"], 3);
+  EXPECT_EQ(status(request_of("GET", "/v1/version")), 429U) << "of the same client";
 }
 
 }  // namespace

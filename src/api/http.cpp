@@ -210,16 +210,16 @@ std::vector<std::uint64_t> Http::request(Instant now, const HttpRequest& request
 /// What must hold before a request is looked at.
 std::optional<HttpResponse> Http::check(Instant now, Asked& asked) {
   const HttpRequest& request = asked.request;
-  if (!access_.may_ask_now(now, request.remote)) {
-    return refuse(429, {Code::limit, "too many requests; api.rate and api.rate_burst limit them"});
-  }
   auto target = codec::parse_http_target(request.target);
   if (!target) return refuse(target.error().code == Code::too_large ? 414 : 400, target.error());
   asked.target = *std::move(target);
+  // Whoever watches the process has no rate, and a page of another site takes nothing of the rate
+  // of the person whose browser shows it.
   if (is_watchers(asked.target)) return std::nullopt;
   if (const auto refusal = access_.check_names(request)) {
     return refuse(refusal->status, refusal->error);
   }
+  if (!access_.may_ask_now(now, request.remote)) return refuse(429, too_many_requests());
   if (auto answer = preflight(request)) return answer;
   asked.credential = access_.credential(request);
   if (asked.credential == Credential::wrong) {
@@ -300,7 +300,10 @@ std::vector<std::uint64_t> Http::rpc(Instant now, const Asked& asked, const Repl
     reply(not_allowed("POST"));
     return {};
   }
-  const RpcCaller caller{asked.credential == Credential::right};
+  RpcCaller caller{asked.credential == Credential::right};
+  caller.may_ask_now = [this, now, remote = asked.request.remote] {
+    return access_.may_ask_now(now, remote);
+  };
   return rpc_.handle(now, asked.request.body, caller, [reply](RpcReply answer) {
     HttpResponse response{answer.text.empty() ? 204U : 200U, "application/json",
                           std::move(answer.text)};

@@ -1,6 +1,7 @@
 // Requests in, responses out, over two whole nodes in virtual time.
 #include "api/http.h"
 
+#include <algorithm>
 #include <set>
 
 #include "api/http_test_util.h"
@@ -196,13 +197,13 @@ TEST_F(HttpTest, ClientsHaveARateEach) {
   config.clients_max = 3;
   begin(config);
   const auto from = [&](const std::string& remote) {
-    auto request = request_of("GET", "/livez");
+    auto request = request_of("GET", "/v1/version");
     request.remote = remote;
     return status(request);
   };
   for (int i = 0; i < 5; ++i) EXPECT_EQ(from("192.0.2.1"), 200U);
   const auto refused = ask([&] {
-    auto request = request_of("GET", "/livez");
+    auto request = request_of("GET", "/v1/version");
     request.remote = "192.0.2.1";
     return request;
   }());
@@ -217,6 +218,32 @@ TEST_F(HttpTest, ClientsHaveARateEach) {
   world_.run_for(1s);
   EXPECT_EQ(from("192.0.2.1"), 200U) << "again after a while";
   EXPECT_GT(members_[0]->http->stats().rate_limited, 2U);
+}
+
+TEST_F(HttpTest, OtherSitesTakeNothingOfTheRateAndWatchersNeedNone) {
+  AccessConfig config;
+  config.rate = {.per_second = 1, .burst = 2};
+  begin(config);
+  const auto evil = with(request_of("GET", "/"), "Origin", "http://evil.example");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(status(evil), 403U);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(status(request_of("GET", "/metrics")), 200U);
+  EXPECT_EQ(status(request_of("GET", "/metrics")), 429U);
+  EXPECT_EQ(status(request_of("GET", "/livez")), 200U);
+  EXPECT_EQ(status(request_of("GET", "/readyz")), 200U);
+}
+
+TEST_F(HttpTest, ABatchCountsAsItsRequests) {
+  AccessConfig config;
+  config.rate = {.per_second = 1, .burst = 3};
+  begin(config);
+  std::string batch = "[";
+  for (int i = 0; i < 5; ++i) batch += R"({"jsonrpc":"2.0","id":1,"method":"version"},)";
+  batch.back() = ']';
+  const Json answers = json(request_of("POST", "/rpc", batch));
+  ASSERT_EQ(answers.size(), 5U);
+  EXPECT_TRUE(answers[2].contains("result"));
+  EXPECT_EQ(answers[3]["error"]["data"]["code"], "limit");
+  EXPECT_EQ(status(request_of("POST", "/rpc", batch)), 429U);
 }
 
 TEST_F(HttpTest, JsonRpcIsAsItsSpecificationHasIt) {
@@ -328,17 +355,19 @@ TEST_F(HttpTest, FiguresGrowAndAreResetForPeopleOnly) {
   bool has_rate = false;
   for (const Json& row : before["figures"]) has_rate = has_rate || !row["per_s"].is_null();
   EXPECT_TRUE(has_rate);
-  for (const Json& timing : before["timings"]) {
-    if (timing["figure"] != "kith_ping_rtt_seconds") continue;
-    EXPECT_GE(timing["count"], 1);
-    EXPECT_GE(timing["max_ms"].get<double>(), 20);
-  }
+  const Json& timings = before["timings"];
+  const auto ping = std::ranges::find_if(
+      timings, [](const Json& row) { return row["figure"] == "kith_ping_rtt_seconds"; });
+  ASSERT_NE(ping, timings.end());
+  EXPECT_GE((*ping)["count"], 1);
+  EXPECT_GE((*ping)["max_ms"].get<double>(), 20);
   const Json taken = json(authorized(request_of("POST", "/v1/stats/reset")));
   EXPECT_EQ(figure(taken, "kith_host_sent_bytes_total"),
             figure(before, "kith_host_sent_bytes_total"));
   const Json after = json(request_of("GET", "/v1/stats"));
   EXPECT_EQ(figure(after, "kith_host_sent_bytes_total"), 0);
   EXPECT_EQ(figure(after, "kith_host_peers"), 1) << "what is now is no total";
+  ASSERT_EQ(after["timings"].size(), timings.size());
   for (const Json& timing : after["timings"]) EXPECT_TRUE(timing["max_ms"].is_null());
   EXPECT_EQ(ask(request_of("GET", "/metrics")).body.find("kith_host_sent_bytes_total 0\n"),
             std::string::npos);

@@ -1,6 +1,7 @@
 #include "api/json.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/format.h"
 
@@ -9,10 +10,17 @@ namespace {
 
 constexpr std::uint64_t exact_number_max = std::uint64_t{1} << 53;
 
-/// The deepest nesting, without parsing: brackets outside of strings.
-std::size_t depth_of(std::string_view text) {
+struct Shape {
+  std::size_t depth = 0;    // the deepest nesting; looked at no further beyond json_depth_max
+  std::size_t members = 0;  // of the largest object
+};
+
+/// What parsing would cost, without parsing: brackets and colons outside of strings. As far as the
+/// text is JSON, which is as far as it is parsed, the count is right.
+Shape shape_of(std::string_view text) {
+  Shape shape;
+  std::array<std::size_t, json_depth_max + 1> members{};  // by depth
   std::size_t depth = 0;
-  std::size_t deepest = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -22,10 +30,15 @@ std::size_t depth_of(std::string_view text) {
       continue;
     }
     if (c == '"') in_string = true;
-    if (c == '{' || c == '[') deepest = std::max(deepest, ++depth);
+    if (c == '{' || c == '[') {
+      shape.depth = std::max(shape.depth, ++depth);
+      if (depth > json_depth_max) return shape;
+      members[depth] = 0;
+    }
+    if (c == ':') shape.members = std::max(shape.members, ++members[depth]);
     if ((c == '}' || c == ']') && depth > 0) --depth;
   }
-  return deepest;
+  return shape;
 }
 
 /// Finds where parsing fails; the library says so only by exceptions or through this interface.
@@ -58,9 +71,14 @@ Result<Json> parse_json(std::string_view text) {
     return fail(Code::too_large,
                 base::format("JSON of {} bytes, the limit is {}", text.size(), json_bytes_max));
   }
-  if (const std::size_t depth = depth_of(text); depth > json_depth_max) {
+  const Shape shape = shape_of(text);
+  if (shape.depth > json_depth_max) {
     return fail(Code::too_large,
-                base::format("JSON nested {} deep, the limit is {}", depth, json_depth_max));
+                base::format("JSON nested deeper than the limit of {}", json_depth_max));
+  }
+  if (shape.members > json_members_max) {
+    return fail(Code::too_large,
+                base::format("a JSON object of more than {} members", json_members_max));
   }
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_discarded()) return json;

@@ -15,8 +15,10 @@ using Json = nlohmann::ordered_json;
 /// Far beyond any request or configuration, and far below what recursion costs.
 inline constexpr std::size_t json_depth_max = 32;
 inline constexpr std::size_t json_bytes_max = 1024 * 1024;
+/// Of one object: while it is read each new key is compared with all before it.
+inline constexpr std::size_t json_members_max = 256;
 
-/// `malformed` names the line and column; `too_large` for size and depth.
+/// `malformed` names the line and column; `too_large` for size, depth and members.
 Result<Json> parse_json(std::string_view text);
 
 /// One line. Bytes that are not UTF-8 (a peer's agent string may be anything) become U+FFFD.

@@ -32,6 +32,28 @@ TEST(Json, DepthAndSizeAreLimited) {
   EXPECT_EQ(parse_json(std::string(json_bytes_max + 1, ' ')).error().code, Code::too_large);
 }
 
+std::string object_of(std::size_t members) {
+  std::string text = "{";
+  for (std::size_t i = 0; i < members; ++i) {
+    text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":{\"a:\":0}";
+  }
+  return text + "}";
+}
+
+// Its keys are looked up one by one: a megabyte of them would take half a minute.
+TEST(Json, AnObjectHasSoManyMembers) {
+  const std::string at_limit = object_of(json_members_max);
+  EXPECT_TRUE(parse_json(at_limit).has_value());
+  EXPECT_TRUE(parse_json("[" + at_limit + "," + at_limit + "]").has_value()) << "each of its own";
+  EXPECT_TRUE(parse_json("[\"" + std::string(1000, ':') + "\"]").has_value());
+  for (const std::size_t members : {json_members_max + 1, std::size_t{50'000}}) {
+    const auto large = parse_json("[" + object_of(members));
+    ASSERT_FALSE(large.has_value());
+    EXPECT_EQ(large.error().code, Code::too_large);
+    EXPECT_NE(large.error().message.find("256 members"), std::string::npos);
+  }
+}
+
 TEST(Json, AnyTextIsAnswered) {
   ASSERT_TRUE(rc::check("parse_json neither crashes nor throws", [](const std::string& text) {
     (void)parse_json(text);

@@ -42,8 +42,8 @@ in `include/kith/error.h` (JSON-RPC has numbers there), and batches are refused.
 {"jsonrpc":"2.0","id":1,"error":{"code":"not_found","message":"..."}}
 ```
 
-A request has at most 1 MiB, nested 32 deep. Numbers beyond 2^53 are decimal strings. What does not
-exist yet is `null`. Further keys may appear at any time.
+A request has at most 1 MiB, nested 32 deep, an object at most 256 members. Numbers beyond 2^53 are
+decimal strings. What does not exist yet is `null`. Further keys may appear at any time.
 
 | method | HTTP | changes state | what it does |
 |---|---|---|---|

@@ -1,5 +1,6 @@
 #include "api/rpc.h"
 
+#include "api/access.h"
 #include "api/call.h"
 #include "base/format.h"
 
@@ -24,7 +25,19 @@ Json error_view(int code, const Error& error) {
 
 bool is_id(const Json& id) { return id.is_string() || id.is_number() || id.is_null(); }
 
+/// Reading the id of a refused request must not cost what the refusal saves.
+constexpr std::size_t refused_bytes_max = 1024;
+
 }  // namespace
+
+std::string Rpc::refusal(std::string_view text, const Error& error) {
+  Json id;
+  if (text.size() <= refused_bytes_max) {
+    const auto request = parse_json(text);
+    if (request && request->is_object()) id = request->value("id", Json());
+  }
+  return to_line(response(is_id(id) ? id : Json(), "error", error_view(rpc_code_of(error), error)));
+}
 
 int rpc_code_of(const Error& error) {
   return error.code == Code::usage ? bad_params : first_own - static_cast<int>(error.code);
@@ -66,7 +79,7 @@ std::vector<std::uint64_t> Rpc::handle(Instant now, std::string_view text, const
     batch->refuse(nullptr, no_json, json.error());
   } else if (!json->is_array()) {
     ++batch->waiting;
-    numbers.push_back(handle_one(now, *std::move(json), caller, batch));
+    numbers.push_back(handle_one(now, *std::move(json), caller, batch, true));
   } else if (json->empty() || json->size() > batch_max) {
     batch->refuse(nullptr, no_request,
                   {Code::malformed, base::format("a batch has 1 to {} requests", batch_max)});
@@ -74,7 +87,8 @@ std::vector<std::uint64_t> Rpc::handle(Instant now, std::string_view text, const
     batch->is_list = true;
     for (Json& request : *json) {
       ++batch->waiting;
-      numbers.push_back(handle_one(now, std::move(request), caller, batch));
+      const bool is_first = numbers.empty();
+      numbers.push_back(handle_one(now, std::move(request), caller, batch, is_first));
     }
   }
   batch->end_one();
@@ -82,7 +96,7 @@ std::vector<std::uint64_t> Rpc::handle(Instant now, std::string_view text, const
 }
 
 std::uint64_t Rpc::handle_one(Instant now, Json request, const RpcCaller& caller,
-                              const std::shared_ptr<Batch>& batch) {
+                              const std::shared_ptr<Batch>& batch, bool is_first) {
   const bool is_notification = request.is_object() && !request.contains("id");
   const Json id = request.is_object() ? request.value("id", Json()) : Json();
   const auto refuse = [&](int code, const Error& error) {
@@ -95,6 +109,9 @@ std::uint64_t Rpc::handle_one(Instant now, Json request, const RpcCaller& caller
     batch->end_one();
     return api_.next_number();
   };
+  if (!is_first && caller.may_ask_now && !caller.may_ask_now()) {
+    return refuse(rpc_code_of(too_many_requests()), too_many_requests());
+  }
   if (!request.is_object() || !is_id(id) || !request.contains("method") ||
       !request["method"].is_string() || request.value("jsonrpc", Json()) != "2.0") {
     return refuse(no_request,

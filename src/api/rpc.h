@@ -5,7 +5,8 @@
 //   {"jsonrpc":"2.0","id":1,"error":{"code":-32012,"message":"...","data":{"code":"timeout"}}}
 //
 // -32700 is text that is no JSON, -32600 no request, -32601 no such method, -32602 parameters that
-// do not fit; all others are -32000 less the registry's number. Limits: a batch of `batch_max`.
+// do not fit; all others are -32000 less the registry's number. Limits: a batch of `batch_max`,
+// each of which counts against the caller's rate.
 #pragma once
 
 #include <functional>
@@ -25,6 +26,8 @@ struct RpcCaller {
   bool may_change_state = false;
   /// Gets what a subscription brings; empty where only one answer can be given.
   std::function<void(Json item)> on_item = {};
+  /// Asked for each request of a batch beyond the first, which whoever called handle() has let in.
+  std::function<bool()> may_ask_now = {};
 };
 
 struct RpcReply {
@@ -44,11 +47,13 @@ class Rpc {
   /// perhaps before it returns.
   std::vector<std::uint64_t> handle(Instant now, std::string_view text, const RpcCaller& caller,
                                     Done done);
+  /// The response to a request that is not looked at.
+  static std::string refusal(std::string_view text, const Error& error);
 
  private:
   struct Batch;
   std::uint64_t handle_one(Instant now, Json request, const RpcCaller& caller,
-                           const std::shared_ptr<Batch>& batch);
+                           const std::shared_ptr<Batch>& batch, bool is_first);
 
   Api& api_;
 };

@@ -184,6 +184,7 @@ void Host::Impl::on_report(node::Report report) {
                },
                [&](gossip::Deliver& d) { pubsub->on_deliver(std::move(d.message)); },
                [&](gossip::Validate& v) { pubsub->on_validate(v.token, std::move(v.message)); },
+               [&](gossip::Settled& s) { pubsub->on_settled(s.token); },
                [&](gossip::Published& p) { pubsub->on_published(std::move(p)); },
                [&](host::PeerUp& up) {
                  tell(PeerEvent::Kind::connected, up.peer, up.remote.to_string());

@@ -25,6 +25,7 @@ rt::HttpServerConfig server_of(const node::HttpSettings& settings) {
   config.connections_max = settings.connections_max;
   config.header_bytes_max = settings.header_bytes_max;
   config.body_bytes_max = settings.body_bytes_max;
+  config.first_max = std::min(settings.request_timeout, settings.idle_timeout);
   config.request_max = settings.request_timeout;
   config.idle_max = settings.idle_timeout;
   config.unread_messages_max = settings.unread_events_max;
@@ -63,10 +64,13 @@ Result<std::unique_ptr<HttpFace>> HttpFace::open(rt::Reactor& reactor, api::Api&
 }
 
 void HttpFace::on_request(const codec::HttpRequest& request, rt::HttpReply reply) {
-  http_.request(reactor_.turn_now(), request,
-                [reply = std::move(reply)](codec::HttpResponse response) mutable {
-                  reply.send(std::move(response));
-                });
+  auto numbers = http_.request(
+      reactor_.turn_now(), request,
+      [reply](codec::HttpResponse response) mutable { reply.send(std::move(response)); });
+  if (numbers.empty()) return;
+  reply.on_gone([this, numbers = std::move(numbers)] {
+    for (const auto number : numbers) api_.abandon(reactor_.turn_now(), number);
+  });
 }
 
 void HttpFace::on_socket(const codec::HttpRequest& handshake, rt::WebSocket socket) {

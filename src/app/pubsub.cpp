@@ -76,10 +76,10 @@ Subscription::State::~State() {
   });
 }
 
-bool Subscription::State::has_room(std::size_t size) const {
-  const std::size_t messages = queue.size() + reserved;
-  if (messages == 0) return true;
-  return messages < options.messages_max && bytes + reserved_bytes + size <= options.bytes_max;
+bool Subscription::State::has_room(std::size_t size, const app::PubSubLoad& coming) const {
+  const std::size_t messages = queue.size() + coming.messages;
+  if (callback || messages == 0) return true;
+  return messages < options.messages_max && bytes + coming.bytes + size <= options.bytes_max;
 }
 
 std::optional<Message> Subscription::next(std::chrono::milliseconds timeout) {
@@ -111,7 +111,7 @@ void Subscription::on_message(std::function<void(const Message&)> callback) {
       early = std::exchange(state->queue, {});
       state->bytes = 0;
       state->holds_back = false;
-      state->callback = callback;
+      state->callback = std::make_shared<const std::function<void(const Message&)>>(callback);
     }
     for (const Message& message : early) callback(message);
     const auto service = state->link.service.lock();

@@ -235,21 +235,25 @@ TEST(PublicPubSub, RefusesLimitsThatAreOutOfRange) {
   }
 }
 
-// With the defaults it would take ten seconds and more.
-TEST(PublicPubSub, ReadsAPeerAsFastAsItWasTold) {
-  constexpr std::size_t count = 1000;
+// With the defaults it would take no time; how slow the machine is does not matter.
+TEST(PublicPubSub, ReadsNoFasterThanItWasTold) {
+  constexpr std::size_t count = 20;  // eight at once, then four a second: 3 s
   const auto a = start();
-  const auto b = Host::start({.pubsub = {.peer_messages = 1'000'000, .messages = 1'000'000}});
-  ASSERT_TRUE(b.has_value());
-  ASSERT_TRUE((*b)->connect_wait(a->addresses().at(0)).has_value());
   Topic out = PubSub(*a).join("news").value();
-  Topic in = PubSub(**b).join("news").value();
-  auto subscription = in.subscribe();
-  wait_until([&] { return out.peers().size() == 1; });
+  std::vector<std::unique_ptr<Host>> hosts;
+  std::vector<Subscription> subscriptions;
+  for (const PubSubLimits& limits : {PubSubLimits{.peer_messages = 4}, {.messages = 4}}) {
+    hosts.push_back(Host::start({.pubsub = limits}).value());
+    ASSERT_TRUE(hosts.back()->connect_wait(a->addresses().at(0)).has_value());
+    subscriptions.push_back(PubSub(*hosts.back()).join("news").value().subscribe());
+  }
+  wait_until([&] { return out.peers().size() == hosts.size(); });
   const auto began = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < count; ++i) out.publish(bytes("news"));
-  for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(subscription.next(20s).has_value()) << i;
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(out.publish_wait(bytes("news")).value(), 2U);
+  for (auto& subscription : subscriptions) {
+    for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(subscription.next(20s).has_value()) << i;
+    EXPECT_GE(std::chrono::steady_clock::now() - began, 1500ms);
+  }
 }
 
 // One that does not listen is there before its thread has done anything.

@@ -9,18 +9,6 @@
 namespace kith::app {
 namespace {
 
-Message in_public_words(gossip::Message message) {
-  Message told;
-  told.topic = std::move(message.topic);
-  if (message.author) told.author = codec::to_text(*message.author);
-  told.seqno = message.seqno;
-  if (message.received_from) told.received_from = codec::to_text(*message.received_from);
-  const auto owner = std::make_shared<const Buffer>(std::move(message.data));
-  told.data = owner->view();
-  told.owner = owner;
-  return told;
-}
-
 gossip::Verdict in_gossip_words(Verdict verdict) {
   switch (verdict) {
     case Verdict::accept: return gossip::Verdict::accept;
@@ -36,16 +24,57 @@ std::vector<std::string> texts_of(const std::vector<PeerId>& peers) {
   return texts;
 }
 
-bool holds(const Subscription::State& reader) {
-  return reader.options.when_full == SubscriptionOptions::WhenFull::hold;
+void push(Subscription::State& reader, Message& message, bool is_last) {
+  std::shared_ptr<const std::function<void(const Message&)>> callback;
+  {
+    const std::lock_guard lock(reader.mutex);
+    if (reader.is_over) return;
+    callback = reader.callback;
+    // One that holds has had the message let in, and so has room for it.
+    if (!reader.holds() && !reader.has_room(message.data.size())) {
+      ++reader.dropped;
+      return;
+    }
+    if (!callback) {
+      reader.bytes += message.data.size();
+      reader.queue.push_back(is_last ? std::move(message) : message);
+    }
+  }
+  if (callback) return (*callback)(message);
+  reader.has_news.notify_one();
 }
 
 }  // namespace
+
+const std::string& PeerTexts::of(const PeerId& peer) {
+  const ByteView bytes = peer.bytes();
+  auto& [known, text] = places_[bytes.empty() ? 0 : bytes.back() % places_.size()];
+  if (known != peer) {
+    known = peer;
+    text = codec::to_text(peer);
+  }
+  return text;
+}
+
+Message UserPubSub::in_public_words(gossip::Message message) {
+  Message told;
+  told.topic = std::move(message.topic);
+  if (message.author) told.author = peer_texts_.of(*message.author);
+  told.seqno = message.seqno;
+  if (message.received_from) told.received_from = peer_texts_.of(*message.received_from);
+  const auto owner = std::make_shared<const Buffer>(std::move(message.data));
+  told.data = owner->view();
+  told.owner = owner;
+  return told;
+}
 
 Result<void> UserPubSub::join(const std::shared_ptr<Topic::State>& topic) {
   Joined& joined = topics_[topic->name];
   if (!joined.handle.expired()) {
     return fail(Code::exists, base::format("topic {} is joined already", topic->name));
+  }
+  if (!joined.readers->empty()) {
+    return fail(Code::exists, base::format("topic {} still has subscriptions", topic->name));
   }
   joined.handle = topic;
   joined.options = topic->options;
@@ -55,33 +84,46 @@ Result<void> UserPubSub::join(const std::shared_ptr<Topic::State>& topic) {
 void UserPubSub::leave(const std::string& topic) {
   const auto found = topics_.find(topic);
   if (found == topics_.end() || !found->second.handle.expired()) return;
-  if (found->second.readers.empty()) topics_.erase(found);
+  if (found->second.readers->empty()) topics_.erase(found);
 }
 
 void UserPubSub::publish(const Topic::State& topic, Buffer data,
                          std::function<void(Result<std::size_t>)> done) {
-  const Token token{next_token_++};
-  publishing_.emplace(token, std::move(done));
-  const auto found = topics_.find(topic.name);
+  const std::size_t size = data.size();
   gossip::TopicOptions options;
-  if (found != topics_.end()) options = router_options(found->second);
+  if (Joined* found = joined(topic.name)) {
+    // Those that wait came first.
+    if (!found->held.empty() || !has_room(*found, size)) {
+      if (done) done(fail(Code::limit, "a subscription of this host holds the topic back"));
+      return;
+    }
+    found->coming.add(size);
+    options = router_options(*found);
+  }
+  const Token token{next_token_++};
+  publishing_.emplace(token, Publishing{std::move(done), topic.name, size});
   command_(gossip::Publish{token, topic.name, std::move(data), std::move(options)});
 }
 
 void UserPubSub::subscribe(const std::shared_ptr<Subscription::State>& subscription) {
-  topics_[subscription->topic].readers.push_back(subscription);
+  Joined& joined = topics_[subscription->topic];
+  Readers readers = *joined.readers;
+  readers.push_back(subscription);
+  joined.readers = std::make_shared<const Readers>(std::move(readers));
   update(subscription->topic);
 }
 
 void UserPubSub::unsubscribe(const std::string& topic) {
-  const auto found = topics_.find(topic);
-  if (found == topics_.end()) return;
-  std::erase_if(found->second.readers, [](const std::weak_ptr<Subscription::State>& reader) {
+  Joined* found = joined(topic);
+  if (found == nullptr) return;
+  Readers readers;
+  for (const auto& reader : *found->readers) {
     const auto state = reader.lock();
-    if (!state) return true;
+    if (!state) continue;
     const std::lock_guard lock(state->mutex);
-    return state->is_over;
-  });
+    if (!state->is_over) readers.push_back(reader);
+  }
+  found->readers = std::make_shared<const Readers>(std::move(readers));
   update(topic);
   release_held(topic);
   leave(topic);
@@ -90,7 +132,7 @@ void UserPubSub::unsubscribe(const std::string& topic) {
 // Brings the router up to date: subscribed while there are readers, asking while somebody judges.
 void UserPubSub::update(const std::string& topic) {
   Joined& joined = topics_.at(topic);
-  if (!joined.readers.empty()) {
+  if (!joined.readers->empty()) {
     command_(gossip::Subscribe{topic, router_options(joined)});
     joined.is_subscribed = true;
   } else if (std::exchange(joined.is_subscribed, false)) {
@@ -109,66 +151,94 @@ gossip::TopicOptions UserPubSub::router_options(const Joined& joined) const {
     };
   }
   options.has_validator = joined.options.validator != nullptr ||
-                          std::ranges::any_of(joined.readers, [](const auto& reader) {
+                          std::ranges::any_of(*joined.readers, [](const auto& reader) {
                             const auto state = reader.lock();
-                            return state && holds(*state);
+                            return state && state->holds();
                           });
   return options;
 }
 
+UserPubSub::Joined* UserPubSub::joined(const std::string& topic) {
+  const auto found = topics_.find(topic);
+  return found == topics_.end() ? nullptr : &found->second;
+}
+
 void UserPubSub::on_validate(Token token, gossip::Message message) {
-  const auto found = topics_.find(message.topic);
-  if (found == topics_.end()) return judge(token, Verdict::ignore);
-  const std::size_t size = message.data.size();
-  const std::string topic = message.topic;
-  if (!found->second.options.validator) return let_in(topic, token, size);
-  // It may answer from any thread, after we are gone, or twice: the router takes one answer.
-  const auto answer = [link = link(), topic, token, size](Verdict verdict) {
-    (void)link.inbox->post([link, topic, token, size, verdict] {
-      const auto service = link.service.lock();
-      if (!service) return;
-      if (verdict != Verdict::accept) return (*service)->judge(token, verdict);
-      (*service)->let_in(topic, token, size);
+  const auto asked = asked_.emplace(token, Asked{message.topic, message.data.size()}).first;
+  const Joined* found = joined(message.topic);
+  if (found == nullptr) return on_answer(token, Verdict::ignore);
+  if (!found->options.validator) return let_in(token, asked->second);
+  // It may answer from any thread, after we are gone, or twice.
+  const auto answer = [link = link(), token](Verdict verdict) {
+    (void)link.inbox->post([link, token, verdict] {
+      if (const auto service = link.service.lock()) (*service)->on_answer(token, verdict);
     });
   };
-  const Validator validator = found->second.options.validator;
+  const Validator validator = found->options.validator;
   validator(in_public_words(std::move(message)), answer);
 }
 
-void UserPubSub::judge(Token token, Verdict verdict) {
+// The first answer counts.
+void UserPubSub::on_answer(Token token, Verdict verdict) {
+  const auto asked = asked_.find(token);
+  if (asked == asked_.end() || asked->second.state != Asked::State::judging) return;
+  if (verdict == Verdict::accept) return let_in(token, asked->second);
+  asked_.erase(asked);
   command_(gossip::Validated{token, in_gossip_words(verdict)});
 }
 
-// Accepts it when every reader that holds has room, which is kept for it.
-void UserPubSub::let_in(const std::string& topic, Token token, std::size_t size) {
-  const auto found = topics_.find(topic);
-  if (found == topics_.end()) return judge(token, Verdict::ignore);
-  std::vector<std::shared_ptr<Subscription::State>> holders;
-  for (const auto& reader : found->second.readers) {
-    auto state = reader.lock();
-    if (state && holds(*state)) holders.push_back(std::move(state));
-  }
-  for (const auto& state : holders) {
+// Accepts it when every reader that holds has room, which is kept for it; otherwise it waits.
+void UserPubSub::let_in(Token token, Asked& asked) {
+  Joined* found = joined(asked.topic);
+  if (found == nullptr) return;  // left: the router knows
+  if (found->held.empty() && has_room(*found, asked.size)) return admit(token, asked, *found);
+  asked.state = Asked::State::held;
+  found->held.push_back(token);
+}
+
+void UserPubSub::admit(Token token, Asked& asked, Joined& joined) {
+  asked.state = Asked::State::let_in;
+  joined.coming.add(asked.size);
+  command_(gossip::Validated{token, gossip::Verdict::accept});
+}
+
+// A reader without room will say so when it has made some.
+bool UserPubSub::has_room(const Joined& joined, std::size_t size) {
+  for (const auto& reader : *joined.readers) {
+    const auto state = reader.lock();
+    if (!state || !state->holds()) continue;
     const std::lock_guard lock(state->mutex);
-    if (state->is_over || state->has_room(size)) continue;
+    if (state->is_over || state->has_room(size, joined.coming)) continue;
     state->holds_back = true;
-    found->second.held.push_back({token, size});
-    return;
+    return false;
   }
-  for (const auto& state : holders) {
-    const std::lock_guard lock(state->mutex);
-    ++state->reserved;
-    state->reserved_bytes += size;
-  }
-  judge(token, Verdict::accept);
+  return true;
 }
 
 void UserPubSub::release_held(const std::string& topic) {
-  const auto found = topics_.find(topic);
-  if (found == topics_.end()) return;
-  for (const Held& held : std::exchange(found->second.held, {})) {
-    let_in(topic, held.token, held.size);
+  Joined* found = joined(topic);
+  if (found == nullptr) return;
+  while (!found->held.empty()) {
+    const Token token = found->held.front();
+    Asked& asked = asked_.at(token);
+    if (!has_room(*found, asked.size)) return;
+    found->held.pop_front();
+    admit(token, asked, *found);
   }
+}
+
+void UserPubSub::on_settled(Token token) {
+  const auto settled = asked_.extract(token);
+  if (settled.empty()) return;
+  const Asked& asked = settled.mapped();
+  Joined* found = joined(asked.topic);
+  if (found == nullptr) return;
+  if (asked.state == Asked::State::let_in) found->coming.remove(asked.size);
+  if (asked.state == Asked::State::held) {
+    const auto at = std::ranges::find(found->held, token);  // near the front: the oldest end first
+    if (at != found->held.end()) found->held.erase(at);
+  }
+  release_held(asked.topic);
 }
 
 std::vector<std::string> UserPubSub::peers_of(const std::string& topic) const {
@@ -186,53 +256,33 @@ std::vector<std::string> UserPubSub::topics() const {
 }
 
 void UserPubSub::on_deliver(gossip::Message message) {
-  const auto found = topics_.find(message.topic);
-  if (found == topics_.end()) return;
-  const bool is_own = !message.received_from;
-  const Message told = in_public_words(std::move(message));
-  const std::vector<std::weak_ptr<Subscription::State>> readers = found->second.readers;
-  for (const auto& reader : readers) {
-    const auto state = reader.lock();
-    if (!state) continue;
-    if (holds(*state) && !is_own) {
-      const std::lock_guard lock(state->mutex);
-      state->reserved -= std::min<std::size_t>(state->reserved, 1);
-      state->reserved_bytes -= std::min(state->reserved_bytes, told.data.size());
-    }
-    push(*state, told);
+  const Joined* found = joined(message.topic);
+  if (found == nullptr) return;
+  const std::shared_ptr<const Readers> readers = found->readers;
+  Message told = in_public_words(std::move(message));
+  for (const auto& reader : *readers) {
+    const bool is_last = &reader == &readers->back();
+    if (const auto state = reader.lock()) push(*state, told, is_last);
   }
-}
-
-void UserPubSub::push(Subscription::State& reader, const Message& message) {
-  std::function<void(const Message&)> callback;
-  {
-    const std::lock_guard lock(reader.mutex);
-    if (reader.is_over) return;
-    callback = reader.callback;
-    if (!callback && !reader.has_room(message.data.size())) {
-      ++reader.dropped;
-      return;
-    }
-    if (!callback) {
-      reader.bytes += message.data.size();
-      reader.queue.push_back(message);
-    }
-  }
-  if (callback) return callback(message);
-  reader.has_news.notify_one();
 }
 
 void UserPubSub::on_published(gossip::Published published) {
-  auto waiting = publishing_.extract(published.token);
-  if (!waiting.empty() && waiting.mapped()) waiting.mapped()(std::move(published.recipients));
+  auto ended = publishing_.extract(published.token);
+  if (ended.empty()) return;
+  const Publishing& publishing = ended.mapped();
+  if (Joined* found = joined(publishing.topic)) {
+    found->coming.remove(publishing.size);
+    release_held(publishing.topic);
+  }
+  if (publishing.done) publishing.done(std::move(published.recipients));
 }
 
 void UserPubSub::end_all(const Error& error) {
-  for (auto& [token, done] : std::exchange(publishing_, {})) {
-    if (done) done(fail(error));
+  for (auto& [token, publishing] : std::exchange(publishing_, {})) {
+    if (publishing.done) publishing.done(fail(error));
   }
   for (auto& [name, joined] : std::exchange(topics_, {})) {
-    for (const auto& reader : joined.readers) {
+    for (const auto& reader : *joined.readers) {
       const auto state = reader.lock();
       if (!state) continue;
       const std::lock_guard lock(state->mutex);

@@ -70,8 +70,8 @@ class Router {
   using Input =
       std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish, Validated,
                    SignaturesChecked, Standing, RttMeasured, Room, HeldBack, SendQueueDropped>;
-  using Output = std::variant<SendRpc, Deliver, Validate, CheckSignatures, PeerEvent, ConnectPeers,
-                              StoreSeqnos, Published>;
+  using Output = std::variant<SendRpc, Deliver, Validate, Settled, CheckSignatures, PeerEvent,
+                              ConnectPeers, StoreSeqnos, Published>;
 
   /// `self` is the id of `key`. `first_seqno`: Unix nanoseconds, so that seqnos go on growing over
   /// restarts (kubo refuses others). All references outlive the router.
@@ -153,6 +153,7 @@ class Router {
   std::optional<std::uint32_t> new_in_flight();
   void end_checking(std::uint32_t slot);
   void finish(std::uint32_t slot);
+  Token token_of(std::uint32_t slot) const;
   InFlight* in_flight(Token token);
   bool is_unfair(const Peer& peer) const;
   bool id_of(const Topic& topic, const codec::GossipMessage& message, Bytes& id) const;

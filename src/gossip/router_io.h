@@ -147,6 +147,11 @@ struct Validate {
   Token token;
   Message message;
 };
+/// A Validate is over, and its token dead: it was answered, it took too long, or the topic was
+/// left. Once for each; a Deliver, if there is one, came just before.
+struct Settled {
+  Token token;
+};
 struct SignatureJob {
   crypto::PublicKey key;
   Buffer signed_part;

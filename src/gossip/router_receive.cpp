@@ -245,10 +245,15 @@ void Router::finish(std::uint32_t slot) {
   InFlight& message = in_flight_[slot];
   end_checking(slot);
   if (validating_.find(message.key) == slot) validating_.erase(message.key);
+  if (message.state == InFlight::State::validation) say(Settled{token_of(slot)});
   const std::uint32_t generation = message.generation + 1;
   message = {};
   message.generation = generation;
   free_in_flight_.push_back(slot);
+}
+
+Token Router::token_of(std::uint32_t slot) const {
+  return Token{std::uint64_t{in_flight_[slot].generation} << 32 | slot};
 }
 
 InFlight* Router::in_flight(Token token) {
@@ -301,8 +306,7 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
   }
   message.state = InFlight::State::validation;
   validating_.insert(message.key, slot);
-  const Token token{std::uint64_t{message.generation} << 32 | slot};
-  say(Validate{token,
+  say(Validate{token_of(slot),
                {topic.name, message.id, message.frame.data(), message.author, message.seqno,
                 message.from_id}});
 }

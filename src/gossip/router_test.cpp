@@ -168,6 +168,8 @@ TEST(Router, AValidatorDecides) {
   bench.input(Validated{bench.to_validate[0].token, Verdict::reject});
   bench.input(Validated{bench.to_validate[0].token, Verdict::accept});
   bench.input(Validated{Token{~std::uint64_t{0}}, Verdict::accept});
+  EXPECT_EQ(bench.settled, (std::vector{bench.to_validate[1].token, bench.to_validate[2].token,
+                                        bench.to_validate[0].token}));
   EXPECT_EQ(bench.delivered.size(), 1u);
   EXPECT_EQ(count_messages(bench.sent_to(2)), 1u);
   EXPECT_EQ(bench.count_events(1, PeerEventReason::invalid_message, PeerEventKind::rejected), 1u);
@@ -225,9 +227,14 @@ TEST(Router, AnAnswerThatNeverComesIsGivenUp) {
   bench.checks_signatures = true;
   bench.raw(1, signed_message(9, 1, "t"));  // was never marked: may come again
   ASSERT_EQ(bench.to_validate.size(), 1u);
+  EXPECT_TRUE(bench.settled.empty());
   bench.run_for(62s);
+  EXPECT_EQ(bench.settled, std::vector{bench.to_validate[0].token});
   bench.input(Validated{bench.to_validate[0].token, Verdict::accept});
   EXPECT_TRUE(bench.delivered.empty());
+  bench.raw(1, signed_message(9, 2, "t"));
+  bench.input(Unsubscribe{"t"});
+  EXPECT_EQ(bench.settled.size(), 2u) << "a topic that is left waits for nothing";
 }
 
 TEST(Router, FloodsubPeersGetEverythingAndNoControl) {

@@ -173,6 +173,7 @@ class RouterBench {
       std::visit(Overload{[&](SendRpc& send) { take(send); },
                           [&](Deliver& deliver) { delivered.push_back(deliver.message); },
                           [&](Validate& validate) { to_validate.push_back(validate); },
+                          [&](Settled& each) { settled.push_back(each.token); },
                           [&](CheckSignatures& check) { to_check.push_back(std::move(check)); },
                           [&](PeerEvent& event) { events.push_back(event); },
                           [&](ConnectPeers& connect) {
@@ -225,6 +226,7 @@ class RouterBench {
   std::map<PeerId, Bytes> partial;
   std::vector<Message> delivered;
   std::deque<Validate> to_validate;
+  std::vector<Token> settled;
   std::deque<CheckSignatures> to_check;
   std::vector<PeerEvent> events;
   std::vector<codec::PeerRecord> connects;

@@ -309,6 +309,7 @@ void GossipService::drain(Instant now) {
                  },
                  [&](gossip::Deliver& deliver) { results_.push_back(std::move(deliver)); },
                  [&](gossip::Validate& validate) { results_.push_back(std::move(validate)); },
+                 [&](gossip::Settled& settled) { results_.push_back(settled); },
                  [&](gossip::Published& done) { results_.push_back(std::move(done)); },
                  [&](gossip::ConnectPeers& connect) { results_.push_back(std::move(connect)); }},
         *output);

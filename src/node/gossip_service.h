@@ -34,8 +34,8 @@ class GossipService final : public host::Service {
  public:
   /// What leaves the node, or concerns its other parts.
   using Result =
-      std::variant<gossip::Deliver, gossip::Validate, gossip::Published, host::VerifySignatures,
-                   host::StoreSeqnos, gossip::ConnectPeers, PeerEvent>;
+      std::variant<gossip::Deliver, gossip::Validate, gossip::Settled, gossip::Published,
+                   host::VerifySignatures, host::StoreSeqnos, gossip::ConnectPeers, PeerEvent>;
 
   /// Its place in LimitsConfig::kinds.
   static constexpr peer::LimitKind limit_kind{0};

@@ -376,6 +376,7 @@ bool Node::pump_gossip(Instant now) {
     std::visit(
         Overload{[&](gossip::Deliver& deliver) { reports_.push_back(std::move(deliver)); },
                  [&](gossip::Validate& validate) { reports_.push_back(std::move(validate)); },
+                 [&](gossip::Settled& settled) { reports_.push_back(settled); },
                  [&](gossip::Published& published) { reports_.push_back(std::move(published)); },
                  [&](host::VerifySignatures& work) { outputs_.push_back(std::move(work)); },
                  [&](host::StoreSeqnos& store) { outputs_.push_back(std::move(store)); },

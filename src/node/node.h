@@ -90,11 +90,11 @@ struct Pinged {
   Result<Duration> rtt;
 };
 
-using Report =
-    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                 gossip::Published, host::PeerUp, host::PeerDown, host::PeerIdentified,
-                 host::PeerUnreachable, peer::StandingChanged, peer::PeerBanned, peer::BanEnded,
-                 host::AddressesChanged, host::CannotListen, host::Stopped>;
+using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                            gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
+                            host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
+                            peer::PeerBanned, peer::BanEnded, host::AddressesChanged,
+                            host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:

@@ -1,5 +1,7 @@
 #include "rt/http_connection.h"
 
+#include <poll.h>
+
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
@@ -17,6 +19,10 @@ namespace {
 constexpr std::size_t read_chunk_bytes = 64 * 1024;
 /// What a refused client may still send while it is to read why; then it is cut off.
 constexpr std::size_t discarded_max = 4 * 1024 * 1024;
+/// How often a client that waits is looked after.
+constexpr Duration watch_interval = 1s;
+/// When a deadline has passed, until the operation under way has heard of it.
+constexpr Duration cancel_interval = 10ms;
 
 std::string http_date() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -27,11 +33,12 @@ std::string http_date() {
   return std::string(text, size);
 }
 
-codec::HttpRequest to_request(const HttpMessage& message, const Tcp::socket& socket) {
+/// Takes the body out of the message.
+codec::HttpRequest to_request(HttpMessage& message, const Tcp::socket& socket) {
   codec::HttpRequest request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
-  request.body = message.body();
+  request.body = std::move(message.body());
   request.is_websocket = beast::websocket::is_upgrade(message);
   for (const auto& field : message) {
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
@@ -73,8 +80,7 @@ void HttpConnection::start_refused() {
 void HttpConnection::await_request() {
   if (is_gone_) return;
   if (buffer_.size() > 0) return read_header();
-  set_deadline(std::exchange(is_first_, false) ? std::min(config_.request_max, config_.idle_max)
-                                               : config_.idle_max);
+  set_deadline(std::exchange(is_first_, false) ? config_.first_max : config_.idle_max);
   stream_.socket().async_wait(Tcp::socket::wait_read, [self = shared_from_this()](ErrorCode error) {
     if (error || self->timed_out_) return self->drop();
     self->read_header();
@@ -94,7 +100,7 @@ void HttpConnection::read_header() {
 
 void HttpConnection::on_header(ErrorCode error) {
   if (is_gone_) return;
-  if (error) return on_read_error(error);
+  if (error || timed_out_) return on_read_error(error);
   const bool wants_word = beast::iequals(parser_->get()[http::field::expect], "100-continue");
   if (wants_word && !parser_->is_done()) return say_continue();
   read_body();
@@ -104,7 +110,7 @@ void HttpConnection::say_continue() {
   static constexpr std::string_view word = "HTTP/1.1 100 Continue\r\n\r\n";
   asio::async_write(stream_, asio::buffer(word),
                     [self = shared_from_this()](ErrorCode error, std::size_t) {
-                      error ? self->drop() : self->read_body();
+                      error || self->timed_out_ ? self->drop() : self->read_body();
                     });
 }
 
@@ -142,6 +148,7 @@ void HttpConnection::on_request() {
   const auto server = server_.lock();
   if (!server || server->is_ending) return drop();
   deadline_.stop();
+  timed_out_ = false;
   message_ = parser_->release();
   parser_.reset();
   version_ = message_.version();
@@ -156,15 +163,39 @@ void HttpConnection::on_request() {
   const auto held = shared_from_this();
   server->reactor.turn(
       [&] { server->handlers.on_request(std::move(request), HttpReply(std::move(state))); });
+  half_closed_at_.reset();
+  watch();
+}
+
+/// While nothing is read, an end that the client sends is not noticed otherwise. It may go on
+/// listening after it, so it gets some more time.
+void HttpConnection::watch() {
+  if (is_gone_ || !is_waiting_) return;
+  pollfd state{.fd = stream_.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&state, 1, 0) > 0) {
+    if ((state.revents & (POLLERR | POLLHUP)) != 0) return drop();
+    const Instant now = steady_now();
+    if (!half_closed_at_) half_closed_at_ = now;
+    if (now - *half_closed_at_ >= config_.half_closed_max) return drop();
+  }
+  deadline_.set(std::min(watch_interval, config_.half_closed_max), [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->watch();
+  });
+}
+
+void HttpConnection::on_gone(std::function<void()> on_gone) {
+  if (is_waiting_ && !is_gone_) gone_handler_ = std::move(on_gone);
 }
 
 void HttpConnection::respond(codec::HttpResponse response) {
   const auto server = server_.lock();
   if (is_gone_ || !std::exchange(is_waiting_, false)) return;
+  gone_handler_ = nullptr;
+  deadline_.stop();
   if (!server || server->is_ending) return drop();
   if (response.status != 101) {
     server->stats.times.record(steady_now() - asked_at_);
-    return write(response);
+    return write(std::move(response));
   }
   if (!request_.is_websocket || buffer_.size() > 0) {
     return refuse(400, Code::malformed, "more was sent before the WebSocket was open");
@@ -185,8 +216,7 @@ void HttpConnection::refuse(unsigned status, Code code, std::string_view sentenc
                       sentence)});
 }
 
-void HttpConnection::write(const codec::HttpResponse& response) {
-  timed_out_ = false;
+void HttpConnection::write(codec::HttpResponse response) {
   set_deadline(config_.write_max);
   keeps_alive_ = keeps_alive_ && !response.closes;
   auto message = std::make_shared<http::response<http::string_body>>();
@@ -198,7 +228,7 @@ void HttpConnection::write(const codec::HttpResponse& response) {
   }
   for (const auto& header : response.headers) message->insert(header.name, header.value);
   message->keep_alive(keeps_alive_);
-  message->body() = response.body;
+  message->body() = std::move(response.body);
   message->prepare_payload();
   if (response.status == 204) message->erase(http::field::content_length);
   if (is_head_) message->body().clear();  // its length stays
@@ -232,18 +262,25 @@ void HttpConnection::discard() {
                           [self = shared_from_this()](ErrorCode error, std::size_t bytes) {
                             if (self->is_gone_) return;
                             self->discarded_ += bytes;
-                            if (error || self->discarded_ > discarded_max) return self->drop();
+                            const bool is_enough = self->discarded_ > discarded_max;
+                            if (error || self->timed_out_ || is_enough) return self->drop();
                             self->discard();
                           });
 }
 
 void HttpConnection::set_deadline(Duration after) {
   timed_out_ = false;
+  arm(after);
+}
+
+void HttpConnection::arm(Duration after) {
   deadline_.set(after, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->is_gone_) return;
     self->timed_out_ = true;
-    self->stream_.cancel();  // the operation under way hears of it
+    self->stream_.cancel();  // the operation under way hears of it…
+    // …unless a part of it had just ended, and it has gone on since.
+    self->arm(cancel_interval);
   });
 }
 
@@ -254,6 +291,10 @@ void HttpConnection::drop() {
   stream_.close();
   const auto server = server_.lock();
   if (!server) return;
+  if (gone_handler_ && !server->is_ending) {
+    // Not at once: this may be inside the code that is to be told.
+    server->reactor.post([gone = std::move(gone_handler_)] { gone(); });
+  }
   server->connections.remove(held);
   if (is_refused_) --server->refusing;
   server->stats.connections = server->connections.size() + server->sockets.size();

@@ -2,6 +2,7 @@
 // become. Internal to rt.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -73,6 +74,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   /// One too many: says so and ends.
   void start_refused();
   void respond(codec::HttpResponse response);
+  void on_gone(std::function<void()> on_gone);
   void drop();
 
  private:
@@ -82,13 +84,15 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void say_continue();
   void read_body();
   void on_request();
+  void watch();
   void on_read_error(ErrorCode error);
   void refuse(unsigned status, Code code, std::string_view sentence);
-  void write(const codec::HttpResponse& response);
+  void write(codec::HttpResponse response);
   void on_written(ErrorCode error);
   void linger();
   void discard();
   void set_deadline(Duration after);
+  void arm(Duration after);
 
   std::weak_ptr<HttpServer::Inside> server_;
   HttpServerConfig config_;
@@ -99,6 +103,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   codec::HttpRequest request_;  // the same, of a WebSocket to be
   DeadlineTimer deadline_;
   Instant asked_at_{};
+  std::optional<Instant> half_closed_at_;
+  std::function<void()> gone_handler_;
   std::size_t discarded_ = 0;
   unsigned version_ = 11;
   bool is_head_ = false;

@@ -10,7 +10,7 @@
 namespace kith::rt {
 namespace {
 
-constexpr Duration accept_pause = 100ms;  // when the process has no descriptors left
+constexpr Duration accept_pause = 100ms;  // when there are no descriptors or no memory left
 /// Told that there are too many; beyond these connections are closed without a word.
 constexpr std::size_t refusing_max = 16;
 
@@ -23,6 +23,11 @@ Error listen_error(const codec::Multiaddr& address, const ErrorCode& error) {
 void HttpReply::send(codec::HttpResponse response) {
   if (std::exchange(state_->is_sent, true)) return;
   if (const auto connection = state_->connection.lock()) connection->respond(std::move(response));
+}
+
+void HttpReply::on_gone(std::function<void()> on_gone) {
+  if (state_->is_sent) return;
+  if (const auto connection = state_->connection.lock()) connection->on_gone(std::move(on_gone));
 }
 
 HttpReply::State::~State() {
@@ -80,7 +85,8 @@ void HttpServer::Inside::accept(Tcp::acceptor& acceptor) {
       [self = shared_from_this(), &acceptor](ErrorCode error, Tcp::socket socket) {
         if (self->is_ending) return;
         if (!error) self->on_accepted(std::move(socket));
-        if (error != asio::error::no_descriptors) return self->accept(acceptor);
+        // A client that has gone again is its own business; all else would only fail again.
+        if (!error || error == asio::error::connection_aborted) return self->accept(acceptor);
         auto rest = std::make_shared<Timer>(self->io);
         rest->expires_after(accept_pause);
         rest->async_wait([self, rest, &acceptor](ErrorCode) {

@@ -3,7 +3,8 @@
 // (api/http.h, api/events.h); sockets, limits and deadlines are here. The syntax is Beast's.
 //
 // One connection's requests are answered in turn, whether they come one by one or all at once. A
-// client that ended its own direction still gets its answers.
+// client that ended its own direction still gets its answers, unless they take long: it looks just
+// like one that has gone. Whoever works on an answer hears that nobody waits for it any more.
 //
 // Limits, with the status that says so: header (431), body (413), connections (503), the time a
 // request may take to arrive (408). A client that does not take its response is closed; a WebSocket
@@ -28,8 +29,10 @@ struct HttpServerConfig {
   std::size_t connections_max = 64;  // WebSockets too
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 1024 * 1024;  // of a WebSocket: of a message
+  Duration first_max = 10s;                  // until a connection's first request begins
   Duration request_max = 10s;                // from a request's first byte to its last
   Duration idle_max = 1min;                  // between requests; of a WebSocket: without a sign
+  Duration half_closed_max = 10s;            // for an answer to whoever has ended its direction
   Duration write_max = 10s;                  // for a response to be taken
   Duration close_max = 2s;                   // for a client to take our goodbye
   std::size_t unread_messages_max = 1024;    // of one WebSocket
@@ -55,6 +58,8 @@ class HttpReply {
  public:
   /// Once. Status 101 makes a WebSocket of a request that asked for one.
   void send(codec::HttpResponse response);
+  /// Once, as a turn: the client has gone without an answer.
+  void on_gone(std::function<void()> on_gone);
 
   struct State;
   explicit HttpReply(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -111,7 +111,7 @@ class ConfigTest(Case):
         self.assertEqual(ask(node.api + "/rpc", "POST", b" " * 4097).status, 413)
 
     def test_api_request_timeout(self):
-        node = self.start("a", self.set("api.request_timeout", "200ms"))
+        node = self.start("a", self.set("api.request_timeout", "3s"))
         with connect(node.api) as slow:
             slow.sendall(b"GET /livez HT")
             self.assertTrue(read_all(slow).startswith(b"HTTP/1.1 408 "))
@@ -125,15 +125,19 @@ class ConfigTest(Case):
 
     def test_api_rate_and_burst(self):
         node = self.start("a", self.set("api.rate", 1), self.set("api.rate_burst", 3))
-        answers = [ask(node.api + "/livez").status for _ in range(5)]
+        answers = [ask(node.api + "/v1/version").status]
+        while answers[-1] == 200 and len(answers) < 200:  # a slow machine earns more than three
+            answers.append(ask(node.api + "/v1/version").status)
         self.assertEqual(answers[:3], [200] * 3)
-        self.assertIn(429, answers[3:])
-        wait_for(lambda: ask(node.api + "/livez").status == 200, "the rate", 10)
+        self.assertEqual(answers[-1], 429)
+        self.assertEqual(ask(node.api + "/livez").status, 200)
+        wait_for(lambda: ask(node.api + "/v1/version").status == 200, "the rate", 10)
         fast = self.start("b", self.set("api.rate", 1000000), self.set("api.rate_burst", 1000000))
-        self.assertEqual({ask(fast.api + "/livez").status for _ in range(50)}, {200})
+        self.assertEqual({ask(fast.api + "/v1/version").status for _ in range(50)}, {200})
 
     def test_api_unread_events_max(self):
-        node = self.start("a", self.set("api.unread_events_max", 1))
+        node = self.start("a", self.set("api.unread_events_max", 1),
+                          self.set("api.rate", 1000000), self.set("api.rate_burst", 1000000))
         socket = Socket(node.api)
         self.addCleanup(socket.close)
         self.assertEqual(socket.receive()["event"], "hello")
