@@ -33,7 +33,7 @@ void PeerExchange::on_input(Instant now, ServiceEvent event) {
                         if (found != peers_.end()) found->second.is_asking = false;
                       },
                       [&](StreamData& data) { on_data(data); }, [](StreamRoom&) {},
-                      [&](StreamEnd& end) { on_end(end.stream); },
+                      [&](StreamEnd& end) { on_end(now, end.stream); },
                       [&](StreamDown& down) { forget(down.stream); }},
              event);
 }
@@ -43,8 +43,8 @@ void PeerExchange::on_stream_up(Instant now, const StreamUp& up) {
   if (peer == peers_.end()) return say(Reset{up.stream});
   if (up.direction == Direction::outbound) {
     say(Finish{up.stream});
-    asking_.emplace(up.stream, Asking{up.peer, {}});
-    deadlines_.set(up.stream, now + timeout);
+    asking_.emplace(up.stream, Asking{up.peer, now, {}});
+    deadlines_.set(up.stream, now + quality_.request_timeout(up.peer));
   } else if (admit(now, peer->second)) {
     answer(up);
   } else {
@@ -78,7 +78,7 @@ void PeerExchange::on_data(const StreamData& data) {
   base::append(asking.bytes, data.data);
 }
 
-void PeerExchange::on_end(StreamId stream) {
+void PeerExchange::on_end(Instant now, StreamId stream) {
   const auto found = asking_.find(stream);
   if (found == asking_.end()) return;
   const Asking asking = std::move(found->second);
@@ -94,6 +94,7 @@ void PeerExchange::on_end(StreamId stream) {
     learned_.push_back({asking.peer, base::to_bytes(rest.subspan(length->size, size))});
     rest = rest.subspan(length->size + size);
   }
+  say(RequestDone{asking.peer, peer_exchange_protocol, now - asking.since});
 }
 
 void PeerExchange::forget(StreamId stream) {

@@ -4,7 +4,8 @@
 //
 // Only records of peers that the answerer has itself been connected to are handed on, and every
 // record is verified by whoever learns it. Limits: `records_max` records and `bytes_max` bytes an
-// answer, `requests_burst` answers a peer and one more each `request_interval`, `timeout`.
+// answer, `requests_burst` answers a peer and one more each `request_interval`; for an answer is
+// waited as long as the peer is wont to take (Quality::request_timeout).
 #pragma once
 
 #include <map>
@@ -39,7 +40,6 @@ class PeerExchange final : public Service {
   static constexpr std::size_t bytes_max = 64 * 1024;
   static constexpr std::uint32_t requests_burst = 8;
   static constexpr Duration request_interval = 5s;
-  static constexpr Duration timeout = 10s;
 
   /// `source`, `quality` and `rng` outlive it.
   PeerExchange(const PeerExchangeConfig& config, RecordSource& source, const peer::Quality& quality,
@@ -69,12 +69,13 @@ class PeerExchange final : public Service {
   };
   struct Asking {
     PeerId peer;
+    Instant since;
     Bytes bytes;
   };
 
   void on_stream_up(Instant now, const StreamUp& up);
   void on_data(const StreamData& data);
-  void on_end(StreamId stream);
+  void on_end(Instant now, StreamId stream);
   void answer(const StreamUp& up);
   void ask(const PeerId& id, Peer& peer);
   void ask_one(Instant now);

@@ -128,10 +128,34 @@ TEST(PeerExchange, AnAnswerThatDoesNotComeIsSaid) {
   EXPECT_EQ(done[0].took.error().code, Code::timeout);
 }
 
+TEST(PeerExchange, AnAnswerIsWaitedForAsLongAsThePeerIsWontToTake) {
+  ExchangeBench bench;
+  bench.quality.on_input({}, peer::WallClock{});
+  bench.quality.on_input({}, peer::PeerConnected{peer, {}});
+  bench.quality.on_input({},
+                         base::PeerEvent{peer, PeerEventKind::probe_succeeded, "test", "test", 2s});
+  bench.ask();
+  bench.wait(5900ms);
+  EXPECT_TRUE(bench.take<Reset>().empty());
+  bench.wait(100ms);
+  EXPECT_EQ(bench.take<Reset>().size(), 1U);  // 2 s and four times half of it
+}
+
+TEST(PeerExchange, AnAnswerInTimeIsSaidWithItsTime) {
+  ExchangeBench bench;
+  bench.ask();
+  bench.wait(700ms);
+  bench.data(10, answer(2, 100));
+  bench.end(10);
+  const auto done = bench.take<RequestDone>();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(*done[0].took, 700ms);
+}
+
 TEST(PeerExchange, ASlowAnswerIsGivenUp) {
   ExchangeBench bench;
   bench.ask();
-  bench.wait(PeerExchange::timeout);
+  bench.wait(3s);
   EXPECT_EQ(bench.take<Reset>().size(), 1U);
   EXPECT_TRUE(bench.take<Fault>().empty());
 }

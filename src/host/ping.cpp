@@ -1,5 +1,6 @@
 #include "host/ping.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace kith::host {
@@ -42,15 +43,19 @@ void Ping::on_input(Instant now, ServiceEvent event) {
              event);
 }
 
-void Ping::request(Instant now, Token token, const PeerId& id) {
+void Ping::request(Instant now, Token token, const PeerId& id, std::optional<Duration> timeout) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) {
     results_.push_back({id, token, fail(Code::closed, "not connected to the peer")});
   } else if (found->second.waiting.size() >= config_.waiting_max) {
     results_.push_back({id, token, fail(Code::limit, "too many pings wait for this peer")});
   } else {
-    found->second.waiting.push_back(token);
-    advance(now, id, found->second);
+    Peer& peer = found->second;
+    const Duration wait = std::min(timeout.value_or(config_.timeout), config_.timeout);
+    // The one before it must not keep it waiting for longer.
+    if (peer.is_in_flight) peer.failed_at = std::min(peer.failed_at, now + wait);
+    peer.waiting.push_back({token, wait});
+    advance(now, id, peer);
   }
 }
 
@@ -122,7 +127,7 @@ void Ping::advance(Instant now, const PeerId& id, Peer& peer) {
     }
   }
   if (peer.is_in_flight) {
-    deadlines_.set(id, peer.sent_at + config_.timeout);
+    deadlines_.set(id, peer.failed_at);
   } else if (has_interval && !peer.is_opening) {
     deadlines_.set(id, peer.next_at);
   } else {
@@ -132,7 +137,12 @@ void Ping::advance(Instant now, const PeerId& id, Peer& peer) {
 
 void Ping::send(Instant now, Peer& peer) {
   peer.token.reset();
-  if (!peer.waiting.empty()) peer.token = peer.waiting.pop_front();
+  peer.failed_at = now + config_.timeout;
+  if (!peer.waiting.empty()) {
+    const Waiting first = peer.waiting.pop_front();
+    peer.token = first.token;
+    peer.failed_at = now + first.timeout;
+  }
   rng_.fill(peer.payload);
   peer.received = 0;
   peer.sent_at = now;
@@ -152,13 +162,15 @@ void Ping::fail_waiting(const PeerId& id, Peer& peer, const Error& error) {
     peer.is_in_flight = false;
     results_.push_back({id, peer.token, fail(error)});
   }
-  while (!peer.waiting.empty()) results_.push_back({id, peer.waiting.pop_front(), fail(error)});
+  while (!peer.waiting.empty()) {
+    results_.push_back({id, peer.waiting.pop_front().token, fail(error)});
+  }
 }
 
 void Ping::on_deadline(Instant now) {
   while (const auto id = deadlines_.pop_due(now)) {
     Peer& peer = peers_.at(*id);
-    if (peer.is_in_flight && now >= peer.sent_at + config_.timeout) {
+    if (peer.is_in_flight && now >= peer.failed_at) {
       say(Reset{*peer.stream});
       streams_.erase(*peer.stream);
       peer.stream.reset();

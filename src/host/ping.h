@@ -46,12 +46,18 @@ class Ping final : public Service {
   void on_deadline(Instant now) override;
   std::optional<Instant> next_deadline() const override;
 
-  /// Measures a connected peer once; the answer is a PingResult with `token`.
-  void request(Instant now, Token token, const PeerId& peer);
+  /// Measures a connected peer once; the answer is a PingResult with `token`, `timeout` after it
+  /// was sent at the latest, else after the configuration's.
+  void request(Instant now, Token token, const PeerId& peer,
+               std::optional<Duration> timeout = std::nullopt);
   std::optional<PingResult> poll_result();
 
  private:
   using Payload = std::array<std::uint8_t, ping_bytes>;
+  struct Waiting {
+    Token token;
+    Duration timeout;
+  };
   struct Peer {
     std::optional<StreamId> stream;  // ours
     bool is_opening = false;
@@ -61,8 +67,9 @@ class Ping final : public Service {
     Payload payload{};
     std::size_t received = 0;  // bytes of the answer so far
     Instant sent_at;
-    Instant next_at;  // of the interval
-    base::Queue<Token> waiting;
+    Instant failed_at;  // unless the answer comes before
+    Instant next_at;    // of the interval
+    base::Queue<Waiting> waiting;
     std::size_t inbound_streams = 0;
   };
   struct Answering {

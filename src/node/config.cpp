@@ -126,6 +126,13 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
     faults.push_back(base::format("connections_max {} is below max_peers {}",
                                   host.limits.connections_max, host.peers_high));
   }
+  const peer::RttConfig& rtt = settings.node.quality.rtt;
+  if (rtt.timeout_min > rtt.timeout_max) {
+    faults.push_back(
+        base::format("quality.request_timeout_min {} is above "
+                     "quality.request_timeout_max {}",
+                     format_duration(rtt.timeout_min), format_duration(rtt.timeout_max)));
+  }
   const Duration recommend = settings.node.recommend.interval;
   if (recommend != Duration::zero() && recommend < 2min) {
     faults.push_back(base::format("quality.recommend_interval {} is neither 0 nor at least 2m",

@@ -165,6 +165,13 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"quality.stale_after", Type::duration, "5m", "10s..24h", "duration",
      "A peer from which nothing came for so long is disconnected.", false,
      [](Settings& s, ConfigValue v) { s.node.quality.health.stale_after = v.duration; }},
+    {"quality.request_timeout_min", Type::duration, "1s", "10ms..1m", "duration",
+     "For an answer to a request is waited as long as the peer's round trips suggest, but at least "
+     "so long…",
+     false, [](Settings& s, ConfigValue v) { s.node.quality.rtt.timeout_min = v.duration; }},
+    {"quality.request_timeout_max", Type::duration, "10s", "10ms..10m", "duration",
+     "…and at most so long, which doubling after each failure leads to.", false,
+     [](Settings& s, ConfigValue v) { s.node.quality.rtt.timeout_max = v.duration; }},
     {"quality.recommend_interval", Type::duration, "10m", "0..24h", "duration",
      "Between two recommendations of the best peers to each peer, when they have changed; at least "
      "2m, or peers would take offence; 0 sends none.",

@@ -44,6 +44,38 @@ TEST_F(ConfigQuality, MinOutboundPeers) {
   }
 }
 
+// A person's ping of a peer that has fallen silent: how long until it is given up.
+TEST_F(ConfigQuality, RequestTimeouts) {
+  const auto given_up_within = [&](const Sets& sets, bool is_known, Duration span) {
+    restart();
+    Sets all = {
+        {"ping.interval", "0"}, {"quality.probe_interval", "0"}, {"peer_exchange.interval", "0"}};
+    all.insert(all.end(), sets.begin(), sets.end());
+    add_with(all);
+    add_with(all);
+    connect(0, 1);
+    world_.run_for(1s);
+    for (int i = 0; is_known && i < 20; ++i) {
+      command(0, PingPeer{Token{9}, members_[1]->id()});
+      world_.run_for(100ms);
+    }
+    world_.on_wire = [](std::size_t from, std::size_t, Bytes& bytes) {
+      if (from == 1) bytes.clear();
+    };
+    members_[0]->reports.clear();
+    command(0, PingPeer{Token{10}, members_[1]->id()});
+    world_.run_for(span);
+    world_.on_wire = nullptr;
+    return members_[0]->last<Pinged>() != nullptr;
+  };
+  EXPECT_FALSE(given_up_within({}, false, 2900ms));
+  EXPECT_TRUE(given_up_within({}, false, 3100ms));
+  EXPECT_FALSE(given_up_within({}, true, 900ms));
+  EXPECT_TRUE(given_up_within({}, true, 1100ms)) << "its round trips are short";
+  EXPECT_FALSE(given_up_within({{"quality.request_timeout_min", "5s"}}, true, 4900ms));
+  EXPECT_TRUE(given_up_within({{"quality.request_timeout_max", "2s"}}, false, 2100ms));
+}
+
 TEST_F(ConfigQuality, RecommendInterval) {
   for (const bool is_changed : {false, true}) {
     restart();

@@ -105,6 +105,10 @@ const std::vector<Effect> all_effects = {
      [](auto& s) {
        return number(s.node.peer_exchange.interval) + number(s.node.peer_exchange.interval_eager);
      }},
+    {"quality.request_timeout_min", "2s",
+     [](auto& s) { return number(s.node.quality.rtt.timeout_min); }},
+    {"quality.request_timeout_max", "20s",
+     [](auto& s) { return number(s.node.quality.rtt.timeout_max); }},
     {"quality.recommend_interval", "20m",
      [](auto& s) { return number(s.node.recommend.interval); }},
     {"breaker.failures_max", "7",
@@ -179,6 +183,13 @@ const std::vector<Effect> all_effects = {
 };
 
 const std::vector<Effect>& effects() { return all_effects; }
+
+TEST(Config, RequestTimeoutsMustBeInOrder) {
+  EXPECT_NE(fault({flag("quality.request_timeout_min", "20s")})
+                .find("quality.request_timeout_min 20s is above "
+                      "quality.request_timeout_max 10s"),
+            std::string::npos);
+}
 
 TEST(Config, RecommendationsMayNotComeTooOften) {
   EXPECT_NE(fault({flag("quality.recommend_interval", "1m")})

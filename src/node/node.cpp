@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "codec/peer_id.h"
 
 namespace kith::node {
@@ -191,7 +192,7 @@ void Node::on_command_of(Instant now, host::OwnerId owner, host::ServiceCommand 
     auto refusal = service.is_guarded() ? guard_.on_open(now, owner, *open) : std::nullopt;
     if (refusal) return service.on_input(now, *std::move(refusal));
   } else if (const auto* done = std::get_if<host::RequestDone>(&command)) {
-    return guard_.on_done(now, done->peer, done->protocol, done->took.has_value());
+    return on_request_done(now, done->peer, done->protocol, done->took);
   } else if (const auto* fault = std::get_if<host::Fault>(&command)) {
     quality_.on_input(
         now, PeerEvent{fault->peer, PeerEventKind::rejected, "host", fault->error.message});
@@ -261,13 +262,24 @@ void Node::ping(Instant now, const PingPeer& request) {
     reports_.push_back(Pinged{request.token, request.peer, fail(std::move(allowed).error())});
     return;
   }
-  ping_->request(now, request.token, request.peer);
+  ping_->request(now, request.token, request.peer, quality_.request_timeout(request.peer));
+}
+
+void Node::on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
+                           const Result<Duration>& took) {
+  guard_.on_done(now, peer, protocol, took.has_value());
+  PeerEvent event{peer, took ? PeerEventKind::request_succeeded : PeerEventKind::request_failed,
+                  "host", took ? std::string(protocol) : base::format("no answer to {}", protocol)};
+  if (took) event.rtt = *took;
+  quality_.on_input(now, std::move(event));
 }
 
 void Node::on_pinged(Instant now, host::PingResult& result) {
   const bool is_asked = result.token && result.token != probing;
-  if (result.rtt || (is_asked && result.rtt.error().code == Code::timeout)) {
-    guard_.on_done(now, result.peer, host::ping_protocol, result.rtt.has_value());
+  if (is_asked && (result.rtt || result.rtt.error().code == Code::timeout)) {
+    on_request_done(now, result.peer, host::ping_protocol, result.rtt);
+  } else if (result.rtt) {
+    guard_.on_done(now, result.peer, host::ping_protocol, true);
   }
   if (result.token != probing) ++(result.rtt ? pings_answered_ : pings_failed_);
   if (result.rtt) {

@@ -159,6 +159,8 @@ class Node final : public host::WorldMachine {
   void on_standing(Instant now, const PeerStanding& standing);
   void to_host(Instant now, const PeerStanding& standing);
   void ping(Instant now, const PingPeer& request);
+  void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
+                       const Result<Duration>& took);
   void on_pinged(Instant now, host::PingResult& result);
 
   const NodeConfig config_;

@@ -103,7 +103,7 @@ void RecommendService::on_stream_up(Instant now, const host::StreamUp& up) {
   }
   ++sent_;
   sending_.emplace(up.stream, Sending{up.peer, now});
-  deadlines_.set(up.stream, now + receive_max);
+  deadlines_.set(up.stream, now + quality_.request_timeout(up.peer));
   say(host::Write{up.stream, envelope_});
   say(host::Finish{up.stream});
 }

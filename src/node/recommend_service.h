@@ -5,8 +5,8 @@
 //
 // What comes in is handed to peer/quality.h, which knows whose word counts. Limits: an envelope of
 // recommendation_bytes_max, read before it is decoded; one stream of a peer at a time, one each
-// `accept_interval`, each for `receive_max`; of `told_max` peers it is remembered what they were
-// told, for a peer that comes again at once must not be told again.
+// `accept_interval`, each for `receive_max`, ours for Quality::request_timeout; of `told_max` peers
+// it is remembered what they were told, for a peer that comes again at once must not be told again.
 #pragma once
 
 #include <map>

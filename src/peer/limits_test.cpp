@@ -204,7 +204,7 @@ TEST(Breakers, ARefusalNamesTheBreakerAndWhenItIsAskedAgain) {
 }
 
 TEST(Rtt, FollowsJacobsonAndKarels) {
-  const RttConfig config;
+  const RttConfig config = {.first = 1s, .timeout_min = 50ms};
   RttEstimator rtt;
   EXPECT_EQ(rtt.timeout(config), 1s);
   EXPECT_FALSE(rtt.rtt());

@@ -1,6 +1,7 @@
 // How long to wait for an answer: Jacobson and Karels' estimate (RFC 6298) of round trips, in
 // integer nanoseconds. The timeout is the smoothed round trip and four deviations, within limits;
-// each one that runs out doubles it until an answer comes.
+// each one that runs out doubles it until an answer comes. The first is longer than RFC 6298's
+// second, for a request is a stream, its protocol and an answer of several segments.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +13,8 @@
 namespace kith::peer {
 
 struct RttConfig {
-  Duration first = 1s;  // before any answer (RFC 6298, 2.1)
-  Duration timeout_min = 50ms;
+  Duration first = 3s;         // before any answer
+  Duration timeout_min = 1s;   // a lost segment is sent again within it (RFC 6298, 2.4)
   Duration timeout_max = 10s;  // also of the doubled ones
   Duration sample_max = 60s;   // longer ones count as that
 };
