@@ -83,7 +83,19 @@ Json stats_view(const node::Node& node, const Surroundings& surroundings) {
   if (surroundings.shell_stats) {
     for (const auto& [name, value] : surroundings.shell_stats()) shell[name] = to_json(value);
   }
-  return Json{{"host", std::move(host)}, {"ping", std::move(ping)}, {"reactor", std::move(shell)}};
+  Json gossip = nullptr;
+  if (const gossip::Router* router = node.router()) {
+    const gossip::RouterStats& g = router->stats();
+    gossip = Json{{"peers", router->peer_count()},
+                  {"published", g.published},
+                  {"received", g.messages_received},
+                  {"duplicate", g.duplicates},
+                  {"delivered", g.delivered}};
+  }
+  return Json{{"host", std::move(host)},
+              {"ping", std::move(ping)},
+              {"gossip", std::move(gossip)},
+              {"reactor", std::move(shell)}};
 }
 
 Json figures_view(const node::StatsHistory& history, const std::vector<node::Figure>& figures,

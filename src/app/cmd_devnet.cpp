@@ -2,6 +2,7 @@
 // of node 1, and learns of the others by itself.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "app/cmd.h"
 #include "base/format.h"
 #include "cli/reports.h"
+#include "cli/wire.h"
 #include "rt/files.h"
 #include "rt/home.h"
 #include "rt/process.h"
@@ -30,6 +32,9 @@ constexpr Duration call_timeout = 2s;
 constexpr Duration stop_grace = 6s;  // a node ends within 5 s
 /// As many peers as each node should find, where there are as many.
 constexpr std::uint64_t degree_wanted = 3;
+const std::string topic = "devnet";
+/// For the last message to reach everybody.
+constexpr Duration gossip_grace = 5s;
 
 // A signal may only leave a mark.
 volatile std::sig_atomic_t interrupted = 0;
@@ -70,6 +75,9 @@ class Devnet {
   Result<void> start(std::size_t index, const std::string& bootstrap);
   Result<void> wait_until_ready(std::size_t index);
   Result<void> look();
+  bool is_meshed() const;
+  Result<void> publish();
+  Result<void> wait_until_heard();
   void show(bool is_last);
   bool stop_all();
 
@@ -79,6 +87,7 @@ class Devnet {
   TemporaryFolder temporary_;
   std::string dir_;
   std::vector<DevNode> nodes_;
+  std::uint64_t published_ = 0;
   std::size_t lines_shown_ = 0;
 };
 
@@ -91,6 +100,7 @@ std::string config_of(std::uint64_t port, const std::string& bootstrap) {
       "ping.interval = \"1s\"\n"
       "peer_exchange.interval = \"1s\"\n"
       "dial.backoff_min = \"500ms\"\n"
+      "gossip.topics = [\"devnet\"]\n"
       "perf.serve = false\n",
       port, port == 0 ? 0 : port + http_port_offset);
   if (!bootstrap.empty()) text += base::format("bootstrap = [\"{}\"]\n", bootstrap);
@@ -130,13 +140,14 @@ Result<cli::DevnetReport> Devnet::run() {
   while (interrupted == 0 && Clock::now() < until) {
     TRY_VOID(look());
     show(false);
+    TRY_VOID(publish());
     const auto wake = std::min(until, Clock::now() + look_interval);
     while (interrupted == 0 && Clock::now() < wake) {
       std::this_thread::sleep_for(std::min<Clock::duration>(poll_interval, wake - Clock::now()));
     }
   }
   // On a terminal Ctrl-C has reached the nodes too: what they said last then stands.
-  if (interrupted == 0) TRY_VOID(look());
+  if (interrupted == 0) TRY_VOID(wait_until_heard());
   show(true);
 
   cli::DevnetReport report;
@@ -144,6 +155,8 @@ Result<cli::DevnetReport> Devnet::run() {
   report.peers_per_node_min = degree_min();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     report.pings_answered += nodes_[i].stats.pings_answered;
+    report.messages_published += nodes_[i].stats.messages_published;
+    report.messages_delivered += nodes_[i].stats.messages_delivered;
     const std::uint64_t told = i == 0 ? nodes_[i].status.peers_known : 1;
     report.learned += nodes_[i].status.peers_known - std::min(nodes_[i].status.peers_known, told);
   }
@@ -247,6 +260,42 @@ Result<void> Devnet::look() {
   return {};
 }
 
+/// Everybody has found enough of the others to hear what is said from now on.
+bool Devnet::is_meshed() const {
+  const bool have_gossip =
+      std::ranges::all_of(nodes_, [&](const DevNode& node) { return node.stats.gossip_peers > 0; });
+  return nodes_.size() > 1 && have_gossip &&
+         degree_min() >= std::min(degree_wanted, args_.nodes - 1);
+}
+
+/// One node after the other says something.
+Result<void> Devnet::publish() {
+  if (!is_meshed()) return {};
+  const std::size_t index = published_ % nodes_.size();
+  const auto said = nodes_[index].caller->call(
+      "pubsub.pub",
+      cli::publish_params(topic, base::format("message {} of node {}", published_, index + 1)),
+      call_timeout);
+  if (!said && interrupted == 0) {
+    return fail(said.error().code,
+                base::format("node {} does not publish: {}", index + 1, said.error().message));
+  }
+  ++published_;
+  return {};
+}
+
+Result<void> Devnet::wait_until_heard() {
+  const auto until = Clock::now() + gossip_grace;
+  for (;;) {
+    TRY_VOID(look());
+    std::uint64_t delivered = 0;
+    for (const DevNode& node : nodes_) delivered += node.stats.messages_delivered;
+    const bool is_over = interrupted != 0 || Clock::now() >= until;
+    if (is_over || delivered >= published_ * (nodes_.size() - 1)) return {};
+    std::this_thread::sleep_for(poll_interval);
+  }
+}
+
 /// A table that is drawn over itself on a terminal; elsewhere a line a second, and the last.
 void Devnet::show(bool is_last) {
   if (globals_.quiet) return;
@@ -254,24 +303,31 @@ void Devnet::show(bool is_last) {
   const bool is_live = ::isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr &&
                        term != nullptr && std::string_view(term) != "dumb";
   const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
-  std::uint64_t pings = 0;
-  for (const DevNode& node : nodes_) pings += node.stats.pings_answered;
+  std::uint64_t pings = 0, delivered = 0;
+  for (const DevNode& node : nodes_) {
+    pings += node.stats.pings_answered;
+    delivered += node.stats.messages_delivered;
+  }
   if (!is_live) {
     if (lines_shown_++ % 2 == 0 || is_last) {
-      std::fprintf(stderr, "%5.1f s  %zu nodes  at least %llu peers each  %llu pings answered\n",
-                   seconds, nodes_.size(), static_cast<unsigned long long>(degree_min()),
-                   static_cast<unsigned long long>(pings));
+      const std::string line = base::format(
+          "{:5.1f} s  {} nodes  at least {} peers each  {} pings answered  {} messages, {} "
+          "delivered\n",
+          seconds, nodes_.size(), degree_min(), pings, published_, delivered);
+      std::fwrite(line.data(), 1, line.size(), stderr);
     }
     return;
   }
   std::string text;
   if (lines_shown_ > 0) text += base::format("\x1b[{}A", lines_shown_);
-  text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8}  ({:.1f} s)\n", "NODE", "PEER",
-                       "PEERS", "KNOWN", "PINGS", seconds);
+  text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8} {:>6} {:>6}  ({:.1f} s)\n", "NODE",
+                       "PEER", "PEERS", "KNOWN", "PINGS", "SAID", "HEARD", seconds);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const DevNode& node = nodes_[i];
-    text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8}\n", i + 1, node.status.peer_id,
-                         node.status.peers, node.status.peers_known, node.stats.pings_answered);
+    text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8} {:>6} {:>6}\n", i + 1,
+                         node.status.peer_id, node.status.peers, node.status.peers_known,
+                         node.stats.pings_answered, node.stats.messages_published,
+                         node.stats.messages_delivered);
   }
   lines_shown_ = nodes_.size() + 1;
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -313,7 +369,10 @@ int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args) {
   print(globals.json ? to_json(*report) : to_text(*report));
   const bool is_meshed = report->peers_per_node_min >= std::min(degree_wanted, args.nodes - 1);
   if (!is_meshed) say(globals, "kith: the nodes did not find enough of each other");
-  return report->clean_exit && is_meshed ? cli::exit_done : cli::exit_failed;
+  const bool is_heard = interrupted != 0 ||
+                        report->messages_delivered >= report->messages_published * (args.nodes - 1);
+  if (!is_heard) say(globals, "kith: not every message reached every node");
+  return report->clean_exit && is_meshed && is_heard ? cli::exit_done : cli::exit_failed;
 }
 
 }  // namespace kith::app

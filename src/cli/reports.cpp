@@ -125,6 +125,8 @@ std::string to_json(const DevnetReport& report) {
                       {"compute", nullptr},
                       {"pings_answered", report.pings_answered},
                       {"learned", report.learned},
+                      {"gossip", Json{{"published", report.messages_published},
+                                      {"delivered", report.messages_delivered}}},
                       {"wall_s", rounded(report.wall_s)},
                       {"clean_exit", report.clean_exit},
                       {"dir", report.dir.empty() ? Json(nullptr) : Json(report.dir)}});
@@ -132,8 +134,10 @@ std::string to_json(const DevnetReport& report) {
 
 std::string to_text(const DevnetReport& report) {
   return base::format(
-      "{} nodes for {:.1f} s: at least {} peers each, {} pings answered, {} peers learned, {}",
+      "{} nodes for {:.1f} s: at least {} peers each, {} pings answered, {} peers learned, "
+      "{} messages published and {} delivered, {}",
       report.nodes, report.wall_s, report.peers_per_node_min, report.pings_answered, report.learned,
+      report.messages_published, report.messages_delivered,
       report.clean_exit ? "all ended cleanly" : "not all ended cleanly");
 }
 

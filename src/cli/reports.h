@@ -59,6 +59,8 @@ struct DevnetReport {
   std::uint64_t peers_per_node_min = 0;
   std::uint64_t pings_answered = 0;
   std::uint64_t learned = 0;  // peers that nodes came to know beyond the one they were told
+  std::uint64_t messages_published = 0;
+  std::uint64_t messages_delivered = 0;  // published ones times other nodes, when none is missing
   double wall_s = 0;
   bool clean_exit = false;
   std::string dir;  // empty: it was temporary

@@ -96,9 +96,17 @@ Result<NodeStatus> read_status(std::string_view result) {
 
 Result<NodeStats> read_stats(std::string_view result) {
   const Json json = TRY(parse(result));
-  const auto ping = json.find("ping");
-  if (ping == json.end()) return NodeStats{};
-  return NodeStats{count(*ping, "answered"), count(*ping, "failed")};
+  NodeStats stats;
+  if (const auto ping = json.find("ping"); ping != json.end()) {
+    stats.pings_answered = count(*ping, "answered");
+    stats.pings_failed = count(*ping, "failed");
+  }
+  if (const auto gossip = json.find("gossip"); gossip != json.end()) {
+    stats.gossip_peers = count(*gossip, "peers");
+    stats.messages_published = count(*gossip, "published");
+    stats.messages_delivered = count(*gossip, "delivered");
+  }
+  return stats;
 }
 
 Result<double> read_rtt_ms(std::string_view result) {

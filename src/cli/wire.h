@@ -37,6 +37,9 @@ Result<NodeStatus> read_status(std::string_view result);
 struct NodeStats {
   std::uint64_t pings_answered = 0;
   std::uint64_t pings_failed = 0;
+  std::uint64_t gossip_peers = 0;
+  std::uint64_t messages_published = 0;
+  std::uint64_t messages_delivered = 0;  // of others
 };
 Result<NodeStats> read_stats(std::string_view result);
 /// "rtt_ms" of a ping's result.

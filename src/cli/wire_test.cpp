@@ -44,6 +44,8 @@ TEST(Wire, FiguresComeOutOfResults) {
   EXPECT_EQ(status->addresses.size(), 2U);
   EXPECT_EQ(status->peers, 3U);
   EXPECT_EQ(read_stats(R"({"ping":{"answered":5,"failed":1}})")->pings_answered, 5U);
+  EXPECT_EQ(read_stats(R"({"gossip":{"peers":2,"delivered":7}})")->messages_delivered, 7U);
+  EXPECT_EQ(read_stats(R"({"gossip":null})")->gossip_peers, 0U);
   EXPECT_EQ(read_rtt_ms(R"({"rtt_ms":1.5})").value(), 1.5);
   EXPECT_FALSE(read_rtt_ms(R"({"rtt_ms":"fast"})").has_value());
 }

@@ -137,6 +137,28 @@ TEST_F(ConfigEffect, LimitsOfMessages) {
   EXPECT_LT(heard[3], 10U);
 }
 
+// Two nodes hear each other only by the one between them, which no program asked to listen.
+TEST_F(ConfigEffect, GossipTopics) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    const Sets alone = {{"peer_exchange.interval", "0"}, {"dial.feeler_interval", "0"}};
+    Sets between = alone;
+    if (is_changed) between.emplace_back("gossip.topics", "news,other");
+    add_with(alone);
+    add_with(between);
+    add_with(alone);
+    for (const std::size_t i : {0U, 2U}) command(i, gossip::Subscribe{"news", {}});
+    connect(0, 1);
+    connect(2, 1);
+    world_.run_for(3s);
+    command(1, gossip::Unsubscribe{"news"});  // some program that came and went
+    world_.run_for(1s);
+    command(0, gossip::Publish{Token{5}, "news", Buffer(Bytes{1}), {}});
+    world_.run_for(3s);
+    EXPECT_EQ(members_[2]->count<gossip::Deliver>(), is_changed ? 1U : 0U);
+  }
+}
+
 TEST_F(ConfigEffect, GossipSign) {
   for (const bool is_changed : {false, true}) {
     restart();

@@ -208,6 +208,10 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"gossip.enabled", Type::flag, "true", "", "",
      "Speak pubsub (gossipsub 1.0 to 1.3, floodsub) with peers that do.", false,
      [](Settings& s, ConfigValue v) { s.node.speaks_gossip = v.flag; }},
+    {"gossip.topics", Type::texts, "", "", "",
+     "Topics that the node takes part in from its start, so that their messages pass through it "
+     "whether or not a program here listens.",
+     false, [](Settings& s, ConfigValue v) { s.node.topics = std::move(v.texts); }},
     {"gossip.sign", Type::flag, "true", "", "",
      "Messages carry their author and its signature, and so must those of others (StrictSign). "
      "Without, none may (StrictNoSign), and a message is told from another by topic and content.",

@@ -140,6 +140,10 @@ const std::vector<Effect> all_effects = {
      [](auto& s) { return number(s.node.quality.health.failures_max); }},
     {"quality.stale_after", "9m",
      [](auto& s) { return number(s.node.quality.health.stale_after); }},
+    {"gossip.topics", "a,b",
+     [](auto& s) {
+       return number(s.node.topics.size()) + (s.node.topics.empty() ? "" : s.node.topics.back());
+     }},
     {"gossip.enabled", "false", [](auto& s) { return number(s.node.speaks_gossip ? 1 : 0); }},
     {"gossip.sign", "false",
      [](auto& s) { return number(static_cast<std::uint64_t>(s.node.gossip.policy)); }},

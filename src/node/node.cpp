@@ -56,7 +56,10 @@ void Node::add_protocol(Instant now, const host::Service& service, const std::st
 }
 
 void Node::start(Instant now) {
-  if (gossip_ != nullptr) gossip_->start(now, host_.wall(now));
+  if (gossip_ != nullptr) {
+    gossip_->start(now, host_.wall(now));
+    for (const auto& topic : config_.topics) gossip_->to_router(now, gossip::Subscribe{topic, {}});
+  }
   is_starting_ = true;
   outputs_.push_back(host::LoadQuality{});
   pump(now);
@@ -74,7 +77,10 @@ void Node::on_command(Instant now, Command command) {
           [&](CancelPerf& c) { perf_->cancel(c.token); },
           [&](ProtectPeer& p) { host_.on_input(now, host::Protect{p.peer, p.is_protected}); },
           [&](gossip::Subscribe& s) { to_router(now, std::move(s)); },
-          [&](gossip::Unsubscribe& u) { to_router(now, std::move(u)); },
+          [&](gossip::Unsubscribe& u) {
+            if (std::ranges::find(config_.topics, u.topic) != config_.topics.end()) return;
+            to_router(now, std::move(u));
+          },
           [&](gossip::Publish& p) { to_router(now, std::move(p)); },
           [&](gossip::Validated& v) { to_router(now, v); },
           [&](peer::BanPeer& ban) { quality_.on_input(now, std::move(ban)); },

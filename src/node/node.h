@@ -35,6 +35,7 @@ struct NodeConfig {
   host::PeerExchangeConfig peer_exchange;
   bool serves_perf = false;
   bool speaks_gossip = true;
+  std::vector<std::string> topics;  // subscribed to all the time, whoever else comes and goes
   gossip::Config gossip;
   peer::QualityConfig quality;
   peer::BreakersConfig breakers;

@@ -19,6 +19,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/time.h"
 #include "rt/store_sqlite.h"
 
 namespace kith::rt {

@@ -48,6 +48,8 @@ class DevnetTest(Case):
         self.assertIsNone(report["height"])
         self.assertGreater(report["pings_answered"], 0)
         self.assertGreater(report["learned"], 0)
+        self.assertGreater(report["gossip"]["published"], 0)
+        self.assertEqual(report["gossip"]["delivered"], 3 * report["gossip"]["published"])
         self.assertEqual(list(self.folder.iterdir()), [], "the temporary folder is gone")
 
     def test_ports_keep_their_offsets(self):
