@@ -67,6 +67,11 @@ struct TopicOptions {
   /// the host's thread with the data, also of messages nobody has verified. Without one the name is
   /// author and seqno, or a hash of the data in an unsigned topic.
   std::function<std::vector<std::uint8_t>(std::span<const std::uint8_t>)> message_id = {};
+  /// How urgent the topic's messages are to this host.
+  enum class Priority : std::uint8_t { consensus, blocks, transactions, application, bulk };
+  /// What goes first where several messages wait for one peer, and what is dropped last when too
+  /// many do. Less urgent topics keep a share. Every peer chooses for itself.
+  Priority priority = Priority::application;
 };
 
 /// How a subscription holds what its reader has not taken yet.

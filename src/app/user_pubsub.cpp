@@ -36,6 +36,18 @@ std::vector<std::string> texts_of(const std::vector<PeerId>& peers) {
   return texts;
 }
 
+base::Priority in_base_words(TopicOptions::Priority priority) {
+  using Public = TopicOptions::Priority;
+  switch (priority) {
+    case Public::consensus: return base::Priority::consensus;
+    case Public::blocks: return base::Priority::blocks;
+    case Public::transactions: return base::Priority::transactions;
+    case Public::application: return base::Priority::application;
+    case Public::bulk: return base::Priority::bulk;
+  }
+  return base::Priority::application;  // a number that is none of them
+}
+
 bool holds(const Subscription::State& reader) {
   return reader.options.when_full == SubscriptionOptions::WhenFull::hold;
 }
@@ -108,6 +120,7 @@ gossip::TopicOptions UserPubSub::router_options(const Joined& joined) const {
       return rule(message.data.value_or(ByteView()));
     };
   }
+  options.priority = in_base_words(joined.options.priority);
   options.has_validator = joined.options.validator != nullptr ||
                           std::ranges::any_of(joined.readers, [](const auto& reader) {
                             const auto state = reader.lock();

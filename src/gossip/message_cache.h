@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/peer_event.h"
 #include "base/queue.h"
 #include "gossip/message_key.h"
 
@@ -31,6 +32,7 @@ struct CachedMessage {
   Buffer id;
   TopicSlot topic = 0;
   Buffer frame;
+  Priority priority = Priority::application;  // of its topic
 };
 
 class MessageCache {

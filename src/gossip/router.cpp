@@ -85,7 +85,7 @@ void Router::on_input(Instant now, Input input) {
                         found->is_ready = true;
                         ready_.push_back(found->slot);
                       },
-                      [&](SendQueueDropped& told) { stats_.frames_dropped += told.frames; }},
+                      [&](SendQueueDropped& told) { stats_.dropped_outside += told.frames; }},
              input);
 }
 
@@ -131,33 +131,33 @@ std::optional<Router::Output> Router::next_send(Instant) {
     const PeerSlot slot = ready_.front();
     Peer* to = peers_[slot].get();
     std::optional<SendQueue::Piece> piece;
-    if (to != nullptr) piece = to->queue.pop(to->room);
+    if (to != nullptr) piece = to->queue.pop(config_.send_queue, to->room);
     if (!piece) {
       ready_.pop_front();
       if (to != nullptr) to->is_ready = false;
       continue;
     }
     to->room -= piece->bytes.size();
-    (piece->priority == Priority::message ? stats_.message_bytes_sent
-                                          : stats_.control_bytes_sent) += piece->bytes.size();
+    (piece->kind == FrameKind::message ? stats_.message_bytes_sent : stats_.control_bytes_sent) +=
+        piece->bytes.size();
     ++stats_.frames_sent;
-    const bool is_droppable = piece->is_whole && piece->priority != Priority::control;
-    return SendRpc{to->id, std::move(piece->bytes), piece->priority, is_droppable};
+    const bool is_droppable = piece->is_whole && piece->kind != FrameKind::control;
+    return SendRpc{to->id, std::move(piece->bytes), piece->kind, is_droppable};
   }
   return std::nullopt;
 }
 
-void Router::send(Peer& to, Buffer frame, Priority priority) {
-  stats_.frames_dropped += to.queue.push(config_.send_queue, std::move(frame), priority);
+void Router::send(Peer& to, Buffer frame, FrameKind kind, Priority priority) {
+  to.queue.push(config_.send_queue, std::move(frame), kind, priority, stats_.dropped);
   if (to.is_ready || to.room == 0 || to.queue.empty()) return;
   to.is_ready = true;
   ready_.push_back(to.slot);
 }
 
-void Router::send(Peer& to, const codec::GossipRpc& rpc, Priority priority) {
+void Router::send(Peer& to, const codec::GossipRpc& rpc, FrameKind kind) {
   Bytes frame;
   codec::append_gossip_frame(frame, rpc);
-  send(to, Buffer(std::move(frame)), priority);
+  send(to, Buffer(std::move(frame)), kind);
 }
 
 Router::Peer* Router::peer_of(const PeerId& id) {
@@ -215,7 +215,7 @@ void Router::greet(const Peer& to) {
   bool is_first = true;
   const auto flush = [&] {
     if (hello.subscriptions.empty() && !(is_first && hello.extensions)) return;
-    send(peer(to.slot), hello, Priority::control);
+    send(peer(to.slot), hello, FrameKind::control);
     hello.clear();
     is_first = false;
   };
@@ -330,7 +330,7 @@ void Router::subscribe(Instant now, Subscribe& wanted) {
   Bytes frame;
   codec::append_gossip_frame(frame, rpc);
   const Buffer shared(std::move(frame));
-  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, Priority::control);
+  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, FrameKind::control);
   // Those whom it was published to first, then others up to D.
   for (const PeerSlot slot : fanout) {
     const std::vector<PeerSlot> fit = graftable(now, *topic, false, 0);
@@ -351,7 +351,7 @@ void Router::unsubscribe(Instant now, const std::string& name) {
   Bytes frame;
   codec::append_gossip_frame(frame, rpc);
   const Buffer shared(std::move(frame));
-  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, Priority::control);
+  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, FrameKind::control);
   const std::vector<PeerSlot> mesh = topic->mesh;
   for (const PeerSlot slot : mesh) {
     remove_from_mesh(now, *topic, slot);

@@ -53,7 +53,8 @@ struct RouterStats {
   std::uint64_t messages_sent = 0;       // queued copies
   std::uint64_t message_bytes_sent = 0;  // of frames with messages, and…
   std::uint64_t control_bytes_sent = 0;  // …of all others
-  std::uint64_t frames_dropped = 0;      // from send queues
+  std::uint64_t dropped_outside = 0;     // frames; SendQueueDropped
+  SendDrops dropped;                     // from send queues
   std::uint64_t ihave_ids_sent = 0;
   std::uint64_t iwant_ids_sent = 0;
   std::uint64_t idontwant_sent = 0;
@@ -63,6 +64,7 @@ struct RouterStats {
   std::uint64_t chokes_sent = 0;
   std::uint64_t choke_fallbacks = 0;
   std::uint64_t over_limits = 0;
+  std::uint64_t frames_dropped() const { return dropped.total() + dropped_outside; }
 };
 
 class Router {
@@ -129,8 +131,8 @@ class Router {
   void say_event(const Peer& peer, PeerEventKind kind, PeerEventReason reason,
                  std::string detail = {});
   void say_over_limit(Peer& peer, std::string detail);
-  void send(Peer& peer, Buffer frame, Priority priority);
-  void send(Peer& peer, const codec::GossipRpc& rpc, Priority priority);
+  void send(Peer& peer, Buffer frame, FrameKind kind, Priority priority = Priority::application);
+  void send(Peer& peer, const codec::GossipRpc& rpc, FrameKind kind);
   std::optional<Output> next_send(Instant now);
   std::optional<Output> next_batch(Instant now);
 

@@ -53,7 +53,7 @@ void Router::on_iwant(Instant now, Peer& from) {
       if (message == nullptr) continue;
       if (message->topic != no_slot) topics_[message->topic]->relay.asked(key, from.slot);
       ++stats_.messages_sent;
-      send(from, message->frame, Priority::message);
+      send(from, message->frame, FrameKind::message, message->priority);
     }
   }
 }
@@ -109,7 +109,7 @@ void Router::send_iwants(Peer& to, std::span<const Buffer> ids) {
     std::vector<ByteView> views;
     for (const Buffer& id : ids.first(count)) views.push_back(id.view());
     rpc.iwant.push_back(rpc.add_ids(views));
-    send(to, rpc, Priority::urgent);
+    send(to, rpc, FrameKind::urgent);
     ids = ids.subspan(count);
   }
 }
@@ -135,7 +135,7 @@ void Router::remove_from_mesh(Instant now, Topic& topic, PeerSlot slot) {
 void Router::send_graft(Instant, Topic& topic, Peer& to) {
   codec::GossipRpc rpc;
   rpc.graft.push_back(base::as_bytes(topic.name));
-  send(to, rpc, Priority::control);
+  send(to, rpc, FrameKind::control);
 }
 
 // Also keeps the back-off it tells the peer of.
@@ -163,7 +163,7 @@ void Router::send_prune(Instant now, Topic& topic, Peer& to, bool with_px, Durat
     }
   }
   rpc.prune.push_back(prune);
-  send(to, rpc, Priority::control);
+  send(to, rpc, FrameKind::control);
 }
 
 void Router::on_graft(Instant now, Peer& from) {

@@ -220,7 +220,7 @@ void Router::emit_gossip(Instant now, Topic& topic) {
     for (std::size_t i = first; i < at; ++i) ++stats_.ihave_ids_sent;
   }
   for (const PeerSlot slot : choose_told(topic, std::move(fit))) {
-    for (const Buffer& frame : frames) send(peer(slot), frame, Priority::gossip);
+    for (const Buffer& frame : frames) send(peer(slot), frame, FrameKind::gossip);
   }
 }
 
@@ -270,7 +270,7 @@ void Router::set_choked(Topic& topic, std::vector<PeerSlot> choked) {
     auto& to = has(choked, slot) ? rpc.choke : rpc.unchoke;
     to.push_back(base::as_bytes(topic.name));
     ++stats_.chokes_sent;
-    send(peer(slot), rpc, Priority::control);
+    send(peer(slot), rpc, FrameKind::control);
   }
   topic.choke.set_choked(std::move(choked));
 }

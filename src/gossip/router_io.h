@@ -37,6 +37,9 @@ struct TopicOptions {
   MessageIdFunction id_function;
   bool has_validator = false;  // Validate goes out for each message; otherwise all are accepted
   bool delivers_own = true;    // Deliver for what this node publishes
+  /// What goes first to a peer that several messages wait for (gossip/send_queue.h). Each node's
+  /// own choice.
+  Priority priority = Priority::application;
   std::optional<TopicScoreConfig> score;
 };
 
@@ -130,7 +133,7 @@ struct SendQueueDropped {
 struct SendRpc {
   PeerId peer;
   Buffer bytes;
-  Priority priority = Priority::control;
+  FrameKind kind = FrameKind::control;
   /// A whole frame that is not control: a shaper further out may drop it and say SendQueueDropped.
   bool is_droppable = false;
 };

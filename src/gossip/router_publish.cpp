@@ -38,7 +38,7 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
       return fail(Code::limit, "too many messages for the seen cache; publish slower");
   }
   ++stats_.published;
-  cache_.put({key, Buffer(id), topic->slot, frame.bytes()});
+  cache_.put({key, Buffer(id), topic->slot, frame.bytes(), topic->options.priority});
   const std::size_t recipients = send_own(now, *topic, frame, id);
   if (topic->is_subscribed && topic->options.delivers_own) {
     message.topic = topic->name;
@@ -100,7 +100,7 @@ std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame
       announce(topic, id, peer(slot), announcement);
     } else {
       ++stats_.messages_sent;
-      send(peer(slot), frame.bytes(), Priority::message);
+      send(peer(slot), frame.bytes(), FrameKind::message, topic.options.priority);
     }
   }
   return to.size();
@@ -116,7 +116,7 @@ void Router::announce(const Topic& topic, ByteView id, Peer& to, Buffer& shared)
     shared = Buffer(std::move(bytes));
   }
   ++stats_.ihave_ids_sent;
-  send(to, shared, Priority::urgent);
+  send(to, shared, FrameKind::urgent);
 }
 
 // Whom the message would reach too late as a body, or who wants none, is told of it.
@@ -152,7 +152,7 @@ void Router::forward(Instant now, Topic& topic, const InFlight& message) {
       announce(topic, message.id.view(), to, announcement);
     } else {
       ++stats_.messages_sent;
-      send(to, message.frame.bytes(), Priority::message);
+      send(to, message.frame.bytes(), FrameKind::message, topic.options.priority);
     }
   }
 }
@@ -187,7 +187,7 @@ void Router::send_idontwant(Topic& topic, const InFlight& message,
     if (shared.size() > bytes_left) return;
     bytes_left -= shared.size();
     ++stats_.idontwant_sent;
-    send(to, shared, Priority::urgent);
+    send(to, shared, FrameKind::urgent);
   };
   for (const PeerSlot slot : topic.mesh) {
     if (!topic.choke.is_choked(slot)) tell(slot);

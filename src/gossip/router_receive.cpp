@@ -378,7 +378,7 @@ void Router::accept(Instant now, InFlight& message) {
   for (const InFlight::Carrier& each : message.carriers) {
     if (entry.credit(each.peer)) score_.mesh_delivery(each.peer, topic.slot);
   }
-  cache_.put({message.key, message.id, topic.slot, message.frame.bytes()});
+  cache_.put({message.key, message.id, topic.slot, message.frame.bytes(), topic.options.priority});
   forward(now, topic, message);
   say(Deliver{{topic.name, message.id, message.frame.data(), message.author, message.seqno,
                message.from_id}});
