@@ -9,6 +9,9 @@
 namespace kith::app {
 namespace {
 
+/// Beyond it milliseconds are no Duration.
+constexpr std::chrono::milliseconds age_max = std::chrono::years(1);
+
 Message in_public_words(gossip::Message message) {
   Message told;
   told.topic = std::move(message.topic);
@@ -121,6 +124,10 @@ gossip::TopicOptions UserPubSub::router_options(const Joined& joined) const {
     };
   }
   options.priority = in_base_words(joined.options.priority);
+  if (joined.options.max_age > 0ms) {
+    options.max_age = std::min<std::chrono::milliseconds>(joined.options.max_age, age_max);
+  }
+  options.is_compressed = joined.options.is_compressed;
   options.has_validator = joined.options.validator != nullptr ||
                           std::ranges::any_of(joined.readers, [](const auto& reader) {
                             const auto state = reader.lock();

@@ -62,6 +62,7 @@ struct Config {
   std::size_t signature_batch_max = 64;
   std::size_t seqnos_stored_max = 1024;  // authors a heartbeat
   Duration check_timeout = 60s;          // an answer that does not come: as if ignored
+  Duration expiry_skew = 30s;            // clocks of honest nodes differ by less
   Duration delivery_window = 2s;  // a copy so long after the first still shows that a peer delivers
 
   // A heartbeat, from one peer (go's).

@@ -72,6 +72,10 @@ void Router::on_input(Instant now, Input input) {
                       [&](Validated& validated) { on_verdict(now, validated); },
                       [&](SignaturesChecked& checked) { on_signatures(now, checked); },
                       [&](Standing& standing) { set_standing(now, standing); },
+                      [&](WallClock& clock) {
+                        wall_ = clock.wall;
+                        wall_at_ = now;
+                      },
                       [&](RttMeasured& measured) {
                         if (Peer* found = peer_of(measured.peer)) found->rtt = measured.rtt;
                       },
@@ -286,6 +290,10 @@ Router::Topic& Router::make_topic(std::string_view name, const TopicOptions& opt
   if (topic.options.policy == codec::SignaturePolicy::strict_no_sign) {
     topic.options.id_rule = IdRule::content;
   }
+  constexpr Duration age_max = std::chrono::years(1);
+  if (options.max_age) topic.options.max_age = std::clamp<Duration>(*options.max_age, 1ms, age_max);
+  topic.rules = {options.max_age.has_value(), options.is_compressed, config_.message_bytes_max};
+  topic.has_header = options.max_age || options.is_compressed;
   by_name_.emplace(topic.name, slot);
   score_.add_topic(slot, options.score);
   for (const auto& each : peers_) {

@@ -18,7 +18,8 @@
 // Deviations from go-libp2p-pubsub, each for an attack of docs/protocol/gossip.md: a mesh is never
 // above D_hi; IDONTWANT goes out only when a signature has been verified; a full seen cache refuses
 // new messages; ids are unknown until verified, so that a forgery cannot take a message's place.
-// Not there: PREAMBLE, partial messages, compression, a TTL of messages.
+// Beyond the specifications, where a topic asks for it: messages that expire, compressed messages.
+// Not there: PREAMBLE, partial messages.
 #pragma once
 
 #include <map>
@@ -46,6 +47,7 @@ struct RouterStats {
   std::uint64_t rejected = 0;
   std::uint64_t ignored = 0;             // the application's verdict
   std::uint64_t replayed = 0;            // refused by the seqno
+  std::uint64_t expired = 0;             // too old, of topics with max_age
   std::uint64_t refused_full = 0;        // the seen cache or the check queue was full
   std::uint64_t refused_unfair = 0;      // a peer's share of a nearly full seen cache
   std::uint64_t unguarded = 0;           // accepted of authors for whom the seqno guard had no room
@@ -71,7 +73,7 @@ class Router {
  public:
   using Input =
       std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish, Validated,
-                   SignaturesChecked, Standing, RttMeasured, Room, SendQueueDropped>;
+                   SignaturesChecked, Standing, WallClock, RttMeasured, Room, SendQueueDropped>;
   using Output = std::variant<SendRpc, Deliver, Validate, CheckSignatures, PeerEvent, ConnectPeers,
                               StoreSeqnos, Published>;
 
@@ -159,6 +161,14 @@ class Router {
   bool is_unfair(const Peer& peer) const;
   bool id_of(const Topic& topic, const codec::GossipMessage& message, Bytes& id) const;
 
+  // router_data.cpp: topics whose messages have a header.
+  WallTime wall(Instant now) const;
+  Result<Buffer> with_header(Instant now, const Topic& topic, const Buffer& payload,
+                             WallTime& expires);
+  bool is_timely(Instant now, Peer& peer, Topic& topic, const codec::GossipMessage& message,
+                 WallTime& expires);
+  bool unpack(const Topic& topic, InFlight& message);
+
   // router_control.cpp: what peers say about messages and meshes.
   void on_ihave(Instant now, Peer& peer);
   void on_iwant(Instant now, Peer& peer);
@@ -242,6 +252,10 @@ class Router {
   };
   std::map<Token, Batch> batches_;  // ended by their answer or by Config::check_timeout
   std::uint64_t next_batch_ = 1;
+
+  WallTime wall_;  // it was so at wall_at_
+  Instant wall_at_;
+  codec::TopicDataCodec topic_data_;
 
   codec::GossipRpc rpc_;  // the one being read; kept for its memory
   Bytes id_;              // of the message being read

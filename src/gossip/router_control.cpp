@@ -32,7 +32,10 @@ void Router::on_ihave(Instant now, Peer& from) {
       if (on_copy(now, from, key, Word::offer)) continue;
       // One that is here and not yet verified gets time to turn out good.
       const bool is_here = checking_ids_.find(key).has_value();
-      wants_.announced(now, key, id, from.slot, is_here ? config_.iwant_delay_checking : delay);
+      // What expires may be withheld for that, and who withholds it is not to blame.
+      const bool is_promise = !topic->options.max_age;
+      wants_.announced(now, key, id, from.slot, is_here ? config_.iwant_delay_checking : delay,
+                       is_promise);
     }
   }
 }
@@ -49,7 +52,7 @@ void Router::on_iwant(Instant now, Peer& from) {
       }
       const MessageKey key = hash_(id);
       if (from.unwanted.contains(now, key)) continue;
-      const CachedMessage* message = cache_.ask(key, from.slot);
+      const CachedMessage* message = cache_.ask(key, from.slot, wall(now));
       if (message == nullptr) continue;
       if (message->topic != no_slot) topics_[message->topic]->relay.asked(key, from.slot);
       ++stats_.messages_sent;
@@ -91,9 +94,13 @@ void Router::run_wants(Instant now) {
               "announced a message and did not send it");
   }
   for (const auto& [slot, wanted] : asked) {
-    wants_.watch(wanted[rng_.below(wanted.size())].first, slot);
+    std::vector<MessageKey> promised;
     std::vector<Buffer> ids;
-    for (const auto& [key, id] : wanted) ids.push_back(id);
+    for (const auto& [key, id] : wanted) {
+      if (wants_.is_promise(key)) promised.push_back(key);
+      ids.push_back(id);
+    }
+    if (!promised.empty()) wants_.watch(promised[rng_.below(promised.size())], slot);
     send_iwants(peer(slot), ids);
   }
 }

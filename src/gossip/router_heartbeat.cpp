@@ -41,7 +41,7 @@ void Router::heartbeat(Instant now) {
     }
     emit_gossip(now, topic);
   }
-  cache_.shift();
+  cache_.shift(wall(now));
   run_wants(now);
 }
 
@@ -200,7 +200,7 @@ void Router::emit_gossip(Instant now, Topic& topic) {
   if (fit.empty()) return;
   // rust-libp2p reads at most 16 KiB of control in an RPC, and go takes ten IHAVEs a heartbeat.
   const std::size_t ids_max = config_.ihave_ids_max;
-  std::vector<ByteView> ids = cache_.gossip_ids(topic.slot, ids_max);
+  std::vector<ByteView> ids = cache_.gossip_ids(topic.slot, ids_max, wall(now));
   if (ids.empty()) return;
   std::vector<Buffer> frames;
   const std::size_t frames_max = std::max<std::size_t>(config_.ihave_rpcs_max / 2, 1);

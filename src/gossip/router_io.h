@@ -31,6 +31,8 @@ enum class IdRule : std::uint8_t {
 using MessageIdFunction =
     std::function<Bytes(std::string_view topic, const codec::GossipMessage& message)>;
 
+/// With `max_age` or `is_compressed` the topic's messages have a header (codec/topic_data.h), and
+/// all its nodes must be told the same; ids, id_function's too, are of the data with its header.
 struct TopicOptions {
   std::optional<codec::SignaturePolicy> policy;  // empty: Config::policy
   IdRule id_rule = IdRule::author_seqno;         // strict_no_sign makes it `content`
@@ -41,6 +43,10 @@ struct TopicOptions {
   /// own choice.
   Priority priority = Priority::application;
   std::optional<TopicScoreConfig> score;
+  /// Messages expire so long after they were published: from then on they are ignored, not handed
+  /// on and not announced. 1 ms to a year; wants WallClock.
+  std::optional<Duration> max_age;
+  bool is_compressed = false;
 };
 
 struct Message {
@@ -102,6 +108,11 @@ struct Validated {
 struct SignaturesChecked {
   Token token;
   std::vector<bool> results;
+};
+/// The date. Before the first message of a topic with max_age, then each minute or so and after a
+/// jump; in between it goes on with `now`.
+struct WallClock {
+  WallTime wall;
 };
 /// The quality model's word: P5, and a gate that the score never exceeds. A banned peer's RPCs are
 /// not read and it leaves every mesh; the disconnecting is the speaker's business.

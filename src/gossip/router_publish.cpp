@@ -28,7 +28,10 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
   topic->published_at = now;
   Bytes id;
   Message message;
-  const codec::GossipFrame frame = TRY(make_message(*topic, wanted.data, id, message));
+  WallTime expires = CachedMessage::never;
+  Buffer data = wanted.data;
+  if (topic->has_header) data = TRY(with_header(now, *topic, wanted.data, expires));
+  const codec::GossipFrame frame = TRY(make_message(*topic, data, id, message));
   const MessageKey key = hash_(id);
   switch (seen_.check_and_mark(now, key)) {
     case SeenCache::Mark::fresh: break;
@@ -38,12 +41,12 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
       return fail(Code::limit, "too many messages for the seen cache; publish slower");
   }
   ++stats_.published;
-  cache_.put({key, Buffer(id), topic->slot, frame.bytes(), topic->options.priority});
+  cache_.put({key, Buffer(id), topic->slot, frame.bytes(), topic->options.priority, expires});
   const std::size_t recipients = send_own(now, *topic, frame, id);
   if (topic->is_subscribed && topic->options.delivers_own) {
     message.topic = topic->name;
     message.id = Buffer(id);
-    message.data = frame.data();
+    message.data = topic->has_header ? wanted.data : frame.data();
     say(Deliver{std::move(message)});
   }
   return recipients;

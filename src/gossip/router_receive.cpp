@@ -6,6 +6,10 @@
 
 namespace kith::gossip {
 
+static Buffer payload_of(const RouterTopic& topic, const InFlight& message) {
+  return topic.has_header ? message.payload : message.frame.data();
+}
+
 void Router::on_rpc(Instant now, const PeerId& id, ByteView bytes) {
   Peer* from = peer_of(id);
   if (from == nullptr) return;
@@ -189,6 +193,8 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
       return;
     }
   }
+  WallTime expires = CachedMessage::never;
+  if (topic.has_header && !is_timely(now, from, topic, message, expires)) return;
   if (is_unfair(from)) {
     ++stats_.refused_unfair;
     return;
@@ -219,6 +225,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
   entry.frame = codec::GossipFrame(message);
   entry.author = author;
   entry.seqno = seqno;
+  entry.expires = expires;
   entry.began = now;
   entry.state = InFlight::State::signature;
   if (!*verify_by) return on_verified(now, *slot);
@@ -299,15 +306,19 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
   count_rescue(topic, message, was_asked_for);
   const std::vector<PeerSlot> asked = wants_.arrived(message.key);
   send_idontwant(topic, message, asked);
+  message.state = InFlight::State::validation;  // copies of it are known by its id from here on
+  if (topic.has_header && !unpack(topic, message)) {
+    reject(now, message, "data that does not decompress");
+    return finish(slot);
+  }
   if (!topic.options.has_validator) {
     accept(now, message);
     return finish(slot);
   }
-  message.state = InFlight::State::validation;
   validating_.insert(message.key, slot);
   const Token token{std::uint64_t{message.generation} << 32 | slot};
   say(Validate{token,
-               {topic.name, message.id, message.frame.data(), message.author, message.seqno,
+               {topic.name, message.id, payload_of(topic, message), message.author, message.seqno,
                 message.from_id}});
 }
 
@@ -378,9 +389,13 @@ void Router::accept(Instant now, InFlight& message) {
   for (const InFlight::Carrier& each : message.carriers) {
     if (entry.credit(each.peer)) score_.mesh_delivery(each.peer, topic.slot);
   }
-  cache_.put({message.key, message.id, topic.slot, message.frame.bytes(), topic.options.priority});
-  forward(now, topic, message);
-  say(Deliver{{topic.name, message.id, message.frame.data(), message.author, message.seqno,
+  // What expired while it was checked is taken, but nobody else would.
+  if (message.expires > wall(now)) {
+    cache_.put({message.key, message.id, topic.slot, message.frame.bytes(), topic.options.priority,
+                message.expires});
+    forward(now, topic, message);
+  }
+  say(Deliver{{topic.name, message.id, payload_of(topic, message), message.author, message.seqno,
                message.from_id}});
 }
 

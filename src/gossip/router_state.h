@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/topic_data.h"
 #include "gossip/config.h"
 #include "gossip/router_io.h"
 
@@ -65,6 +66,8 @@ struct RouterTopic {
   const std::string name;
   const TopicSlot slot;
   TopicOptions options;
+  bool has_header = false;  // of topic_data.h, by these rules:
+  codec::TopicDataRules rules;
   bool is_subscribed = false;
   std::vector<PeerSlot> peers;      // connected and subscribed; sorted, as all here
   std::vector<PeerSlot> mesh;       // at most d_hi
@@ -99,6 +102,8 @@ struct InFlight {
   std::optional<PeerId> author;
   std::optional<std::uint64_t> seqno;
   std::optional<SignatureJob> job;
+  WallTime expires = CachedMessage::never;
+  Buffer payload;  // in a topic with headers, once it is known to be good; else it is the data
   std::vector<Carrier> carriers;  // other peers that have it; at most those connected
   Instant began;
 };

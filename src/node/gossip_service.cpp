@@ -65,12 +65,14 @@ PeerEvent in_common_words(const gossip::PeerEvent& event) {
 
 }  // namespace
 
-void GossipService::start(Instant now, WallTime wall) {
+void GossipService::start(Instant now) {
+  const WallTime wall = host_.wall(now);
   // Nanoseconds, as go does it: an author's numbers must grow over restarts.
   const auto first_seqno = static_cast<std::uint64_t>(std::max<std::int64_t>(wall.unix_ms, 0)) *
                            std::uint64_t{1'000'000};
   router_.emplace(config_, codec::peer_id_of(key_.public_key()), key_, first_seqno, rng_, log_,
                   now);
+  router_->on_input(now, gossip::WallClock{wall});
 }
 
 void GossipService::on_input(Instant now, host::ServiceEvent event) {
@@ -253,7 +255,10 @@ void GossipService::on_deadline(Instant now) {
     Peer& peer = peers_.at(*id);
     if (pay(now, *id, peer)) read_on(now, *id, peer);
   }
-  if (const auto at = router_->next_deadline(); at && *at <= now) router_->on_deadline(now);
+  if (const auto at = router_->next_deadline(); at && *at <= now) {
+    router_->on_input(now, gossip::WallClock{host_.wall(now)});
+    router_->on_deadline(now);
+  }
   drain(now);
 }
 

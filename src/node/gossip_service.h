@@ -21,6 +21,7 @@
 #include "codec/frame.h"
 #include "gossip/config.h"
 #include "gossip/router.h"
+#include "host/host.h"
 #include "host/service.h"
 #include "host/world.h"
 #include "peer/limits.h"
@@ -42,12 +43,12 @@ class GossipService final : public host::Service {
   static constexpr Duration reopen_delay_max = 60s;
 
   /// All outlive it.
-  GossipService(const gossip::Config& config, peer::Limits& limits, const crypto::KeyPair& key,
-                Rng& rng, Log& log)
-      : config_(config), limits_(limits), key_(key), rng_(rng), log_(log) {}
+  GossipService(const gossip::Config& config, peer::Limits& limits, const host::Host& host,
+                const crypto::KeyPair& key, Rng& rng, Log& log)
+      : config_(config), limits_(limits), host_(host), key_(key), rng_(rng), log_(log) {}
 
   /// Before anything else.
-  void start(Instant now, WallTime wall);
+  void start(Instant now);
 
   std::vector<std::string> protocols() const override { return gossip::Router::protocols(); }
   void on_input(Instant now, host::ServiceEvent event) override;
@@ -93,6 +94,7 @@ class GossipService final : public host::Service {
 
   const gossip::Config& config_;
   peer::Limits& limits_;
+  const host::Host& host_;
   const crypto::KeyPair& key_;
   Rng& rng_;
   Log& log_;

@@ -23,7 +23,8 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, rng);
-  if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, limits_, key, rng, log);
+  if (config_.speaks_gossip)
+    gossip_ = &own<GossipService>(config_.gossip, limits_, host_, key, rng, log);
 }
 
 Node::~Node() = default;
@@ -53,7 +54,7 @@ void Node::add_protocol(Instant now, const host::Service& service, const std::st
 }
 
 void Node::start(Instant now) {
-  if (gossip_ != nullptr) gossip_->start(now, host_.wall(now));
+  if (gossip_ != nullptr) gossip_->start(now);
   is_starting_ = true;
   outputs_.push_back(host::LoadQuality{});
   pump(now);

@@ -106,6 +106,7 @@ void write_gossip_messages(MetricSink& sink, const gossip::RouterStats& s) {
   sink.sample(s.rejected, {{"reason", "invalid"}});
   sink.sample(s.ignored, {{"reason", "ignored"}});
   sink.sample(s.replayed, {{"reason", "replayed"}});
+  sink.sample(s.expired, {{"reason", "expired"}});
   sink.sample(s.refused_full, {{"reason", "full"}});
   sink.sample(s.refused_unfair, {{"reason", "unfair"}});
   sink.counter("kith_gossip_messages_unguarded_total",
