@@ -50,7 +50,9 @@ Router::Router(const Config& config, const PeerId& self, const crypto::KeyPair& 
       seqnos_(config.seqno),
       backoff_(config.backoff),
       score_(config.score),
-      wants_(config.wants) {
+      wants_(config.wants),
+      mesh_(config.mesh),
+      tune_at_(now) {
   const auto delay = static_cast<std::uint64_t>(config.heartbeat_delay.count());
   heartbeat_at_ = now + config.heartbeat_delay +
                   Duration(static_cast<std::int64_t>(delay == 0 ? 0 : rng.below(delay)));
@@ -76,6 +78,7 @@ void Router::on_input(Instant now, Input input) {
                         wall_ = clock.wall;
                         wall_at_ = now;
                       },
+                      [&](NetworkSize& told) { network_peers_ = told.peers; },
                       [&](RttMeasured& measured) {
                         if (Peer* found = peer_of(measured.peer)) found->rtt = measured.rtt;
                       },
@@ -342,12 +345,12 @@ void Router::subscribe(Instant now, Subscribe& wanted) {
   // Those whom it was published to first, then others up to D.
   for (const PeerSlot slot : fanout) {
     const std::vector<PeerSlot> fit = graftable(now, *topic, false, 0);
-    if (topic->mesh.size() >= config_.mesh.d || !has(fit, slot)) continue;
+    if (topic->mesh.size() >= mesh_.d || !has(fit, slot)) continue;
     add_to_mesh(now, *topic, peer(slot));
     send_graft(now, *topic, peer(slot));
   }
-  if (topic->mesh.size() < config_.mesh.d) {
-    fill_mesh(now, *topic, config_.mesh.d - topic->mesh.size(), false, 0);
+  if (topic->mesh.size() < mesh_.d) {
+    fill_mesh(now, *topic, mesh_.d - topic->mesh.size(), false, 0);
   }
 }
 

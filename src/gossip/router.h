@@ -71,9 +71,9 @@ struct RouterStats {
 
 class Router {
  public:
-  using Input =
-      std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish, Validated,
-                   SignaturesChecked, Standing, WallClock, RttMeasured, Room, SendQueueDropped>;
+  using Input = std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish,
+                             Validated, SignaturesChecked, Standing, WallClock, NetworkSize,
+                             RttMeasured, Room, SendQueueDropped>;
   using Output = std::variant<SendRpc, Deliver, Validate, CheckSignatures, PeerEvent, ConnectPeers,
                               StoreSeqnos, Published>;
 
@@ -104,6 +104,8 @@ class Router {
   std::size_t peer_count() const { return by_id_.size(); }
   std::size_t topic_count() const { return by_name_.size(); }
   std::size_t seen_count() const { return seen_.size(); }
+  /// D, which grows with the network.
+  std::size_t fanout() const { return mesh_.d; }
   /// The topics this node is subscribed to, by name.
   std::vector<std::string> subscribed() const;
   /// The mesh of a topic, in the order of the peers' ids; empty when not subscribed.
@@ -199,6 +201,7 @@ class Router {
 
   // router_heartbeat.cpp
   void heartbeat(Instant now);
+  void tune_fanout(Instant now);
   void maintain_mesh(Instant now, Topic& topic);
   void fill_mesh(Instant now, Topic& topic, std::size_t count, bool outbound_only,
                  double score_min);
@@ -253,6 +256,9 @@ class Router {
   std::map<Token, Batch> batches_;  // ended by their answer or by Config::check_timeout
   std::uint64_t next_batch_ = 1;
 
+  MeshConfig mesh_;
+  std::size_t network_peers_ = 0;
+  Instant tune_at_;
   WallTime wall_;  // it was so at wall_at_
   Instant wall_at_;
   codec::TopicDataCodec topic_data_;

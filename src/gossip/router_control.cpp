@@ -125,7 +125,7 @@ void Router::send_iwants(Peer& to, std::span<const Buffer> ids) {
 
 void Router::add_to_mesh(Instant now, Topic& topic, Peer& who) {
   if (!add(topic.mesh, who.slot)) return;
-  ASSERT(topic.mesh.size() <= config_.mesh.d_hi);
+  ASSERT(topic.mesh.size() <= mesh_.d_hi);
   ++stats_.grafts;
   score_.graft(now, who.slot, topic.slot);
 }
@@ -204,7 +204,7 @@ std::optional<bool> Router::refuses_graft(Instant now, Peer& from, Topic& topic)
     return false;
   }
   if (from.is_stalled || score_.topic_score(now, from.slot, topic.slot) < 0) return false;
-  if (topic.mesh.size() < config_.mesh.d_hi) return std::nullopt;
+  if (topic.mesh.size() < mesh_.d_hi) return std::nullopt;
   // Full. One that brings messages first takes the place of one that brings hardly any: a mesh full
   // of those who hand nothing on must not be closed to those who do (A31). One that we dialled may
   // take the place of one that dialled us, until there are D_out.
@@ -214,7 +214,7 @@ std::optional<bool> Router::refuses_graft(Instant now, Peer& from, Topic& topic)
   const bool is_useful = worst && worth(from.slot) > clearly + clearly * worth(*worst);
   if (!is_useful) {
     if (!from.is_outbound) return true;
-    worst = choose_replaced(config_.mesh, candidates_of(now, topic, topic.mesh));
+    worst = choose_replaced(mesh_, candidates_of(now, topic, topic.mesh));
   }
   if (!worst) return true;
   remove_from_mesh(now, topic, *worst);

@@ -114,6 +114,10 @@ struct SignaturesChecked {
 struct WallClock {
   WallTime wall;
 };
+/// About how many peers the network has (gossip/fanout.h); now and then.
+struct NetworkSize {
+  std::size_t peers = 0;
+};
 /// The quality model's word: P5, and a gate that the score never exceeds. A banned peer's RPCs are
 /// not read and it leaves every mesh; the disconnecting is the speaker's business.
 struct Standing {

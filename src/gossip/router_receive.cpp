@@ -75,7 +75,7 @@ void Router::on_subscriptions(Instant now, Peer& from) {
       if (topic == nullptr) continue;
       add(topic->peers, from.slot);
       // A young mesh does not wait for the heartbeat.
-      if (topic->is_subscribed && topic->mesh.size() < config_.mesh.d_lo &&
+      if (topic->is_subscribed && topic->mesh.size() < mesh_.d_lo &&
           has(graftable(now, *topic, false, 0), from.slot)) {
         add_to_mesh(now, *topic, from);
         send_graft(now, *topic, from);

@@ -257,9 +257,17 @@ void GossipService::on_deadline(Instant now) {
   }
   if (const auto at = router_->next_deadline(); at && *at <= now) {
     router_->on_input(now, gossip::WallClock{host_.wall(now)});
+    tell_network_size(now);
     router_->on_deadline(now);
   }
   drain(now);
+}
+
+void GossipService::tell_network_size(Instant now) {
+  const host::PeerBook& book = host_.book();
+  const auto before = std::exchange(told_, book.told());
+  network_.on_told(told_.records - before.records, told_.known - before.known);
+  router_->on_input(now, gossip::NetworkSize{network_.peers(book.size())});
 }
 
 std::optional<Instant> GossipService::next_deadline() const {

@@ -90,6 +90,7 @@ class GossipService final : public host::Service {
   bool pay(Instant now, const PeerId& id, Peer& peer);
   void open(const PeerId& id, Peer& peer);
   void open_later(Instant now, const PeerId& id, Peer& peer);
+  void tell_network_size(Instant now);
   void drain(Instant now);
 
   const gossip::Config& config_;
@@ -105,6 +106,8 @@ class GossipService final : public host::Service {
   mutable base::DeadlineHeap<PeerId> reopening_;
   mutable base::DeadlineHeap<PeerId> paying_;  // those that owe
   std::uint64_t paused_ = 0;
+  gossip::NetworkEstimate network_;
+  host::PeerBook::Told told_;  // of it, so far
   base::Queue<Result> results_;
 };
 
