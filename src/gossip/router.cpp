@@ -293,8 +293,7 @@ Router::Topic& Router::make_topic(std::string_view name, const TopicOptions& opt
   if (topic.options.policy == codec::SignaturePolicy::strict_no_sign) {
     topic.options.id_rule = IdRule::content;
   }
-  constexpr Duration age_max = std::chrono::years(1);
-  if (options.max_age) topic.options.max_age = std::clamp<Duration>(*options.max_age, 1ms, age_max);
+  topic.options.max_age = age_of(options);
   topic.rules = {options.max_age.has_value(), options.is_compressed, config_.message_bytes_max};
   topic.has_header = options.max_age || options.is_compressed;
   by_name_.emplace(topic.name, slot);
@@ -387,6 +386,12 @@ std::vector<std::string> Router::subscribed() const {
     if (topics_[slot]->is_subscribed) names.push_back(name);
   }
   return names;
+}
+
+const TopicOptions* Router::options_of(std::string_view topic) const {
+  const auto found = by_name_.find(topic);
+  if (found == by_name_.end() || !topics_[found->second]->is_subscribed) return nullptr;
+  return &topics_[found->second]->options;
 }
 
 std::vector<PeerId> Router::mesh_of(std::string_view topic) const {

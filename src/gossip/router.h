@@ -106,6 +106,8 @@ class Router {
   std::size_t seen_count() const { return seen_.size(); }
   /// D, which grows with the network.
   std::size_t fanout() const { return mesh_.d; }
+  /// Of a topic this node is subscribed to; null for others.
+  const TopicOptions* options_of(std::string_view topic) const;
   /// The topics this node is subscribed to, by name.
   std::vector<std::string> subscribed() const;
   /// The mesh of a topic, in the order of the peers' ids; empty when not subscribed.
@@ -181,6 +183,7 @@ class Router {
   void on_px(Instant now, Peer& peer, const codec::GossipPrune& prune);
   void on_choke(Peer& peer);
   void run_wants(Instant now);
+  void watch_one(PeerSlot slot, std::span<const std::pair<MessageKey, Buffer>> asked);
   void send_iwants(Peer& peer, std::span<const Buffer> ids);
   void add_to_mesh(Instant now, Topic& topic, Peer& peer);
   void remove_from_mesh(Instant now, Topic& topic, PeerSlot slot);

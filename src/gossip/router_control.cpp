@@ -77,6 +77,17 @@ void Router::on_idontwant(Instant now, Peer& from) {
   }
 }
 
+// Of what was asked of a peer together, one promise at random.
+void Router::watch_one(PeerSlot slot, std::span<const std::pair<MessageKey, Buffer>> asked) {
+  const auto is_promise = [&](const auto& each) { return wants_.is_promise(each.first); };
+  const auto promises = std::ranges::count_if(asked, is_promise);
+  if (promises == 0) return;
+  auto left = rng_.below(static_cast<std::uint64_t>(promises));
+  for (const auto& each : asked) {
+    if (is_promise(each) && left-- == 0) return wants_.watch(each.first, slot);
+  }
+}
+
 // Asks for what is due, a peer's ids together; and counts promises that were not kept.
 void Router::run_wants(Instant now) {
   std::map<PeerSlot, std::vector<std::pair<MessageKey, Buffer>>> asked;
@@ -94,13 +105,9 @@ void Router::run_wants(Instant now) {
               "announced a message and did not send it");
   }
   for (const auto& [slot, wanted] : asked) {
-    std::vector<MessageKey> promised;
     std::vector<Buffer> ids;
-    for (const auto& [key, id] : wanted) {
-      if (wants_.is_promise(key)) promised.push_back(key);
-      ids.push_back(id);
-    }
-    if (!promised.empty()) wants_.watch(promised[rng_.below(promised.size())], slot);
+    for (const auto& [key, id] : wanted) ids.push_back(id);
+    watch_one(slot, wanted);
     send_iwants(peer(slot), ids);
   }
 }

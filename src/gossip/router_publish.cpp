@@ -11,6 +11,12 @@ void Router::publish(Instant now, Publish& wanted) {
   say(Published{wanted.token, std::move(recipients)});
 }
 
+static bool has_rules(const RouterTopic& topic, const TopicOptions& wanted) {
+  return topic.options.max_age == age_of(wanted) &&
+         topic.options.is_compressed == wanted.is_compressed &&
+         topic.options.priority == wanted.priority;
+}
+
 Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
   if (wanted.data.size() > config_.message_bytes_max) {
     return fail(Code::too_large, base::format("message of {} bytes, limit {}", wanted.data.size(),
@@ -24,13 +30,19 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
   if (topic == nullptr && by_name_.size() >= config_.topics_max) {
     return fail(Code::limit, base::format("over {} topics", config_.topics_max));
   }
+  // While nothing is heard of it, the options are those of each publication.
+  if (topic != nullptr && !topic->is_subscribed && !has_rules(*topic, wanted.options)) {
+    free_topic(topic->slot);
+    topic = nullptr;
+  }
   if (topic == nullptr) topic = &make_topic(wanted.topic, wanted.options);
   topic->published_at = now;
   Bytes id;
   Message message;
   WallTime expires = CachedMessage::never;
-  Buffer data = wanted.data;
-  if (topic->has_header) data = TRY(with_header(now, *topic, wanted.data, expires));
+  Buffer framed;
+  if (topic->has_header) framed = TRY(with_header(now, *topic, wanted.data, expires));
+  const Buffer& data = topic->has_header ? framed : wanted.data;
   const codec::GossipFrame frame = TRY(make_message(*topic, data, id, message));
   const MessageKey key = hash_(id);
   switch (seen_.check_and_mark(now, key)) {

@@ -1,6 +1,7 @@
 // What gossip/router.h keeps of each peer, topic and message under way. Private to the router.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,6 +55,13 @@ struct RouterPeer {
   bool was_over_limit = false;  // ever
   std::optional<Instant> useful_at;
 };
+
+/// TopicOptions::max_age within its bounds.
+inline std::optional<Duration> age_of(const TopicOptions& options) {
+  constexpr Duration age_max = std::chrono::years(1);
+  if (!options.max_age) return std::nullopt;
+  return std::clamp<Duration>(*options.max_age, 1ms, age_max);
+}
 
 struct RouterTopic {
   RouterTopic(const Config& config, std::string name_, TopicSlot slot_, TopicOptions options_)

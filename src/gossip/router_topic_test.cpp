@@ -138,6 +138,26 @@ TEST(RouterTopic, APayloadThatDoesNotFitWithItsHeaderIsRefused) {
   EXPECT_EQ(bench.published.back().recipients, 2u);
 }
 
+TEST(RouterTopic, OfATopicThatIsNotHeardEachPublicationSaysTheRules) {
+  RouterBench bench;
+  bench.input(WallClock{day});
+  bench.add_peer(1);
+  bench.peer_subscribes(1, "u");
+  std::vector<std::size_t> sizes;
+  for (const TopicOptions& options : {TopicOptions{}, expiring(), TopicOptions{}}) {
+    (void)bench.sent_to(1);
+    bench.input(Publish{Token{1}, "u", Buffer("hello"), options});
+    sizes.push_back(bench.sent_to(1).at(0).rpc.publish.at(0).data->size());
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{5, 15, 5}));
+  EXPECT_EQ(bench.router.options_of("u"), nullptr);
+  bench.subscribe("u", expiring());
+  EXPECT_EQ(bench.router.options_of("u")->max_age, 10s);
+  (void)bench.sent_to(1);
+  bench.input(Publish{Token{1}, "u", Buffer("hello"), {}});  // the subscription's
+  EXPECT_EQ(bench.sent_to(1).at(0).rpc.publish.at(0).data->size(), 15u);
+}
+
 TEST(RouterTopic, TheValidatorSeesThePayload) {
   TopicOptions options = compressed();
   options.has_validator = true;
