@@ -4,6 +4,7 @@
 #include <kith/host.h>
 #include <kith/pubsub.h>
 
+#include <chrono>
 #include <iostream>
 
 int main(int count, char** arguments) {
@@ -14,7 +15,12 @@ int main(int count, char** arguments) {
     const auto peer = (*host)->connect_wait(arguments[1]);
     if (!peer) return std::cerr << to_string(peer.error()) << '\n', 1;
   }
-  auto topic = kith::PubSub(**host).join("example-chat");
+  using Priority = kith::TopicOptions::Priority;
+  kith::TopicOptions options;
+  options.max_age = std::chrono::minutes(5);  // what was said longer ago is not handed on
+  options.is_compressed = true;               // long lines travel shorter
+  options.priority = Priority::bulk;          // where other topics wait too, they go first
+  auto topic = kith::PubSub(**host).join("example-chat", std::move(options));
   if (!topic) return std::cerr << to_string(topic.error()) << '\n', 1;
   auto subscription = topic->subscribe();
   subscription.on_message([](const kith::Message& message) {

@@ -122,7 +122,17 @@ class Play {
   void message(std::uint32_t who) {
     const std::uint8_t what = input_.byte();
     const std::string_view in = topic();
-    const ByteView data = input_.bytes(input_.byte() % 64);
+    ByteView data = input_.bytes(input_.byte() % 64);
+    Bytes framed;
+    if (in == "c" && data.size() > 1) {  // its messages expire and may be compressed
+      Bytes payload;
+      for (int i = 0; i < data[0] % 8; ++i) base::append(payload, data);
+      const auto now_ms = base::to_ms(bench_.now.time_since_epoch());
+      const WallTime expires{now_ms + data[1] * 300 - 2000};
+      framed = topic_data_.write(payload, expires, {true, true});
+      if (data[0] % 16 == 0) framed[data[1] % framed.size()] ^= data[0];
+      data = framed;
+    }
     if (what % 8 == 0) {
       bench_.raw(who, anonymous_message(in, base::as_text(data)));
       return;
@@ -143,6 +153,11 @@ class Play {
     const std::string in(topic());
     TopicOptions options = in == "b" ? anonymous() : TopicOptions{};
     options.has_validator = in == "c";
+    if (in == "c") {
+      options.max_age = 20s;
+      options.is_compressed = true;
+      options.priority = Priority::bulk;
+    }
     switch (what % 3) {
       case 0: bench_.subscribe(in, options); break;
       case 1: bench_.input(Unsubscribe{in}); break;
@@ -194,6 +209,7 @@ class Play {
   }
 
   Input input_;
+  codec::TopicDataCodec topic_data_;
   RouterBench bench_;
   std::set<std::uint32_t> there_;
   std::set<Bytes> delivered_;

@@ -57,16 +57,28 @@ enum class Verdict : std::uint8_t {
 /// is not judged within 60 s is ignored.
 using Validator = std::function<void(const Message&, std::function<void(Verdict)>)>;
 
-/// What all peers of a topic must agree on, and what this one checks.
+/// What all peers of a topic must agree on, and what this one checks. With `max_age` or
+/// `is_compressed` data begins with a header of Kith's (docs/protocol/gossip.md): peers that were
+/// not told the same, and other libp2p implementations, cannot take part.
 struct TopicOptions {
   /// Messages are signed by their authors (StrictSign); otherwise they have none (StrictNoSign).
   bool is_signed = true;
   /// Asked about every message of others; without one all are accepted.
   Validator validator = {};
   /// Names a message, at most 128 bytes: two of one name are one message. Pure and quick; called on
-  /// the host's thread with the data, also of messages nobody has verified. Without one the name is
-  /// author and seqno, or a hash of the data in an unsigned topic.
+  /// the host's thread with the data as it travels, also of messages nobody has verified. Without
+  /// one the name is author and seqno, or a hash of the data in an unsigned topic.
   std::function<std::vector<std::uint8_t>(std::span<const std::uint8_t>)> message_id = {};
+  /// How urgent the topic's messages are to this host.
+  enum class Priority : std::uint8_t { consensus, blocks, transactions, application, bulk };
+  /// What goes first where several messages wait for one peer, and what is dropped last when too
+  /// many do. Less urgent topics keep a share. Every peer chooses for itself.
+  Priority priority = Priority::application;
+  /// Messages are of no use so long after they were published: from then on no peer delivers them
+  /// or hands them on. By the hosts' clocks, which may differ by 30 s. 0: they do not expire.
+  std::chrono::milliseconds max_age{0};
+  /// Messages travel compressed (zstd) where that makes them smaller.
+  bool is_compressed = false;
 };
 
 /// How a subscription holds what its reader has not taken yet.
@@ -116,10 +128,10 @@ class Topic {
  public:
   /// Its name.
   const std::string& name() const;
-  /// Sends a copy of `data`, at most 1 MiB, to the topic; subscriptions of this host get it too.
-  /// `done` gets the number of peers it was queued for, 0 when nobody is there yet, or why not:
-  /// `too_large`, `limit` when too much is under way or a subscription of this host holds the topic
-  /// back, `exists` when a message of that name was.
+  /// Sends a copy of `data`, at most 1 MiB with its header, to the topic; subscriptions of this
+  /// host get it too. `done` gets the number of peers it was queued for, 0 when nobody is there
+  /// yet, or why not: `too_large`, `limit` when too much is under way or a subscription of this
+  /// host holds the topic back, `exists` when a message of that name was.
   void publish(std::span<const std::uint8_t> data,
                std::function<void(Result<std::size_t>)> done = {});
   /// The same without a copy: `data` must not change any more.

@@ -7,6 +7,7 @@
 #include "codec/multibase.h"
 #include "codec/peer_id.h"
 #include "codec/utf8.h"
+#include "node/config_text.h"
 
 namespace kith::api {
 namespace {
@@ -29,6 +30,40 @@ Json message_view(const gossip::Message& message) {
               {"data_multibase", codec::encode_multibase(codec::Multibase::base64url, data)}};
 }
 
+/// What the call says of its topic. A topic that is subscribed to has its options already: the call
+/// may leave them out, but not say others.
+Result<gossip::TopicOptions> topic_options(const gossip::Router& router, const Call& call) {
+  gossip::TopicOptions options;
+  if (const auto* there = router.options_of(call.text("topic"))) options = *there;
+  const gossip::TopicOptions before = options;
+  if (const std::string age = call.text("max_age"); !age.empty()) {
+    auto parsed = node::parse_duration(age);
+    if (!parsed) return fail(Code::usage, parsed.error().message);
+    if (*parsed < 1ms)
+      return fail(Code::usage, base::format("max_age is {}, not 1ms or more", age));
+    options.max_age = *parsed;
+  }
+  if (const std::string way = call.text("compression"); !way.empty()) {
+    if (way != "zstd" && way != "none") {
+      return fail(Code::usage, base::format("compression is \"{}\", not zstd or none", way));
+    }
+    options.is_compressed = way == "zstd";
+  }
+  if (const std::string name = call.text("priority"); !name.empty()) {
+    const auto priority = base::priority_of(name);
+    if (!priority) return fail(Code::usage, base::format("no priority \"{}\"", name));
+    options.priority = *priority;
+  }
+  const bool is_same = options.max_age == before.max_age &&
+                       options.is_compressed == before.is_compressed &&
+                       options.priority == before.priority;
+  if (router.options_of(call.text("topic")) != nullptr && !is_same) {
+    return fail(Code::exists, base::format("topic \"{}\" is subscribed to with other options",
+                                           call.text("topic")));
+  }
+  return options;
+}
+
 }  // namespace
 
 void Api::pubsub_pub(Instant now, Call call) {
@@ -46,10 +81,13 @@ void Api::pubsub_pub(Instant now, Call call) {
     if (!decoded) return call.fail(decoded.error());
     data = std::move(*decoded);
   }
+  auto options = topic_options(*node_.router(), call);
+  if (!options) return call.fail(options.error());
   const Token token{next_token_++};
   std::string topic = call.text("topic");
   pending_.emplace(token, Pending{std::move(call), nullptr});
-  node_.on_command(now, gossip::Publish{token, std::move(topic), Buffer(std::move(data)), {}});
+  node_.on_command(
+      now, gossip::Publish{token, std::move(topic), Buffer(std::move(data)), *std::move(options)});
 }
 
 void Api::pubsub_sub(Instant now, Call call) {
@@ -63,7 +101,9 @@ void Api::pubsub_sub(Instant now, Call call) {
     return call.fail({Code::too_large, base::format("a topic of {} bytes, the limit is {}",
                                                     topic.size(), bytes_max)});
   }
-  node_.on_command(now, gossip::Subscribe{topic, {}});
+  auto options = topic_options(*node_.router(), call);
+  if (!options) return call.fail(options.error());
+  node_.on_command(now, gossip::Subscribe{topic, *std::move(options)});
   const auto subscribed = node_.router()->subscribed();
   if (std::ranges::find(subscribed, topic) == subscribed.end()) {
     return call.fail({Code::limit, base::format("this node has {} topics already, the limit",

@@ -313,6 +313,48 @@ TEST_F(ApiTest, ASubscriptionGetsWhatOthersPublish) {
   EXPECT_EQ(code(call("pubsub.pub", {{"topic", "news"}})), "usage");
 }
 
+TEST_F(ApiTest, ATopicsOptionsGoWithIt) {
+  ASSERT_EQ(code(call("peers.connect", {{"target", target()}})), "");
+  const Json options{
+      {"topic", "prices"}, {"max_age", "30s"}, {"compression", "zstd"}, {"priority", "bulk"}};
+  std::vector<Json> lines;
+  members_[1]->api->request(world_.now(),
+                            Json{{"id", 7}, {"method", "pubsub.sub"}, {"params", options}}.dump(),
+                            [&](std::string line, bool) { lines.push_back(Json::parse(line)); });
+  world_.turn(1);
+  world_.run_for(3s);
+  Json message = options;
+  message["data"] = std::string(1000, 'a') + std::string(100, 'b');
+  EXPECT_EQ(call("pubsub.pub", message)["result"]["recipients"], 1);
+  world_.run_for(1s);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0]["result"]["data"], message["data"]);
+  const auto* known = members_[1]->node.router()->options_of("prices");
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(known->max_age, 30s);
+  EXPECT_EQ(known->priority, Priority::bulk);
+  // Without them it is another format, which the other side takes for a lie.
+  EXPECT_EQ(code(call("pubsub.pub", {{"topic", "prices"}, {"data", "plain"}})), "");
+  world_.run_for(1s);
+  EXPECT_EQ(lines.size(), 1U);
+  // One that subscribes later may leave them out and must not say others.
+  std::string again;
+  const auto join = [&](const Json& params) {
+    again.clear();
+    members_[1]->api->request(world_.now(),
+                              Json{{"id", 8}, {"method", "pubsub.sub"}, {"params", params}}.dump(),
+                              [&](std::string line, bool) { again = line; });
+    world_.turn(1);
+    return again.empty() ? std::string() : code(Json::parse(again));
+  };
+  EXPECT_EQ(join({{"topic", "prices"}}), "");
+  EXPECT_EQ(join({{"topic", "prices"}, {"max_age", "31s"}}), "exists");
+  for (const auto& [name, value] : std::map<std::string, std::string>{
+           {"max_age", "soon"}, {"max_age", "0s"}, {"compression", "gzip"}, {"priority", "high"}}) {
+    EXPECT_EQ(code(call("pubsub.pub", {{"topic", "t"}, {"data", "x"}, {name, value}})), "usage");
+  }
+}
+
 TEST_F(ApiTest, WaitingRequestsAreLimited) {
   std::size_t refused = 0;
   const std::string request = R"({"method":"ping","params":{"target":"/ip4/127.0.0.1/tcp/9"}})";

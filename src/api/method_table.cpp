@@ -49,6 +49,13 @@ decimal strings. What does not exist yet is `null`. Further keys may appear at a
 |---|---|---|---|
 )md";
 
+// Of a topic; docs/protocol/gossip.md.
+constexpr std::string_view max_age_help =
+    "messages expire so long after they are published, such as 30s; left out: never. All nodes of "
+    "the topic must say the same";
+constexpr std::string_view compression_help = "zstd or none (none); all nodes must say the same";
+constexpr std::string_view priority_help =
+    "what goes first: consensus, blocks, transactions, application (left out) or bulk";
 constexpr std::string_view target_help =
     "a multiaddr, best one that ends in /p2p/ID, or the id of a known peer";
 
@@ -157,7 +164,10 @@ const std::vector<Api::Method> Api::table_ = {
      "/v1/pubsub/messages",
      {{"topic", ParamType::text, true, "the topic's name"},
       {"data", ParamType::text, false, "the message, as text"},
-      {"data_multibase", ParamType::text, false, "or as multibase, when it is no text"}},
+      {"data_multibase", ParamType::text, false, "or as multibase, when it is no text"},
+      {"max_age", ParamType::text, false, max_age_help},
+      {"compression", ParamType::text, false, compression_help},
+      {"priority", ParamType::text, false, priority_help}},
      R"({"topic":"news","data":"hello"})",
      &Api::pubsub_pub},
     {"pubsub.sub",
@@ -165,7 +175,10 @@ const std::vector<Api::Method> Api::table_ = {
      true,
      "GET",
      "",
-     {{"topic", ParamType::text, true, "the topic's name"}},
+     {{"topic", ParamType::text, true, "the topic's name"},
+      {"max_age", ParamType::text, false, max_age_help},
+      {"compression", ParamType::text, false, compression_help},
+      {"priority", ParamType::text, false, priority_help}},
      R"({"topic":"news"})",
      &Api::pubsub_sub},
     {"pubsub.topics",

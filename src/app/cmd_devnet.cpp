@@ -274,7 +274,7 @@ Result<void> Devnet::publish() {
   const std::size_t index = published_ % nodes_.size();
   const auto said = nodes_[index].caller->call(
       "pubsub.pub",
-      cli::publish_params(topic, base::format("message {} of node {}", published_, index + 1)),
+      cli::publish_params(topic, {}, base::format("message {} of node {}", published_, index + 1)),
       call_timeout);
   if (!said && interrupted == 0) {
     return fail(said.error().code,

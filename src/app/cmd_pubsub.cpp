@@ -35,16 +35,16 @@ int run_pubsub_pub(const cli::Globals& globals, const cli::PubsubPubArgs& args) 
     if (!input) return fail_with(globals, input.error());
     data = std::move(*input);
   }
-  return ask_running(globals, "pubsub.pub", cli::publish_params(args.topic, data), answer_timeout,
-                     cli::render_object);
+  return ask_running(globals, "pubsub.pub", cli::publish_params(args.topic, args.options, data),
+                     answer_timeout, cli::render_object);
 }
 
 int run_pubsub_sub(const cli::Globals& globals, const cli::PubsubSubArgs& args) {
   const auto node = reach_or_say(globals);
   if (!node) return node.error();
   std::uint64_t seen = 0;
-  const auto ended =
-      (*node)->stream("pubsub.sub", {{"topic", args.topic}}, [&](std::string_view message) {
+  const auto ended = (*node)->stream(
+      "pubsub.sub", cli::topic_params(args.topic, args.options), [&](std::string_view message) {
         print(globals.json ? std::string(message) : cli::render_message(message));
         return ++seen != args.count;
       });

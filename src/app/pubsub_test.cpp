@@ -123,6 +123,24 @@ TEST(PublicPubSub, ACustomNameMakesTwoMessagesOne) {
   EXPECT_EQ(text(*at_b.next(20s)), "bee");
 }
 
+TEST(PublicPubSub, MessagesThatExpireAreCompressedOnTheirWay) {
+  const TopicOptions options = {
+      .priority = TopicOptions::Priority::bulk, .max_age = 1min, .is_compressed = true};
+  Two two(options, options);
+  auto at_a = two.topic_a->subscribe();
+  auto at_b = two.topic_b->subscribe();
+  two.settle();
+  const std::string sent(100'000, 'x');
+  std::string line;
+  for (int i = 0; i < 10'000; ++i) line += "position " + std::to_string(i * i) + "\n";
+  ASSERT_TRUE(two.topic_a->publish_wait(bytes(line)).has_value());
+  ASSERT_TRUE(two.topic_a->publish_wait(bytes(sent)).has_value());
+  for (auto* side : {&at_a, &at_b}) {
+    EXPECT_EQ(text(*side->next(20s)), line);
+    EXPECT_EQ(text(*side->next(20s)), sent);
+  }
+}
+
 TEST(PublicPubSub, AFullSubscriptionDropsAndCounts) {
   Two two;
   auto at_a = two.topic_a->subscribe();

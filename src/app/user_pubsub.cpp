@@ -9,6 +9,9 @@
 namespace kith::app {
 namespace {
 
+/// Beyond it milliseconds are no Duration.
+constexpr std::chrono::milliseconds age_max = std::chrono::years(1);
+
 gossip::Verdict in_gossip_words(Verdict verdict) {
   switch (verdict) {
     case Verdict::accept: return gossip::Verdict::accept;
@@ -42,6 +45,18 @@ void push(Subscription::State& reader, Message& message, bool is_last) {
   }
   if (callback) return (*callback)(message);
   reader.has_news.notify_one();
+}
+
+base::Priority in_base_words(TopicOptions::Priority priority) {
+  using Public = TopicOptions::Priority;
+  switch (priority) {
+    case Public::consensus: return base::Priority::consensus;
+    case Public::blocks: return base::Priority::blocks;
+    case Public::transactions: return base::Priority::transactions;
+    case Public::application: return base::Priority::application;
+    case Public::bulk: return base::Priority::bulk;
+  }
+  return base::Priority::application;  // a number that is none of them
 }
 
 }  // namespace
@@ -150,6 +165,11 @@ gossip::TopicOptions UserPubSub::router_options(const Joined& joined) const {
       return rule(message.data.value_or(ByteView()));
     };
   }
+  options.priority = in_base_words(joined.options.priority);
+  if (joined.options.max_age > 0ms) {
+    options.max_age = std::min<std::chrono::milliseconds>(joined.options.max_age, age_max);
+  }
+  options.is_compressed = joined.options.is_compressed;
   options.has_validator = joined.options.validator != nullptr ||
                           std::ranges::any_of(*joined.readers, [](const auto& reader) {
                             const auto state = reader.lock();

@@ -22,17 +22,26 @@ std::string_view name_in(const std::array<std::string_view, N>& names, Enum valu
   return names[index];
 }
 
+template <class Enum, std::size_t N>
+std::optional<Enum> of_name(const std::array<std::string_view, N>& names, std::string_view name) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view name_of(Priority priority) { return name_in(priority_names, priority); }
 std::string_view name_of(PeerEventKind kind) { return name_in(kind_names, kind); }
 std::string_view name_of(PeerHealth health) { return name_in(health_names, health); }
 
+std::optional<Priority> priority_of(std::string_view name) {
+  return of_name<Priority>(priority_names, name);
+}
+
 std::optional<PeerEventKind> peer_event_kind_of(std::string_view name) {
-  for (std::size_t i = 0; i < kind_names.size(); ++i) {
-    if (kind_names[i] == name) return static_cast<PeerEventKind>(i);
-  }
-  return std::nullopt;
+  return of_name<PeerEventKind>(kind_names, name);
 }
 
 }  // namespace kith::base

@@ -21,6 +21,7 @@ namespace kith::base {
 enum class Priority : std::uint8_t { consensus, blocks, transactions, application, bulk };
 inline constexpr std::size_t priorities = 5;
 std::string_view name_of(Priority priority);
+std::optional<Priority> priority_of(std::string_view name);
 
 enum class PeerEventKind : std::uint8_t {
   useful,             // +1, at most one a second counts: a first valid delivery, real work

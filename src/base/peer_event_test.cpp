@@ -24,6 +24,8 @@ TEST(PeerEvent, TheLastNamesAreThoseOfTheLastValues) {
   EXPECT_EQ(name_of(PeerHealth::stale), "stale");
   EXPECT_EQ(name_of(Priority::consensus), "consensus");
   EXPECT_EQ(name_of(Priority::bulk), "bulk");
+  EXPECT_EQ(priority_of("blocks"), Priority::blocks);
+  EXPECT_EQ(priority_of("Bulk"), std::nullopt);
 }
 
 TEST(PeerEvent, ConsensusGoesFirst) {

@@ -31,6 +31,16 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, T& target,
   return add_parsed(app, name, target, help, "DURATION", node::parse_duration);
 }
 
+/// The same, kept as it was written: the node reads it.
+CLI::Option* add_duration_text(CLI::App& app, const std::string& name, std::string& target,
+                               const std::string& help) {
+  const auto parse = [](const std::string& text) -> Result<std::string> {
+    TRY(node::parse_duration(text));
+    return text;
+  };
+  return add_parsed(app, name, target, help, "DURATION", parse);
+}
+
 CLI::Option* add_size(CLI::App& app, const std::string& name, std::uint64_t& target,
                       const std::string& help) {
   return add_parsed(app, name, target, help, "SIZE", node::parse_size);
@@ -165,24 +175,25 @@ void add_peer_verbs(CLI::App& app, Draft& draft) {
       add_verb<PeersBanArgs>(*peers, draft, "ban", "Close a peer's connections and refuse it",
                              "kith peers ban 12D3Koo... --for 12h --reason spam");
   ban.app->add_option("PEER", ban.args->peer, "The peer's id")->required();
-  ban.app
-      ->add_option_function<std::string>(
-          "--for",
-          [args = ban.args](const std::string& text) {
-            const auto span = node::parse_duration(text);
-            if (!span) {
-              throw CLI::ValidationError("--for", span.error().message);
-            }
-            args->span = text;
-          },
-          "How long (else until it is lifted)")
-      ->type_name("DURATION");
+  add_duration_text(*ban.app, "--for", ban.args->span, "How long (else until it is lifted)");
   ban.app->add_option("--reason", ban.args->reason, "For whoever looks at the bans");
   const auto unban =
       add_verb<PeersUnbanArgs>(*peers, draft, "unban", "Lift a ban", "kith peers unban 12D3Koo...");
   unban.app->add_option("PEER", unban.args->peer, "The peer's id")->required();
   add_verb<PeersBansArgs>(*peers, draft, "bans", "Who is banned, why and for how long",
                           "kith peers bans --json");
+}
+
+void add_topic_options(CLI::App& app, TopicOptionArgs& options) {
+  add_duration_text(app, "--max-age", options.max_age,
+                    "Messages expire so long after they are published (else never)");
+  app.add_option("--compression", options.compression, "How messages travel (none)")
+      ->check(CLI::IsMember({"zstd", "none"}))
+      ->type_name("NAME");
+  app.add_option("--priority", options.priority,
+                 "What goes first, and is dropped last, where messages wait (application)")
+      ->check(CLI::IsMember({"consensus", "blocks", "transactions", "application", "bulk"}))
+      ->type_name("NAME");
 }
 
 void add_pubsub_verbs(CLI::App& app, Draft& draft) {
@@ -192,10 +203,12 @@ void add_pubsub_verbs(CLI::App& app, Draft& draft) {
                                            "kith pubsub pub news \"hello\"");
   pub.app->add_option("TOPIC", pub.args->topic, "The topic's name")->required();
   pub.app->add_option("DATA", pub.args->data, "The message (else standard input)");
+  add_topic_options(*pub.app, pub.args->options);
   const auto sub =
       add_verb<PubsubSubArgs>(*pubsub, draft, "sub", "Print the messages of a topic as they come",
                               "kith pubsub sub news --json");
   sub.app->add_option("TOPIC", sub.args->topic, "The topic's name")->required();
+  add_topic_options(*sub.app, sub.args->options);
   add_count(*sub.app, "--count,-n", sub.args->count, "Stop after so many (else Ctrl-C)", 1,
             UINT64_MAX);
   add_verb<PubsubTopicsArgs>(*pubsub, draft, "topics", "The topics the node is subscribed to",

@@ -75,12 +75,20 @@ struct PeersUnbanArgs {
   std::string peer;
 };
 struct PeersBansArgs {};
+/// What all nodes of a topic agree on, as text; empty: left out.
+struct TopicOptionArgs {
+  std::string max_age;
+  std::string compression;
+  std::string priority;
+};
 struct PubsubPubArgs {
   std::string topic;
+  TopicOptionArgs options;
   std::string data;  // empty: standard input
 };
 struct PubsubSubArgs {
   std::string topic;
+  TopicOptionArgs options;
   std::uint64_t count = 0;  // messages until the end; 0: no end
 };
 struct PubsubTopicsArgs {};

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/wire.h"
+
 namespace kith::cli {
 namespace {
 
@@ -65,6 +67,19 @@ TEST(Args, EveryVerbBecomesItsStruct) {
   EXPECT_EQ(parsed<CompletionArgs>({"completion", "fish"}).shell, "fish");
 }
 
+TEST(Args, TopicsHaveOptions) {
+  const auto sub = parsed<PubsubSubArgs>(
+      {"pubsub", "sub", "t", "--max-age", "30s", "--compression", "zstd", "--priority", "bulk"});
+  EXPECT_EQ(make_request("pubsub.sub", topic_params(sub.topic, sub.options)),
+            R"({"jsonrpc":"2.0","id":1,"method":"pubsub.sub","params":{"topic":"t",)"
+            R"("max_age":"30s","compression":"zstd","priority":"bulk"}})");
+  const auto pub = parsed<PubsubPubArgs>({"pubsub", "pub", "t", "x", "--compression", "none"});
+  EXPECT_EQ(make_request("pubsub.pub", publish_params(pub.topic, pub.options, pub.data)),
+            R"({"jsonrpc":"2.0","id":1,"method":"pubsub.pub","params":{"topic":"t",)"
+            R"("compression":"none","data":"x"}})");
+  EXPECT_EQ(publish_params("t", {}, "\xff").size(), 2U);
+}
+
 TEST(Args, PingAndPerfTakeUnits) {
   const auto ping = parsed<PingArgs>({"ping", "A", "--count", "3", "--interval", "200ms"});
   EXPECT_EQ(ping.target, "A");
@@ -108,6 +123,8 @@ TEST(Args, GlobalOptionsStandAnywhere) {
 TEST(Args, UsageErrorsEndWithTwo) {
   for (const auto& words :
        std::vector<std::vector<const char*>>{{"ping"},
+                                             {"pubsub", "pub", "t", "x", "--max-age", "soon"},
+                                             {"pubsub", "sub", "t", "--priority", "high"},
                                              {"--nonsense"},
                                              {"status", "extra"},
                                              {"ping", "A", "--count", "0"},

@@ -56,11 +56,25 @@ std::string make_request(std::string_view method, const Params& params) {
   return to_line(Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", object}});
 }
 
-Params publish_params(const std::string& topic, const std::string& data) {
+Params topic_params(const std::string& topic, const TopicOptionArgs& options) {
+  Params params = {{"topic", topic}};
+  if (!options.max_age.empty()) params.emplace_back("max_age", options.max_age);
+  if (!options.compression.empty()) params.emplace_back("compression", options.compression);
+  if (!options.priority.empty()) params.emplace_back("priority", options.priority);
+  return params;
+}
+
+Params publish_params(const std::string& topic, const TopicOptionArgs& options,
+                      const std::string& data) {
+  Params params = topic_params(topic, options);
   const ByteView bytes = base::as_bytes(data);
-  if (codec::is_utf8(bytes)) return {{"topic", topic}, {"data", data}};
-  return {{"topic", topic},
-          {"data_multibase", codec::encode_multibase(codec::Multibase::base64url, bytes)}};
+  if (codec::is_utf8(bytes)) {
+    params.emplace_back("data", data);
+  } else {
+    params.emplace_back("data_multibase",
+                        codec::encode_multibase(codec::Multibase::base64url, bytes));
+  }
+  return params;
 }
 
 Result<std::string> read_response(std::string_view line) {

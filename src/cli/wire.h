@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/args.h"
 
 namespace kith::cli {
 
@@ -18,8 +19,11 @@ using Params = std::vector<std::pair<std::string, ParamValue>>;
 
 /// One line.
 std::string make_request(std::string_view method, const Params& params);
+/// The parameters of pubsub.sub.
+Params topic_params(const std::string& topic, const TopicOptionArgs& options);
 /// The parameters of pubsub.pub: text as it is, other bytes as multibase.
-Params publish_params(const std::string& topic, const std::string& data);
+Params publish_params(const std::string& topic, const TopicOptionArgs& options,
+                      const std::string& data);
 /// The response's result as JSON text, or the error it carries. `protocol` when it is neither.
 Result<std::string> read_response(std::string_view line);
 /// {"error":{"code":"...","message":"..."}}

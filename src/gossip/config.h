@@ -5,6 +5,7 @@
 #include "codec/gossip_rpc.h"
 #include "gossip/backoff.h"
 #include "gossip/choke.h"
+#include "gossip/fanout.h"
 #include "gossip/mesh.h"
 #include "gossip/message_cache.h"
 #include "gossip/relay.h"
@@ -25,7 +26,8 @@ struct Thresholds {
 };
 
 struct Config {
-  MeshConfig mesh;
+  MeshConfig mesh;              // at first, and the least that `fanout` makes of it
+  FanoutConfig fanout;          // wants NetworkSize
   std::size_t d_lazy = 6;       // peers outside the mesh that hear gossip…
   double gossip_factor = 0.25;  // …or this share of them, if that is more
   Duration heartbeat_interval = 1s;
@@ -62,6 +64,7 @@ struct Config {
   std::size_t signature_batch_max = 64;
   std::size_t seqnos_stored_max = 1024;  // authors a heartbeat
   Duration check_timeout = 60s;          // an answer that does not come: as if ignored
+  Duration expiry_skew = 30s;            // clocks of honest nodes differ by less
   Duration delivery_window = 2s;  // a copy so long after the first still shows that a peer delivers
 
   // A heartbeat, from one peer (go's).

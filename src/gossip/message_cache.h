@@ -1,15 +1,19 @@
 // mcache of gossipsub v1.0: the messages of the last heartbeats, to be announced (the newest
 // windows) and handed out on IWANT (all of them). Frames are shared Buffers: a message that went to
 // ten peers and lies here exists once. Bounded in messages and bytes; what does not fit pushes the
-// oldest out.
+// oldest out. A message that expires is neither announced nor handed out from then on, and gives
+// its memory back at the next heartbeat.
 #pragma once
 
 #include <deque>
+#include <limits>
 #include <optional>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/peer_event.h"
 #include "base/queue.h"
+#include "base/time.h"
 #include "gossip/message_key.h"
 
 namespace kith::gossip {
@@ -33,6 +37,9 @@ struct CachedMessage {
   Buffer id;
   TopicSlot topic = 0;
   Buffer frame;
+  Priority priority = Priority::application;  // of its topic
+  WallTime expires = never;
+  static constexpr WallTime never{std::numeric_limits<std::int64_t>::max()};
 };
 
 class MessageCache {
@@ -43,11 +50,11 @@ class MessageCache {
   void put(CachedMessage message);
   const CachedMessage* find(const MessageKey& key) const;
   /// For an IWANT of `peer`: the message, unless the peer has had it too often.
-  const CachedMessage* ask(const MessageKey& key, PeerSlot peer);
+  const CachedMessage* ask(const MessageKey& key, PeerSlot peer, WallTime wall = {});
   /// The ids of a topic in the announced windows, newest first, at most `ids_max`.
-  std::vector<ByteView> gossip_ids(TopicSlot topic, std::size_t ids_max) const;
-  /// A heartbeat: the oldest window is forgotten.
-  void shift();
+  std::vector<ByteView> gossip_ids(TopicSlot topic, std::size_t ids_max, WallTime wall = {}) const;
+  /// A heartbeat: the oldest window is forgotten, and what has expired.
+  void shift(WallTime wall = {});
   /// The peer's slot is free for another.
   void forget_peer(PeerSlot peer);
   /// The same of a topic: its messages are still handed out, but not announced.
@@ -65,8 +72,10 @@ class MessageCache {
     CachedMessage message;
     std::vector<Asked> asked;  // peers that sent an IWANT: at most those connected
     std::size_t window = 0;    // number of the heartbeat it came in
+    bool is_gone = false;      // it expired and only keeps its place
   };
   const Entry* entry_of(const MessageKey& key) const;
+  void drop(Entry& entry);
   void pop_front();
 
   const MessageCacheConfig config_;
@@ -76,6 +85,7 @@ class MessageCache {
   std::size_t now_ = 0;        // number of this heartbeat
   KeyIndex index_;             // to the entry's number, modulo 2^31
   std::size_t bytes_ = 0;
+  std::size_t expiring_ = 0;  // of those kept
 };
 
 }  // namespace kith::gossip

@@ -52,6 +52,30 @@ TEST(MessageCache, GivesAPeerThreeTimes) {
   EXPECT_NE(cache.ask(key(1), 5), nullptr);
 }
 
+TEST(MessageCache, ForgetsWhatHasExpired) {
+  MessageCache cache({});
+  cache.put(message(1));
+  for (std::uint64_t n = 2; n <= 4; ++n) {
+    CachedMessage expiring = message(n);
+    expiring.expires = WallTime{static_cast<std::int64_t>(n * 1000)};
+    cache.put(expiring);
+  }
+  EXPECT_EQ(texts(cache.gossip_ids(0, 10, {2999})), (Texts{"id-4", "id-3", "id-1"}));
+  EXPECT_EQ(cache.ask(key(2), 5, {2000}), nullptr);
+  EXPECT_NE(cache.ask(key(3), 5, {2000}), nullptr);
+  EXPECT_EQ(cache.size(), 4u);
+  const std::size_t bytes = cache.bytes();
+  cache.shift({3000});
+  EXPECT_EQ(cache.size(), 2u);
+  EXPECT_EQ(cache.bytes(), bytes / 2);
+  EXPECT_EQ(texts(cache.gossip_ids(0, 10, {0})), (Texts{"id-4", "id-1"}));
+  cache.put(message(2));  // it may come again
+  EXPECT_NE(cache.find(key(2)), nullptr);
+  for (int i = 0; i < 6; ++i) cache.shift({3000});
+  EXPECT_EQ(cache.size(), 0u);
+  EXPECT_EQ(cache.bytes(), 0u);
+}
+
 TEST(MessageCache, IsBoundedInMessagesAndBytes) {
   MessageCacheConfig config;
   config.messages_max = 3;

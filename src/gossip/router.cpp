@@ -50,7 +50,9 @@ Router::Router(const Config& config, const PeerId& self, const crypto::KeyPair& 
       seqnos_(config.seqno),
       backoff_(config.backoff),
       score_(config.score),
-      wants_(config.wants) {
+      wants_(config.wants),
+      mesh_(config.mesh),
+      tune_at_(now) {
   ASSERT(config.peers_max < no_narrow_slot && config.mesh.d_hi <= mesh_peers_max);
   const auto delay = static_cast<std::uint64_t>(config.heartbeat_delay.count());
   heartbeat_at_ = now + config.heartbeat_delay +
@@ -73,6 +75,11 @@ void Router::on_input(Instant now, Input input) {
                       [&](Validated& validated) { on_verdict(now, validated); },
                       [&](SignaturesChecked& checked) { on_signatures(now, checked); },
                       [&](Standing& standing) { set_standing(now, standing); },
+                      [&](WallClock& clock) {
+                        wall_ = clock.wall;
+                        wall_at_ = now;
+                      },
+                      [&](NetworkSize& told) { network_peers_ = told.peers; },
                       [&](RttMeasured& measured) {
                         if (Peer* found = peer_of(measured.peer)) found->rtt = measured.rtt;
                       },
@@ -92,7 +99,7 @@ void Router::on_input(Instant now, Input input) {
                         held->is_held_back = told.is_held_back;
                         held->held_back_until = now;
                       },
-                      [&](SendQueueDropped& told) { stats_.frames_dropped += told.frames; }},
+                      [&](SendQueueDropped& told) { stats_.dropped_outside += told.frames; }},
              input);
 }
 
@@ -138,33 +145,33 @@ std::optional<Router::Output> Router::next_send(Instant) {
     const PeerSlot slot = ready_.front();
     Peer* to = peers_[slot].get();
     std::optional<SendQueue::Piece> piece;
-    if (to != nullptr) piece = to->queue.pop(to->room);
+    if (to != nullptr) piece = to->queue.pop(config_.send_queue, to->room);
     if (!piece) {
       ready_.pop_front();
       if (to != nullptr) to->is_ready = false;
       continue;
     }
     to->room -= piece->bytes.size();
-    (piece->priority == Priority::message ? stats_.message_bytes_sent
-                                          : stats_.control_bytes_sent) += piece->bytes.size();
+    (piece->kind == FrameKind::message ? stats_.message_bytes_sent : stats_.control_bytes_sent) +=
+        piece->bytes.size();
     ++stats_.frames_sent;
-    const bool is_droppable = piece->is_whole && piece->priority != Priority::control;
-    return SendRpc{to->id, std::move(piece->bytes), piece->priority, is_droppable};
+    const bool is_droppable = piece->is_whole && piece->kind != FrameKind::control;
+    return SendRpc{to->id, std::move(piece->bytes), piece->kind, is_droppable};
   }
   return std::nullopt;
 }
 
-void Router::send(Peer& to, Buffer frame, Priority priority) {
-  stats_.frames_dropped += to.queue.push(config_.send_queue, std::move(frame), priority);
+void Router::send(Peer& to, Buffer frame, FrameKind kind, Priority priority) {
+  to.queue.push(config_.send_queue, std::move(frame), kind, priority, stats_.dropped);
   if (to.is_ready || to.room == 0 || to.queue.empty()) return;
   to.is_ready = true;
   ready_.push_back(to.slot);
 }
 
-void Router::send(Peer& to, const codec::GossipRpc& rpc, Priority priority) {
+void Router::send(Peer& to, const codec::GossipRpc& rpc, FrameKind kind) {
   Bytes frame;
   codec::append_gossip_frame(frame, rpc);
-  send(to, Buffer(std::move(frame)), priority);
+  send(to, Buffer(std::move(frame)), kind);
 }
 
 Router::Peer* Router::peer_of(const PeerId& id) {
@@ -222,7 +229,7 @@ void Router::greet(const Peer& to) {
   bool is_first = true;
   const auto flush = [&] {
     if (hello.subscriptions.empty() && !(is_first && hello.extensions)) return;
-    send(peer(to.slot), hello, Priority::control);
+    send(peer(to.slot), hello, FrameKind::control);
     hello.clear();
     is_first = false;
   };
@@ -292,6 +299,9 @@ Router::Topic& Router::make_topic(std::string_view name, const TopicOptions& opt
   if (topic.options.policy == codec::SignaturePolicy::strict_no_sign) {
     topic.options.id_rule = IdRule::content;
   }
+  topic.options.max_age = age_of(options);
+  topic.rules = {options.max_age.has_value(), options.is_compressed, config_.message_bytes_max};
+  topic.has_header = options.max_age || options.is_compressed;
   by_name_.emplace(topic.name, slot);
   score_.add_topic(slot, options.score);
   for (const auto& each : peers_) {
@@ -336,16 +346,16 @@ void Router::subscribe(Instant now, Subscribe& wanted) {
   Bytes frame;
   codec::append_gossip_frame(frame, rpc);
   const Buffer shared(std::move(frame));
-  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, Priority::control);
+  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, FrameKind::control);
   // Those whom it was published to first, then others up to D.
   for (const PeerSlot slot : fanout) {
     const std::vector<PeerSlot> fit = graftable(now, *topic, false, 0);
-    if (topic->mesh.size() >= config_.mesh.d || !has(fit, slot)) continue;
+    if (topic->mesh.size() >= mesh_.d || !has(fit, slot)) continue;
     add_to_mesh(now, *topic, peer(slot));
     send_graft(now, *topic, peer(slot));
   }
-  if (topic->mesh.size() < config_.mesh.d) {
-    fill_mesh(now, *topic, config_.mesh.d - topic->mesh.size(), false, 0);
+  if (topic->mesh.size() < mesh_.d) {
+    fill_mesh(now, *topic, mesh_.d - topic->mesh.size(), false, 0);
   }
 }
 
@@ -357,7 +367,7 @@ void Router::unsubscribe(Instant now, const std::string& name) {
   Bytes frame;
   codec::append_gossip_frame(frame, rpc);
   const Buffer shared(std::move(frame));
-  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, Priority::control);
+  for (const auto& [id, slot] : by_id_) send(peer(slot), shared, FrameKind::control);
   const std::vector<PeerSlot> mesh = topic->mesh;
   for (const PeerSlot slot : mesh) {
     remove_from_mesh(now, *topic, slot);
@@ -382,6 +392,12 @@ std::vector<std::string> Router::subscribed() const {
     if (topics_[slot]->is_subscribed) names.push_back(name);
   }
   return names;
+}
+
+const TopicOptions* Router::options_of(std::string_view topic) const {
+  const auto found = by_name_.find(topic);
+  if (found == by_name_.end() || !topics_[found->second]->is_subscribed) return nullptr;
+  return &topics_[found->second]->options;
 }
 
 std::vector<PeerId> Router::mesh_of(std::string_view topic) const {

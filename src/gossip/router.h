@@ -18,7 +18,8 @@
 // Deviations from go-libp2p-pubsub, each for an attack of docs/protocol/gossip.md: a mesh is never
 // above D_hi; IDONTWANT goes out only when a signature has been verified; a full seen cache refuses
 // new messages; ids are unknown until verified, so that a forgery cannot take a message's place.
-// Not there: PREAMBLE, partial messages, compression, a TTL of messages.
+// Beyond the specifications, where a topic asks for it: messages that expire, compressed messages.
+// Not there: PREAMBLE, partial messages.
 #pragma once
 
 #include <map>
@@ -46,6 +47,7 @@ struct RouterStats {
   std::uint64_t rejected = 0;
   std::uint64_t ignored = 0;             // the application's verdict
   std::uint64_t replayed = 0;            // refused by the seqno
+  std::uint64_t expired = 0;             // too old, of topics with max_age
   std::uint64_t refused_full = 0;        // the seen cache or the check queue was full
   std::uint64_t refused_unfair = 0;      // a peer's share of a nearly full seen cache
   std::uint64_t unguarded = 0;           // accepted of authors for whom the seqno guard had no room
@@ -53,7 +55,8 @@ struct RouterStats {
   std::uint64_t messages_sent = 0;       // queued copies
   std::uint64_t message_bytes_sent = 0;  // of frames with messages, and…
   std::uint64_t control_bytes_sent = 0;  // …of all others
-  std::uint64_t frames_dropped = 0;      // from send queues
+  std::uint64_t dropped_outside = 0;     // frames; SendQueueDropped
+  SendDrops dropped;                     // from send queues
   std::uint64_t ihave_ids_sent = 0;
   std::uint64_t iwant_ids_sent = 0;
   std::uint64_t idontwant_sent = 0;
@@ -63,13 +66,14 @@ struct RouterStats {
   std::uint64_t chokes_sent = 0;
   std::uint64_t choke_fallbacks = 0;
   std::uint64_t over_limits = 0;
+  std::uint64_t frames_dropped() const { return dropped.total() + dropped_outside; }
 };
 
 class Router {
  public:
-  using Input =
-      std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish, Validated,
-                   SignaturesChecked, Standing, RttMeasured, Room, HeldBack, SendQueueDropped>;
+  using Input = std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish,
+                             Validated, SignaturesChecked, Standing, WallClock, NetworkSize,
+                             RttMeasured, Room, HeldBack, SendQueueDropped>;
   using Output = std::variant<SendRpc, Deliver, Validate, Settled, CheckSignatures, PeerEvent,
                               ConnectPeers, StoreSeqnos, Published>;
 
@@ -100,6 +104,10 @@ class Router {
   std::size_t peer_count() const { return by_id_.size(); }
   std::size_t topic_count() const { return by_name_.size(); }
   std::size_t seen_count() const { return seen_.size(); }
+  /// D, which grows with the network.
+  std::size_t fanout() const { return mesh_.d; }
+  /// Of a topic this node is subscribed to; null for others.
+  const TopicOptions* options_of(std::string_view topic) const;
   /// The topics this node is subscribed to, by name.
   std::vector<std::string> subscribed() const;
   /// The mesh of a topic, in the order of the peers' ids; empty when not subscribed.
@@ -129,8 +137,8 @@ class Router {
   void say_event(const Peer& peer, PeerEventKind kind, PeerEventReason reason,
                  std::string detail = {});
   void say_over_limit(Peer& peer, std::string detail);
-  void send(Peer& peer, Buffer frame, Priority priority);
-  void send(Peer& peer, const codec::GossipRpc& rpc, Priority priority);
+  void send(Peer& peer, Buffer frame, FrameKind kind, Priority priority = Priority::application);
+  void send(Peer& peer, const codec::GossipRpc& rpc, FrameKind kind);
   std::optional<Output> next_send(Instant now);
   std::optional<Output> next_batch(Instant now);
 
@@ -158,6 +166,14 @@ class Router {
   bool is_unfair(const Peer& peer) const;
   bool id_of(const Topic& topic, const codec::GossipMessage& message, Bytes& id) const;
 
+  // router_data.cpp: topics whose messages have a header.
+  WallTime wall(Instant now) const;
+  Result<Buffer> with_header(Instant now, const Topic& topic, const Buffer& payload,
+                             WallTime& expires);
+  bool is_timely(Instant now, Peer& peer, Topic& topic, const codec::GossipMessage& message,
+                 WallTime& expires);
+  bool unpack(const Topic& topic, InFlight& message);
+
   // router_control.cpp: what peers say about messages and meshes.
   void on_ihave(Instant now, Peer& peer);
   void on_iwant(Instant now, Peer& peer);
@@ -168,6 +184,7 @@ class Router {
   void on_px(Instant now, Peer& peer, const codec::GossipPrune& prune);
   void on_choke(Peer& peer);
   void run_wants(Instant now);
+  void watch_one(PeerSlot slot, std::span<const std::pair<MessageKey, Buffer>> asked);
   void send_iwants(Peer& peer, std::span<const Buffer> ids);
   void add_to_mesh(Instant now, Topic& topic, Peer& peer);
   void remove_from_mesh(Instant now, Topic& topic, PeerSlot slot);
@@ -190,6 +207,7 @@ class Router {
 
   // router_heartbeat.cpp
   void heartbeat(Instant now);
+  void tune_fanout(Instant now);
   void maintain_mesh(Instant now, Topic& topic);
   void fill_mesh(Instant now, Topic& topic, std::size_t count, bool outbound_only,
                  double score_min);
@@ -243,6 +261,13 @@ class Router {
   };
   std::map<Token, Batch> batches_;  // ended by their answer or by Config::check_timeout
   std::uint64_t next_batch_ = 1;
+
+  MeshConfig mesh_;
+  std::size_t network_peers_ = 0;
+  Instant tune_at_;
+  WallTime wall_;  // it was so at wall_at_
+  Instant wall_at_;
+  codec::TopicDataCodec topic_data_;
 
   codec::GossipRpc rpc_;  // the one being read; kept for its memory
   Bytes id_;              // of the message being read

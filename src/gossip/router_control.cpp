@@ -31,7 +31,10 @@ void Router::on_ihave(Instant now, Peer& from) {
       if (on_copy(now, from, key, Word::offer)) continue;
       // One that is here and not yet verified gets time to turn out good.
       const bool is_here = checking_ids_.find(key).has_value();
-      wants_.announced(now, key, id, from.slot, is_here ? config_.iwant_delay_checking : delay);
+      // What expires may be withheld for that, and who withholds it is not to blame.
+      const bool is_promise = !topic->options.max_age;
+      wants_.announced(now, key, id, from.slot, is_here ? config_.iwant_delay_checking : delay,
+                       is_promise);
     }
   }
 }
@@ -48,11 +51,11 @@ void Router::on_iwant(Instant now, Peer& from) {
       }
       const MessageKey key = hash_(id);
       if (from.unwanted.contains(now, key)) continue;
-      const CachedMessage* message = cache_.ask(key, from.slot);
+      const CachedMessage* message = cache_.ask(key, from.slot, wall(now));
       if (message == nullptr) continue;
       if (message->topic != no_slot) topics_[message->topic]->relay.asked(key, from.slot);
       ++stats_.messages_sent;
-      send(from, message->frame, Priority::message);
+      send(from, message->frame, FrameKind::message, message->priority);
     }
   }
 }
@@ -70,6 +73,17 @@ void Router::on_idontwant(Instant now, Peer& from) {
       from.unwanted.check_and_mark(now, key);
       on_copy(now, from, key, Word::denial);
     }
+  }
+}
+
+// Of what was asked of a peer together, one promise at random.
+void Router::watch_one(PeerSlot slot, std::span<const std::pair<MessageKey, Buffer>> asked) {
+  const auto is_promise = [&](const auto& each) { return wants_.is_promise(each.first); };
+  const auto promises = std::ranges::count_if(asked, is_promise);
+  if (promises == 0) return;
+  auto left = rng_.below(static_cast<std::uint64_t>(promises));
+  for (const auto& each : asked) {
+    if (is_promise(each) && left-- == 0) return wants_.watch(each.first, slot);
   }
 }
 
@@ -92,9 +106,9 @@ void Router::run_wants(Instant now) {
               "announced a message and did not send it");
   }
   for (const auto& [slot, wanted] : asked) {
-    wants_.watch(wanted[rng_.below(wanted.size())].first, slot);
     std::vector<Buffer> ids;
     for (const auto& [key, id] : wanted) ids.push_back(id);
+    watch_one(slot, wanted);
     send_iwants(peer(slot), ids);
   }
 }
@@ -110,7 +124,7 @@ void Router::send_iwants(Peer& to, std::span<const Buffer> ids) {
     std::vector<ByteView> views;
     for (const Buffer& id : ids.first(count)) views.push_back(id.view());
     rpc.iwant.push_back(rpc.add_ids(views));
-    send(to, rpc, Priority::urgent);
+    send(to, rpc, FrameKind::urgent);
     ids = ids.subspan(count);
   }
 }
@@ -119,7 +133,7 @@ void Router::send_iwants(Peer& to, std::span<const Buffer> ids) {
 
 void Router::add_to_mesh(Instant now, Topic& topic, Peer& who) {
   if (!add(topic.mesh, who.slot)) return;
-  ASSERT(topic.mesh.size() <= config_.mesh.d_hi);
+  ASSERT(topic.mesh.size() <= mesh_.d_hi);
   ++stats_.grafts;
   ++who.meshes;
   score_.graft(now, who.slot, topic.slot);
@@ -139,7 +153,7 @@ void Router::remove_from_mesh(Instant now, Topic& topic, PeerSlot slot) {
 void Router::send_graft(Instant, Topic& topic, Peer& to) {
   codec::GossipRpc rpc;
   rpc.graft.push_back(base::as_bytes(topic.name));
-  send(to, rpc, Priority::control);
+  send(to, rpc, FrameKind::control);
 }
 
 // Also keeps the back-off it tells the peer of.
@@ -167,7 +181,7 @@ void Router::send_prune(Instant now, Topic& topic, Peer& to, bool with_px, Durat
     }
   }
   rpc.prune.push_back(prune);
-  send(to, rpc, Priority::control);
+  send(to, rpc, FrameKind::control);
 }
 
 void Router::on_graft(Instant now, Peer& from) {
@@ -201,7 +215,7 @@ std::optional<bool> Router::refuses_graft(Instant now, Peer& from, Topic& topic)
     return false;
   }
   if (from.is_stalled || score_.topic_score(now, from.slot, topic.slot) < 0) return false;
-  if (topic.mesh.size() < config_.mesh.d_hi) return std::nullopt;
+  if (topic.mesh.size() < mesh_.d_hi) return std::nullopt;
   // Full. One that brings messages first takes the place of one that brings hardly any: a mesh full
   // of those who hand nothing on must not be closed to those who do (A31). One that we dialled may
   // take the place of one that dialled us, until there are D_out.
@@ -211,7 +225,7 @@ std::optional<bool> Router::refuses_graft(Instant now, Peer& from, Topic& topic)
   const bool is_useful = worst && worth(from.slot) > clearly + clearly * worth(*worst);
   if (!is_useful) {
     if (!from.is_outbound) return true;
-    worst = choose_replaced(config_.mesh, candidates_of(now, topic, topic.mesh));
+    worst = choose_replaced(mesh_, candidates_of(now, topic, topic.mesh));
   }
   if (!worst) return true;
   remove_from_mesh(now, topic, *worst);

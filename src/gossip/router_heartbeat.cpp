@@ -26,6 +26,7 @@ void Router::heartbeat(Instant now) {
   }
   std::erase_if(batches_,
                 [&](const auto& each) { return now - each.second.began >= config_.check_timeout; });
+  tune_fanout(now);
   for (std::size_t slot = 0; slot < topics_.size(); ++slot) {
     if (!topics_[slot]) continue;
     Topic& topic = *topics_[slot];
@@ -41,8 +42,19 @@ void Router::heartbeat(Instant now) {
     }
     emit_gossip(now, topic);
   }
-  cache_.shift();
+  cache_.shift(wall(now));
   run_wants(now);
+}
+
+// One step at a time, and before the meshes are looked after: none is above D_hi at any time, and
+// none is filled or cut further than any heartbeat does.
+void Router::tune_fanout(Instant now) {
+  if (config_.fanout.hops_max == 0 || now < tune_at_) return;
+  tune_at_ = now + config_.fanout.interval;
+  const std::size_t wanted = fanout_for(config_.fanout, config_.mesh.d, network_peers_);
+  if (wanted == mesh_.d) return;
+  const std::size_t d = wanted > mesh_.d ? mesh_.d + 1 : mesh_.d - 1;
+  mesh_ = d == config_.mesh.d ? config_.mesh : degrees_of(d);
 }
 
 void Router::check_peers(Instant now) {
@@ -88,14 +100,14 @@ std::vector<PeerSlot> Router::graftable(Instant now, const Topic& topic, bool ou
 void Router::fill_mesh(Instant now, Topic& topic, std::size_t count, bool outbound_only,
                        double score_min) {
   for (const PeerSlot slot : sample(graftable(now, topic, outbound_only, score_min), count, rng_)) {
-    if (topic.mesh.size() >= config_.mesh.d_hi) return;
+    if (topic.mesh.size() >= mesh_.d_hi) return;
     add_to_mesh(now, topic, peer(slot));
     send_graft(now, topic, peer(slot));
   }
 }
 
 void Router::maintain_mesh(Instant now, Topic& topic) {
-  const MeshConfig& mesh = config_.mesh;
+  const MeshConfig& mesh = mesh_;
   const auto prune = [&](PeerSlot slot, bool with_px) {
     remove_from_mesh(now, topic, slot);
     send_prune(now, topic, peer(slot), with_px, config_.backoff.prune);
@@ -141,7 +153,7 @@ std::optional<PeerSlot> Router::least_useful(const Topic& topic) {
                     [&](PeerSlot slot) { return peers_[slot]->is_outbound; }));
   std::optional<PeerSlot> worst;
   for (const PeerSlot slot : sample(topic.mesh, topic.mesh.size(), rng_)) {
-    if (peers_[slot]->is_outbound && outbound <= config_.mesh.d_out) continue;
+    if (peers_[slot]->is_outbound && outbound <= mesh_.d_out) continue;
     const auto worth = [&](PeerSlot of) { return score_.first_deliveries(of, topic.slot); };
     if (!worst || worth(slot) < worth(*worst)) worst = slot;
   }
@@ -160,7 +172,7 @@ void Router::graft_rescuers(Instant now, Topic& topic) {
   for (const PeerSlot slot : sample(rescuers, rescuers.size(), rng_)) {
     if (grafted.size() == config_.opportunistic_graft_peers) return;
     if (!has(fit, slot)) continue;
-    if (topic.mesh.size() >= config_.mesh.d) {
+    if (topic.mesh.size() >= mesh_.d) {
       const auto worst = least_useful(topic);
       if (!worst || has(grafted, *worst)) return;
       if (!is_rescued(topic) && worth(slot) <= worth(*worst)) continue;
@@ -177,14 +189,14 @@ void Router::maintain_fanout(Instant now, Topic& topic) {
   std::erase_if(topic.fanout, [&](PeerSlot slot) {
     return score_.score(now, slot) < config_.thresholds.publish || peer(slot).is_stalled;
   });
-  if (topic.fanout.size() >= config_.mesh.d) return;
+  if (topic.fanout.size() >= mesh_.d) return;
   std::vector<PeerSlot> fit;
   for (const PeerSlot slot : topic.peers) {
     const Peer& each = peer(slot);
     if (each.is_direct || each.is_banned || has(topic.fanout, slot)) continue;
     if (score_.score(now, slot) >= config_.thresholds.publish) fit.push_back(slot);
   }
-  for (const PeerSlot slot : sample(fit, config_.mesh.d - topic.fanout.size(), rng_)) {
+  for (const PeerSlot slot : sample(fit, mesh_.d - topic.fanout.size(), rng_)) {
     add(topic.fanout, slot);
   }
 }
@@ -202,7 +214,7 @@ void Router::emit_gossip(Instant now, Topic& topic) {
   if (fit.empty()) return;
   // rust-libp2p reads at most 16 KiB of control in an RPC, and go takes ten IHAVEs a heartbeat.
   const std::size_t ids_max = config_.ihave_ids_max;
-  std::vector<ByteView> ids = cache_.gossip_ids(topic.slot, ids_max);
+  std::vector<ByteView> ids = cache_.gossip_ids(topic.slot, ids_max, wall(now));
   if (ids.empty()) return;
   std::vector<Buffer> frames;
   const std::size_t frames_max = std::max<std::size_t>(config_.ihave_rpcs_max / 2, 1);
@@ -222,7 +234,7 @@ void Router::emit_gossip(Instant now, Topic& topic) {
     for (std::size_t i = first; i < at; ++i) ++stats_.ihave_ids_sent;
   }
   for (const PeerSlot slot : choose_told(topic, std::move(fit))) {
-    for (const Buffer& frame : frames) send(peer(slot), frame, Priority::gossip);
+    for (const Buffer& frame : frames) send(peer(slot), frame, FrameKind::gossip);
   }
 }
 
@@ -272,7 +284,7 @@ void Router::set_choked(Topic& topic, std::vector<PeerSlot> choked) {
     auto& to = has(choked, slot) ? rpc.choke : rpc.unchoke;
     to.push_back(base::as_bytes(topic.name));
     ++stats_.chokes_sent;
-    send(peer(slot), rpc, Priority::control);
+    send(peer(slot), rpc, FrameKind::control);
   }
   topic.choke.set_choked(std::move(choked));
 }

@@ -31,13 +31,22 @@ enum class IdRule : std::uint8_t {
 using MessageIdFunction =
     std::function<Bytes(std::string_view topic, const codec::GossipMessage& message)>;
 
+/// With `max_age` or `is_compressed` the topic's messages have a header (codec/topic_data.h), and
+/// all its nodes must be told the same; ids, id_function's too, are of the data with its header.
 struct TopicOptions {
   std::optional<codec::SignaturePolicy> policy;  // empty: Config::policy
   IdRule id_rule = IdRule::author_seqno;         // strict_no_sign makes it `content`
   MessageIdFunction id_function;
   bool has_validator = false;  // Validate goes out for each message; otherwise all are accepted
   bool delivers_own = true;    // Deliver for what this node publishes
+  /// What goes first to a peer that several messages wait for (gossip/send_queue.h). Each node's
+  /// own choice.
+  Priority priority = Priority::application;
   std::optional<TopicScoreConfig> score;
+  /// Messages expire so long after they were published: from then on they are ignored, not handed
+  /// on and not announced. 1 ms to a year; wants WallClock.
+  std::optional<Duration> max_age;
+  bool is_compressed = false;
 };
 
 struct Message {
@@ -100,6 +109,15 @@ struct SignaturesChecked {
   Token token;
   std::vector<bool> results;
 };
+/// The date. Before the first message of a topic with max_age, then each minute or so and after a
+/// jump; in between it goes on with `now`.
+struct WallClock {
+  WallTime wall;
+};
+/// About how many peers the network has (gossip/fanout.h); now and then.
+struct NetworkSize {
+  std::size_t peers = 0;
+};
 /// The quality model's word: P5, and a gate that the score never exceeds. A banned peer's RPCs are
 /// not read and it leaves every mesh; the disconnecting is the speaker's business.
 struct Standing {
@@ -136,7 +154,7 @@ struct SendQueueDropped {
 struct SendRpc {
   PeerId peer;
   Buffer bytes;
-  Priority priority = Priority::control;
+  FrameKind kind = FrameKind::control;
   /// A whole frame that is not control: a shaper further out may drop it and say SendQueueDropped.
   bool is_droppable = false;
 };

@@ -11,6 +11,12 @@ void Router::publish(Instant now, Publish& wanted) {
   say(Published{wanted.token, std::move(recipients)});
 }
 
+static bool has_rules(const RouterTopic& topic, const TopicOptions& wanted) {
+  return topic.options.max_age == age_of(wanted) &&
+         topic.options.is_compressed == wanted.is_compressed &&
+         topic.options.priority == wanted.priority;
+}
+
 Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
   if (wanted.data.size() > config_.message_bytes_max) {
     return fail(Code::too_large, base::format("message of {} bytes, limit {}", wanted.data.size(),
@@ -24,11 +30,20 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
   if (topic == nullptr && by_name_.size() >= config_.topics_max) {
     return fail(Code::limit, base::format("over {} topics", config_.topics_max));
   }
+  // While nothing is heard of it, the options are those of each publication.
+  if (topic != nullptr && !topic->is_subscribed && !has_rules(*topic, wanted.options)) {
+    free_topic(topic->slot);
+    topic = nullptr;
+  }
   if (topic == nullptr) topic = &make_topic(wanted.topic, wanted.options);
   topic->published_at = now;
   Bytes id;
   Message message;
-  const codec::GossipFrame frame = TRY(make_message(*topic, wanted.data, id, message));
+  WallTime expires = CachedMessage::never;
+  Buffer framed;
+  if (topic->has_header) framed = TRY(with_header(now, *topic, wanted.data, expires));
+  const Buffer& data = topic->has_header ? framed : wanted.data;
+  const codec::GossipFrame frame = TRY(make_message(*topic, data, id, message));
   const MessageKey key = hash_(id);
   switch (seen_.check_and_mark(now, key)) {
     case SeenCache::Mark::fresh: break;
@@ -38,12 +53,12 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
       return fail(Code::limit, "too many messages for the seen cache; publish slower");
   }
   ++stats_.published;
-  cache_.put({key, Buffer(id), topic->slot, frame.bytes()});
+  cache_.put({key, Buffer(id), topic->slot, frame.bytes(), topic->options.priority, expires});
   const std::size_t recipients = send_own(now, *topic, frame, id);
   if (topic->is_subscribed && topic->options.delivers_own) {
     message.topic = topic->name;
     message.id = Buffer(id);
-    message.data = frame.data();
+    message.data = topic->has_header ? wanted.data : frame.data();
     say(Deliver{std::move(message)});
   }
   return recipients;
@@ -104,7 +119,7 @@ std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame
       announce(topic, id, peer(slot), announcement);
     } else {
       ++stats_.messages_sent;
-      send(peer(slot), frame.bytes(), Priority::message);
+      send(peer(slot), frame.bytes(), FrameKind::message, topic.options.priority);
     }
   }
   return to.size();
@@ -120,7 +135,7 @@ void Router::announce(const Topic& topic, ByteView id, Peer& to, Buffer& shared)
     shared = Buffer(std::move(bytes));
   }
   ++stats_.ihave_ids_sent;
-  send(to, shared, Priority::urgent);
+  send(to, shared, FrameKind::urgent);
 }
 
 // Whom the message would reach too late as a body, or who wants none, is told of it.
@@ -160,7 +175,7 @@ void Router::forward(Instant now, Topic& topic, const InFlight& message) {
       announce(topic, message.id.view(), to, announcement);
     } else {
       ++stats_.messages_sent;
-      send(to, message.frame.bytes(), Priority::message);
+      send(to, message.frame.bytes(), FrameKind::message, topic.options.priority);
     }
   }
 }
@@ -194,7 +209,7 @@ void Router::send_idontwant(Instant now, Topic& topic, const InFlight& message,
     if (shared.size() > bytes_left) return;
     bytes_left -= shared.size();
     ++stats_.idontwant_sent;
-    send(to, shared, Priority::urgent);
+    send(to, shared, FrameKind::urgent);
   };
   for (const PeerSlot slot : topic.mesh) {
     if (!topic.choke.is_choked(slot)) tell(slot);

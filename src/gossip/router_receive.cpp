@@ -6,6 +6,10 @@
 
 namespace kith::gossip {
 
+static Buffer payload_of(const RouterTopic& topic, const InFlight& message) {
+  return topic.has_header ? message.payload : message.frame.data();
+}
+
 void Router::on_rpc(Instant now, const PeerId& id, ByteView bytes) {
   Peer* from = peer_of(id);
   if (from == nullptr) return;
@@ -71,7 +75,7 @@ void Router::on_subscriptions(Instant now, Peer& from) {
       if (topic == nullptr) continue;
       add(topic->peers, from.slot);
       // A young mesh does not wait for the heartbeat.
-      if (topic->is_subscribed && topic->mesh.size() < config_.mesh.d_lo &&
+      if (topic->is_subscribed && topic->mesh.size() < mesh_.d_lo &&
           has(graftable(now, *topic, false, 0), from.slot)) {
         add_to_mesh(now, *topic, from);
         send_graft(now, *topic, from);
@@ -184,6 +188,8 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
       return;
     }
   }
+  WallTime expires = CachedMessage::never;
+  if (topic.has_header && !is_timely(now, from, topic, message, expires)) return;
   if (is_unfair(from)) {
     ++stats_.refused_unfair;
     return;
@@ -214,6 +220,7 @@ void Router::on_new_message(Instant now, Peer& from, Topic& topic,
   entry.frame = codec::GossipFrame(message);
   entry.author = author;
   entry.seqno = seqno;
+  entry.expires = expires;
   entry.began = now;
   entry.state = InFlight::State::signature;
   if (!*verify_by) return on_verified(now, *slot);
@@ -300,14 +307,18 @@ void Router::on_verified(Instant now, std::uint32_t slot) {
   count_rescue(topic, message, was_asked_for);
   const std::vector<PeerSlot> asked = wants_.arrived(message.key);
   send_idontwant(now, topic, message, asked);
+  message.state = InFlight::State::validation;  // copies of it are known by its id from here on
+  if (topic.has_header && !unpack(topic, message)) {
+    reject(now, message, "data that does not decompress");
+    return finish(slot);
+  }
   if (!topic.options.has_validator) {
     accept(now, message);
     return finish(slot);
   }
-  message.state = InFlight::State::validation;
   validating_.insert(message.key, slot);
   say(Validate{token_of(slot),
-               {topic.name, message.id, message.frame.data(), message.author, message.seqno,
+               {topic.name, message.id, payload_of(topic, message), message.author, message.seqno,
                 message.from_id}});
 }
 
@@ -381,9 +392,13 @@ void Router::accept(Instant now, InFlight& message) {
     if (!has(topic.mesh, each.peer)) continue;
     if (entry.credit(each.peer)) score_.mesh_delivery(each.peer, topic.slot);
   }
-  cache_.put({message.key, message.id, topic.slot, message.frame.bytes()});
-  forward(now, topic, message);
-  say(Deliver{{topic.name, message.id, message.frame.data(), message.author, message.seqno,
+  // What expired while it was checked is taken, but nobody else would.
+  if (message.expires > wall(now)) {
+    cache_.put({message.key, message.id, topic.slot, message.frame.bytes(), topic.options.priority,
+                message.expires});
+    forward(now, topic, message);
+  }
+  say(Deliver{{topic.name, message.id, payload_of(topic, message), message.author, message.seqno,
                message.from_id}});
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/topic_data.h"
 #include "gossip/config.h"
 #include "gossip/router_io.h"
 
@@ -60,6 +61,13 @@ struct RouterPeer {
   std::optional<Instant> useful_at;
 };
 
+/// TopicOptions::max_age within its bounds.
+inline std::optional<Duration> age_of(const TopicOptions& options) {
+  constexpr Duration age_max = std::chrono::years(1);
+  if (!options.max_age) return std::nullopt;
+  return std::clamp<Duration>(*options.max_age, 1ms, age_max);
+}
+
 struct RouterTopic {
   RouterTopic(const Config& config, std::string name_, TopicSlot slot_, TopicOptions options_)
       : name(std::move(name_)),
@@ -71,6 +79,8 @@ struct RouterTopic {
   const std::string name;
   const TopicSlot slot;
   TopicOptions options;
+  bool has_header = false;  // of topic_data.h, by these rules:
+  codec::TopicDataRules rules;
   bool is_subscribed = false;
   std::vector<PeerSlot> peers;      // connected and subscribed; sorted, as all here
   std::vector<PeerSlot> mesh;       // at most d_hi
@@ -105,7 +115,9 @@ struct InFlight {
   std::optional<PeerId> author;
   std::optional<std::uint64_t> seqno;
   std::optional<SignatureJob> job;
-  std::vector<Carrier> carriers;  // other peers that have it, each once
+  WallTime expires = CachedMessage::never;
+  Buffer payload;  // in a topic with headers, once it is known to be good; else it is the data
+  std::vector<Carrier> carriers;  // other peers that have it; each once
   Instant began;
 
   const Carrier* carrier(PeerSlot peer) const {

@@ -5,7 +5,7 @@
 namespace kith::gossip {
 
 bool Wants::announced(Instant now, const MessageKey& key, ByteView id, PeerSlot peer,
-                      Duration delay) {
+                      Duration delay, bool is_promise) {
   if (const auto slot = index_.find(key)) {
     Want& want = wants_[*slot];
     const bool is_known =
@@ -27,7 +27,7 @@ bool Wants::announced(Instant now, const MessageKey& key, ByteView id, PeerSlot 
     slot = free_.back();
     free_.pop_back();
   }
-  wants_[slot] = {true, key, Buffer(id), {{peer, now}}, {peer}, {}, now + delay};
+  wants_[slot] = {true, key, Buffer(id), {{peer, now}}, {peer}, {}, now + delay, is_promise};
   index_.insert(key, slot);
   arm(slot);
   return true;
@@ -79,6 +79,11 @@ void Wants::watch(const MessageKey& key, PeerSlot peer) {
   const auto slot = index_.find(key);
   if (!slot) return;
   for (Ask& ask : wants_[*slot].asks) ask.is_watched = ask.is_watched || ask.peer == peer;
+}
+
+bool Wants::is_promise(const MessageKey& key) const {
+  const auto slot = index_.find(key);
+  return slot && wants_[*slot].is_promise;
 }
 
 Duration Wants::timeout(std::optional<Duration> rtt) const {

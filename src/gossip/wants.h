@@ -31,8 +31,9 @@ class Wants {
   explicit Wants(const WantsConfig& config) : config_(config) {}
 
   /// `peer` has the message. It is asked after `delay` if nobody else has been by then. False when
-  /// there is no room for another id.
-  bool announced(Instant now, const MessageKey& key, ByteView id, PeerSlot peer, Duration delay);
+  /// there is no room for another id. Without `is_promise` nobody is blamed when it does not come.
+  bool announced(Instant now, const MessageKey& key, ByteView id, PeerSlot peer, Duration delay,
+                 bool is_promise = true);
   bool has(const MessageKey& key) const { return index_.find(key).has_value(); }
   /// It came (or needs no asking any more). Gives the peers that were asked for it.
   std::vector<PeerSlot> arrived(const MessageKey& key);
@@ -67,6 +68,7 @@ class Wants {
   }
   /// Of the ids that went to one peer in one IWANT: this one is watched.
   void watch(const MessageKey& key, PeerSlot peer);
+  bool is_promise(const MessageKey& key) const;
   Duration timeout(std::optional<Duration> rtt) const;
 
   std::optional<Instant> next_deadline() { return deadlines_.soonest(); }
@@ -87,6 +89,7 @@ class Wants {
     std::vector<PeerSlot> holders;  // not asked yet, in the order of their announcements
     std::vector<Ask> asks;
     Instant ask_again_at;
+    bool is_promise = true;
   };
   std::optional<Step> advance(Instant now, std::uint32_t slot);
   void arm(std::uint32_t slot);

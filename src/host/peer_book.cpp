@@ -38,7 +38,9 @@ Result<std::optional<PeerId>> PeerBook::learn_record(Instant now, ByteView envel
                                                      codec::AddrScope teller) {
   const codec::PeerRecord claimed = TRY(codec::peek_peer_record(envelope));
   if (claimed.peer == self_) return std::optional<PeerId>();
+  ++told_.records;
   if (const auto known = entries_.find(claimed.peer); known != entries_.end()) {
+    ++told_.known;
     Entry& entry = known->second;
     if (base::equal(entry.signed_record, envelope)) {
       if (teller < entry.teller) keep_record(entry, claimed, envelope, teller);

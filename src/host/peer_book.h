@@ -84,6 +84,13 @@ class PeerBook {
   /// Up to `count` signed records other than `except`'s, drawn evenly.
   std::vector<Bytes> sample_records(const PeerId& except, std::size_t count);
   std::size_t size() const { return entries_.size(); }
+  /// Records that learn_record() was told of peers other than ourselves; of them, those of peers
+  /// that were here already. For guessing how large the network is.
+  struct Told {
+    std::uint64_t records = 0;
+    std::uint64_t known = 0;
+  };
+  const Told& told() const { return told_; }
 
  private:
   using Entries = std::map<PeerId, Entry>;
@@ -111,6 +118,7 @@ class PeerBook {
   Rng& rng_;
   Entries entries_;
   std::set<Rank> evictable_;  // the unconnected ones
+  Told told_;
 };
 
 }  // namespace kith::host

@@ -55,6 +55,8 @@ TEST(PeerBook, TheHigherSequenceHolds) {
   EXPECT_FALSE(b.book.learn_record({}, record(1, 5, {9}), anyone).value()) << "as old";
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(5)});
   EXPECT_TRUE(b.book.learn_record({}, record(1, 6, {6}), anyone).value());
+  EXPECT_EQ(b.book.told().records, 4U);
+  EXPECT_EQ(b.book.told().known, 3U);
   EXPECT_EQ(b.book.find(test_peer(1))->addresses, std::vector{address(6)});
 }
 

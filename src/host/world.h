@@ -80,7 +80,7 @@ struct SignaturesVerified {
   Token token;
   std::vector<bool> valid;
 };
-/// The wall clock, given at start and whenever it is asked for.
+/// The wall clock, given at start and now and then.
 struct WallClock {
   WallTime now;
 };

@@ -225,19 +225,17 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "leaves us (PX); for networks that are not the Internet.",
      false,
      [](Settings& s, ConfigValue v) { s.node.gossip.px_takes_private_addresses = v.flag; }},
-    {"gossip.fanout", Type::count, "6", "1..16", "peers",
+    {"gossip.fanout", Type::count, "0", "0..16", "peers",
      "Peers of a topic that get each message at once (gossipsub's D); between five sixths and "
-     "twice "
-     "as many are kept.",
+     "twice as many are kept. 0: six, and up to twelve in a network of over 15,000 peers "
+     "(docs/protocol/gossip.md).",
      false,
      [](Settings& s, ConfigValue v) {
-       gossip::MeshConfig& mesh = s.node.gossip.mesh;
-       mesh.d = v.count;
-       mesh.d_lo = v.count - v.count / 6;
-       mesh.d_hi = 2 * v.count;
-       mesh.d_score = v.count * 2 / 3;
-       mesh.d_out = std::min(v.count / 3, mesh.d_lo - (mesh.d_lo > 0 ? 1 : 0));
-       s.node.gossip.d_lazy = v.count;
+       gossip::Config& gossip = s.node.gossip;
+       if (v.count == 0) return;
+       gossip.mesh = gossip::degrees_of(v.count);
+       gossip.fanout.hops_max = 0;
+       gossip.d_lazy = v.count;
      }},
     {"gossip.heartbeat", Type::duration, "1s", "100ms..1m", "duration",
      "Between two looks at meshes, scores and what to announce.", false,

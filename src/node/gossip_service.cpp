@@ -61,12 +61,14 @@ PeerEvent in_common_words(const gossip::PeerEvent& event) {
 
 }  // namespace
 
-void GossipService::start(Instant now, WallTime wall) {
+void GossipService::start(Instant now) {
+  const WallTime wall = host_.wall(now);
   // Nanoseconds, as go does it: an author's numbers must grow over restarts.
   const auto first_seqno = static_cast<std::uint64_t>(std::max<std::int64_t>(wall.unix_ms, 0)) *
                            std::uint64_t{1'000'000};
   router_.emplace(config_, codec::peer_id_of(key_.public_key()), key_, first_seqno, rng_, log_,
                   now);
+  router_->on_input(now, gossip::WallClock{wall});
 }
 
 void GossipService::on_input(Instant now, host::ServiceEvent event) {
@@ -260,8 +262,19 @@ void GossipService::on_deadline(Instant now) {
     Peer& peer = peers_.at(*id);
     if (settle(now, *id, peer)) read_on(now, *id, peer);
   }
-  if (const auto at = router_->next_deadline(); at && *at <= now) router_->on_deadline(now);
+  if (const auto at = router_->next_deadline(); at && *at <= now) {
+    router_->on_input(now, gossip::WallClock{host_.wall(now)});
+    tell_network_size(now);
+    router_->on_deadline(now);
+  }
   drain(now);
+}
+
+void GossipService::tell_network_size(Instant now) {
+  const host::PeerBook& book = host_.book();
+  const auto before = std::exchange(told_, book.told());
+  network_.on_told(told_.records - before.records, told_.known - before.known);
+  router_->on_input(now, gossip::NetworkSize{network_.peers(book.size())});
 }
 
 std::optional<Instant> GossipService::next_deadline() const {

@@ -22,6 +22,7 @@
 #include "codec/frame.h"
 #include "gossip/config.h"
 #include "gossip/router.h"
+#include "host/host.h"
 #include "host/service.h"
 #include "host/world.h"
 #include "peer/limits.h"
@@ -43,12 +44,12 @@ class GossipService final : public host::Service {
   static constexpr Duration reopen_delay_max = 60s;
 
   /// All outlive it.
-  GossipService(const gossip::Config& config, peer::Limits& limits, const crypto::KeyPair& key,
-                Rng& rng, Log& log)
-      : config_(config), limits_(limits), key_(key), rng_(rng), log_(log) {}
+  GossipService(const gossip::Config& config, peer::Limits& limits, const host::Host& host,
+                const crypto::KeyPair& key, Rng& rng, Log& log)
+      : config_(config), limits_(limits), host_(host), key_(key), rng_(rng), log_(log) {}
 
   /// Before anything else.
-  void start(Instant now, WallTime wall);
+  void start(Instant now);
 
   std::vector<std::string> protocols() const override { return gossip::Router::protocols(); }
   bool is_guarded() const override { return false; }  // open_later()
@@ -93,10 +94,12 @@ class GossipService final : public host::Service {
   void finish_read(Peer& peer);
   void open(const PeerId& id, Peer& peer);
   void open_later(Instant now, const PeerId& id, Peer& peer);
+  void tell_network_size(Instant now);
   void drain(Instant now);
 
   const gossip::Config& config_;
   peer::Limits& limits_;
+  const host::Host& host_;
   const crypto::KeyPair& key_;
   Rng& rng_;
   Log& log_;
@@ -107,6 +110,8 @@ class GossipService final : public host::Service {
   mutable base::DeadlineHeap<PeerId> reopening_;
   mutable base::DeadlineHeap<PeerId> paying_;  // those that owe
   std::uint64_t paused_ = 0;
+  gossip::NetworkEstimate network_;
+  host::PeerBook::Told told_;  // of it, so far
   base::Queue<Result> results_;
 };
 

@@ -153,6 +153,7 @@ TEST_F(GossipNodes, A37AStreamThatClosesIsOpenedAgain) {
 TEST_F(GossipNodes, APruneCarriesTheRecordsOfOthers) {
   NodeConfig narrow = config();
   narrow.gossip.mesh = {.d = 1, .d_lo = 1, .d_hi = 2, .d_score = 0, .d_out = 0};
+  narrow.gossip.fanout.hops_max = 0;
   add(narrow);
   NodeConfig credulous = config();
   credulous.gossip.thresholds.accept_px = 0;

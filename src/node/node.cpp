@@ -26,7 +26,8 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, quality_, rng);
   recommend_ = &own<RecommendService>(config_.recommend, quality_, host_, key);
-  if (config_.speaks_gossip) gossip_ = &own<GossipService>(config_.gossip, limits_, key, rng, log);
+  if (config_.speaks_gossip)
+    gossip_ = &own<GossipService>(config_.gossip, limits_, host_, key, rng, log);
 }
 
 Node::~Node() = default;
@@ -57,7 +58,7 @@ void Node::add_protocol(Instant now, const host::Service& service, const std::st
 
 void Node::start(Instant now) {
   if (gossip_ != nullptr) {
-    gossip_->start(now, host_.wall(now));
+    gossip_->start(now);
     for (const auto& topic : config_.topics) gossip_->to_router(now, gossip::Subscribe{topic, {}});
   }
   is_starting_ = true;

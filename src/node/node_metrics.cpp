@@ -112,6 +112,7 @@ void write_gossip_messages(MetricSink& sink, const gossip::RouterStats& s) {
   sink.sample(s.rejected, {{"reason", "invalid"}});
   sink.sample(s.ignored, {{"reason", "ignored"}});
   sink.sample(s.replayed, {{"reason", "replayed"}});
+  sink.sample(s.expired, {{"reason", "expired"}});
   sink.sample(s.refused_full, {{"reason", "full"}});
   sink.sample(s.refused_unfair, {{"reason", "unfair"}});
   sink.counter("kith_gossip_messages_unguarded_total",
@@ -120,7 +121,12 @@ void write_gossip_messages(MetricSink& sink, const gossip::RouterStats& s) {
   sink.counter("kith_gossip_frames_sent_total", "Messages and control handed to streams.",
                s.frames_sent);
   sink.counter("kith_gossip_frames_dropped_total", "Frames dropped from full send queues.",
-               s.frames_dropped);
+               s.frames_dropped());
+  sink.begin("kith_gossip_messages_dropped_total",
+             "Of them, messages, by the priority of their topics.", MetricType::counter);
+  for (std::size_t i = 0; i < base::priorities; ++i) {
+    sink.sample(s.dropped.messages[i], {{"priority", name_of(static_cast<Priority>(i))}});
+  }
 }
 
 void write_gossip(MetricSink& sink, const gossip::Router* router) {

@@ -112,6 +112,7 @@ TEST_F(MetricsTest, CountMessagesOfATopic) {
   EXPECT_EQ(value(0, "kith_gossip_messages_delivered_total"), 5);
   EXPECT_EQ(value(2, "kith_gossip_messages_delivered_total"), 5);
   EXPECT_EQ(value(2, "kith_gossip_messages_refused_total{reason=\"invalid\"}"), 0);
+  EXPECT_EQ(value(1, "kith_gossip_messages_dropped_total{priority=\"application\"}"), 0);
   EXPECT_EQ(value(0, "kith_gossip_peers"), 2);
   EXPECT_EQ(value(0, "kith_gossip_topics"), 1);
   EXPECT_GE(value(0, "kith_gossip_messages_sent_total"), 5);

@@ -28,6 +28,7 @@ Reactor::Impl::Impl(host::WorldMachine& machine, ReactorConfig settings, Log& lo
       quality(quality_store),
       io(1),
       turns(io, machine, *this, stats),
+      clock_timer(io),
       links(io, turns, config, log, stats),
       listeners(io, turns, links, config, log, stats),
       resolver(io, config.dns_servers, config.resolve_max, log),
@@ -107,6 +108,14 @@ void Reactor::Impl::verify(host::VerifySignatures work) {
   if (!queued) turns.input(host::verify_signatures(*job));
 }
 
+void Reactor::Impl::tell_wall_clock() {
+  turns.input(host::WallClock{wall_now()});
+  clock_timer.expires_after(clock_interval);
+  clock_timer.async_wait([this](ErrorCode error) {
+    if (!error) tell_wall_clock();
+  });
+}
+
 Reactor::Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers,
                  QualityStore* quality)
     : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers, quality)) {
@@ -118,8 +127,9 @@ Reactor::~Reactor() = default;
 void Reactor::run() {
   ASSERT(!std::exchange(impl_->has_run, true));
   const auto work = asio::make_work_guard(impl_->io);
-  impl_->turns.input(host::WallClock{wall_now()});
+  impl_->tell_wall_clock();
   impl_->io.run();
+  impl_->clock_timer.cancel();
   impl_->turns.cancel();
 }
 

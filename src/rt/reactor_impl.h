@@ -42,6 +42,10 @@ struct Reactor::Impl final : TurnWorld {
   void load_peers();
   void load_quality();
   void verify(host::VerifySignatures work);
+  /// Now, and again each `clock_interval`: clocks are set, and machines sleep.
+  void tell_wall_clock();
+
+  static constexpr Duration clock_interval = 10s;
 
   // Destroyed from the bottom: sockets and timers before the io_context that serves them.
   ReactorConfig config;
@@ -51,6 +55,7 @@ struct Reactor::Impl final : TurnWorld {
   ReactorStats stats;
   asio::io_context io;
   Turns turns;
+  Timer clock_timer;
   Links links;
   Listeners listeners;
   Resolver resolver;

@@ -267,7 +267,7 @@ void GossipNet::add_stats(Sums& sums, std::uint32_t index) {
   sums.chokes += stats.chokes_sent;
   sums.fallbacks += stats.choke_fallbacks;
   sums.broken_promises += stats.broken_promises;
-  sums.dropped += stats.frames_dropped;
+  sums.dropped += stats.frames_dropped();
   sums.message_bytes += stats.message_bytes_sent;
   sums.control_bytes += stats.control_bytes_sent;
 }

@@ -180,6 +180,17 @@ class NodeTest(Case):
         self.assertEqual([m["data"] for m in messages], ["hello", "again"])
         self.assertEqual({m["from"] for m in messages}, {b.peer_id})
         wait_for(lambda: not a.call("pubsub", "topics")["topics"], "the subscription's end")
+        options = ["--max-age", "1m", "--compression", "zstd", "--priority", "bulk"]
+        with open(heard, "wb") as out:
+            follower = subprocess.Popen([KITH, "--home", str(a.home), "--json", "pubsub", "sub",
+                                         "prices", "--count", "1", *options], stdout=out,
+                                        env=environment())
+        self.addCleanup(follower.kill)
+        wait_for(lambda: b.call("pubsub", "peers", "prices")["peers"], "a's subscription at b")
+        text = "position " * 200
+        self.assertEqual(b.call("pubsub", "pub", "prices", text, *options)["recipients"], 1)
+        self.assertEqual(follower.wait(20), 0)
+        self.assertEqual(json.loads(heard.read_text())["data"], text)
         off = self.start("c", "--set", "gossip.enabled=false")
         refused = kith("--home", off.home, "--json", "pubsub", "topics")
         self.assertEqual((refused.code, refused.json()["error"]["code"]), (1, "unsupported"))
