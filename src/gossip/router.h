@@ -104,6 +104,8 @@ class Router {
   std::size_t peer_count() const { return by_id_.size(); }
   std::size_t topic_count() const { return by_name_.size(); }
   std::size_t seen_count() const { return seen_.size(); }
+  /// Messages that were announced and have not come.
+  std::size_t wanted_count() const { return wants_.size(); }
   /// D, which grows with the network.
   std::size_t fanout() const { return mesh_.d; }
   /// Of a topic this node is subscribed to; null for others.
