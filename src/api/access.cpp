@@ -94,7 +94,16 @@ std::optional<Access::Refusal> Access::check_names(const HttpRequest& request) c
                    {Code::permission,
                     base::format("\"{}\" is no name of this node (api.allowed_hosts)", *name)}};
   }
-  if (request.count("origin") == 0 || is_allowed_origin(request)) return std::nullopt;
+  if (is_allowed_origin(request)) return std::nullopt;
+  if (request.count("origin") == 0) {
+    // What a page of another site asks for without CORS (an image, a form) says no origin, but
+    // browsers say this of it. A link that a person follows is welcome.
+    const auto site = request.header("sec-fetch-site").value_or("none");
+    if (site == "same-origin" || site == "none") return std::nullopt;
+    const bool is_followed = request.header("sec-fetch-mode").value_or("") == "navigate";
+    if (is_followed && request.method == "GET") return std::nullopt;
+    return Refusal{403, {Code::permission, "pages of other sites may not ask"}};
+  }
   const auto authority = authority_of(*request.header("origin"));
   const bool is_same =
       request.count("origin") == 1 && authority && codec::equal_ignoring_case(*authority, *host);

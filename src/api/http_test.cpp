@@ -164,6 +164,19 @@ TEST_F(HttpTest, HostsOfOthersAreRefused) {
   EXPECT_EQ(of_host("other.example"), 403U);
 }
 
+// A page of another site needs no CORS to have an image fetched, and sends no Origin with it.
+TEST_F(HttpTest, OtherSitesAreRefusedWithoutAnOriginToo) {
+  const auto from = [&](const std::string& site, const std::string& mode) {
+    return status(with(with(request_of("GET", "/v1/status"), "Sec-Fetch-Site", site),
+                       "Sec-Fetch-Mode", mode));
+  };
+  EXPECT_EQ(from("same-origin", "no-cors"), 200U);
+  EXPECT_EQ(from("none", "navigate"), 200U);  // typed into the address bar
+  EXPECT_EQ(from("cross-site", "navigate"), 200U);
+  EXPECT_EQ(from("cross-site", "no-cors"), 403U);
+  EXPECT_EQ(from("same-site", "no-cors"), 403U);  // another port of this machine
+}
+
 TEST_F(HttpTest, OriginsOfOthersAreRefused) {
   const auto of_origin = [&](const std::string& origin) {
     return ask(with(request_of("GET", "/v1/status"), "Origin", origin));
