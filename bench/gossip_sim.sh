@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The scenario gossip side by side: pure push, gossipsub 1.2, and Kith's extension, on the same
-# network and messages; then with a fifth of the nodes covert droppers, and with large messages.
+# network and messages; then with a fifth of the nodes liars, and with large messages.
 #
 #   bench/gossip_sim.sh [NODES] [SPAN]       1000 nodes, 150s of virtual time
 #   bench/gossip_sim.sh 10000 120s           some 8 GiB, an hour
@@ -31,6 +31,7 @@ run "gossipsub 1.2" variant=idontwant
 run "kith" variant=choke
 run "push, 20 % droppers" variant=push droppers=0.2
 run "kith, 20 % droppers" variant=choke droppers=0.2
+run "kith, 20 % announcers" variant=choke announcers=0.2
 run "push, 128 KiB" variant=push bytes=128KiB period=2s
 run "gossipsub 1.2, 128 KiB" variant=idontwant bytes=128KiB period=2s
 run "kith, 128 KiB" variant=choke bytes=128KiB period=2s

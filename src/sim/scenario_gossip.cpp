@@ -20,6 +20,7 @@ struct Settings {
   std::uint64_t bytes = 1024;
   Duration period = 250ms;
   double droppers = 0;
+  double announcers = 0;
   double loss = 0;
   std::uint64_t fastest = 0;  // 0: the default
 };
@@ -51,6 +52,8 @@ Result<void> take(Settings& settings, const std::string& name, const std::string
     if (settings.period < 1ms) return fail(Code::usage, "a period of at least 1ms, please");
   } else if (name == "droppers") {
     settings.droppers = TRY(parse_share(value));
+  } else if (name == "announcers") {
+    settings.announcers = TRY(parse_share(value));
   } else if (name == "loss") {
     settings.loss = TRY(parse_share(value));
   } else if (name == "fastest") {
@@ -58,7 +61,7 @@ Result<void> take(Settings& settings, const std::string& name, const std::string
   } else {
     return fail(Code::usage,
                 base::format("gossip has no setting \"{}\"; it has variant, bytes, period, "
-                             "droppers, loss, fastest",
+                             "droppers, announcers, loss, fastest",
                              name));
   }
   return {};
@@ -67,8 +70,10 @@ Result<void> take(Settings& settings, const std::string& name, const std::string
 GossipNetConfig config_of(const ScenarioOptions& options, const Settings& settings) {
   GossipNetConfig config = usual_gossip_net(options.nodes, options.seed);
   config.message_bytes = static_cast<std::size_t>(settings.bytes);
-  config.liars = static_cast<std::uint32_t>(settings.droppers * options.nodes);
-  config.lie = Lie::forwards_nothing;
+  const bool announces = settings.announcers > 0;
+  const double share = announces ? settings.announcers : settings.droppers;
+  config.liars = static_cast<std::uint32_t>(share * options.nodes);
+  config.lie = announces ? Lie::announces_only : Lie::forwards_nothing;
   config.world.link.loss = settings.loss;
   config.grace = 10s;
   gossip::Config& gossip = config.node.gossip;

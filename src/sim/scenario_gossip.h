@@ -5,6 +5,7 @@
 //   bytes=1KiB                     of a message
 //   period=250ms                   between two messages
 //   droppers=0.2                   the share of nodes that take part and hand nothing on
+//   announcers=0.2                 …or that announce messages and give them to nobody
 //   loss=0.01                      of packets
 //   fastest=3                      the choke's K
 #pragma once

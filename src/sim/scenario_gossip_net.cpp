@@ -105,6 +105,11 @@ void GossipNet::add_node(std::uint32_t index) {
 node::NodeConfig GossipNet::node_config(std::uint32_t index) const {
   node::NodeConfig config = config_.node;
   config.host.listen = {scenario_address(index)};
+  if (!is_honest(index) && config_.lie == Lie::announces_only) {
+    config.gossip.relay.lazy_above = config.gossip.relay.eager_below = -1;
+    config.gossip.relay.samples_min = 0;
+    config.gossip.message_cache.retransmissions_max = 0;
+  }
   return config;
 }
 
@@ -234,6 +239,7 @@ gossip::Verdict GossipNet::verdict_of_liar(const gossip::Message& message) const
       const bool is_victims = number && *number < sent_.size() && sent_[*number].from == 0;
       return is_victims ? gossip::Verdict::ignore : gossip::Verdict::accept;
     }
+    case Lie::announces_only: return gossip::Verdict::accept;
   }
   UNREACHABLE();
 }

@@ -25,6 +25,7 @@ enum class Lie : std::uint8_t {
   forwards_nothing,   // grafts, takes, says IDONTWANT, and hands nothing on: a covert dropper
   forwards_at_first,  // honest until GossipNet::liars_turn(), then the same: covert flash
   censors_a_victim,   // hands on all but what node 0 published
+  announces_only,     // says that it has a message, and gives it to nobody
 };
 
 struct GossipNetConfig {

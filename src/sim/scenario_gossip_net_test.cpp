@@ -64,6 +64,23 @@ TEST(GossipNet, AColdBootAmongLiars) {
   expect_honest_unharmed(net);
 }
 
+// A09 and A39 in a network: one in five says that it has each message, and gives it to nobody.
+TEST(GossipNet, AnnouncersThatNeverDeliver) {
+  const auto latency = [](std::uint32_t liars) {
+    GossipNetConfig config = usual_gossip_net(60, 9);
+    config.liars = liars;
+    config.lie = Lie::announces_only;
+    GossipNet net(config);
+    net.world().run_until(net.ready_at());
+    heard(net, 30s);
+    GossipTally& tally = heard(net, 30s);
+    EXPECT_EQ(tally.share(), 1);
+    expect_honest_unharmed(net);
+    return tally.latency_ms(0.99);
+  };
+  EXPECT_LE(latency(12), 2 * latency(0));
+}
+
 // A33, eclipse: every liar is connected to one node and hands on nothing that it publishes.
 TEST(GossipNet, AnEclipsedNodeIsHeard) {
   GossipNetConfig config = usual_gossip_net(100, 4);
