@@ -7,21 +7,14 @@
 
 #include "host/dialer.h"
 #include "host/test_connections.h"
+#include "input.h"
 
 namespace {
 
 using namespace kith;
 using namespace kith::host;
 
-struct Input {
-  ByteView rest;
-  std::uint8_t byte() {
-    if (rest.empty()) return 0;
-    const std::uint8_t value = rest.front();
-    rest = rest.subspan(1);
-    return value;
-  }
-};
+using fuzz::Input;
 
 constexpr std::uint16_t told_port = 6666;  // where names lead that others told
 

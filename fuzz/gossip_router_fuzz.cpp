@@ -9,6 +9,7 @@
 #include <set>
 
 #include "gossip/test_router.h"
+#include "input.h"
 
 namespace {
 
@@ -19,20 +20,7 @@ using namespace kith::gossip::test;
 constexpr std::uint32_t peers = 6;  // identities 1 to 6
 constexpr std::string_view topics[] = {"a", "b", "c", "not ours"};
 
-struct Input {
-  ByteView rest;
-  std::uint8_t byte() {
-    if (rest.empty()) return 0;
-    const std::uint8_t value = rest.front();
-    rest = rest.subspan(1);
-    return value;
-  }
-  ByteView bytes(std::size_t size) {
-    const ByteView taken = rest.first(std::min(size, rest.size()));
-    rest = rest.subspan(taken.size());
-    return taken;
-  }
-};
+using fuzz::Input;
 
 Config small() {
   Config config;

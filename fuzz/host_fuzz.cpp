@@ -5,25 +5,13 @@
 
 #include "host/test_host.h"
 #include "host/test_raw_peer.h"
+#include "input.h"
 
 namespace {
 
 using namespace kith;
 
-struct Input {
-  ByteView rest;
-  std::uint8_t byte() {
-    if (rest.empty()) return 0;
-    const std::uint8_t value = rest.front();
-    rest = rest.subspan(1);
-    return value;
-  }
-  ByteView bytes(std::size_t size) {
-    const ByteView taken = rest.first(std::min(size, rest.size()));
-    rest = rest.subspan(taken.size());
-    return taken;
-  }
-};
+using fuzz::Input;
 
 struct Stranger {
   LinkId link;

@@ -8,26 +8,14 @@
 #include "codec/varint.h"
 #include "host/test_raw_peer.h"
 #include "host/test_world.h"
+#include "input.h"
 #include "node/node.h"
 
 namespace {
 
 using namespace kith;
 
-struct Input {
-  ByteView rest;
-  std::uint8_t byte() {
-    if (rest.empty()) return 0;
-    const std::uint8_t value = rest.front();
-    rest = rest.subspan(1);
-    return value;
-  }
-  ByteView bytes(std::size_t size) {
-    const ByteView taken = rest.first(std::min(size, rest.size()));
-    rest = rest.subspan(taken.size());
-    return taken;
-  }
-};
+using fuzz::Input;
 
 const char* const protocols[] = {"/ipfs/id/1.0.0",    "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0",
                                  "/kith/peers/1.0.0", "/perf/1.0.0",         "/meshsub/1.1.0",

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "codec/peer_id.h"
 #include "crypto/key.h"
+#include "input.h"
 #include "secure/noise.h"
 #include "secure/noise_xx.h"
 
@@ -60,21 +61,7 @@ struct Machine {
   }
 };
 
-struct Input {
-  ByteView rest;
-
-  std::uint8_t byte() {
-    if (rest.empty()) return 0;
-    const std::uint8_t value = rest.front();
-    rest = rest.subspan(1);
-    return value;
-  }
-  ByteView bytes(std::size_t size) {
-    const ByteView taken = rest.first(std::min(size, rest.size()));
-    rest = rest.subspan(taken.size());
-    return taken;
-  }
-};
+using fuzz::Input;
 
 Machine machine(Direction direction, const secure::NoiseIdentity& identity, Rng& rng) {
   return {Noise(direction, identity, std::nullopt, rng), {}, false, false};

@@ -8,26 +8,14 @@
 #include "codec/envelope.h"
 #include "host/peer_book.h"
 #include "host/test_connections.h"
+#include "input.h"
 
 namespace {
 
 using namespace kith;
 using namespace kith::host;
 
-struct Input {
-  ByteView rest;
-  std::uint8_t byte() {
-    if (rest.empty()) return 0;
-    const std::uint8_t value = rest.front();
-    rest = rest.subspan(1);
-    return value;
-  }
-  ByteView bytes(std::size_t size) {
-    const ByteView taken = rest.first(std::min(size, rest.size()));
-    rest = rest.subspan(taken.size());
-    return taken;
-  }
-};
+using fuzz::Input;
 
 constexpr std::size_t peers = 10;  // the last of them is the book's own
 constexpr std::uint64_t sequences[] = {0, 1, 7, ~std::uint64_t{0}};

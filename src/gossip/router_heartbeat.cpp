@@ -63,6 +63,7 @@ void Router::check_peers(Instant now) {
     each.ihave_rpcs = each.ihave_ids = each.idontwant_rpcs = each.own_announced = 0;
     each.said_over_limit = each.said_broken_promise = false;
     each.unwanted.expire(now);
+    each.queue.rest();
     if (each.queue.empty()) {
       each.progress_at = now;
     } else if (!each.is_stalled && now - each.progress_at >= config_.stalled_after) {

@@ -45,7 +45,8 @@ void SendQueue::push(const SendQueueConfig& config, Buffer frame, FrameKind kind
   }
   bytes_ += frame.size();
   ++frames_;
-  lanes_[lane].push_back(std::move(frame));
+  if (!lanes_) lanes_ = std::make_unique<Lanes>();
+  (*lanes_)[lane].frames.push_back(std::move(frame));
 }
 
 // Drops the oldest frame of the least worth, which is not above that of whom it makes room for.
@@ -59,8 +60,9 @@ bool SendQueue::drop_one(std::size_t for_lane, SendDrops& drops) {
                                               message_lane(Priority::transactions),
                                               message_lane(Priority::blocks),
                                               message_lane(Priority::consensus)};
+  if (!lanes_) return false;
   for (const std::size_t lane : droppable) {
-    if (!lanes_[lane].empty()) {
+    if (!(*lanes_)[lane].frames.empty()) {
       (void)take(lane);
       count_drop(lane, drops);
       return true;
@@ -70,23 +72,26 @@ bool SendQueue::drop_one(std::size_t for_lane, SendDrops& drops) {
   return false;
 }
 
-Buffer SendQueue::take(std::size_t lane) {
-  Buffer frame = lanes_[lane].pop_front();
+Buffer SendQueue::take(std::size_t index) {
+  Lane& lane = (*lanes_)[index];
+  Buffer frame = lane.frames.pop_front();
   bytes_ -= frame.size();
   --frames_;
-  if (lanes_[lane].empty()) let_pass_[lane] = 0;
+  if (lane.frames.empty()) lane.let_pass = 0;
   return frame;
 }
 
 // The most urgent that has something, or the most urgent of those that have waited enough.
 std::optional<std::size_t> SendQueue::next_lane(const SendQueueConfig& config) const {
   std::optional<std::size_t> first;
-  for (std::size_t lane = 0; lane < lane_count; ++lane) {
-    if (lanes_[lane].empty()) continue;
-    if (lane < first_message_lane) return lane;
-    if (!first) first = lane;
-    const bool has_waited = let_pass_[lane] >= config.patience * lanes_[lane].front().size();
-    if (lane != *first && has_waited) return lane;
+  if (!lanes_) return first;
+  for (std::size_t i = 0; i < lane_count; ++i) {
+    const Lane& lane = (*lanes_)[i];
+    if (lane.frames.empty()) continue;
+    if (i < first_message_lane) return i;
+    if (!first) first = i;
+    const bool has_waited = lane.let_pass >= config.patience * lane.frames.front().size();
+    if (i != *first && has_waited) return i;
   }
   return first;
 }
@@ -97,9 +102,10 @@ std::optional<SendQueue::Piece> SendQueue::pop(const SendQueueConfig& config, st
     const auto lane = next_lane(config);
     if (!lane) return std::nullopt;
     Buffer frame = take(*lane);
-    let_pass_[*lane] = 0;
-    for (std::size_t other = first_message_lane; other < lane_count; ++other) {
-      if (other != *lane && !lanes_[other].empty()) let_pass_[other] += frame.size();
+    (*lanes_)[*lane].let_pass = 0;
+    for (std::size_t i = first_message_lane; i < lane_count; ++i) {
+      Lane& other = (*lanes_)[i];
+      if (i != *lane && !other.frames.empty()) other.let_pass += frame.size();
     }
     if (frame.size() <= room) return Piece{std::move(frame), kind_of(*lane), true};
     begun_ = std::move(frame);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 
 #include "base/bytes.h"
@@ -57,11 +58,16 @@ class SendQueue {
   /// once begun it is finished before any other.
   std::optional<Piece> pop(const SendQueueConfig& config, std::size_t room);
 
+  /// Gives back the memory of lanes in which nothing waits: for a peer that has been quiet.
+  void rest() {
+    if (frames_ == 0) lanes_.reset();
+  }
+
   bool empty() const { return frames_ == 0 && begun_.empty(); }
   std::size_t frames() const { return frames_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t frames_of(FrameKind kind, Priority priority = Priority::application) const {
-    return lanes_[lane_of(kind, priority)].size();
+    return lanes_ ? lanes_->at(lane_of(kind, priority)).frames.size() : 0;
   }
 
  private:
@@ -78,11 +84,15 @@ class SendQueue {
 
   bool drop_one(std::size_t for_lane, SendDrops& drops);
   std::optional<std::size_t> next_lane(const SendQueueConfig& config) const;
-  Buffer take(std::size_t lane);
+  Buffer take(std::size_t index);
 
-  std::array<base::Queue<Buffer>, lane_count> lanes_;  // the most urgent first
-  std::array<std::uint64_t, lane_count> let_pass_{};   // bytes, while the lane waited
-  Buffer begun_;  // what is left of a frame that is sent in parts
+  struct Lane {
+    base::Queue<Buffer> frames;
+    std::uint64_t let_pass = 0;  // bytes, while it waited
+  };
+  using Lanes = std::array<Lane, lane_count>;  // the most urgent first
+  std::unique_ptr<Lanes> lanes_;               // null while nothing waits and nothing did lately
+  Buffer begun_;                               // what is left of a frame that is sent in parts
   FrameKind begun_kind_ = FrameKind::control;
   std::size_t frames_ = 0;
   std::size_t bytes_ = 0;
