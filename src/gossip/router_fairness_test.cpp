@@ -1,5 +1,5 @@
 // Honest peers are not taken for others: large messages, links that end while words are on their
-// way, peers whose words wait unread on our side.
+// way, peers whose words wait unread on our side; and nothing is said of what was never asked.
 #include <gtest/gtest.h>
 
 #include "gossip/test_router.h"
@@ -168,6 +168,16 @@ TEST(RouterFairness, ALargeMeshIsCreditedWhole) {
   }
   bench.run_for(30s);
   for (const std::uint32_t n : mesh) EXPECT_TRUE(bench.is_in_mesh(n, "t")) << n;
+}
+
+// Settled answers Validate, which a topic without a validator never says.
+TEST(RouterFairness, WithoutAValidatorNothingIsSettled) {
+  RouterBench bench;
+  join(bench, 2);
+  bench.raw(1, signed_message(9, 1, "t"));
+  EXPECT_EQ(bench.delivered.size(), 1u);
+  EXPECT_TRUE(bench.to_validate.empty());
+  EXPECT_TRUE(bench.settled.empty());
 }
 
 }  // namespace

@@ -251,8 +251,10 @@ void Router::end_checking(std::uint32_t slot) {
 void Router::finish(std::uint32_t slot) {
   InFlight& message = in_flight_[slot];
   end_checking(slot);
-  if (validating_.find(message.key) == slot) validating_.erase(message.key);
-  if (message.state == InFlight::State::validation) say(Settled{token_of(slot)});
+  if (validating_.find(message.key) == slot) {  // Validate was said
+    validating_.erase(message.key);
+    say(Settled{token_of(slot)});
+  }
   const std::uint32_t generation = message.generation + 1;
   message = {};
   message.generation = generation;
