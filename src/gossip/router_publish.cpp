@@ -112,9 +112,8 @@ std::size_t Router::send_own(Instant now, Topic& topic, const codec::GossipFrame
   for (const PeerSlot slot : to) {
     const bool is_outside = topic.is_subscribed && !topic.mesh.empty() && !has(topic.mesh, slot) &&
                             !peer(slot).is_direct && peer(slot).version != Version::floodsub;
-    const bool may_announce = peer(slot).own_announced < config_.ihave_rpcs_max / 4 &&
-                              score_.score(now, slot) >= config_.thresholds.gossip;
-    if (is_large && is_outside && may_announce) {
+    if (is_large && is_outside && peer(slot).own_announced < config_.ihave_rpcs_max / 4 &&
+        score_.score(now, slot) >= config_.thresholds.gossip) {
       ++peer(slot).own_announced;
       announce(topic, id, peer(slot), announcement);
     } else {

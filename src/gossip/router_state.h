@@ -121,13 +121,11 @@ struct InFlight {
   Instant began;
 
   const Carrier* carrier(PeerSlot peer) const {
-    const auto found = std::find_if(carriers.begin(), carriers.end(),
-                                    [&](const Carrier& each) { return each.peer == peer; });
+    const auto found = std::ranges::find(carriers, peer, &Carrier::peer);
     return found == carriers.end() ? nullptr : &*found;
   }
   void carried_by(PeerSlot peer, bool sent_body, Instant at) {
-    const auto found = std::find_if(carriers.begin(), carriers.end(),
-                                    [&](const Carrier& each) { return each.peer == peer; });
+    const auto found = std::ranges::find(carriers, peer, &Carrier::peer);
     if (found == carriers.end()) {
       carriers.push_back({peer, sent_body, at});
     } else {
