@@ -3,9 +3,8 @@
 //
 //   Host     must be a loopback name, the address that the client reached, or an allowed host:
 //            another name that leads here is DNS rebinding.
-//   Origin   when a browser sends one, must be that host itself or an allowed origin; where it
-//   sends
-//            none, Sec-Fetch-Site must not be another site.
+//   Origin   when a browser sends one, must be that host itself or an allowed origin; without one
+//            Sec-Fetch-Site must not be another site.
 //   Token    `Authorization: Bearer TOKEN`, or for browsers' WebSockets, which cannot set headers,
 //            the protocol "kith.bearer.TOKEN". Needed for whatever changes state; for reads too
 //            where not only loopback is listened on. Compared in constant time.
