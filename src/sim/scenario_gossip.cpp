@@ -23,6 +23,7 @@ struct Settings {
   double announcers = 0;
   double loss = 0;
   std::uint64_t fastest = 0;  // 0: the default
+  gossip::RelayConfig relay;
 };
 
 Result<double> parse_share(std::string_view text) {
@@ -58,10 +59,19 @@ Result<void> take(Settings& settings, const std::string& name, const std::string
     settings.loss = TRY(parse_share(value));
   } else if (name == "fastest") {
     settings.fastest = TRY(node::parse_count(value));
+  } else if (name == "lazy_above") {
+    settings.relay.lazy_above = TRY(parse_share(value));
+  } else if (name == "eager_below") {
+    settings.relay.eager_below = TRY(parse_share(value));
+  } else if (name == "weight") {
+    settings.relay.weight = TRY(parse_share(value));
+  } else if (name == "weight_asked") {
+    settings.relay.weight_asked = TRY(parse_share(value));
   } else {
     return fail(Code::usage,
                 base::format("gossip has no setting \"{}\"; it has variant, bytes, period, "
-                             "droppers, announcers, loss, fastest",
+                             "droppers, announcers, loss, fastest, lazy_above, eager_below, "
+                             "weight, weight_asked",
                              name));
   }
   return {};
@@ -79,6 +89,7 @@ GossipNetConfig config_of(const ScenarioOptions& options, const Settings& settin
   gossip::Config& gossip = config.node.gossip;
   gossip.choke.is_on = settings.variant == "choke";
   if (settings.variant == "push") gossip.idontwant_bytes_min = SIZE_MAX;
+  gossip.relay = settings.relay;
   if (settings.fastest > 0) gossip.choke.fastest = static_cast<std::size_t>(settings.fastest);
   return config;
 }
