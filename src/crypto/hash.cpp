@@ -73,6 +73,10 @@ class Hmac {
 Hash256 sha256(ByteView data) { return sha256({data}); }
 
 Hash256 sha256(std::initializer_list<ByteView> parts) {
+  return sha256(std::span<const ByteView>(parts.begin(), parts.size()));
+}
+
+Hash256 sha256(std::span<const ByteView> parts) {
   Hash256 digest;
   SHA256_CTX context;
   SHA256_Init(&context);

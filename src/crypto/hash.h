@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 #include "base/bytes.h"
 
@@ -14,6 +15,7 @@ using Hash256 = std::array<std::uint8_t, 32>;
 Hash256 sha256(ByteView data);
 /// Hash of the parts one after the other.
 Hash256 sha256(std::initializer_list<ByteView> parts);
+Hash256 sha256(std::span<const ByteView> parts);
 
 Hash256 hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
 
