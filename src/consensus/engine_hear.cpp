@@ -1,0 +1,314 @@
+// Of the engine: what comes from peers, up to the point where its signatures are known to be right.
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/peer_id.h"
+#include "consensus/engine.h"
+
+namespace kith::consensus {
+
+using codec::Certificate;
+using codec::ProposalMessage;
+using codec::Statement;
+using codec::Vote;
+
+void Engine::hear(Instant now, Heard heard) {
+  std::visit(
+      Overload{
+          [&](const Vote& vote) { hear_vote(now, heard.from, vote); },
+          [&](Certificate& certificate) {
+            hear_certificate(now, heard.from, std::move(certificate));
+          },
+          [&](ProposalMessage& message) { hear_proposal(now, heard.from, std::move(message)); },
+          [&](const codec::BlockRequest& request) { hear_request(heard.from, request.digest); },
+          [&](const codec::BlockAnswer& answer) { hear_block(now, answer.block); }},
+      heard.message);
+}
+
+void Engine::hear_vote(Instant now, const PeerId& from, const Vote& vote) {
+  const View view = vote.statement.view();
+  if (vote.statement.epoch != context_.epoch || view > next(view_) ||
+      view.value + views_kept <= last_final_.view.value) {
+    ++stats_.dropped;
+    if (vote.statement.epoch == context_.epoch && view <= last_final_.view) {
+      help_lagging(now, from, view);
+    }
+    return;
+  }
+  if (vote.signer >= context_.validators.size()) {
+    say(PeerFault{from,
+                  {Code::malformed, base::format("a vote of validator {} of {}", vote.signer,
+                                                 context_.validators.size())}});
+    return;
+  }
+  // A vote for a view that is over tells that its sender has not seen the end of it; a late
+  // finalization is everyday.
+  if (next(view) < view_ && vote.statement.kind != VoteKind::finalize)
+    help_lagging(now, from, view);
+  const ViewState* const state = find(view);
+  if (state != nullptr && !state->votes.wants(vote)) {
+    ++stats_.useless;
+    return;
+  }
+  std::vector<VerifyJob> jobs;
+  add_job(jobs, vote);
+  verify(now, {from, vote, 0}, std::move(jobs));
+}
+
+void Engine::hear_certificate(Instant now, const PeerId& from, Certificate certificate) {
+  const Statement& statement = certificate.statement;
+  if (statement.epoch != context_.epoch) {
+    ++stats_.dropped;
+    return;
+  }
+  if (statement.view() <= last_final_.view && statement.kind != VoteKind::finalize) {
+    ++stats_.useless;
+    return;
+  }
+  if (statement.view().value + views_kept <= last_final_.view.value || holds(statement)) {
+    ++stats_.useless;
+    return;
+  }
+  if (auto formed = check_form(certificate, context_.validators); !formed) {
+    say(PeerFault{from, std::move(formed).error()});
+    return;
+  }
+  verify_certificate(now, from, std::make_shared<const Certificate>(std::move(certificate)));
+}
+
+/// Of equal certificates one is verified at a time; the others wait for its verdict, so that a
+/// false one delays a true one and never displaces it.
+void Engine::verify_certificate(Instant now, const PeerId& from, CertificatePtr certificate) {
+  constexpr std::size_t waiting_max = 64;
+  const auto waiting = certificates_waiting_.find(certificate->statement);
+  if (waiting != certificates_waiting_.end()) {
+    if (waiting->second.size() < waiting_max) waiting->second.emplace_back(from, certificate);
+    return;
+  }
+  std::vector<VerifyJob> jobs;
+  add_jobs(jobs, *certificate);
+  if (!jobs.empty()) certificates_waiting_[certificate->statement];
+  verify(now, {from, std::move(certificate), 0}, std::move(jobs));
+}
+
+void Engine::hear_proposal(Instant now, const PeerId& from, ProposalMessage message) {
+  const Vote& vote = message.vote;
+  const View view = vote.statement.view();
+  // A justification may carry us ahead, but not further than a lagging node can need.
+  constexpr std::uint64_t ahead_max = 1000;
+  if (vote.statement.epoch != context_.epoch || view <= last_final_.view ||
+      view.value > view_.value + ahead_max) {
+    ++stats_.dropped;
+    return;
+  }
+  if (vote.signer != leaders_.leader(view)) {
+    say(PeerFault{from,
+                  {Code::protocol, base::format("validator {} proposes in view {}, which is "
+                                                "led by {}",
+                                                vote.signer, view.value, leaders_.leader(view))}});
+    return;
+  }
+  ViewState* const state = find(view);
+  const bool is_known =
+      state != nullptr && state->proposal && state->proposal->vote.statement == vote.statement;
+  const bool is_crowded = blocks_.bytes() >= bodies_max && view != view_;
+  if (is_known || is_crowded) {
+    ++(is_known ? stats_.useless : stats_.dropped);
+    return;
+  }
+  const auto formed = check_justification(message);
+  std::vector<VerifyJob> jobs;
+  if (state == nullptr || !state->votes.holds(vote)) add_job(jobs, vote);
+  if (formed) {
+    const codec::Justification& justification = message.justification();
+    if (justification.parent) add_jobs(jobs, *justification.parent);
+    for (const Certificate& certificate : justification.nullified) add_jobs(jobs, certificate);
+  } else {
+    // If the leader signed it nevertheless, the view need not be waited for (A2).
+    log_.info("consensus", "the proposal of view {}: {}", view.value, formed.error().message);
+  }
+  verify(now, {from, std::move(message), 0}, std::move(jobs));
+}
+
+void Engine::hear_request(const PeerId& from, const Hash& digest) {
+  const BlockPool::Entry* const entry = blocks_.find(digest);
+  if (entry == nullptr) return;
+  say(ReplyTo{from,
+              Buffer(codec::encode(codec::ConsensusMessage(codec::BlockAnswer{entry->block})))});
+}
+
+void Engine::hear_block(Instant now, const BlockPtr& block) {
+  if (fetches_.erase(block->digest()) == 0) {
+    ++stats_.useless;
+    return;
+  }
+  // The digest was certified, or stands in a block that was: no signature is needed.
+  BlockPool::Entry& entry = blocks_.add(block);
+  if (!entry.is_logged) {
+    entry.is_logged = true;
+    log_record(HeldBlock{block});
+  }
+  check_when_possible(now, block);
+  progress(now);
+}
+
+/// R9, at most now and then to each peer.
+void Engine::help_lagging(Instant now, const PeerId& from, View view) {
+  constexpr Duration pause = 200ms;
+  constexpr std::size_t helped_max = 4096;
+  if (helped_.size() >= helped_max) helped_.clear();
+  Instant& last = helped_[from];
+  if (last != Instant{} && now - last < pause) return;
+  last = now;
+  const auto reply = [&](const CertificatePtr& certificate) {
+    if (certificate == nullptr) return;
+    say(ReplyTo{from, Buffer(codec::encode(codec::ConsensusMessage(*certificate)))});
+  };
+  if (view <= last_final_.view) {
+    reply(last_final_.finalization);
+    return;
+  }
+  const ViewState* const state = find(view);
+  if (state == nullptr) return;
+  reply(state->finalization != nullptr   ? state->finalization
+        : state->notarization != nullptr ? state->notarization
+                                         : state->nullification);
+}
+
+bool Engine::is_pending_full(const PeerId& from) {
+  if (pending_.size() >= pending_max) return true;
+  const auto of = pending_of_.find(from);
+  return of != pending_of_.end() && of->second >= pending_per_peer_max;
+}
+
+bool Engine::holds(const Statement& statement) const {
+  const ViewState* const state = find(statement.view());
+  if (state == nullptr) return false;
+  const CertificatePtr& held = statement.kind == VoteKind::notarize  ? state->notarization
+                               : statement.kind == VoteKind::nullify ? state->nullification
+                                                                     : state->finalization;
+  return held != nullptr && held->statement == statement;
+}
+
+void Engine::add_job(std::vector<VerifyJob>& jobs, const Vote& vote) const {
+  jobs.push_back(
+      {context_.validators.at(vote.signer).key,
+       std::make_shared<const Bytes>(codec::signed_bytes(context_.genesis, vote.statement)),
+       vote.signature});
+}
+
+/// Signatures that were already verified as votes are not verified again.
+void Engine::add_jobs(std::vector<VerifyJob>& jobs, const Certificate& certificate) const {
+  if (holds(certificate.statement)) return;
+  const auto message =
+      std::make_shared<const Bytes>(codec::signed_bytes(context_.genesis, certificate.statement));
+  const ViewState* const state = find(certificate.statement.view());
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < certificate.signers.size(); ++i) {
+    if (!certificate.signers[i]) continue;
+    const auto signer = static_cast<ValidatorIndex>(i);
+    const crypto::Signature& signature = certificate.signatures[at++];
+    const bool is_known =
+        state != nullptr && state->votes.holds({certificate.statement, signer, signature});
+    if (!is_known) jobs.push_back({context_.validators.at(signer).key, message, signature});
+  }
+}
+
+void Engine::verify(Instant now, Pending pending, std::vector<VerifyJob> jobs) {
+  if (jobs.empty()) {
+    verified(now, pending);
+    return;
+  }
+  if (is_pending_full(pending.from)) {
+    ++stats_.dropped;
+    if (const auto* const certificate = std::get_if<CertificatePtr>(&pending.what)) {
+      certificates_waiting_.erase((*certificate)->statement);
+    }
+    return;
+  }
+  pending.jobs = jobs.size();
+  stats_.signatures_checked += jobs.size();
+  ++pending_of_[pending.from];
+  const Token token = new_token();
+  pending_.emplace(token, std::move(pending));
+  say(Verify{token, std::move(jobs)});
+}
+
+void Engine::on_verified(Instant now, const Verified& answer) {
+  const auto at = pending_.find(answer.token);
+  if (at == pending_.end()) return;
+  Pending pending = std::move(at->second);
+  pending_.erase(at);
+  const auto of = pending_of_.find(pending.from);
+  if (--of->second == 0) pending_of_.erase(of);
+
+  ASSERT(answer.valid.size() == pending.jobs);
+  const bool is_valid = std::ranges::all_of(answer.valid, [](bool valid) { return valid; });
+  std::vector<std::pair<PeerId, CertificatePtr>> waiting;
+  if (const auto* const certificate = std::get_if<CertificatePtr>(&pending.what)) {
+    const auto others = certificates_waiting_.find((*certificate)->statement);
+    waiting = std::move(others->second);
+    certificates_waiting_.erase(others);
+  }
+  if (is_valid) {
+    verified(now, pending);
+    return;
+  }
+  say(PeerFault{pending.from, {Code::bad_signature, "a consensus message with a false signature"}});
+  for (auto& [from, certificate] : waiting) {
+    if (!holds(certificate->statement)) verify_certificate(now, from, std::move(certificate));
+  }
+}
+
+void Engine::verified(Instant now, Pending& pending) {
+  std::visit(Overload{[&](const Vote& vote) {
+                        record(now, vote);
+                        progress(now);
+                      },
+                      [&](const CertificatePtr& certificate) {
+                        hold(now, certificate);
+                        progress(now);
+                      },
+                      [&](ProposalMessage& message) { accept(now, std::move(message)); }},
+             pending.what);
+}
+
+/// That the certificates are the right ones (A2), and quorums; not their signatures.
+Result<void> Engine::check_justification(const ProposalMessage& message) const {
+  const codec::Justification& justification = message.justification();
+  const codec::BlockHeader& header = message.block->header();
+  const Statement& statement = message.vote.statement;
+  TRY_VOID(check_form(justification, context_.epoch, statement.view(), statement.subject.parent,
+                      message.anew ? message.block->digest() : header.parent));
+  if (justification.parent) TRY_VOID(check_form(*justification.parent, context_.validators));
+  for (const Certificate& certificate : justification.nullified) {
+    TRY_VOID(check_form(certificate, context_.validators));
+  }
+  return {};
+}
+
+void Engine::accept(Instant now, ProposalMessage message) {
+  const Statement statement = message.vote.statement;
+  if (statement.view() <= last_final_.view) return;  // checking took too long
+  const bool is_justified = check_justification(message).has_value();
+  if (is_justified) {
+    const codec::Justification& justification = message.justification();
+    const auto import = [&](const Certificate& certificate) {
+      if (!holds(certificate.statement)) {
+        hold(now, std::make_shared<const Certificate>(certificate));
+      }
+    };
+    if (justification.parent) import(*justification.parent);
+    for (const Certificate& certificate : justification.nullified) import(certificate);
+  }
+  if (views_[statement.view()].votes.wants(message.vote)) record(now, message.vote);
+  ViewState& state = views_[statement.view()];
+  if (!state.proposal) {
+    if (is_justified) check_when_possible(now, blocks_.add(message.block).block);
+    state.proposal = std::move(message);
+    state.is_proposal_wrong = !is_justified;
+  }
+  progress(now);
+}
+
+}  // namespace kith::consensus
