@@ -45,7 +45,7 @@ Result<void> Consensus::begin(Instant now, EpochContext context, const FinalBloc
   Result<void> recovered = engine_->recover(records);
   if (!recovered)
     engine_.emplace(config_, std::move(context), std::nullopt, last_final, rng_, log_);
-  engine_->on_input(now, *wall_);
+  engine_->on_input(now, WallClockRead{{wall_->now.unix_ms + base::to_ms(now - wall_read_)}});
   engine_->start(now);
   early_of_.clear();
   early_bytes_ = 0;
@@ -58,7 +58,10 @@ Result<void> Consensus::begin(Instant now, EpochContext context, const FinalBloc
 }
 
 void Consensus::on_input(Instant now, EngineInput input) {
-  if (const auto* const wall = std::get_if<WallClockRead>(&input)) wall_ = *wall;
+  if (const auto* const wall = std::get_if<WallClockRead>(&input)) {
+    wall_ = *wall;
+    wall_read_ = now;
+  }
   if (!engine_) return;
   if (auto* const heard = std::get_if<Heard>(&input)) {
     const std::optional<Epoch> epoch = epoch_of(heard->message);

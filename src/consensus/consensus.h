@@ -57,6 +57,7 @@ class Consensus {
   Log& log_;
   std::optional<Engine> engine_;
   std::optional<WallClockRead> wall_;
+  Instant wall_read_;
   CertificatePtr last_ended_;  // the finalization that ended the epoch before
   std::vector<Early> early_;
   std::map<PeerId, std::size_t> early_of_;

@@ -92,6 +92,7 @@ void Engine::propose(Instant now, View parent) {
   const Known before = *known(digest);
   codec::Justification justification = justification_of(parent);
   proposed_ = view_;
+  leader_timeout_.reset();
   if (is_last(before.height)) {
     // Nothing is built on the last block of an epoch: it is proposed again until it is final.
     const Statement statement{context_.epoch, VoteKind::notarize, {view_, parent, digest}};

@@ -62,6 +62,7 @@ struct EngineCluster::Node {
   base::Queue<EngineInput> inputs;
   bool is_draining = false;
   bool is_behind = false;
+  Instant disk_free;  // one write after the other
   std::uint64_t armed = 0;
 
   bool is_up() const { return consensus != nullptr; }
@@ -118,6 +119,7 @@ void EngineCluster::crash(std::uint32_t index) {
   ++node.incarnation;
   node.consensus.reset();
   node.inputs = {};
+  node.disk_free = now_;
   trace({1, index});
 }
 
@@ -232,13 +234,12 @@ void EngineCluster::perform(Node& node, EngineOutput output) {
   trace({3, node.index, static_cast<std::uint64_t>((now_ - Instant{}).count()), output.index()});
   const auto persist = [&](Token token, std::vector<Bytes> records, bool is_anew) {
     auto shared = std::make_shared<std::vector<Bytes>>(std::move(records));
-    after(between(config_.disk_min, config_.disk_max), &node,
-          [this, &node, token, shared, is_anew, epoch = node.log_epoch] {
-            if (node.log_epoch != epoch) return;
-            if (is_anew) node.log.clear();
-            for (Bytes& record : *shared) node.log.push_back(std::move(record));
-            turn(node, consensus::Persisted{token});
-          });
+    after(write_takes(node), &node, [this, &node, token, shared, is_anew, epoch = node.log_epoch] {
+      if (node.log_epoch != epoch) return;
+      if (is_anew) node.log.clear();
+      for (Bytes& record : *shared) node.log.push_back(std::move(record));
+      turn(node, consensus::Persisted{token});
+    });
   };
   std::visit(
       Overload{
@@ -316,6 +317,11 @@ void EngineCluster::send(const Node& from, Node& to, const Message& message) {
             if (to.is_up()) turn(to, consensus::Heard{peer_of(from), *message});
           });
   }
+}
+
+Duration EngineCluster::write_takes(Node& node) {
+  node.disk_free = std::max(node.disk_free, now_) + between(config_.disk_min, config_.disk_max);
+  return node.disk_free - now_;
 }
 
 /// No honest node contradicts itself, whatever befell it (E1 to E4).
@@ -414,8 +420,7 @@ void EngineCluster::commit(Node& node, const consensus::Commit& work) {
     report(base::format("node {} commits without a quorum", node.index));
   }
   // Durable a little later; until then the log holds what is needed.
-  after(between(config_.disk_min, config_.disk_max), &node,
-        [this, &node, work] { store(node, work); });
+  after(write_takes(node), &node, [this, &node, work] { store(node, work); });
 }
 
 void EngineCluster::store(Node& node, const consensus::Commit& work) {

@@ -108,6 +108,7 @@ class EngineCluster {
   void perform(Node& node, consensus::EngineOutput output);
   void say(Node& from, std::optional<codec::ValidatorIndex> to, const Buffer& bytes);
   void send(const Node& from, Node& to, const Message& message);
+  Duration write_takes(Node& node);
   void note_said(const Node& node, const codec::ConsensusMessage& message);
   void sign(Node& node, const codec::Statement& statement);
   void build(Node& node, consensus::Build build);
