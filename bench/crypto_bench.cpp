@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "crypto/aead.h"
+#include "crypto/ed25519_zip215.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
 #include "crypto/x25519.h"
@@ -64,6 +65,23 @@ void ed25519_verify(benchmark::State& state) {
   }
 }
 BENCHMARK(ed25519_verify);
+
+/// Consensus's rule: a good signature, and one that is looked at a second time.
+void ed25519_zip215(benchmark::State& state, bool good) {
+  SeededRng rng(seed);
+  const KeyPair pair = KeyPair::generate(rng);
+  Bytes message = random_bytes(100);
+  const Signature signature = pair.sign(message);
+  const Bytes key = pair.public_key().data;
+  if (!good) message[0] ^= 1;
+  for (auto _ : state) {
+    if (verify_zip215(ByteView(key).first<32>(), message, signature).has_value() != good) {
+      state.SkipWithError("another verdict");
+    }
+  }
+}
+BENCHMARK_CAPTURE(ed25519_zip215, good, true);
+BENCHMARK_CAPTURE(ed25519_zip215, bad, false);
 
 /// The range is the plaintext: 64 bytes is a control message, 16 KiB a typical record, 64 KiB about
 /// the largest.

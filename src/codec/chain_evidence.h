@@ -40,7 +40,7 @@ struct Evidence {
 /// Of two votes that offence_of() condemns.
 Evidence make_evidence(const ValidatorKey& key, const Vote& a, const Vote& b);
 
-inline constexpr std::size_t evidence_bytes_max = 1 + 32 + 2 * vote_bytes_max;
+inline constexpr std::size_t double_vote_bytes_max = 1 + 32 + 2 * vote_bytes_max;
 Bytes encode(const Evidence& evidence);
 Result<Evidence> decode_evidence(ByteView bytes);
 

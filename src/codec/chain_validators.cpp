@@ -12,9 +12,9 @@ namespace {
 constexpr std::uint8_t encoding_version = 1;
 
 Result<void> check(const std::vector<Validator>& sorted) {
-  if (sorted.empty() || sorted.size() > validators_max) {
-    return fail(Code::too_large,
-                base::format("a set of {} validators: 1 to {}", sorted.size(), validators_max));
+  if (sorted.empty() || sorted.size() > validators_in_set_max) {
+    return fail(Code::too_large, base::format("a set of {} validators: 1 to {}", sorted.size(),
+                                              validators_in_set_max));
   }
   Weight total = 0;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
@@ -55,9 +55,9 @@ Result<ValidatorSet> ValidatorSet::decode(ByteView bytes) {
     return fail(Code::unsupported, base::format("validators of version {}", version));
   }
   const std::uint16_t count = TRY(reader.u16());
-  if (count > validators_max) {
+  if (count > validators_in_set_max) {
     return fail(Code::too_large,
-                base::format("a set of {} validators: 1 to {}", count, validators_max));
+                base::format("a set of {} validators: 1 to {}", count, validators_in_set_max));
   }
   std::vector<Validator> validators(count);
   for (Validator& validator : validators) {

@@ -3,7 +3,7 @@
 // Encoding: 01, count u16, then by ascending key, none twice: key 32 bytes, weight u64 > 0. The
 // root that headers carry is tagged_hash("kith/validators/1", encoding): whoever checks a
 // certificate needs the whole list anyway. Source: docs/protocol/consensus.md.
-// Limits: `validators_max` of them, weights of `weight_sum_max` in all.
+// Limits: `validators_in_set_max` of them, weights of `weight_sum_max` in all.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ using ValidatorKey = std::array<std::uint8_t, 32>;
 /// A place in the list; stands for the key in votes and certificates.
 using ValidatorIndex = std::uint16_t;
 
-inline constexpr std::size_t validators_max = 1024;
+inline constexpr std::size_t validators_in_set_max = 1024;
 
 struct Validator {
   ValidatorKey key{};

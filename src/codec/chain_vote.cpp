@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "crypto/ed25519_zip215.h"
 
 namespace kith::codec {
 namespace {
@@ -33,12 +34,6 @@ Result<crypto::Signature> read_signature(Reader& reader) {
   crypto::Signature signature;
   std::ranges::copy(TRY(reader.bytes(signature.size())), signature.begin());
   return signature;
-}
-
-Result<void> verify_one(const Bytes& message, const ValidatorKey& key,
-                        const crypto::Signature& signature) {
-  return crypto::verify({crypto::KeyType::ed25519, base::to_bytes(ByteView(key))}, message,
-                        signature);
 }
 
 }  // namespace
@@ -132,9 +127,9 @@ Result<Certificate> decode_certificate(Reader& reader) {
   Certificate certificate;
   certificate.statement = TRY(decode_statement(reader));
   const std::uint16_t count = TRY(reader.u16());
-  if (count == 0 || count > validators_max) {
-    return fail(Code::too_large,
-                base::format("a certificate of {} validators: 1 to {}", count, validators_max));
+  if (count == 0 || count > validators_in_set_max) {
+    return fail(Code::too_large, base::format("a certificate of {} validators: 1 to {}", count,
+                                              validators_in_set_max));
   }
   const ByteView bits = TRY(reader.bytes((count + 7U) / 8U));
   if (count % 8 != 0 && (bits.back() & (0xffU >> (count % 8))) != 0) {
@@ -199,7 +194,8 @@ Result<void> verify(const Certificate& certificate, const Hash& genesis,
   for (std::size_t i = 0; i < validators.size(); ++i) {
     if (!certificate.signers[i]) continue;
     const Validator& validator = validators.at(static_cast<ValidatorIndex>(i));
-    TRY_VOID(verify_one(message, validator.key, certificate.signatures[next_signature++]));
+    TRY_VOID(
+        crypto::verify_zip215(validator.key, message, certificate.signatures[next_signature++]));
   }
   return {};
 }
@@ -209,8 +205,8 @@ Result<void> verify(const Vote& vote, const Hash& genesis, const ValidatorSet& v
     return fail(Code::malformed,
                 base::format("a vote of validator {} of {}", vote.signer, validators.size()));
   }
-  return verify_one(signed_bytes(genesis, vote.statement), validators.at(vote.signer).key,
-                    vote.signature);
+  return crypto::verify_zip215(validators.at(vote.signer).key,
+                               signed_bytes(genesis, vote.statement), vote.signature);
 }
 
 }  // namespace kith::codec

@@ -71,7 +71,7 @@ struct Certificate {
 };
 
 inline constexpr std::size_t certificate_bytes_max =
-    vote_bytes_max + 2 + validators_max / 8 + 1 + validators_max * 64;
+    vote_bytes_max + 2 + validators_in_set_max / 8 + 1 + validators_in_set_max * 64;
 
 void encode(Writer& writer, const Certificate& certificate);
 Bytes encode(const Certificate& certificate);

@@ -4,7 +4,7 @@
 //
 // Limits: RSA keys of 2048 to 8192 bits, checked before any arithmetic on them (CVE-2023-39533);
 // ECDSA on P-256, P-384 and P-521. Signatures over what consensus sees follow ZIP-215 instead
-// (crypto/ed25519_zip215.h, when agreement exists); this is the network's strict rule.
+// (crypto/ed25519_zip215.h); this is the network's strict rule.
 #pragma once
 
 #include <array>

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/machine.h"
+#include "crypto/ed25519_zip215.h"
 
 namespace kith::sim {
 
@@ -361,9 +362,7 @@ bool EngineCluster::verify(const consensus::VerifyJob& job) {
   const Hash key =
       crypto::sha256({ByteView(*job.message), ByteView(job.signature), ByteView(job.key)});
   if (signed_.contains(key) || signed_before_.contains(key)) return true;
-  return crypto::verify({crypto::KeyType::ed25519, base::to_bytes(ByteView(job.key))}, *job.message,
-                        job.signature)
-      .has_value();
+  return crypto::verify_zip215(job.key, *job.message, job.signature).has_value();
 }
 
 void EngineCluster::build(Node& node, consensus::Build work) {
