@@ -80,6 +80,7 @@ std::size_t Connection::take_noise(Instant now, ByteSpan bytes) {
 
 void Connection::on_established(Instant now, secure::Established established) {
   peer_ = established.peer;
+  handshake_ = established.handshake;
   up_ = ConnectionUp{established.peer, std::move(established.key), established.handshake};
   if (established.muxer == yamux_protocol) return start_streams(now);
   if (direction_ == Direction::inbound) {
@@ -348,7 +349,7 @@ void Connection::on_agreed(mux::YamuxStreamId id, Stream& stream, std::string pr
 void Connection::tell_up(mux::YamuxStreamId id, Stream& stream, std::string protocol) {
   stream.is_up = true;
   say(stream.owner, StreamUp{global(id), peer_, stream.direction, std::move(protocol), stream.room,
-                             stream.token});
+                             stream.token, handshake_});
 }
 
 void Connection::flush_negotiator(Instant now, mux::YamuxStreamId id, Stream& stream) {

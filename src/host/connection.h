@@ -169,6 +169,7 @@ class Connection {
   std::optional<mux::Yamux> mux_;
   std::optional<ConnectionUp> up_;  // between authentication and streams
   PeerId peer_;
+  crypto::Hash256 handshake_{};
   Streams streams_;
   // Opens that yamux has not answered yet; it answers within the turn.
   std::map<std::uint64_t, OpenFor> opening_;

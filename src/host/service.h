@@ -22,6 +22,7 @@
 #include "base/machine.h"
 #include "codec/identify.h"
 #include "codec/multiaddr.h"
+#include "crypto/hash.h"
 
 namespace kith::host {
 
@@ -51,6 +52,9 @@ struct StreamUp {
   std::string protocol;
   std::size_t room;            // bytes Write may queue now
   std::optional<Token> token;  // of the Open that asked for it
+  /// The Noise handshake hash of the connection beneath, the same at both ends and of no other
+  /// connection: what is signed over it is said on this channel and cannot be carried to another.
+  crypto::Hash256 channel{};
 };
 struct StreamOpenFailed {
   Token token;

@@ -1,0 +1,300 @@
+#include "node/consensus_service.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/reader.h"
+#include "codec/writer.h"
+#include "crypto/ed25519_zip215.h"
+
+namespace kith::node {
+namespace {
+
+constexpr Token open_token{1};
+constexpr std::uint8_t hello_version = 1;
+constexpr std::size_t hello_bytes_max = 1 + 32 + 1 + 32 + 64;
+
+/// What a validator signs to prove itself on a channel.
+codec::Hash hello_hash(const codec::Hash& genesis, const crypto::Hash256& channel,
+                       const PeerId& sender) {
+  return codec::tagged_hash("kith/validator-hello/1", {genesis, channel, sender.bytes()});
+}
+
+codec::ValidatorKey key_of(const crypto::KeyPair& pair) {
+  codec::ValidatorKey key{};
+  std::ranges::copy(pair.public_key().data, key.begin());
+  return key;
+}
+
+}  // namespace
+
+ConsensusService::ConsensusService(const ConsensusServiceConfig& config, const PeerId& self,
+                                   const crypto::KeyPair* key)
+    : config_(config), self_(self), key_(key) {}
+
+void ConsensusService::on_input(Instant now, host::ServiceEvent event) {
+  std::visit(Overload{[&](const host::PeerUp& up) { peers_.try_emplace(up.peer); },
+                      [&](const host::PeerDown& down) {
+                        reopening_.set(down.peer, std::nullopt);
+                        peers_.erase(down.peer);
+                      },
+                      [&](const host::PeerIdentified& identified) {
+                        const auto found = peers_.find(identified.peer);
+                        const auto& protocols = identified.message->protocols;
+                        if (found == peers_.end()) return;
+                        found->second.speaks =
+                            std::ranges::count(protocols, consensus_protocol) > 0;
+                        open(identified.peer, found->second);
+                      },
+                      [&](const host::StreamUp& up) { on_stream_up(now, up); },
+                      [&](const host::StreamOpenFailed& failed) {
+                        const auto found = peers_.find(failed.peer);
+                        if (found == peers_.end()) return;
+                        found->second.is_opening = false;
+                        if (failed.error.code == Code::unsupported) return;
+                        open_later(now, failed.peer, found->second);
+                      },
+                      [&](const host::StreamData& data) { on_data(now, data); },
+                      [&](const host::StreamRoom& told) {
+                        const auto found = outbound_.find(told.stream);
+                        if (found == outbound_.end()) return;
+                        Peer& peer = peers_.at(found->second);
+                        peer.room = told.room;
+                        flush(peer);
+                      },
+                      [&](const host::StreamEnd& end) {
+                        if (inbound_.contains(end.stream)) say(host::Finish{end.stream});
+                      },
+                      [&](const host::StreamDown& down) { on_stream_down(now, down.stream); }},
+             event);
+}
+
+void ConsensusService::on_stream_up(Instant now, const host::StreamUp& up) {
+  const auto found = peers_.find(up.peer);
+  if (found == peers_.end()) return say(host::Reset{up.stream});
+  Peer& peer = found->second;
+  if (up.direction == Direction::inbound) {
+    if (peer.in) {
+      inbound_.erase(*peer.in);
+      say(host::Reset{*peer.in});
+    }
+    peer.in = up.stream;
+    peer.channel = up.channel;
+    peer.reader.emplace(codec::FramePrefix::varint, hello_bytes_max);
+    peer.has_said_hello = false;
+    peer.key.reset();
+    if (!peer.small) peer.small.emplace(config_.small_rate, now);
+    inbound_.emplace(up.stream, up.peer);
+    peer.speaks = true;
+    return open(up.peer, peer);
+  }
+  peer.is_opening = false;
+  peer.out = up.stream;
+  peer.room = up.room;
+  peer.rest = {};
+  outbound_.emplace(up.stream, up.peer);
+  // What waited was for a stream that is gone; on this one the hello comes first.
+  peer.queue = {};
+  peer.queue_bytes = 0;
+  enqueue(peer, Buffer(hello(up.channel)));
+}
+
+Bytes ConsensusService::hello(const crypto::Hash256& channel) const {
+  Bytes bytes;
+  codec::Writer writer(bytes);
+  writer.u8(hello_version);
+  writer.bytes(config_.genesis);
+  writer.u8(key_ != nullptr ? 1 : 0);
+  if (key_ != nullptr) {
+    writer.bytes(key_of(*key_));
+    writer.bytes(key_->sign(hello_hash(config_.genesis, channel, self_)));
+  }
+  return bytes;
+}
+
+void ConsensusService::on_data(Instant now, const host::StreamData& data) {
+  say(host::Consume{data.stream, data.data.size()});
+  const auto found = inbound_.find(data.stream);
+  if (found == inbound_.end()) return;
+  const PeerId id = found->second;
+  Peer& peer = peers_.at(id);
+  ByteView bytes = data.data;
+  while (peer.in == data.stream) {
+    const auto frame = peer.reader->next(bytes);
+    if (!frame) return say(host::Fault{id, frame.error()});
+    if (!*frame) return;
+    on_frame(now, id, peer, **frame);
+  }
+}
+
+void ConsensusService::on_frame(Instant now, const PeerId& id, Peer& peer, ByteView frame) {
+  if (!peer.has_said_hello) {
+    if (auto said = on_hello(id, peer, frame); !said) {
+      // Of another chain, or of another version of this: not ours to judge.
+      inbound_.erase(*peer.in);
+      say(host::Reset{*std::exchange(peer.in, std::nullopt)});
+    }
+    return;
+  }
+  if (!is_validator(peer) && !peer.small->take(config_.small_rate, now)) {
+    ++dropped_;
+    return;
+  }
+  auto message = codec::decode_consensus_message(frame);
+  if (!message) return say(host::Fault{id, std::move(message).error()});
+  results_.push_back(consensus::Heard{id, std::move(*message)});
+}
+
+base::Result<void> ConsensusService::on_hello(const PeerId& id, Peer& peer, ByteView frame) {
+  codec::Reader reader(frame);
+  const std::uint8_t version = TRY(reader.u8());
+  const ByteView genesis = TRY(reader.bytes(config_.genesis.size()));
+  const std::uint8_t has_key = TRY(reader.u8());
+  if (version != hello_version || !base::equal(genesis, config_.genesis)) {
+    return fail(Code::wrong_peer, "the peer is of another chain");
+  }
+  if (has_key != 0) {
+    codec::ValidatorKey key{};
+    std::ranges::copy(TRY(reader.bytes(key.size())), key.begin());
+    const ByteView signature = TRY(reader.bytes(sizeof(crypto::Signature)));
+    TRY_VOID(crypto::verify_zip215(key, hello_hash(config_.genesis, peer.channel, id), signature));
+    peer.key = key;
+  }
+  TRY_VOID(reader.finish());
+  peer.has_said_hello = true;
+  const bool is_proven = is_validator(peer);
+  peer.reader.emplace(codec::FramePrefix::varint,
+                      is_proven ? config_.frame_bytes_max : config_.small_bytes_max);
+  if (is_proven) results_.push_back(Proven{*peer.key, id});
+  return {};
+}
+
+/// The set is public, and so is who is in it: nothing here is to be kept from a stopwatch.
+bool ConsensusService::is_validator(const Peer& peer) const {
+  return peer.key && validators_.contains(*peer.key);
+}
+
+void ConsensusService::set_validators(const codec::ValidatorSet& validators) {
+  std::set<codec::ValidatorKey> before;
+  for (const codec::Validator& validator : validators.all()) before.insert(validator.key);
+  std::swap(before, validators_);
+  for (auto& [id, peer] : peers_) {
+    if (!peer.in || !is_validator(peer)) continue;
+    if (before.contains(*peer.key)) {
+      results_.push_back(Proven{*peer.key, id});
+    } else {
+      // What it may send is another size from now on: it opens a new stream.
+      inbound_.erase(*peer.in);
+      say(host::Reset{*std::exchange(peer.in, std::nullopt)});
+    }
+  }
+}
+
+void ConsensusService::on_stream_down(Instant now, StreamId stream) {
+  if (const auto in = inbound_.extract(stream); !in.empty()) {
+    const auto peer = peers_.find(in.mapped());
+    if (peer == peers_.end() || peer->second.in != stream) return;
+    peer->second.in.reset();
+    peer->second.key.reset();
+    peer->second.reader.reset();
+    return;
+  }
+  const auto out = outbound_.extract(stream);
+  if (out.empty()) return;
+  const auto peer = peers_.find(out.mapped());
+  if (peer == peers_.end() || peer->second.out != stream) return;
+  peer->second.out.reset();
+  open_later(now, out.mapped(), peer->second);
+}
+
+void ConsensusService::open(const PeerId& id, Peer& peer) {
+  if (peer.out || peer.is_opening || !peer.speaks) return;
+  peer.is_opening = true;
+  reopening_.set(id, std::nullopt);
+  say(host::Open{open_token, id, {std::string(consensus_protocol)}});
+}
+
+void ConsensusService::open_later(Instant now, const PeerId& id, Peer& peer) {
+  reopening_.set(id, now + peer.reopen_after);
+  peer.reopen_after = std::min<Duration>(2 * peer.reopen_after, reopen_delay_max);
+}
+
+void ConsensusService::on_deadline(Instant now) {
+  while (const auto id = reopening_.pop_due(now)) open(*id, peers_.at(*id));
+}
+
+// --- sending -------------------------------------------------------------------------------------
+
+void ConsensusService::broadcast(const Buffer& message) {
+  for (auto& [id, peer] : peers_) {
+    if (peer.out) enqueue(peer, message);
+  }
+}
+
+void ConsensusService::send(const codec::ValidatorKey& to, const Buffer& message) {
+  for (auto& [id, peer] : peers_) {
+    if (peer.out && peer.key == to) enqueue(peer, message);
+  }
+}
+
+void ConsensusService::send(const PeerId& to, const Buffer& message) {
+  const auto found = peers_.find(to);
+  if (found != peers_.end() && found->second.out) enqueue(found->second, message);
+}
+
+void ConsensusService::enqueue(Peer& peer, const Buffer& message) {
+  Bytes prefix(codec::frame_prefix_bytes_max);
+  prefix.resize(codec::write_frame_prefix(prefix, codec::FramePrefix::varint, message.size()));
+  peer.queue.push_back(Buffer(std::move(prefix)));
+  peer.queue.push_back(message);
+  peer.queue_bytes += message.size();
+  while (peer.queue_bytes > config_.queue_bytes_max && peer.queue.size() > 2) {
+    peer.queue.pop_front();  // its prefix
+    peer.queue_bytes -= peer.queue.pop_front().size();
+    ++dropped_;
+  }
+  flush(peer);
+}
+
+/// A message goes whole or not at all, so what is begun is finished first.
+void ConsensusService::flush(Peer& peer) {
+  const auto write = [&](Buffer& buffer) {
+    const std::size_t size = std::min(peer.room, buffer.size());
+    if (size == 0) return buffer.empty();
+    say(host::Write{*peer.out, buffer.slice(0, size)});
+    peer.room -= size;
+    buffer = buffer.slice(size, buffer.size() - size);
+    return buffer.empty();
+  };
+  if (!peer.out || !write(peer.rest)) return;
+  while (!peer.queue.empty()) {
+    // Prefix and body are one: the prefix is short, and the body follows it into `rest`.
+    if (peer.room < codec::frame_prefix_bytes_max) return;
+    Buffer prefix = peer.queue.pop_front();
+    write(prefix);
+    peer.rest = peer.queue.pop_front();
+    peer.queue_bytes -= peer.rest.size();
+    if (!write(peer.rest)) return;
+  }
+}
+
+// --- looking -------------------------------------------------------------------------------------
+
+std::optional<ConsensusService::Result> ConsensusService::poll_result() {
+  if (results_.empty()) return std::nullopt;
+  return results_.pop_front();
+}
+
+std::size_t ConsensusService::validators_connected() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      peers_, [&](const auto& each) { return each.second.in && is_validator(each.second); }));
+}
+
+std::optional<PeerId> ConsensusService::peer_of(const codec::ValidatorKey& key) const {
+  for (const auto& [id, peer] : peers_) {
+    if (peer.in && peer.key == key) return id;
+  }
+  return std::nullopt;
+}
+
+}  // namespace kith::node
