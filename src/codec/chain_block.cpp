@@ -162,7 +162,7 @@ void encode(Writer& writer, const Block& block) {
 Result<BlockPtr> decode_block(Reader& reader) {
   const ByteView header_view = TRY(reader.bytes(header_bytes));
   const BlockHeader header = TRY(decode_header(header_view));
-  const ByteView body = TRY(reader.sized(body_bytes_max));
+  const ByteView body = TRY(reader.sized(block_body_bytes_max));
   if (body_hash(body) != header.body_hash) {
     return fail(Code::malformed,
                 base::format("block {}: another body than its header's", header.height.value));

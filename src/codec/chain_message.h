@@ -36,7 +36,7 @@ using ConsensusMessage =
     std::variant<Vote, Certificate, ProposalMessage, BlockRequest, BlockAnswer>;
 
 inline constexpr std::size_t consensus_message_bytes_max =
-    1 + vote_bytes_max + header_bytes + body_bytes_max + 2 * justification_bytes_max + 32;
+    1 + vote_bytes_max + header_bytes + block_body_bytes_max + 2 * justification_bytes_max + 32;
 
 Bytes encode(const ConsensusMessage& message);
 Result<ConsensusMessage> decode_consensus_message(ByteView bytes);

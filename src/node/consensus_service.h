@@ -5,8 +5,8 @@
 // nobody can carry the proof to another connection. Grammar: docs/protocol/consensus.md, "Streams".
 //
 // Only proven validators of the present set may send what is large; what others may send (requests,
-// votes they hand on) is small and limited in rate. Each peer has a queue of `queue_bytes_max`; when
-// a peer does not read, the oldest of it goes, and the protocol says it again when it matters.
+// votes they hand on) is small and limited in rate. Each peer has a queue of `queue_bytes_max`;
+// when a peer does not read, the oldest of it goes, and the protocol says it again when it matters.
 #pragma once
 
 #include <functional>

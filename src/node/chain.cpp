@@ -1,0 +1,426 @@
+#include "node/chain.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/chain_evidence.h"
+
+namespace kith::node {
+
+using codec::Epoch;
+using consensus::EngineOutput;
+using consensus::FinalBlock;
+
+namespace {
+
+codec::ValidatorKey key_of(const crypto::KeyPair& pair) {
+  codec::ValidatorKey key{};
+  std::ranges::copy(pair.public_key().data, key.begin());
+  return key;
+}
+
+consensus::EngineConfig timing_of(consensus::EngineConfig config,
+                                  const codec::ChainParams& params) {
+  config.block_interval = std::chrono::milliseconds(params.block_interval_ms);
+  config.drift_max = std::chrono::milliseconds(params.max_drift_ms);
+  return config;
+}
+
+}  // namespace
+
+Chain::Chain(const ChainConfig& config, ChainParts parts, Rng& rng, Log& log)
+    : config_(config),
+      parts_(std::move(parts)),
+      rng_(rng),
+      log_(log),
+      rules_(std::make_shared<ledger::Rules>()),
+      consensus_(timing_of(config.consensus, parts_.genesis.params),
+                 parts_.key != nullptr ? std::optional(key_of(*parts_.key)) : std::nullopt, rng_,
+                 log_) {
+  rules_->params = parts_.genesis.params;
+  rules_->genesis = codec::genesis_hash(parts_.genesis);
+}
+
+Chain::~Chain() = default;
+
+Result<std::unique_ptr<Chain>> Chain::open(const ChainConfig& config, ChainParts parts, Rng& rng,
+                                           Log& log) {
+  auto chain = std::unique_ptr<Chain>(new Chain(config, std::move(parts), rng, log));
+  TRY_VOID(chain->read_tip());
+  TRY_VOID(chain->read_sets());
+  return chain;
+}
+
+Result<void> Chain::read_tip() {
+  const ledger::Store& store = *parts_.store;
+  history_ = TRY(read_history(store));
+  const Height height{history_.count() - 1};
+  if (height.value == 0) {
+    tip_ = {
+        {0}, {0}, rules_->genesis, {static_cast<std::int64_t>(parts_.genesis.time_ms)}, nullptr};
+  } else {
+    const std::optional<StoredBlock> last = TRY(read_block(store, height));
+    if (!last) {
+      return fail(Code::malformed,
+                  base::format("the store has no block {}, its last", height.value));
+    }
+    tip_ = {last->certificate->statement.view(), height, last->block->digest(),
+            last->block->header().time, last->certificate};
+  }
+  states_ = TRY(ledger::StateTree::open(store, tip_.digest, config_.state));
+  if (states_->tip()->height() != height) {
+    return fail(Code::malformed, base::format("the state is of height {}, the last block of {}",
+                                              states_->tip()->height().value, height.value));
+  }
+  return {};
+}
+
+/// The validators of this epoch and of those whose lies may still be punished.
+Result<void> Chain::read_sets() {
+  epoch_ = {tip_.height.value / rules_->params.epoch_blocks};
+  auto sets = std::make_shared<Sets>();
+  const std::uint64_t kept = rules_->params.unbonding_epochs + std::uint64_t{1};
+  for (std::uint64_t e = epoch_.value > kept ? epoch_.value - kept : 0; e <= epoch_.value; ++e) {
+    auto set = TRY(read_validators(*parts_.store, {e}));
+    if (!set) {
+      if (e < epoch_.value) continue;  // older ones may be pruned
+      return fail(Code::malformed, base::format("the store has no validators of epoch {}", e));
+    }
+    sets->emplace(Epoch{e}, std::make_shared<const codec::ValidatorSet>(*std::move(set)));
+  }
+  validators_ = sets->at(epoch_);
+  sets_ = std::move(sets);
+  return {};
+}
+
+bool Chain::is_validator() const {
+  return consensus_.engine() != nullptr && consensus_.engine()->me().has_value();
+}
+
+void Chain::start(Instant now) {
+  begin_epoch(now);
+  pump(now);
+}
+
+void Chain::begin_epoch(Instant now) {
+  const std::uint64_t length = rules_->params.epoch_blocks;
+  const Height floor_height{epoch_.value * length};
+  FinalBlock floor = tip_;
+  if (floor_height != tip_.height) {
+    // Only at the start of the program: in between, an epoch begins where the last one ended.
+    auto stored = read_block(*parts_.store, floor_height);
+    if (floor_height.value == 0) {
+      floor = {
+          {0}, {0}, rules_->genesis, {static_cast<std::int64_t>(parts_.genesis.time_ms)}, nullptr};
+    } else if (stored && *stored) {
+      floor = {{0}, floor_height, (*stored)->block->digest(), (*stored)->block->header().time, {}};
+    } else {
+      return halt({Code::malformed, base::format("block {}, where epoch {} begins, is not stored",
+                                                 floor_height.value, epoch_.value)});
+    }
+  }
+  floor.view = {0};
+  floor.finalization = nullptr;
+  const FinalBlock last = tip_.height == floor_height ? floor : tip_;
+  leaders_.emplace(*validators_, floor.digest, epoch_);
+
+  // What evidence needs to be judged, by whoever executes blocks of this epoch.
+  auto rules = std::make_shared<ledger::Rules>(*rules_);
+  rules->check_evidence = [sets = sets_,
+                           genesis = rules_->genesis](ByteView bytes) -> Result<ledger::Offence> {
+    const codec::Evidence evidence = TRY(codec::decode_evidence(bytes));
+    const auto set = sets->find(evidence.first.statement.epoch);
+    if (set == sets->end()) {
+      return fail(Code::refused, base::format("evidence of epoch {}, which is too long ago",
+                                              evidence.first.statement.epoch.value));
+    }
+    TRY_VOID(codec::verify(evidence, genesis, *set->second));
+    return ledger::Offence{evidence.key, evidence.first.statement.epoch};
+  };
+  rules_ = std::move(rules);
+
+  consensus::EpochContext context{rules_->genesis,
+                                  epoch_,
+                                  *validators_,
+                                  floor,
+                                  {floor_height.value + length},
+                                  codec::params_hash(rules_->params)};
+  const auto logged = parts_.log.find(epoch_.value);
+  const bool is_first = consensus_.engine() == nullptr;
+  const auto& records =
+      is_first && logged != parts_.log.end() ? logged->second : std::vector<Bytes>();
+  if (!is_first) say(host::AppendLog{new_token(), epoch_.value, {}, true});
+  const bool may_vote = !(is_first && parts_.is_log_lost);
+  auto begun = consensus_.begin(now, std::move(context), last, records, may_vote);
+  if (!begun || !may_vote) {
+    log_.error("chain", "the log of votes is lost: this validator follows until epoch {}",
+               epoch_.value + 1);
+  }
+  say(EpochBegan{epoch_, validators_});
+}
+
+// --- turns ---------------------------------------------------------------------------------------
+
+void Chain::on_input(Instant now, ChainInput input) {
+  std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
+                      [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
+                      [&](consensus::WallClockRead& read) { consensus_.on_input(now, read); },
+                      [&](host::JobDone& done) { on_job(now, done.job); },
+                      [&](host::LogAppended& done) {
+                        const auto at = logging_.find(done.token);
+                        if (at == logging_.end()) return;  // the beginning of an epoch
+                        const Token token = at->second;
+                        logging_.erase(at);
+                        consensus_.on_input(now, consensus::Persisted{token});
+                      },
+                      [&](host::ChainWritten&) { on_written(now); }},
+             input);
+  pump(now);
+}
+
+void Chain::on_deadline(Instant now) {
+  consensus_.on_deadline(now);
+  pump(now);
+}
+
+std::optional<ChainOutput> Chain::poll_output(Instant) {
+  if (outputs_.empty()) return std::nullopt;
+  return outputs_.pop_front();
+}
+
+void Chain::pump(Instant now) {
+  if (is_pumping_) return;
+  is_pumping_ = true;
+  while (!is_halted_) {
+    auto output = consensus_.poll_output(now);
+    if (!output) break;
+    perform(now, std::move(*output));
+  }
+  next_task(now);
+  is_pumping_ = false;
+}
+
+void Chain::perform(Instant now, EngineOutput output) {
+  const auto append = [&](Token token, std::vector<Bytes> records, bool begins_anew) {
+    const Token ours = new_token();
+    logging_.emplace(ours, token);
+    say(host::AppendLog{ours, epoch_.value, std::move(records), begins_anew});
+  };
+  std::visit(
+      Overload{
+          [&](consensus::Broadcast& said) { say(std::move(said)); },
+          [&](consensus::SendTo& said) { say(std::move(said)); },
+          [&](consensus::ReplyTo& said) { say(std::move(said)); },
+          [&](consensus::PeerFault& fault) { say(std::move(fault)); },
+          [&](consensus::Behind& behind) { say(std::move(behind)); },
+          [&](consensus::Verify& work) {
+            say(host::RunJob{new_token(), std::make_shared<VerifyVotesJob>(std::move(work))});
+          },
+          [&](consensus::Build& work) { tasks_.push_back(std::move(work)); },
+          [&](consensus::Check& work) { tasks_.push_back(Check{std::move(work.block)}); },
+          [&](consensus::Sign& work) {
+            const Bytes message = codec::signed_bytes(rules_->genesis, work.statement);
+            consensus_.on_input(now, consensus::Signed{work.statement, parts_.key->sign(message)});
+          },
+          [&](consensus::Persist& work) { append(work.token, std::move(work.records), false); },
+          [&](consensus::Compact& work) { append(work.token, std::move(work.records), true); },
+          [&](consensus::Commit& work) { commit(std::move(work)); },
+          [&](consensus::FoundEvidence& found) { note_evidence(found.evidence); },
+          [&](consensus::Diverged& diverged) {
+            halt({Code::internal,
+                  base::format("a quorum certified block {}, which this node finds wrong: {}",
+                               diverged.block->header().height.value, diverged.error.message)});
+          },
+          [&](consensus::Forked& forked) {
+            halt({Code::protocol,
+                  base::format("two certificates of view {} that cannot both be: {} and {}",
+                               forked.second->statement.view().value,
+                               forked.first ? base::to_hex(codec::encode(*forked.first)) : "-",
+                               base::to_hex(codec::encode(*forked.second)))});
+          }},
+      output);
+}
+
+void Chain::halt(Error error) {
+  is_halted_ = true;
+  log_.error("chain", "HALT: {}", error.message);
+  say(ChainHalted{std::move(error)});
+}
+
+void Chain::note_evidence(const codec::Evidence& evidence) {
+  if (evidence_.size() >= evidence_max) return;
+  log_.warn("chain", "validator {} contradicts itself in view {}: {}", base::to_hex(evidence.key),
+            evidence.first.statement.view().value, codec::name_of(evidence.offence()));
+  evidence_.emplace(codec::id_of(evidence), codec::encode(evidence));
+}
+
+// --- building and checking -----------------------------------------------------------------------
+
+/// Consensus asks in the order in which answers matter; one job at a time reads the states.
+void Chain::next_task(Instant now) {
+  while (!is_state_busy_ && !tasks_.empty() && !is_halted_) {
+    if (is_written_) finish(now);
+    if (tasks_.empty()) break;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    std::visit(Overload{[&](consensus::Build& work) { build(now, std::move(work)); },
+                        [&](const Check& work) { check(now, work.block); }},
+               task);
+  }
+}
+
+std::optional<codec::Mmr> Chain::history_of(const Hash& digest) const {
+  if (digest == tip_.digest) return history_;
+  const auto at = pending_.find(digest);
+  return at == pending_.end() ? std::nullopt : std::optional(at->second.history);
+}
+
+/// Nothing when the parent is not here any more: a fork beside it became final.
+std::optional<BlockGround> Chain::ground_of(const codec::BlockHeader& header,
+                                            const codec::Justification& justification) {
+  const auto state = states_->find(header.parent);
+  const auto history = history_of(header.parent);
+  if (state == nullptr || !history || header.epoch != epoch_) return std::nullopt;
+  BlockGround ground;
+  ground.rules = rules_;
+  ground.parent = state;
+  ground.history_root = history->root();
+  ground.is_last_of_epoch = codec::is_last_of_epoch(rules_->params, header.height);
+  ground.context.height = header.height;
+  ground.context.proposer = validators_->at(leaders_->leader(header.view)).key;
+  if (justification.parent) {
+    const codec::Certificate& by = *justification.parent;
+    for (std::size_t i = 0; i < by.signers.size(); ++i) {
+      const auto index = static_cast<codec::ValidatorIndex>(i);
+      if (by.signers[i]) ground.context.signers.push_back(validators_->at(index).key);
+    }
+  }
+  return ground;
+}
+
+void Chain::build(Instant now, consensus::Build work) {
+  auto ground = ground_of(work.header, work.justification);
+  if (!ground) {
+    consensus_.on_input(now,
+                        consensus::Built{work.token, fail(Code::closed, "the parent is gone")});
+    return pump(now);
+  }
+  std::vector<Bytes> evidence;
+  for (const auto& [id, bytes] : evidence_) evidence.push_back(bytes);
+  is_state_busy_ = true;
+  say(host::RunJob{new_token(),
+                   std::make_shared<BuildJob>(*std::move(ground), std::move(work),
+                                              std::vector<codec::TxPtr>(), std::move(evidence))});
+}
+
+void Chain::check(Instant now, const BlockPtr& block) {
+  auto ground = ground_of(block->header(), block->justification());
+  if (!ground) {
+    consensus_.on_input(
+        now, consensus::Checked{block->digest(), fail(Code::closed, "its parent is gone")});
+    return pump(now);
+  }
+  is_state_busy_ = true;
+  say(host::RunJob{new_token(), std::make_shared<CheckJob>(*std::move(ground), block)});
+}
+
+void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
+  if (auto* const votes = dynamic_cast<VerifyVotesJob*>(job.get())) {
+    consensus_.on_input(now, consensus::Verified{votes->token(), votes->take_verdicts()});
+    return;
+  }
+  is_state_busy_ = false;
+  if (auto* const checked = dynamic_cast<CheckJob*>(job.get())) {
+    const BlockPtr& block = checked->block();
+    if (checked->verdict()) keep(now, block, checked->take_state(), checked->take_body());
+    consensus_.on_input(now, consensus::Checked{block->digest(), checked->verdict()});
+  } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
+    if (built->block()) keep(now, *built->block(), built->take_state(), built->take_body());
+    consensus_.on_input(now, consensus::Built{built->token(), built->block()});
+  }
+  if (is_written_) finish(now);
+}
+
+void Chain::keep(Instant now, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
+                 const codec::BlockBody& body) {
+  auto history = history_of(block->header().parent);
+  if (!history || states_->find(block->header().parent) == nullptr) return;  // final meanwhile
+  history->append(block->digest());
+  Pending pending{*std::move(history), {}, now};
+  for (const codec::TxPtr& tx : body.transactions) pending.txids.push_back(tx->txid);
+  pending_.try_emplace(block->digest(), std::move(pending));
+  states_->add(block->digest(), std::move(state));
+}
+
+// --- finality ------------------------------------------------------------------------------------
+
+void Chain::commit(consensus::Commit commit) {
+  for (std::size_t i = 0; i < commit.blocks.size(); ++i) {
+    const BlockPtr& block = commit.blocks[i];
+    const bool is_last = i + 1 == commit.blocks.size();
+    // A block in the middle stands by the certificate that its child was built on.
+    CertificatePtr certificate = is_last ? commit.finalization
+                                         : std::make_shared<const codec::Certificate>(
+                                               *commit.blocks[i + 1]->justification().parent);
+    finishing_.push_back({{block, std::move(certificate)}, is_last, {}});
+  }
+  write_next();
+}
+
+void Chain::write_next() {
+  if (is_writing_ || is_written_ || finishing_.empty()) return;
+  Finishing& next = finishing_.front();
+  const Hash& digest = next.stored.block->digest();
+  const auto pending = pending_.find(digest);
+  ASSERT(pending != pending_.end());
+  auto batch = std::make_shared<WriteBatch>(states_->batch_of(digest));
+  codec::Mmr history = history_;
+  add_block(*batch, next.stored, history, pending->second.txids);
+  if (codec::is_last_of_epoch(rules_->params, next.stored.block->header().height)) {
+    const auto validators = validators_after(*states_->find(digest));
+    ASSERT(validators.has_value());
+    add_validators(*batch, codec::next(epoch_), *validators);
+  }
+  is_writing_ = true;
+  say(host::WriteChain{new_token(), std::move(batch)});
+}
+
+void Chain::on_written(Instant now) {
+  is_writing_ = false;
+  is_written_ = true;
+  if (!is_state_busy_) finish(now);
+}
+
+/// The block is durable and no job reads the states: it is final in memory too.
+void Chain::finish(Instant now) {
+  is_written_ = false;
+  const Finishing done = std::move(finishing_.front());
+  finishing_.pop_front();
+  const BlockPtr& block = done.stored.block;
+  const codec::BlockHeader& header = block->header();
+  const bool ends_epoch = codec::is_last_of_epoch(rules_->params, header.height);
+  for (const Hash& gone : states_->finalize(block->digest())) pending_.erase(gone);
+  auto pending = pending_.extract(block->digest());
+  history_ = std::move(pending.mapped().history);
+  tip_ = {done.stored.certificate->statement.view(), header.height, block->digest(), header.time,
+          done.stored.certificate};
+  txs_final_ += pending.mapped().txids.size();
+  say(BlockFinalized{block, pending.mapped().txids.size(), now - pending.mapped().seen});
+  if (ends_epoch) {
+    // The next epoch's validators are a matter of the state that is final now.
+    const auto validators = validators_after(*states_->tip());
+    ASSERT(validators.has_value());
+    epoch_ = codec::next(epoch_);
+    validators_ = std::make_shared<const codec::ValidatorSet>(*validators);
+    auto sets = std::make_shared<Sets>(*sets_);
+    sets->emplace(epoch_, validators_);
+    if (sets->size() > rules_->params.unbonding_epochs + std::size_t{2}) sets->erase(sets->begin());
+    sets_ = std::move(sets);
+    begin_epoch(now);
+  } else if (done.is_last_of_commit) {
+    consensus_.on_input(now, consensus::Committed{header.height});
+  }
+  write_next();
+}
+
+}  // namespace kith::node

@@ -1,0 +1,176 @@
+// The chain: consensus and ledger made into one, below the node's services. It answers consensus'
+// questions (build a block, check one) with the ledger, has what is final stored, and begins each
+// epoch with the validators that the state before it names.
+//
+// What is heavy leaves as jobs. Jobs that read the ledger's state run one at a time, and a block
+// becomes final in memory between two of them, once it is durable (ledger/state.h). A machine.
+//
+// Limits: those of consensus (consensus/engine.h) and the mempool; `evidence_max` pieces of
+// evidence that wait for a block.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "base/rng.h"
+#include "codec/chain_params.h"
+#include "consensus/consensus.h"
+#include "crypto/key.h"
+#include "host/world_chain.h"
+#include "ledger/state_tree.h"
+#include "node/chain_jobs.h"
+#include "node/chain_store.h"
+
+namespace kith::node {
+
+struct ChainConfig {
+  consensus::EngineConfig consensus;  // block_interval and drift_max are the genesis'
+  ledger::StateTree::Config state;
+};
+
+/// What a chain begins with.
+struct ChainParts {
+  codec::Genesis genesis;                // has passed check()
+  const ledger::Store* store;            // holds_chain()
+  const crypto::KeyPair* key = nullptr;  // the validator's; null: the node only follows
+  std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
+  bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
+};
+
+// Outputs, beside consensus' messages and host/world_chain.h's words.
+struct BlockFinalized {
+  codec::BlockPtr block;
+  std::size_t tx_count = 0;
+  Duration took{0};  // since this node first saw it proposed
+};
+struct EpochBegan {
+  codec::Epoch epoch;
+  std::shared_ptr<const codec::ValidatorSet> validators;
+};
+/// The chain stops: what must not be has been found.
+struct ChainHalted {
+  Error error;
+};
+
+using ChainOutput =
+    std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
+                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, BlockFinalized,
+                 EpochBegan, ChainHalted>;
+using ChainInput = std::variant<consensus::Heard, consensus::ValidatorUp, consensus::WallClockRead,
+                                host::JobDone, host::LogAppended, host::ChainWritten>;
+
+class Chain {
+ public:
+  using Input = ChainInput;
+  using Output = ChainOutput;
+  static constexpr std::size_t evidence_max = 256;
+
+  /// Reads where the store stands. `malformed` when what is there does not fit together. All parts
+  /// outlive it, and so do `rng` and `log`.
+  static Result<std::unique_ptr<Chain>> open(const ChainConfig& config, ChainParts parts, Rng& rng,
+                                             Log& log);
+  ~Chain();
+
+  /// REQUIRES: a WallClockRead came before.
+  void start(Instant now);
+  void on_input(Instant now, ChainInput input);
+  void on_deadline(Instant now);
+  std::optional<ChainOutput> poll_output(Instant now);
+  std::optional<Instant> next_deadline() const { return consensus_.next_deadline(); }
+
+  const codec::Genesis& genesis() const { return parts_.genesis; }
+  const Hash& genesis_hash() const { return rules_->genesis; }
+  /// Of the last block that is final and stored; 0 at genesis.
+  Height height() const { return tip_.height; }
+  const consensus::FinalBlock& tip() const { return tip_; }
+  const ledger::StateTree& states() const { return *states_; }
+  const consensus::Consensus& consensus() const { return consensus_; }
+  consensus::Consensus& consensus() { return consensus_; }
+  std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
+  bool is_validator() const;
+  std::uint64_t txs_final() const { return txs_final_; }
+  bool is_halted() const { return is_halted_; }
+
+ private:
+  struct Check {
+    BlockPtr block;
+  };
+  using Task = std::variant<consensus::Build, Check>;
+  /// A block on its way to being final, the oldest first.
+  struct Finishing {
+    StoredBlock stored;
+    bool is_last_of_commit = false;
+    std::vector<Hash> txids;
+  };
+  /// Of a block that is not final yet.
+  struct Pending {
+    codec::Mmr history;  // with the block itself
+    std::vector<Hash> txids;
+    Instant seen;
+  };
+
+  Chain(const ChainConfig& config, ChainParts parts, Rng& rng, Log& log);
+  Result<void> read_tip();
+  Result<void> read_sets();
+
+  void begin_epoch(Instant now);
+  void pump(Instant now);
+  void perform(Instant now, consensus::EngineOutput output);
+  void commit(consensus::Commit commit);
+  void next_task(Instant now);
+  void build(Instant now, consensus::Build build);
+  void check(Instant now, const BlockPtr& block);
+  std::optional<BlockGround> ground_of(const codec::BlockHeader& header,
+                                       const codec::Justification& justification);
+  void on_job(Instant now, const std::shared_ptr<host::Job>& job);
+  void keep(Instant now, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
+            const codec::BlockBody& body);
+  void write_next();
+  void on_written(Instant now);
+  void finish(Instant now);
+  void note_evidence(const codec::Evidence& evidence);
+  void halt(Error error);
+  std::optional<codec::Mmr> history_of(const Hash& digest) const;
+  Token new_token() { return {++last_token_}; }
+  void say(ChainOutput output) { outputs_.push_back(std::move(output)); }
+
+  const ChainConfig config_;
+  const ChainParts parts_;
+  Rng& rng_;
+  Log& log_;
+  std::shared_ptr<ledger::Rules> rules_;
+  consensus::Consensus consensus_;
+  std::unique_ptr<ledger::StateTree> states_;
+  consensus::FinalBlock tip_;
+  codec::Mmr history_;  // with the tip
+  codec::Epoch epoch_;
+  std::shared_ptr<const codec::ValidatorSet> validators_;  // of epoch_
+  /// Of the epochs whose evidence is good, for jobs to read.
+  using Sets = std::map<codec::Epoch, std::shared_ptr<const codec::ValidatorSet>>;
+  std::shared_ptr<const Sets> sets_;
+  std::optional<consensus::LeaderSchedule> leaders_;
+
+  std::deque<Task> tasks_;
+  bool is_state_busy_ = false;  // a job reads states
+  std::map<Hash, Pending> pending_;
+  std::deque<Finishing> finishing_;
+  bool is_writing_ = false;
+  bool is_written_ = false;         // the first of finishing_ is, and waits for the job to end
+  std::map<Token, Token> logging_;  // ours to consensus'
+  std::map<Hash, Bytes> evidence_;  // by id
+
+  base::Queue<ChainOutput> outputs_;
+  std::uint64_t last_token_ = 0;
+  std::uint64_t txs_final_ = 0;
+  bool is_pumping_ = false;
+  bool is_halted_ = false;
+};
+
+}  // namespace kith::node

@@ -1,0 +1,95 @@
+#include "node/chain_jobs.h"
+
+#include "base/format.h"
+#include "crypto/ed25519_zip215.h"
+
+namespace kith::node {
+namespace {
+
+/// The header's fields that are the application's, as this node finds them.
+Result<void> fill(codec::BlockHeader& header, const BlockGround& ground,
+                  const ledger::Executed& executed) {
+  header.tx_root = executed.roots.txs;
+  header.utxo_root = executed.roots.utxos;
+  header.registry_root = executed.roots.registry;
+  header.receipts_root = executed.roots.receipts;
+  header.evidence_root = executed.roots.evidence;
+  header.history_root = ground.history_root;
+  header.next_validators_root = {};
+  if (ground.is_last_of_epoch) {
+    header.next_validators_root = TRY(validators_after(*executed.state)).root();
+  }
+  return {};
+}
+
+Result<void> compare(const codec::BlockHeader& said, const codec::BlockHeader& found) {
+  const auto differs = [&](const char* name, const codec::Hash& a, const codec::Hash& b) {
+    return fail(Code::malformed,
+                base::format("{} {} is said, {} is right", name, base::to_hex(a), base::to_hex(b)));
+  };
+  using Header = codec::BlockHeader;
+  constexpr std::pair<const char*, codec::Hash Header::*> fields[] = {
+      {"tx_root", &Header::tx_root},
+      {"utxo_root", &Header::utxo_root},
+      {"registry_root", &Header::registry_root},
+      {"receipts_root", &Header::receipts_root},
+      {"evidence_root", &Header::evidence_root},
+      {"history_root", &Header::history_root},
+      {"next_validators_root", &Header::next_validators_root}};
+  for (const auto& [name, field] : fields) {
+    if (said.*field != found.*field) return differs(name, said.*field, found.*field);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state) {
+  std::vector<codec::Validator> validators;
+  for (const ledger::WeightedKey& each : ledger::current_validators(state.registry())) {
+    validators.push_back({each.key, each.weight});
+  }
+  return codec::ValidatorSet::make(std::move(validators));
+}
+
+void CheckJob::run() { verdict_ = check(); }
+
+Result<void> CheckJob::check() {
+  const codec::BlockHeader& header = block_->header();
+  body_ = TRY(codec::decode_body(block_->body().view(), ground_.rules->params.block_bytes_max));
+  ledger::Executed executed =
+      TRY(ledger::execute(*ground_.rules, ground_.parent, ground_.context, body_, {}));
+  codec::BlockHeader found = header;
+  TRY_VOID(fill(found, ground_, executed));
+  TRY_VOID(compare(header, found));
+  state_ = std::move(executed.state);
+  return {};
+}
+
+void BuildJob::run() { block_ = build(); }
+
+Result<codec::BlockPtr> BuildJob::build() {
+  std::size_t at = 0;
+  const auto next = [&]() -> codec::TxPtr {
+    return at < candidates_.size() ? candidates_[at++] : nullptr;
+  };
+  ledger::Assembled assembled =
+      TRY(ledger::assemble(*ground_.rules, ground_.parent, ground_.context, next, evidence_));
+  const Bytes body = codec::encode_body(assembled.body);
+  codec::BlockHeader header = asked_.header;
+  header.body_hash = codec::body_hash(body);
+  TRY_VOID(fill(header, ground_, assembled.executed));
+  body_ = std::move(assembled.body);
+  state_ = std::move(assembled.executed.state);
+  skipped_ = std::move(assembled.skipped);
+  return std::make_shared<const codec::Block>(header, Buffer(ByteView(body)),
+                                              std::move(asked_.justification));
+}
+
+void VerifyVotesJob::run() {
+  for (const consensus::VerifyJob& job : work_.jobs) {
+    verdicts_.push_back(crypto::verify_zip215(job.key, *job.message, job.signature).has_value());
+  }
+}
+
+}  // namespace kith::node

@@ -1,0 +1,96 @@
+// The chain's work for other threads: execute a proposed block and compare, build one, check the
+// signatures of votes. Each holds all it reads, and its results once it has run.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "codec/chain_block.h"
+#include "codec/chain_mmr.h"
+#include "consensus/engine_io.h"
+#include "host/world_chain.h"
+#include "ledger/execute.h"
+
+namespace kith::node {
+
+/// What executing a block needs beside the block.
+struct BlockGround {
+  std::shared_ptr<const ledger::Rules> rules;
+  std::shared_ptr<const ledger::BlockState> parent;
+  ledger::BlockContext context;
+  codec::Hash history_root{};
+  bool is_last_of_epoch = false;
+};
+
+/// Whether the block leads to the state that its header says.
+class CheckJob final : public host::Job {
+ public:
+  CheckJob(BlockGround ground, codec::BlockPtr block)
+      : ground_(std::move(ground)), block_(std::move(block)) {}
+  void run() override;
+
+  const codec::BlockPtr& block() const { return block_; }
+  const Result<void>& verdict() const { return verdict_; }
+  std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
+  codec::BlockBody take_body() { return std::move(body_); }
+
+ private:
+  Result<void> check();
+
+  const BlockGround ground_;
+  const codec::BlockPtr block_;
+  Result<void> verdict_;
+  codec::BlockBody body_;
+  std::shared_ptr<ledger::BlockState> state_;
+};
+
+/// Makes the block that a skeleton of a header asks for.
+class BuildJob final : public host::Job {
+ public:
+  BuildJob(BlockGround ground, consensus::Build asked, std::vector<codec::TxPtr> candidates,
+           std::vector<Bytes> evidence)
+      : ground_(std::move(ground)),
+        asked_(std::move(asked)),
+        candidates_(std::move(candidates)),
+        evidence_(std::move(evidence)) {}
+  void run() override;
+
+  Token token() const { return asked_.token; }
+  const Result<codec::BlockPtr>& block() const { return block_; }
+  std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
+  codec::BlockBody take_body() { return std::move(body_); }
+  /// Transactions that do not apply, and why.
+  const std::vector<std::pair<codec::Hash, Error>>& skipped() const { return skipped_; }
+
+ private:
+  Result<codec::BlockPtr> build();
+
+  const BlockGround ground_;
+  consensus::Build asked_;
+  const std::vector<codec::TxPtr> candidates_;
+  const std::vector<Bytes> evidence_;
+  Result<codec::BlockPtr> block_ = fail(Code::internal, "not built yet");
+  codec::BlockBody body_;
+  std::shared_ptr<ledger::BlockState> state_;
+  std::vector<std::pair<codec::Hash, Error>> skipped_;
+};
+
+/// Signatures by the rule of consensus (crypto/ed25519_zip215.h).
+class VerifyVotesJob final : public host::Job {
+ public:
+  explicit VerifyVotesJob(consensus::Verify work) : work_(std::move(work)) {}
+  void run() override;
+
+  Token token() const { return work_.token; }
+  std::vector<bool> take_verdicts() { return std::move(verdicts_); }
+
+ private:
+  const consensus::Verify work_;
+  std::vector<bool> verdicts_;
+};
+
+/// The validators of the epoch that follows the state of its last block.
+Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state);
+
+}  // namespace kith::node

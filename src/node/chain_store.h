@@ -1,0 +1,68 @@
+// What a node keeps of its chain beside the ledger's state, in the same store and the same batches:
+// blocks with the certificate that they stand by, where a digest or a transaction is to be found,
+// the nodes of the history's Merkle mountain range, and the validators of each epoch. Every value
+// begins with a format byte. docs/protocol/ledger.md, "Stored state".
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "codec/chain_block.h"
+#include "codec/chain_mmr.h"
+#include "codec/chain_params.h"
+#include "codec/chain_validators.h"
+#include "consensus/view_votes.h"
+#include "ledger/state_tree.h"
+#include "ledger/store.h"
+
+namespace kith::node {
+
+using codec::BlockPtr;
+using codec::Hash;
+using codec::Height;
+using consensus::CertificatePtr;
+using ledger::Store;
+using ledger::Table;
+using ledger::WriteBatch;
+
+/// In files: never renumber. Below 16 are the ledger's.
+inline constexpr auto block_table = static_cast<Table>(16);        // height -> block
+inline constexpr auto certificate_table = static_cast<Table>(17);  // height -> certificate
+inline constexpr auto digest_table = static_cast<Table>(18);       // digest -> height
+inline constexpr auto history_table = static_cast<Table>(19);      // level u8, index -> node
+inline constexpr auto validators_table = static_cast<Table>(20);   // epoch -> set
+inline constexpr auto tx_table = static_cast<Table>(21);           // txid -> height, place
+
+struct StoredBlock {
+  BlockPtr block;
+  /// A finalization of it; or a notarization when a later block of the same commit was finalized.
+  CertificatePtr certificate;
+};
+struct TxPlace {
+  Height height;
+  std::uint32_t index = 0;
+};
+
+/// Nothing when there is no such block; height 0 has none.
+Result<std::optional<StoredBlock>> read_block(const Store& store, Height height);
+Result<std::optional<Height>> read_height(const Store& store, const Hash& digest);
+Result<std::optional<codec::ValidatorSet>> read_validators(const Store& store, codec::Epoch epoch);
+Result<std::optional<TxPlace>> read_tx_place(const Store& store, const Hash& txid);
+Result<Hash> read_history_node(const Store& store, std::size_t level, std::uint64_t index);
+Result<codec::Mmr> read_history(const Store& store);
+
+/// Adds the block to a batch that holds its state. `history`: of all before it; becomes that with
+/// it.
+void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history,
+               const std::vector<Hash>& txids);
+void add_validators(WriteBatch& batch, codec::Epoch epoch, const codec::ValidatorSet& validators);
+
+/// All that the store of a new chain is to hold.
+WriteBatch make_genesis_batch(const codec::Genesis& genesis);
+/// The validators of the first epoch. `genesis` has passed check().
+codec::ValidatorSet genesis_validators(const codec::Genesis& genesis);
+/// Whether the store has a chain, and of which genesis: `wrong_peer` when of another.
+Result<bool> holds_chain(const Store& store, const Hash& genesis);
+
+}  // namespace kith::node
