@@ -28,7 +28,8 @@ struct Effect {
   Amount bonded = 0;
 };
 
-Result<std::vector<Utxo>> find_inputs(const BlockState& state, const Transaction& tx) {
+template <class Find>
+Result<std::vector<Utxo>> find_inputs(const Find& find, const Transaction& tx) {
   std::vector<Hash> locks;
   locks.reserve(tx.witnesses.size());
   for (const codec::TxWitness& witness : tx.witnesses) {
@@ -37,7 +38,7 @@ Result<std::vector<Utxo>> find_inputs(const BlockState& state, const Transaction
   std::vector<Utxo> spent;
   spent.reserve(tx.inputs.size());
   for (const codec::TxInput& input : tx.inputs) {
-    const std::optional<Utxo> utxo = TRY(state.find(input.from));
+    const std::optional<Utxo> utxo = TRY(find(input.from));
     if (!utxo) {
       return fail(Code::not_found,
                   base::format("input {} is spent or was never there", to_text(input.from)));
@@ -85,11 +86,12 @@ Result<void> check_balance(const Transaction& tx, const std::vector<Utxo>& spent
               base::format("inputs of {}, but outputs, fee and bonds of {}", *in, *out));
 }
 
+template <class Find>
 Result<Effect> effect_of(const Rules& rules, const BlockState& state, Height height,
-                         const SealedTx& sealed) {
+                         const SealedTx& sealed, const Find& find) {
   TRY_VOID(check_policy(rules.params, height, sealed));
   const Transaction& tx = sealed.tx;
-  Effect effect{TRY(find_inputs(state, tx)), RegistryDraft(state.registry()), 0};
+  Effect effect{TRY(find_inputs(find, tx)), RegistryDraft(state.registry()), 0};
   if (!tx.actions.empty()) {
     effect.bonded =
         TRY(obey_actions(rules.params, epoch_of(rules.params, height), tx, effect.registry));
@@ -112,7 +114,8 @@ class Execution {
   Epoch epoch() const { return epoch_of(rules_.params, context_.height); }
 
   Result<void> apply(const SealedTx& tx, bool is_verified) {
-    Effect effect = TRY(effect_of(rules_, *state_, context_.height, tx));
+    const auto find = [this](const OutPoint& outpoint) { return state_->find(outpoint); };
+    Effect effect = TRY(effect_of(rules_, *state_, context_.height, tx, find));
     if (!is_verified) TRY_VOID(codec::verify_signatures(tx.tx, rules_.genesis));
     for (std::size_t i = 0; i < effect.spent.size(); ++i) {
       state_->spend(tx.tx.inputs[i].from, effect.spent[i], tx.txid);
@@ -209,8 +212,8 @@ Result<void> check_policy(const codec::ChainParams& params, Height height, const
 }
 
 Result<void> check_applies(const Rules& rules, const BlockState& state, Height height,
-                           const SealedTx& tx) {
-  TRY_VOID(effect_of(rules, state, height, tx));
+                           const SealedTx& tx, const FindUtxo& find) {
+  TRY_VOID(effect_of(rules, state, height, tx, find));
   return {};
 }
 

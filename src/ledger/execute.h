@@ -57,10 +57,12 @@ Result<Executed> execute(const Rules& rules, std::shared_ptr<const BlockState> p
                          const BlockContext& context, const codec::BlockBody& body,
                          const std::vector<bool>& is_verified);
 
-/// Whether `tx` could be the next one of a block at `height` on `state`; its signatures are not
-/// looked at. What the mempool asks.
+/// Where a transaction's inputs come from.
+using FindUtxo = std::function<Result<std::optional<Utxo>>(const OutPoint&)>;
+/// Whether `tx` could be the next one of a block at `height` on `state`, its inputs being what
+/// `find` says; its signatures are not looked at. What the mempool asks.
 Result<void> check_applies(const Rules& rules, const BlockState& state, Height height,
-                           const codec::SealedTx& tx);
+                           const codec::SealedTx& tx, const FindUtxo& find);
 
 struct Assembled {
   codec::BlockBody body;

@@ -45,6 +45,10 @@ class BlockState {
   Result<std::optional<Utxo>> find(const OutPoint& outpoint) const;
   /// The transaction of a block above the final one, up to this, that spends the output.
   std::optional<Hash> pending_spender(const OutPoint& outpoint) const;
+  /// Who spent it in a final block, as far as the index goes back.
+  Result<std::optional<Spend>> final_spend(const OutPoint& outpoint) const {
+    return find_spend(*base_->store, outpoint);
+  }
   /// Whether a block above the final one creates the output.
   bool is_pending(const OutPoint& outpoint) const;
 
