@@ -60,8 +60,8 @@ struct HostOptions {
   std::string agent_version = {};
   /// Answers /perf/1.0.0, which costs as much traffic as the peer likes.
   bool serve_perf = false;
-  /// Dials known peers while fewer than this are connected; 0: only `bootstrap` and what connect()
-  /// asks for.
+  /// Dials known peers while fewer than this are connected, or fewer than eight that it dialled
+  /// itself, whoever else came; 0: only `bootstrap` and what connect() asks for.
   std::size_t peers_min = 0;
   /// Above this the least valuable peers are disconnected; not below peers_min.
   std::size_t peers_max = 100;

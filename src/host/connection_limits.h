@@ -46,6 +46,8 @@ class ConnectionLimits {
     return config_.connections_max -
            std::min(config_.outbound_reserve, config_.connections_max / 2);
   }
+  /// Links that we may still dial.
+  std::size_t outbound_room() const { return config_.connections_max - connections_; }
   std::size_t connections() const { return connections_; }
   std::size_t inbound_pending() const { return inbound_pending_; }
   std::size_t addresses() const { return sources_.size(); }

@@ -47,7 +47,7 @@ struct HostConfig {
   std::size_t peers_min = 8;        // below: dial known peers
   std::size_t peers_high = 100;     // above: close the least valuable…
   std::size_t peers_low = 80;       // …until so many are left…
-  std::size_t outbound_min = 8;     // …but so many that we dialled stay: half of peers_low at most
+  std::size_t outbound_min = 8;     // …but so many that we dialled stay; sought beside peers_min
   Duration trim_grace = 20s;        // a younger connection is not closed for being one too many
   Duration keep_interval = 1s;      // between looks at the number of peers
   Duration feeler_interval = 2min;  // between looks beyond the peers at hand; zero: never
@@ -206,8 +206,7 @@ class Host final : public RecordSource {
     std::optional<PeerId> peer;
     std::vector<Token> waiters;
     bool is_ours = false;  // keep_peers' doing: nobody waits
-    bool is_bootstrap = false;
-    bool is_feeler = false;
+    bool is_bootstrap = false, is_feeler = false;
     Instant started = {};
   };
 
@@ -234,6 +233,8 @@ class Host final : public RecordSource {
   void on_dial_link(Instant now, const DialLink& dial);
   void on_dial_end(Instant now, Token job, Result<PeerId> result);
   void keep_peers(Instant now);
+  std::size_t missing_peers() const;
+  std::size_t outbound_peers() const;
   std::vector<PeerId> choose_to_dial(Instant now, std::size_t count);
   void dial_bootstrap(Instant now);
   void feel(Instant now);
@@ -288,8 +289,7 @@ class Host final : public RecordSource {
   std::map<codec::Multiaddr, std::vector<codec::Multiaddr>> listening_;  // bound → reachable
   Bytes own_record_;
   std::uint64_t record_sequence_ = 0;
-  bool is_running_ = false;
-  bool is_stopping_ = false;
+  bool is_running_ = false, is_stopping_ = false;
   WallTime wall_start_;  // wall_start_ was at wall_start_at_
   Instant wall_start_at_;
   base::Queue<HostOutput> outputs_;

@@ -129,7 +129,7 @@ void Host::on_dial_end(Instant now, Token job, Result<PeerId> result) {
   if (pending.is_ours && !is_stopping_) keep_at_ = keep_at_ ? std::min(*keep_at_, now) : now;
 }
 
-// Dials known peers while there are fewer than wanted, and the bootstrap peers when none is known.
+// Dials known peers while some are missing, and the bootstrap peers when there is none.
 void Host::keep_peers(Instant now) {
   const auto jitter = static_cast<std::int64_t>(
       rng_.below(static_cast<std::uint64_t>(config_.keep_interval.count()) / 2 + 1));
@@ -138,12 +138,33 @@ void Host::keep_peers(Instant now) {
   drop_duplicates(now);
   // Not only when the book has nobody: a book full of the dead would keep us alone for hours.
   if (peers_.empty() && bootstrap_dials_ == 0) dial_bootstrap(now);
-  const std::size_t have = peers_.size() + dials_.size();
-  if (have >= config_.peers_min) return feel(now);
-  const std::size_t missing = config_.peers_min - have;
-  for (const PeerId& peer : choose_to_dial(now, missing)) {
+  const std::size_t missing = missing_peers();
+  if (missing == 0) return feel(now);
+  // A dial that finds no room would count as the peer's failure.
+  for (const PeerId& peer : choose_to_dial(now, std::min(missing, limits_.outbound_room()))) {
     start_dial(now, peer, {}, std::nullopt);
   }
+}
+
+// Peers are few below peers_min, and while fewer than `outbound_min` are our own choice: whoever
+// comes in numbers must not be all we have. No more are sought than drop_least_valuable keeps, so
+// that our own trimming never undoes a dial; and at most half as many, since every link is outbound
+// for one end alone: full nodes that all wanted half of theirs outbound would push each other's out
+// for ever.
+std::size_t Host::missing_peers() const {
+  if (config_.peers_min == 0) return 0;
+  const auto lacking = [&](std::size_t wanted, std::size_t have) {
+    return wanted - std::min(wanted, have + dials_.size());
+  };
+  const std::size_t sought = std::min(config_.outbound_min, config_.peers_low / 4);
+  return std::max(lacking(config_.peers_min, peers_.size()), lacking(sought, outbound_peers()));
+}
+
+std::size_t Host::outbound_peers() const {
+  return static_cast<std::size_t>(std::ranges::count_if(peers_, [&](const auto& entry) {
+    const auto used = link_to(entry.first);
+    return used && links_.at(*used)->direction == Direction::outbound;
+  }));
 }
 
 // Drawn by worth from a handful that the book draws evenly.
@@ -246,13 +267,11 @@ void Host::drop_least_valuable(Instant now, std::size_t count) {
     auto operator<=>(const Candidate&) const = default;
   };
   std::vector<Candidate> candidates;
-  std::size_t outbound = 0;
   for (const auto& [id, peer] : peers_) {
     const auto used = link_to(id);
     if (!used) continue;
     const Link& link = *links_.at(*used);
     const bool is_outbound = link.direction == Direction::outbound;
-    if (is_outbound) ++outbound;
     if (protected_.contains(id)) continue;
     if (now - links_.at(peer.links.front())->opened_at < config_.trim_grace) continue;
     const Worth worth = worth_of(id);
@@ -262,6 +281,7 @@ void Host::drop_least_valuable(Instant now, std::size_t count) {
   }
   std::ranges::sort(candidates);
   const std::size_t outbound_min = std::min(config_.outbound_min, config_.peers_low / 2);
+  std::size_t outbound = outbound_peers();
   for (const Candidate& candidate : candidates) {
     if (count == 0) return;
     if (candidate.is_outbound && outbound <= outbound_min) continue;

@@ -238,6 +238,7 @@ TEST_F(HostTest, TheBetterIsDialledMoreOften) {
     HostWorld fresh;
     HostConfig config = quiet();
     config.peers_min = 1;
+    config.outbound_min = 0;
     fresh.hosts.push_back(std::make_unique<TestHost>(static_cast<std::uint8_t>(round + 1), config));
     fresh.world.add(*fresh.hosts.back());
     fresh.world.input(0, WallClock{{1}});

@@ -268,7 +268,7 @@ TEST_F(ConfigEffect, StreamWindowMax) {
 TEST_F(ConfigEffect, DialFeelerInterval) {
   for (const char* interval : {"10s", "0"}) {
     restart();
-    add_with({{"min_peers", "1"}, {"dial.feeler_interval", interval}});
+    add_with({{"min_peers", "1"}, {"min_outbound_peers", "1"}, {"dial.feeler_interval", interval}});
     add_with({});
     add_with({});
     connect(0, 1);

@@ -37,7 +37,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
      [](Settings& s, ConfigValue v) { s.node.host.peers_min = v.count; }},
     {"min_outbound_peers", Type::count, "8", "0..10000", "peers",
      "Of the peers that this node dialled itself so many are kept, whoever else comes; half of "
-     "max_peers at most.",
+     "max_peers at most. While there are fewer, known peers are dialled also above min_peers, "
+     "unless that is 0; up to a fifth of max_peers.",
      false, [](Settings& s, ConfigValue v) { s.node.host.outbound_min = v.count; }},
     {"peer_timeout", Type::duration, "30s", "2s..1h", "duration",
      "A peer from which nothing came for so long is given up: asked for a sign of life after half "

@@ -23,6 +23,21 @@ TEST_F(ConfigQuality, MinOutboundPeers) {
   }
 }
 
+TEST_F(ConfigQuality, MinOutboundPeersAreSought) {
+  for (const bool is_changed : {false, true}) {
+    restart();
+    add_with({{"min_peers", "1"}, {"min_outbound_peers", is_changed ? "1" : "0"}});
+    add_with({});
+    add_with({});
+    connect(1, 0);
+    world_.run_for(1s);
+    const auto other = members_[2]->id();
+    world_.input(0, host::PeersLoaded{{{other, {address("/ip4/127.0.0.1/tcp/1002")}, {}, {1}}}});
+    world_.run_for(10s);
+    EXPECT_EQ(are_connected(0, 2), is_changed);
+  }
+}
+
 // A person's ping of a peer that has fallen silent: how long until it is given up.
 TEST_F(ConfigQuality, RequestTimeouts) {
   const auto given_up_within = [&](const Sets& sets, bool is_known, Duration span) {

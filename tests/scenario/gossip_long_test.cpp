@@ -21,8 +21,8 @@ GossipTally& heard(GossipNet& net, Duration span, Duration period) {
 // Four times as many liars as honest nodes, who dial nearly every one of these: an honest node has
 // links to 180 liars and to 18 of its kind. With the host's default of 100 peers it would keep 80
 // of those and seven of these, some nodes none at all: trimming does not tell them apart, and a
-// node that others trimmed does not dial anew while it has peers. That is the host's weakness and
-// not what is asked here.
+// node that others trimmed dials anew only while few of its peers are its own choice, honest or not
+// (HostConfig::outbound_min). That is the host's weakness and not what is asked here.
 GossipNetConfig besieged(std::uint64_t seed, Lie lie) {
   GossipNetConfig config = usual_gossip_net(250, seed);
   config.node.host.peers_high = 240;
