@@ -63,8 +63,14 @@ codec::Justification Engine::justification_of(View parent) const {
     if (last_final_.finalization != nullptr) justification.parent = *last_final_.finalization;
   } else {
     const ViewState& state = *find(parent);
-    justification.parent =
-        state.finalization != nullptr ? *state.finalization : *state.notarization;
+    const CertificatePtr& held =
+        state.finalization != nullptr ? state.finalization : state.notarization;
+    // Votes that came after the quorum are in it too: who is slow has voted all the same.
+    const CertificatePtr all =
+        state.votes.certificate_of(held->statement, context_.validators.size());
+    const bool is_more = all->signatures.size() > held->signatures.size() &&
+                         weight_of(*all, context_.validators) >= context_.validators.quorum();
+    justification.parent = is_more ? *all : *held;
   }
   for (View view = next(parent); view < view_; view = next(view)) {
     justification.nullified.push_back(*find(view)->nullification);

@@ -32,6 +32,9 @@ class ViewVotes {
   /// REQUIRES: wants(vote), and its signature is right.
   Added add(const codec::Vote& vote, const codec::ValidatorSet& validators);
 
+  /// All votes that say this, as a certificate of `validators` signers or fewer: it may hold more
+  /// than the quorum that add() told of, and is none when there was no quorum.
+  CertificatePtr certificate_of(const codec::Statement& statement, std::size_t validators) const;
   bool has(codec::ValidatorIndex signer, codec::VoteKind kind) const;
   codec::Weight weight(const codec::Statement& statement) const;
   const std::vector<codec::Vote>& all() const { return votes_; }
@@ -49,7 +52,6 @@ class ViewVotes {
   /// The places of a kind in Places: first and one past the last.
   static std::pair<std::size_t, std::size_t> range_of(codec::VoteKind kind);
   Tally& tally_of(const codec::Statement& statement);
-  CertificatePtr certificate_of(const codec::Statement& statement, std::size_t validators) const;
   std::optional<codec::Evidence> evidence_of(const codec::Vote& vote,
                                              const codec::ValidatorSet& validators) const;
 

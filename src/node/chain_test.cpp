@@ -1,0 +1,72 @@
+#include "node/chain.h"
+
+#include <gtest/gtest.h>
+
+#include "node/test_chain_net.h"
+
+namespace kith::node {
+namespace {
+
+void expect_one_chain(ChainNet& net) {
+  std::map<std::uint64_t, Hash> digests;
+  for (std::size_t i = 0; i < net.size(); ++i) {
+    EXPECT_TRUE(net.node(i).halted.empty()) << net.node(i).halted.front();
+    for (const BlockFinalized& done : net.node(i).finalized) {
+      const auto [at, is_new] =
+          digests.try_emplace(done.block->header().height.value, done.block->digest());
+      EXPECT_EQ(at->second, done.block->digest());
+    }
+  }
+}
+
+TEST(Chain, FourValidatorsFinalizeOverEpochs) {
+  ChainNet net(4);
+  net.run_for(4s);
+  expect_one_chain(net);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_GT(net.node(i).chain->height().value, 40u);
+    EXPECT_TRUE(net.node(i).chain->is_validator());
+  }
+}
+
+TEST(Chain, OneValidatorGoesOnAlone) {
+  ChainNet net(1);
+  net.run_for(1s);
+  expect_one_chain(net);
+  EXPECT_GT(net.node(0).chain->height().value, 20u);
+}
+
+TEST(Chain, ItGoesOnWithoutOneOfFourAndTakesItBack) {
+  ChainNet net(4);
+  net.run_for(100ms);
+  net.stop(net.node(3));
+  net.run_for(5s);
+  expect_one_chain(net);
+  const std::uint64_t before = net.node(0).chain->height().value;
+  EXPECT_GT(before, 5u);
+  net.stop(net.node(2));  // two of four: it waits
+  net.run_for(2s);
+  const std::uint64_t stopped = net.node(0).chain->height().value;
+  net.run_for(10s);
+  EXPECT_EQ(net.node(0).chain->height().value, stopped);
+  net.start(net.node(2));
+  net.run_for(20s);
+  expect_one_chain(net);
+  EXPECT_GT(net.node(0).chain->height().value, stopped + 5);
+  EXPECT_GT(net.node(2).chain->height().value, stopped + 5);
+}
+
+TEST(Chain, ARestartGoesOnWhereItStood) {
+  ChainNet net(4);
+  net.run_for(1s);
+  const std::uint64_t before = net.node(0).chain->height().value;
+  for (std::size_t i = 0; i < 4; ++i) net.stop(net.node(i));
+  for (std::size_t i = 0; i < 4; ++i) net.start(net.node(i));
+  EXPECT_GE(net.node(0).chain->height().value + 1, before);
+  net.run_for(5s);
+  expect_one_chain(net);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_GT(net.node(i).chain->height().value, before + 20);
+}
+
+}  // namespace
+}  // namespace kith::node
