@@ -50,7 +50,8 @@ TEST(ChainTxoProof, NothingElseIsProven) {
     EXPECT_FALSE(verify_txo_proof(root, index, number_hash(index), larger));
     TxoProof higher = proof;
     higher.upper.push_back(txo_empty_chunks(proof.upper.size()));
-    EXPECT_FALSE(verify_txo_proof(root, index, number_hash(index), higher));
+    EXPECT_EQ(verify_txo_proof(root, index, number_hash(index), higher).error().code,
+              Code::malformed);
     TxoProof revived = proof;
     set_bit(revived.bitmap, index % txo_chunk_leaves, index % 3 == 0);
     EXPECT_FALSE(verify_txo_proof(root, index, number_hash(index), revived));

@@ -17,7 +17,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -105,8 +105,6 @@ class TxoTree {
 
  private:
   friend class TxoView;
-  /// `index` below the count of `level`.
-  const Hash& node(std::size_t level, std::uint64_t index) const { return levels_[level][index]; }
   void rebuild();
 
   std::uint64_t size_ = 0;
