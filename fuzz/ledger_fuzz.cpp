@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "codec/test_chain.h"
-#include "fuzz/input.h"
+#include "input.h"
 #include "ledger/execute.h"
 #include "ledger/memory_store.h"
 #include "ledger/mempool.h"
