@@ -81,6 +81,19 @@ TEST(ChainBody, AnyBytesDecodeToThemselvesOrNotAtAll) {
   }));
 }
 
+TEST(ChainReceipt, GoldenVectors) {
+  std::uint64_t number = 0;
+  for (const GoldenLine& line : golden_lines("chain_receipt.txt")) {
+    SCOPED_TRACE(line[0]);
+    const auto receipt = decode_receipt(unhex(line[0]));
+    ASSERT_TRUE(receipt);
+    EXPECT_EQ(receipt->fee, 1'000 * number);
+    EXPECT_EQ(base::to_hex(encode_receipt(*receipt)), line[0]);
+    EXPECT_EQ(base::to_hex(receipt_hash(*receipt)), line[1]);
+    EXPECT_EQ(base::to_hex(system_txid(hash_of(0x11), Height{number++})), line[2]);
+  }
+}
+
 TEST(ChainReceipt, RoundTrip) {
   const Receipt receipt{hash_of(1), 2, 3, 4, 5};
   const Bytes bytes = encode_receipt(receipt);

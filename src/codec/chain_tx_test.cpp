@@ -212,6 +212,22 @@ TEST(ChainTx, AnyBytesDecodeToThemselvesOrNotAtAll) {
       }));
 }
 
+TEST(ChainUtxo, GoldenVectors) {
+  for (const GoldenLine& line : golden_lines("chain_utxo.txt")) {
+    SCOPED_TRACE(line[1]);
+    const Bytes name = unhex(line[0]);
+    Reader reader(name);
+    OutPoint outpoint;
+    std::ranges::copy(reader.bytes(32).value(), outpoint.txid.begin());
+    outpoint.index = reader.u32().value();
+    EXPECT_TRUE(base::equal(encode(outpoint), name));
+    const auto utxo = decode_utxo(unhex(line[1]));
+    ASSERT_TRUE(utxo);
+    EXPECT_EQ(base::to_hex(encode(*utxo)), line[1]);
+    EXPECT_EQ(base::to_hex(txo_leaf(outpoint, *utxo)), line[2]);
+  }
+}
+
 TEST(ChainUtxo, RoundTripAndLeaf) {
   const Utxo utxo{7, {0, 0, 55, hash_of(3)}, Height{9}};
   const auto bytes = encode(utxo);

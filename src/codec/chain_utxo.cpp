@@ -26,7 +26,7 @@ std::array<std::uint8_t, utxo_bytes> encode(const Utxo& utxo) {
 }
 
 Hash txo_leaf(const OutPoint& outpoint, const Utxo& utxo) {
-  return tagged_hash("kith/txo-leaf/1", {encode(outpoint), ByteView(encode(utxo)).subspan(1)});
+  return tagged_hash("kith/output/1", {encode(outpoint), ByteView(encode(utxo)).subspan(1)});
 }
 
 Result<Utxo> decode_utxo(ByteView bytes) {

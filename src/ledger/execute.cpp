@@ -264,6 +264,7 @@ Result<Assembled> assemble(const Rules& rules, std::shared_ptr<const BlockState>
       continue;
     }
     if (const auto applied = execution.apply(*tx, true); !applied) {
+      if (applied.error().code == Code::io) return fail(applied.error());
       assembled.skipped.emplace_back(tx->txid, applied.error());
       continue;
     }

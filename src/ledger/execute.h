@@ -52,7 +52,8 @@ struct Executed {
 };
 
 /// `is_verified` says of each transaction whether signature_jobs() have been verified already;
-/// empty: of none. The error names the transaction.
+/// empty: of none. The error names the transaction; `io` is our store's, and says nothing of the
+/// block.
 Result<Executed> execute(const Rules& rules, std::shared_ptr<const BlockState> parent,
                          const BlockContext& context, const codec::BlockBody& body,
                          const std::vector<bool>& is_verified);

@@ -6,6 +6,7 @@
 
 #include "codec/chain_receipt.h"
 #include "ledger/ledger_test_util.h"
+#include "ledger/mempool.h"
 
 namespace kith::ledger {
 namespace {
@@ -241,6 +242,43 @@ TEST(Assemble, TakesWhatAppliesAndFits) {
   const auto executed = execute(world.rules, world.tree->tip(), context, assembled->body, {});
   ASSERT_TRUE(executed);
   EXPECT_EQ(executed->roots, assembled->executed.roots);
+}
+
+/// A disk that fails from a given moment on.
+struct FailingStore final : Store {
+  explicit FailingStore(const Store& whole) : inner(&whole) {}
+  Result<std::optional<Bytes>> get(Table table, ByteView key) const override {
+    if (is_broken) return fail(Code::io, "input/output error");
+    return inner->get(table, key);
+  }
+  Result<void> scan(Table table, const Visit& visit) const override {
+    return inner->scan(table, visit);
+  }
+  const Store* inner;
+  bool is_broken = false;
+};
+
+TEST(Execute, AFailingDiskIsNotTheBlocksFault) {
+  World world;
+  FailingStore store(world.store);
+  const auto tree = StateTree::open(store, test::block_id(0), world.config).value();
+  store.is_broken = true;
+  const codec::TxPtr tx = codec::seal(world.pay(1, 2, coin));
+  const BlockContext context = world.context_on(*tree->tip());
+  EXPECT_EQ(execute(world.rules, tree->tip(), context, {{tx}, {}}, {}).error().code, Code::io);
+  EXPECT_EQ(assemble(world.rules, tree->tip(), context, [&] { return tx; }, {}).error().code,
+            Code::io);
+  Mempool pool({});
+  const auto answer = pool.add(tx, {}, {0}, world.rules, *tree->tip());
+  EXPECT_EQ(answer.refusal, Refusal::store);
+  // A record that does not decode is the disk's fault as well.
+  MemoryStore damaged = world.store;
+  WriteBatch batch;
+  const auto key = codec::encode(world.rich(1));
+  batch.records = {{Table::utxo, Bytes(key.begin(), key.end()), Bytes(5)}};
+  batch.first_leaf = damaged.leaves().size();
+  damaged.write(batch);
+  EXPECT_EQ(find_utxo(damaged, world.rich(1)).error().code, Code::io);
 }
 
 TEST(Assemble, IsBoundedByBytesAlone) {

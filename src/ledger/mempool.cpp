@@ -30,6 +30,7 @@ std::string_view name_of(Refusal refusal) {
     case Refusal::chain: return "chain";
     case Refusal::full: return "full";
     case Refusal::peer_full: return "peer_full";
+    case Refusal::store: return "store";
   }
   UNREACHABLE();
 }
@@ -71,10 +72,10 @@ Mempool::Denied Mempool::plan_inputs(const SealedTx& tx, const BlockState& final
       continue;
     }
     const auto utxo = final_state.find(from);
-    if (!utxo) return Denial{Refusal::invalid, utxo.error()};
+    if (!utxo) return Denial{Refusal::store, utxo.error()};
     if (*utxo) continue;
     const auto spend = final_state.final_spend(from);
-    if (!spend) return Denial{Refusal::invalid, spend.error()};
+    if (!spend) return Denial{Refusal::store, spend.error()};
     if (*spend) {
       return Denial{
           Refusal::spent,
@@ -228,7 +229,8 @@ Mempool::Denied Mempool::plan(const SealedTx& tx, const Source& source, const Ru
   if (Denied denied = plan_inputs(tx, final_state, plan)) return denied;
   if (!plan.missing.empty()) return {};
   if (const auto checked = check_entry(tx, rules, final_state); !checked) {
-    return Denial{Refusal::invalid, checked.error()};
+    const bool is_ours = checked.error().code == Code::io;
+    return Denial{is_ours ? Refusal::store : Refusal::invalid, checked.error()};
   }
   for (const Hash& parent : plan.parents) plan.ancestors.merge(closure(parent, &Entry::parents));
   if (plan.ancestors.size() > config_.ancestors_max) {

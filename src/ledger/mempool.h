@@ -42,8 +42,9 @@ enum class Refusal : std::uint8_t {
   chain,      // too many ancestors in here
   full,       // and it pays too little to make room
   peer_full,  // the same, for its peer's share
+  store,      // our store failed, so that nobody knows
 };
-inline constexpr std::size_t refusals = 8;
+inline constexpr std::size_t refusals = 9;
 std::string_view name_of(Refusal refusal);
 
 struct MempoolCounters {

@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::uint8_t spend_format = 1;
 
+/// What does not decode is the store's fault, not that of whoever asked.
+template <class T>
+Result<std::optional<T>> found(const OutPoint& outpoint, Result<T> decoded) {
+  if (decoded) return std::optional<T>(*std::move(decoded));
+  return fail(Code::io, base::format("record of {} in the store: {}", to_text(outpoint),
+                                     decoded.error().message));
+}
+
 }  // namespace
 
 Bytes encode(const Spend& spend) {
@@ -37,13 +45,13 @@ Result<Spend> decode_spend(ByteView bytes) {
 Result<std::optional<Utxo>> find_utxo(const Store& store, const OutPoint& outpoint) {
   const std::optional<Bytes> bytes = TRY(store.get(Table::utxo, codec::encode(outpoint)));
   if (!bytes) return std::nullopt;
-  return TRY(codec::decode_utxo(*bytes));
+  return found(outpoint, codec::decode_utxo(*bytes));
 }
 
 Result<std::optional<Spend>> find_spend(const Store& store, const OutPoint& outpoint) {
   const std::optional<Bytes> bytes = TRY(store.get(Table::spent, codec::encode(outpoint)));
   if (!bytes) return std::nullopt;
-  return TRY(decode_spend(*bytes));
+  return found(outpoint, decode_spend(*bytes));
 }
 
 }  // namespace kith::ledger

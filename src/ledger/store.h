@@ -59,12 +59,14 @@ class Store {
   using Visit = std::function<void(ByteView key, ByteView value)>;
 
   virtual ~Store() = default;
-  /// The value, or nothing. An error is the disk's (`io`) or damage (`malformed`).
+  /// The value, or nothing. An error is the disk's: `io`, and nothing else that a block or a
+  /// transaction may be refused for.
   virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
   /// All of a table in the order of keys: for start-up and tools.
   virtual Result<void> scan(Table table, const Visit& visit) const = 0;
 };
 
+/// Damaged records are `io` too.
 Result<std::optional<Utxo>> find_utxo(const Store& store, const OutPoint& outpoint);
 Result<std::optional<Spend>> find_spend(const Store& store, const OutPoint& outpoint);
 
