@@ -26,6 +26,17 @@ consensus::EngineConfig timing_of(consensus::EngineConfig config,
   return config;
 }
 
+/// Ids of what a block punishes.
+std::vector<Hash> evidence_in(const codec::Block& block) {
+  std::vector<Hash> ids;
+  const auto body = codec::decode_body(block.body().view(), block.body().size());
+  if (!body) return ids;
+  for (const Bytes& bytes : body->evidence) {
+    if (const auto evidence = codec::decode_evidence(bytes)) ids.push_back(codec::id_of(*evidence));
+  }
+  return ids;
+}
+
 }  // namespace
 
 Chain::Chain(const ChainConfig& config, ChainParts parts, Rng& rng, Log& log)
@@ -36,7 +47,8 @@ Chain::Chain(const ChainConfig& config, ChainParts parts, Rng& rng, Log& log)
       rules_(std::make_shared<ledger::Rules>()),
       consensus_(timing_of(config.consensus, parts_.genesis.params),
                  parts_.key != nullptr ? std::optional(key_of(*parts_.key)) : std::nullopt, rng_,
-                 log_) {
+                 log_),
+      mempool_(config.mempool) {
   rules_->params = parts_.genesis.params;
   rules_->genesis = codec::genesis_hash(parts_.genesis);
 }
@@ -164,7 +176,12 @@ void Chain::begin_epoch(Instant now) {
 void Chain::on_input(Instant now, ChainInput input) {
   std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
                       [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
-                      [&](consensus::WallClockRead& read) { consensus_.on_input(now, read); },
+                      [&](consensus::WallClockRead& read) {
+                        wall_ = read.now;
+                        wall_read_ = now;
+                        consensus_.on_input(now, read);
+                      },
+                      [&](SubmitTx& submitted) { submit(std::move(submitted)); },
                       [&](host::JobDone& done) { on_job(now, done.job); },
                       [&](host::LogAppended& done) {
                         const auto at = logging_.find(done.token);
@@ -254,13 +271,53 @@ void Chain::note_evidence(const codec::Evidence& evidence) {
   evidence_.emplace(codec::id_of(evidence), codec::encode(evidence));
 }
 
+// --- transactions --------------------------------------------------------------------------------
+
+void Chain::submit(SubmitTx submitted) {
+  if (submitted_ >= submitted_max) {
+    ledger::MempoolAnswer answer;
+    answer.refusal = ledger::Refusal::full;
+    answer.error = {Code::limit, "too many transactions are being verified"};
+    say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
+    return;
+  }
+  ++submitted_;
+  const Token token = submitted.token;
+  say(host::RunJob{new_token(), std::make_shared<VerifyTxJob>(token, std::move(submitted.tx),
+                                                              submitted.source, rules_->genesis)});
+}
+
+void Chain::on_tx_verified(const VerifyTxJob& job) {
+  if (job.verdict()) {
+    verified_.push_back({job.token(), job.tx(), job.source()});
+    return;
+  }
+  --submitted_;
+  ledger::MempoolAnswer answer;
+  answer.error = job.verdict().error();
+  say(TxAnswered{job.token(), job.tx(), std::move(answer)});
+}
+
+/// The mempool reads the final state too.
+void Chain::take_submitted(Instant now) {
+  for (; !verified_.empty(); verified_.pop_front()) {
+    const SubmitTx& next = verified_.front();
+    --submitted_;
+    say(TxAnswered{next.token, next.tx,
+                   mempool_.add(next.tx, next.source, wall_now(now), *rules_, *states_->tip())});
+  }
+}
+
+WallTime Chain::wall_now(Instant now) const {
+  return {wall_->unix_ms + base::to_ms(now - wall_read_)};
+}
+
 // --- building and checking -----------------------------------------------------------------------
 
 /// Consensus asks in the order in which answers matter; one job at a time reads the states.
 void Chain::next_task(Instant now) {
+  if (!is_state_busy_) take_submitted(now);
   while (!is_state_busy_ && !tasks_.empty() && !is_halted_) {
-    if (is_written_) finish(now);
-    if (tasks_.empty()) break;
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
     std::visit(Overload{[&](consensus::Build& work) { build(now, std::move(work)); },
@@ -329,6 +386,7 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
     consensus_.on_input(now, consensus::Verified{votes->token(), votes->take_verdicts()});
     return;
   }
+  if (auto* const tx = dynamic_cast<VerifyTxJob*>(job.get())) return on_tx_verified(*tx);
   is_state_busy_ = false;
   if (auto* const checked = dynamic_cast<CheckJob*>(job.get())) {
     const BlockPtr& block = checked->block();
@@ -347,7 +405,7 @@ void Chain::keep(Instant now, const BlockPtr& block, std::shared_ptr<ledger::Blo
   if (!history || states_->find(block->header().parent) == nullptr) return;  // final meanwhile
   history->append(block->digest());
   Pending pending{*std::move(history), {}, now};
-  for (const codec::TxPtr& tx : body.transactions) pending.txids.push_back(tx->txid);
+  pending.txs = body.transactions;
   pending_.try_emplace(block->digest(), std::move(pending));
   states_->add(block->digest(), std::move(state));
 }
@@ -362,7 +420,7 @@ void Chain::commit(consensus::Commit commit) {
     CertificatePtr certificate = is_last ? commit.finalization
                                          : std::make_shared<const codec::Certificate>(
                                                *commit.blocks[i + 1]->justification().parent);
-    finishing_.push_back({{block, std::move(certificate)}, is_last, {}});
+    finishing_.push_back({{block, std::move(certificate)}, is_last});
   }
   write_next();
 }
@@ -375,7 +433,9 @@ void Chain::write_next() {
   ASSERT(pending != pending_.end());
   auto batch = std::make_shared<WriteBatch>(states_->batch_of(digest));
   codec::Mmr history = history_;
-  add_block(*batch, next.stored, history, pending->second.txids);
+  std::vector<Hash> txids;
+  for (const codec::TxPtr& tx : pending->second.txs) txids.push_back(tx->txid);
+  add_block(*batch, next.stored, history, txids);
   if (codec::is_last_of_epoch(rules_->params, next.stored.block->header().height)) {
     const auto validators = validators_after(*states_->find(digest));
     ASSERT(validators.has_value());
@@ -404,8 +464,13 @@ void Chain::finish(Instant now) {
   history_ = std::move(pending.mapped().history);
   tip_ = {done.stored.certificate->statement.view(), header.height, block->digest(), header.time,
           done.stored.certificate};
-  txs_final_ += pending.mapped().txids.size();
-  say(BlockFinalized{block, pending.mapped().txids.size(), now - pending.mapped().seen});
+  const std::vector<codec::TxPtr>& txs = pending.mapped().txs;
+  txs_final_ += txs.size();
+  mempool_.on_final(txs, wall_now(now), *rules_, *states_->tip());
+  if (!evidence_.empty()) {
+    for (const Hash& id : evidence_in(*block)) evidence_.erase(id);
+  }
+  say(BlockFinalized{block, txs.size(), now - pending.mapped().seen});
   if (ends_epoch) {
     // The next epoch's validators are a matter of the state that is final now.
     const auto validators = validators_after(*states_->tip());

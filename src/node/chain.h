@@ -24,6 +24,7 @@
 #include "consensus/consensus.h"
 #include "crypto/key.h"
 #include "host/world_chain.h"
+#include "ledger/mempool.h"
 #include "ledger/state_tree.h"
 #include "node/chain_jobs.h"
 #include "node/chain_store.h"
@@ -33,6 +34,7 @@ namespace kith::node {
 struct ChainConfig {
   consensus::EngineConfig consensus;  // block_interval and drift_max are the genesis'
   ledger::StateTree::Config state;
+  ledger::MempoolConfig mempool;
 };
 
 /// What a chain begins with.
@@ -42,6 +44,13 @@ struct ChainParts {
   const crypto::KeyPair* key = nullptr;  // the validator's; null: the node only follows
   std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
   bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
+};
+
+/// A transaction, from a peer or from this node itself; answered by TxAnswered.
+struct SubmitTx {
+  Token token;
+  codec::TxPtr tx;
+  ledger::Source source;
 };
 
 // Outputs, beside consensus' messages and host/world_chain.h's words.
@@ -54,6 +63,11 @@ struct EpochBegan {
   codec::Epoch epoch;
   std::shared_ptr<const codec::ValidatorSet> validators;
 };
+struct TxAnswered {
+  Token token;
+  codec::TxPtr tx;
+  ledger::MempoolAnswer answer;
+};
 /// The chain stops: what must not be has been found.
 struct ChainHalted {
   Error error;
@@ -62,15 +76,17 @@ struct ChainHalted {
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
                  consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, BlockFinalized,
-                 EpochBegan, ChainHalted>;
+                 EpochBegan, TxAnswered, ChainHalted>;
 using ChainInput = std::variant<consensus::Heard, consensus::ValidatorUp, consensus::WallClockRead,
-                                host::JobDone, host::LogAppended, host::ChainWritten>;
+                                SubmitTx, host::JobDone, host::LogAppended, host::ChainWritten>;
 
 class Chain {
  public:
   using Input = ChainInput;
   using Output = ChainOutput;
   static constexpr std::size_t evidence_max = 256;
+  /// Transactions whose signatures are being verified, or that wait for a job to end.
+  static constexpr std::size_t submitted_max = 16384;
 
   /// Reads where the store stands. `malformed` when what is there does not fit together. All parts
   /// outlive it, and so do `rng` and `log`.
@@ -95,6 +111,7 @@ class Chain {
   consensus::Consensus& consensus() { return consensus_; }
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   bool is_validator() const;
+  const ledger::Mempool& mempool() const { return mempool_; }
   std::uint64_t txs_final() const { return txs_final_; }
   bool is_halted() const { return is_halted_; }
 
@@ -107,12 +124,11 @@ class Chain {
   struct Finishing {
     StoredBlock stored;
     bool is_last_of_commit = false;
-    std::vector<Hash> txids;
   };
   /// Of a block that is not final yet.
   struct Pending {
     codec::Mmr history;  // with the block itself
-    std::vector<Hash> txids;
+    std::vector<codec::TxPtr> txs;
     Instant seen;
   };
 
@@ -135,6 +151,10 @@ class Chain {
   void write_next();
   void on_written(Instant now);
   void finish(Instant now);
+  void submit(SubmitTx submitted);
+  void on_tx_verified(const VerifyTxJob& job);
+  void take_submitted(Instant now);
+  WallTime wall_now(Instant now) const;
   void note_evidence(const codec::Evidence& evidence);
   void halt(Error error);
   std::optional<codec::Mmr> history_of(const Hash& digest) const;
@@ -165,6 +185,11 @@ class Chain {
   bool is_written_ = false;         // the first of finishing_ is, and waits for the job to end
   std::map<Token, Token> logging_;  // ours to consensus'
   std::map<Hash, Bytes> evidence_;  // by id
+  ledger::Mempool mempool_;
+  std::size_t submitted_ = 0;      // in verified_ or with a job
+  std::deque<SubmitTx> verified_;  // wait until no job reads the states
+  std::optional<WallTime> wall_;
+  Instant wall_read_;
 
   base::Queue<ChainOutput> outputs_;
   std::uint64_t last_token_ = 0;

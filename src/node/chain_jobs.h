@@ -90,6 +90,27 @@ class VerifyVotesJob final : public host::Job {
   std::vector<bool> verdicts_;
 };
 
+/// The signatures of a transaction, by the same rule.
+class VerifyTxJob final : public host::Job {
+ public:
+  VerifyTxJob(Token token, codec::TxPtr tx, std::optional<PeerId> source,
+              const codec::Hash& genesis)
+      : token_(token), tx_(std::move(tx)), source_(source), genesis_(genesis) {}
+  void run() override { verdict_ = codec::verify_signatures(tx_->tx, genesis_); }
+
+  Token token() const { return token_; }
+  const codec::TxPtr& tx() const { return tx_; }
+  const std::optional<PeerId>& source() const { return source_; }
+  const Result<void>& verdict() const { return verdict_; }
+
+ private:
+  const Token token_;
+  const codec::TxPtr tx_;
+  const std::optional<PeerId> source_;
+  const codec::Hash genesis_;
+  Result<void> verdict_;
+};
+
 /// The validators of the epoch that follows the state of its last block.
 Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state);
 

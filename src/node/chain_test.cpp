@@ -68,5 +68,34 @@ TEST(Chain, ARestartGoesOnWhereItStood) {
   for (std::size_t i = 0; i < 4; ++i) EXPECT_GT(net.node(i).chain->height().value, before + 20);
 }
 
+TEST(Chain, APaymentIsFinalEverywhere) {
+  ChainNet net(4);
+  net.run_for(200ms);
+  const Hash genesis = net.node(0).chain->genesis_hash();
+  const auto tx = codec::seal(
+      codec::test::payment({{{genesis, 0}, 1}}, {{4, 900'000'000}}, 99'100'000'000, genesis));
+  for (std::size_t i = 0; i < 4; ++i) net.turn(net.node(i), SubmitTx{{i}, tx, {}});
+  net.run_for(500ms);
+  expect_one_chain(net);
+  for (std::size_t i = 0; i < 4; ++i) {
+    ChainNode& node = net.node(i);
+    ASSERT_EQ(node.answered.size(), 1u);
+    EXPECT_EQ(node.answered[0].answer.kind, ledger::MempoolAnswer::Kind::accepted)
+        << node.answered[0].answer.error.message;
+    EXPECT_EQ(node.chain->txs_final(), 1u);
+    EXPECT_EQ(node.chain->mempool().size(), 0u);
+    const auto output = ledger::find_utxo(node.store, {tx->txid, 0});
+    ASSERT_TRUE(output.has_value() && output->has_value());
+    EXPECT_EQ((*output)->output.value, 900'000'000u);
+    const auto place = read_tx_place(node.store, tx->txid);
+    ASSERT_TRUE(place.has_value() && place->has_value());
+  }
+  // The same again spends what is spent.
+  net.turn(net.node(0), SubmitTx{{9}, tx, {}});
+  net.run_for(100ms);
+  ASSERT_EQ(net.node(0).answered.size(), 2u);
+  EXPECT_EQ(net.node(0).answered[1].answer.refusal, ledger::Refusal::spent);
+}
+
 }  // namespace
 }  // namespace kith::node

@@ -24,6 +24,7 @@ struct ChainNode {
   std::map<std::uint64_t, std::vector<Bytes>> log;
   std::unique_ptr<Chain> chain;
   std::vector<BlockFinalized> finalized;
+  std::vector<TxAnswered> answered;
   std::vector<std::string> halted;
   std::uint64_t life = 0;
 };
@@ -45,6 +46,11 @@ class ChainNet {
       validator.stake = 1'000 * codec::units_per_coin;
       genesis_.validators.push_back(validator);
       nodes_.push_back(std::move(node));
+    }
+    // Keys 1 to 3 of codec/test_chain.h are rich.
+    for (std::uint32_t key = 1; key <= 3; ++key) {
+      genesis_.outputs.push_back(
+          {0, 0, 1'000 * codec::units_per_coin, codec::test::identity(key).lock});
     }
     std::ranges::sort(genesis_.validators, {}, &codec::GenesisValidator::key);
     EXPECT_TRUE(codec::check(genesis_).has_value());
@@ -180,6 +186,7 @@ class ChainNet {
                         },
                         [&](BlockFinalized& done) { node.finalized.push_back(std::move(done)); },
                         [&](EpochBegan&) {},
+                        [&](TxAnswered& answered) { node.answered.push_back(std::move(answered)); },
                         [&](ChainHalted& halted) { node.halted.push_back(halted.error.message); }},
                output);
   }
