@@ -19,13 +19,13 @@ namespace kith::node {
 struct ChainNode {
   crypto::KeyPair key;
   PeerId peer;
-  std::unique_ptr<SeededRng> rng;
-  ledger::MemoryStore store;
-  std::map<std::uint64_t, std::vector<Bytes>> log;
-  std::unique_ptr<Chain> chain;
-  std::vector<BlockFinalized> finalized;
-  std::vector<TxAnswered> answered;
-  std::vector<std::string> halted;
+  std::unique_ptr<SeededRng> rng = {};
+  ledger::MemoryStore store = {};
+  std::map<std::uint64_t, std::vector<Bytes>> log = {};
+  std::unique_ptr<Chain> chain = {};
+  std::vector<BlockFinalized> finalized = {};
+  std::vector<TxAnswered> answered = {};
+  std::vector<std::string> halted = {};
   std::uint64_t life = 0;
 };
 
