@@ -38,8 +38,8 @@ class ChainNet {
     SeededRng rng(7);
     for (std::uint32_t i = 0; i < validators; ++i) {
       const std::array<std::uint8_t, 3> id{1, 1, static_cast<std::uint8_t>(i)};
-      auto node = std::make_unique<ChainNode>(ChainNode{
-          crypto::KeyPair::generate(rng), *PeerId::from_multihash(id), {}, {}, {}, {}, {}, {}, 0});
+      auto node = std::make_unique<ChainNode>(
+          ChainNode{crypto::KeyPair::generate(rng), *PeerId::from_multihash(id)});
       codec::GenesisValidator validator;
       std::ranges::copy(node->key.public_key().data, validator.key.begin());
       validator.owner = codec::lock_of(validator.key);
