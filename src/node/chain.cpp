@@ -364,10 +364,18 @@ void Chain::build(Instant now, consensus::Build work) {
   }
   std::vector<Bytes> evidence;
   for (const auto& [id, bytes] : evidence_) evidence.push_back(bytes);
+  std::vector<codec::TxPtr> candidates;
+  ledger::Mempool::Walk walk(mempool_, *ground->parent);
+  for (std::size_t bytes = 0; bytes < rules_->params.block_bytes_max;) {
+    codec::TxPtr tx = walk.next();
+    if (tx == nullptr) break;
+    bytes += tx->bytes;
+    candidates.push_back(std::move(tx));
+  }
   is_state_busy_ = true;
   say(host::RunJob{new_token(),
                    std::make_shared<BuildJob>(*std::move(ground), std::move(work),
-                                              std::vector<codec::TxPtr>(), std::move(evidence))});
+                                              std::move(candidates), std::move(evidence))});
 }
 
 void Chain::check(Instant now, const BlockPtr& block) {
@@ -393,6 +401,9 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
     if (checked->verdict()) keep(now, block, checked->take_state(), checked->take_body());
     consensus_.on_input(now, consensus::Checked{block->digest(), checked->verdict()});
   } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
+    for (const auto& [txid, why] : built->skipped()) {
+      log_.debug("chain", "no block takes transaction {}: {}", base::to_hex(txid), why.message);
+    }
     if (built->block()) keep(now, *built->block(), built->take_state(), built->take_body());
     consensus_.on_input(now, consensus::Built{built->token(), built->block()});
   }
