@@ -110,7 +110,7 @@ class Engine {
   };
   struct Pending {
     PeerId from;
-    std::variant<codec::Vote, CertificatePtr, codec::ProposalMessage> what;
+    std::variant<codec::Vote, CertificatePtr, codec::ProposalMessage, BlocksHeard> what;
     std::size_t jobs = 0;
   };
   struct Fetch {
@@ -127,6 +127,8 @@ class Engine {
   void hear_proposal(Instant now, const PeerId& from, codec::ProposalMessage message);
   void hear_request(const PeerId& from, const Hash& digest);
   void hear_block(Instant now, const BlockPtr& block);
+  void hear_blocks(Instant now, BlocksHeard heard);
+  void accept(Instant now, const BlocksHeard& heard);
   void help_lagging(Instant now, const PeerId& from, View view);
   bool is_pending_full(const PeerId& from);
   void add_job(std::vector<VerifyJob>& jobs, const codec::Vote& vote) const;

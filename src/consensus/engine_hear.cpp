@@ -152,6 +152,43 @@ void Engine::hear_block(Instant now, const BlockPtr& block) {
   progress(now);
 }
 
+/// One certificate vouches for all of them, since each names its parent by digest.
+void Engine::hear_blocks(Instant now, BlocksHeard heard) {
+  const Statement& statement = heard.finalization.statement;
+  if (statement.epoch != context_.epoch || heard.blocks.empty() || is_over()) return;
+  if (heard.blocks.back()->header().height <= last_final_.height) return;
+  Hash digest = statement.subject.digest;
+  bool is_chain = statement.kind == VoteKind::finalize;
+  for (auto at = heard.blocks.rbegin(); at != heard.blocks.rend() && is_chain; ++at) {
+    is_chain = (*at)->digest() == digest;
+    digest = (*at)->header().parent;
+  }
+  if (!is_chain) {
+    say(PeerFault{heard.from, {Code::protocol, "blocks that are not what the certificate says"}});
+    return;
+  }
+  if (auto formed = check_form(heard.finalization, context_.validators); !formed) {
+    say(PeerFault{heard.from, std::move(formed).error()});
+    return;
+  }
+  std::vector<VerifyJob> jobs;
+  add_jobs(jobs, heard.finalization);
+  verify(now, {heard.from, std::move(heard), 0}, std::move(jobs));
+}
+
+void Engine::accept(Instant now, const BlocksHeard& heard) {
+  for (const BlockPtr& block : heard.blocks) {
+    if (block->header().height > last_final_.height) blocks_.add(block);
+    fetches_.erase(block->digest());
+  }
+  const codec::Certificate& finalization = heard.finalization;
+  if (!holds(finalization.statement)) {
+    hold(now, std::make_shared<const codec::Certificate>(finalization));
+  }
+  for (const BlockPtr& block : heard.blocks) check_when_possible(now, block);
+  progress(now);
+}
+
 /// R9, at most now and then to each peer.
 void Engine::help_lagging(Instant now, const PeerId& from, View view) {
   constexpr Duration pause = 200ms;
@@ -269,7 +306,8 @@ void Engine::verified(Instant now, Pending& pending) {
                         hold(now, certificate);
                         progress(now);
                       },
-                      [&](ProposalMessage& message) { accept(now, std::move(message)); }},
+                      [&](ProposalMessage& message) { accept(now, std::move(message)); },
+                      [&](const BlocksHeard& heard) { accept(now, heard); }},
              pending.what);
 }
 

@@ -41,6 +41,13 @@ struct Heard {
   PeerId from;
   codec::ConsensusMessage message;
 };
+/// What a peer gave when it was asked for what follows our last final block: blocks in order, each
+/// on the one before, and what makes the last of them final. Unverified. All of one epoch.
+struct BlocksHeard {
+  PeerId from;
+  std::vector<BlockPtr> blocks;
+  codec::Certificate finalization;
+};
 /// A validator can be reached again.
 struct ValidatorUp {
   ValidatorIndex validator;
@@ -81,8 +88,8 @@ struct WallClockRead {
   WallTime now;
 };
 
-using EngineInput = std::variant<Heard, ValidatorUp, Verified, Built, Checked, Signed, Persisted,
-                                 Committed, Synced, WallClockRead>;
+using EngineInput = std::variant<Heard, BlocksHeard, ValidatorUp, Verified, Built, Checked, Signed,
+                                 Persisted, Committed, Synced, WallClockRead>;
 
 // --- from the engine -----------------------------------------------------------------------------
 
