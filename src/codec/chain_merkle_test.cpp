@@ -75,6 +75,17 @@ TEST(ChainMerkle, EveryBitOfAProofCounts) {
   }
 }
 
+TEST(ChainMerkle, APathHasOneLength) {
+  const std::vector<Hash> list = number_hashes(11);
+  const Hash root = merkle_root(list);
+  MerkleProof proof = prove_merkle(list, 3);
+  ASSERT_TRUE(verify_merkle_proof(root, list[3], proof));
+  proof.path.push_back({});
+  EXPECT_EQ(verify_merkle_proof(root, list[3], proof).error().code, Code::malformed);
+  proof.path.resize(proof.path.size() - 2);
+  EXPECT_EQ(verify_merkle_proof(root, list[3], proof).error().code, Code::malformed);
+}
+
 TEST(ChainMerkle, HasLimits) {
   const auto of = [](std::uint64_t index, std::uint64_t count, std::size_t hashes) {
     Bytes bytes;

@@ -127,6 +127,17 @@ TEST(ChainSparse, EveryBitOfAProofCounts) {
   }
 }
 
+// Even where whoever made the root put a leaf beside its way.
+TEST(ChainSparse, ALeafElsewhereProvesNothing) {
+  Hash key{};
+  key.front() = 0x80;
+  const Hash other = near_key(1);
+  const SparseProof proof{SparseEntry{other, number_hash(1)}, {number_hash(2)}};
+  const Hash root = sparse_node(number_hash(2), sparse_leaf(other, number_hash(1)));
+  EXPECT_EQ(verify_sparse_proof(root, key, proof).error().code, Code::malformed);
+  EXPECT_FALSE(verify_sparse_proof(root, other, proof));
+}
+
 TEST(ChainSparse, PathsAreShort) {
   SparseTree tree;
   for (std::uint64_t i = 0; i < 4096; ++i) tree.insert(number_hash(i), number_hash(i));

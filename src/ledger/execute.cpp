@@ -1,0 +1,279 @@
+#include "ledger/execute.h"
+
+#include "base/format.h"
+#include "codec/chain_merkle.h"
+#include "codec/chain_receipt.h"
+
+namespace kith::ledger {
+namespace {
+
+using codec::BlockBody;
+using codec::SealedTx;
+using codec::Transaction;
+using codec::TxAction;
+using codec::TxPtr;
+
+/// So many candidates in a row that are too large for what is left end the search for small ones.
+constexpr std::size_t misfits_max = 64;
+
+Error about(const Hash& txid, Error error) {
+  error.message = base::format("transaction {}: {}", base::to_hex(txid), error.message);
+  return error;
+}
+
+/// What a transaction would change, found out without changing anything.
+struct Effect {
+  std::vector<Utxo> spent;  // by input
+  RegistryDraft registry;
+  Amount bonded = 0;
+};
+
+Result<std::vector<Utxo>> find_inputs(const BlockState& state, const Transaction& tx) {
+  std::vector<Hash> locks;
+  locks.reserve(tx.witnesses.size());
+  for (const codec::TxWitness& witness : tx.witnesses) {
+    locks.push_back(codec::lock_of(witness.key));
+  }
+  std::vector<Utxo> spent;
+  spent.reserve(tx.inputs.size());
+  for (const codec::TxInput& input : tx.inputs) {
+    const std::optional<Utxo> utxo = TRY(state.find(input.from));
+    if (!utxo) {
+      return fail(Code::not_found,
+                  base::format("input {} is spent or was never there", to_text(input.from)));
+    }
+    if (utxo->output.lock != locks[input.witness]) {
+      return fail(Code::permission, base::format("input {} is another key's than witness {}",
+                                                 to_text(input.from), input.witness));
+    }
+    spent.push_back(*utxo);
+  }
+  return spent;
+}
+
+/// The sum of what actions take out of the inputs.
+Result<Amount> obey_actions(const codec::ChainParams& params, Epoch epoch, const Transaction& tx,
+                            RegistryDraft& draft) {
+  Amount bonded = 0;
+  for (const TxAction& action : tx.actions) {
+    if (action.module != codec::module_validators) {
+      return fail(Code::unsupported, base::format("action for module {}", action.module));
+    }
+    const codec::ValidatorOrder order = TRY(codec::decode_order(action.body));
+    const ChainKey* signer =
+        action.witness == TxAction::no_witness ? nullptr : &tx.witnesses[action.witness].key;
+    const std::optional<Amount> sum =
+        codec::add(bonded, TRY(apply_order(params, epoch, draft, order, signer)));
+    if (!sum) return fail(Code::malformed, "bonds overflow");
+    bonded = *sum;
+  }
+  return bonded;
+}
+
+Result<void> check_balance(const Transaction& tx, const std::vector<Utxo>& spent, Amount bonded) {
+  std::optional<Amount> in = 0;
+  for (const Utxo& utxo : spent) {
+    if (in) in = codec::add(*in, utxo.output.value);
+  }
+  std::optional<Amount> out = codec::add(tx.fee, bonded);
+  for (const codec::TxOutput& output : tx.outputs) {
+    if (out) out = codec::add(*out, output.value);
+  }
+  if (in && out && *in == *out) return {};
+  if (!in || !out) return fail(Code::malformed, "amounts overflow");
+  return fail(Code::refused,
+              base::format("inputs of {}, but outputs, fee and bonds of {}", *in, *out));
+}
+
+Result<Effect> effect_of(const Rules& rules, const BlockState& state, Height height,
+                         const SealedTx& sealed) {
+  TRY_VOID(check_policy(rules.params, height, sealed));
+  const Transaction& tx = sealed.tx;
+  Effect effect{TRY(find_inputs(state, tx)), RegistryDraft(state.registry()), 0};
+  if (!tx.actions.empty()) {
+    effect.bonded =
+        TRY(obey_actions(rules.params, epoch_of(rules.params, height), tx, effect.registry));
+  }
+  TRY_VOID(check_balance(tx, effect.spent, effect.bonded));
+  return effect;
+}
+
+/// One block on its way.
+class Execution {
+ public:
+  Execution(const Rules& rules, std::shared_ptr<const BlockState> parent,
+            const BlockContext& context, std::size_t expected_txs)
+      : rules_(rules),
+        context_(context),
+        state_(std::make_shared<BlockState>(std::move(parent), expected_txs * 3)) {
+    receipts_.reserve(expected_txs + 1);
+  }
+
+  Epoch epoch() const { return epoch_of(rules_.params, context_.height); }
+
+  Result<void> apply(const SealedTx& tx, bool is_verified) {
+    Effect effect = TRY(effect_of(rules_, *state_, context_.height, tx));
+    if (!is_verified) TRY_VOID(codec::verify_signatures(tx.tx, rules_.genesis));
+    for (std::size_t i = 0; i < effect.spent.size(); ++i) {
+      state_->spend(tx.tx.inputs[i].from, effect.spent[i], tx.txid);
+    }
+    create(tx.txid, tx.tx.outputs, tx.tx.fee, effect.bonded);
+    effect.registry.commit(state_->change_registry());
+    state_->change_supply().bonded += effect.bonded;
+    fees_ += tx.tx.fee;
+    return {};
+  }
+
+  Result<void> apply_evidence(ByteView evidence) {
+    if (!rules_.check_evidence) return fail(Code::unsupported, "evidence in a block");
+    const Offence offence = TRY(rules_.check_evidence(evidence));
+    return punish(rules_.params, epoch(), state_->change_registry(), state_->change_supply(),
+                  offence);
+  }
+
+  Result<Executed> finish(const BlockBody& body) {
+    const codec::ChainParams& params = rules_.params;
+    Registry& registry = state_->change_registry();
+    Supply& supply = state_->change_supply();
+    TRY_VOID(account_block(params, context_.height, registry, supply,
+                           {context_.proposer, context_.signers}, fees_));
+    if (context_.height.value % params.jail_window == 0) {
+      end_window(params, epoch(), registry, supply);
+    }
+    if (is_last_of_epoch(params, context_.height))
+      pay_out(end_epoch(params, epoch(), registry, supply));
+    const BlockState::Roots roots = state_->settle();
+    return Executed{state_,
+                    {codec::tx_root(body), roots.utxos, roots.registry,
+                     codec::merkle_root(receipts_), codec::evidence_root(body)},
+                    fees_,
+                    body.transactions.size()};
+  }
+
+ private:
+  void create(const Hash& txid, const std::vector<codec::TxOutput>& outputs, Amount fee,
+              Amount bonded) {
+    receipts_.push_back(codec::receipt_hash(
+        {txid, fee, bonded, state_->txos().size(), static_cast<std::uint32_t>(outputs.size())}));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      state_->create({txid, static_cast<std::uint32_t>(i)}, outputs[i]);
+    }
+  }
+
+  void pay_out(const std::vector<Payout>& payouts) {
+    if (payouts.empty()) return;
+    std::vector<codec::TxOutput> outputs;
+    outputs.reserve(payouts.size());
+    for (const Payout& payout : payouts) {
+      outputs.push_back({codec::output_version, codec::lock_key_hash, payout.value, payout.lock});
+    }
+    create(codec::system_txid(rules_.genesis, context_.height), outputs, 0, 0);
+  }
+
+  const Rules& rules_;
+  const BlockContext& context_;
+  std::shared_ptr<BlockState> state_;
+  std::vector<Hash> receipts_;
+  Amount fees_ = 0;
+};
+
+Result<void> check_context(const BlockState& parent, const BlockContext& context) {
+  if (context.height == codec::next(parent.height())) return {};
+  return fail(Code::malformed, base::format("block of height {} on one of height {}",
+                                            context.height.value, parent.height().value));
+}
+
+}  // namespace
+
+Result<void> check_policy(const codec::ChainParams& params, Height height, const SealedTx& sealed) {
+  const Transaction& tx = sealed.tx;
+  if (sealed.bytes > params.tx_bytes_max) {
+    return fail(Code::too_large,
+                base::format("{} bytes, limit {}", sealed.bytes, params.tx_bytes_max));
+  }
+  if (tx.expiry != 0 && tx.expiry < height.value) {
+    return fail(Code::refused,
+                base::format("expired at height {}, now {}", tx.expiry, height.value));
+  }
+  if (const Amount least = codec::min_fee(params, sealed.bytes); tx.fee < least) {
+    return fail(Code::refused,
+                base::format("fee of {}, at least {} for {} bytes", tx.fee, least, sealed.bytes));
+  }
+  for (const codec::TxOutput& output : tx.outputs) {
+    if (output.value < params.dust) {
+      return fail(Code::refused,
+                  base::format("dust: output of {}, at least {}", output.value, params.dust));
+    }
+  }
+  return {};
+}
+
+Result<void> check_applies(const Rules& rules, const BlockState& state, Height height,
+                           const SealedTx& tx) {
+  TRY_VOID(effect_of(rules, state, height, tx));
+  return {};
+}
+
+Result<Executed> execute(const Rules& rules, std::shared_ptr<const BlockState> parent,
+                         const BlockContext& context, const BlockBody& body,
+                         const std::vector<bool>& is_verified) {
+  ASSERT(is_verified.empty() || is_verified.size() == body.transactions.size());
+  TRY_VOID(check_context(*parent, context));
+  if (const std::size_t size = encoded_size(body); size > rules.params.block_bytes_max) {
+    return fail(Code::too_large,
+                base::format("body of {} bytes, limit {}", size, rules.params.block_bytes_max));
+  }
+  Execution execution(rules, std::move(parent), context, body.transactions.size());
+  for (std::size_t i = 0; i < body.transactions.size(); ++i) {
+    const SealedTx& tx = *body.transactions[i];
+    const auto applied = execution.apply(tx, !is_verified.empty() && is_verified[i]);
+    if (!applied) return fail(about(tx.txid, applied.error()));
+  }
+  for (const Bytes& evidence : body.evidence) TRY_VOID(execution.apply_evidence(evidence));
+  return execution.finish(body);
+}
+
+Result<Assembled> assemble(const Rules& rules, std::shared_ptr<const BlockState> parent,
+                           const BlockContext& context, const NextCandidate& next,
+                           std::vector<Bytes> evidence) {
+  TRY_VOID(check_context(*parent, context));
+  Assembled assembled;
+  constexpr std::size_t expected_txs = 1024;
+  Execution execution(rules, std::move(parent), context, expected_txs);
+  // Evidence has its place before transactions fill the block, and its turn after them: what it
+  // does to a stake must not depend on where the proposer puts it.
+  std::size_t size = codec::body_empty_bytes;
+  for (Bytes& piece : evidence) {
+    const std::size_t bytes = codec::body_item_overhead + piece.size();
+    if (assembled.body.evidence.size() == codec::body_evidence_max ||
+        size + bytes > rules.params.block_bytes_max / 2) {
+      break;
+    }
+    size += bytes;
+    assembled.body.evidence.push_back(std::move(piece));
+  }
+  for (std::size_t misfits = 0; misfits < misfits_max;) {
+    TxPtr tx = next();
+    if (!tx) break;
+    const std::size_t bytes = codec::body_item_overhead + tx->bytes;
+    if (size + bytes > rules.params.block_bytes_max) {
+      ++misfits;
+      continue;
+    }
+    if (const auto applied = execution.apply(*tx, true); !applied) {
+      assembled.skipped.emplace_back(tx->txid, applied.error());
+      continue;
+    }
+    size += bytes;
+    assembled.body.transactions.push_back(std::move(tx));
+  }
+  std::vector<Bytes> held;
+  for (Bytes& piece : assembled.body.evidence) {
+    if (execution.apply_evidence(piece)) held.push_back(std::move(piece));
+  }
+  assembled.body.evidence = std::move(held);
+  assembled.executed = TRY(execution.finish(assembled.body));
+  return assembled;
+}
+
+}  // namespace kith::ledger

@@ -1,0 +1,39 @@
+#include "ledger/memory_store.h"
+
+#include "base/assert.h"
+
+namespace kith::ledger {
+
+Result<std::optional<Bytes>> MemoryStore::get(Table table, ByteView key) const {
+  const auto records = records_.find(table);
+  if (records == records_.end()) return std::nullopt;
+  const auto found = records->second.find(base::to_bytes(key));
+  if (found == records->second.end()) return std::nullopt;
+  return found->second;
+}
+
+Result<void> MemoryStore::scan(Table table, const Visit& visit) const {
+  const auto records = records_.find(table);
+  if (records == records_.end()) return {};
+  for (const auto& [key, value] : records->second) visit(key, value);
+  return {};
+}
+
+void MemoryStore::write(const WriteBatch& batch) {
+  for (const WriteBatch::Record& record : batch.records) {
+    if (record.value) {
+      records_[record.table][record.key] = *record.value;
+    } else {
+      records_[record.table].erase(record.key);
+    }
+  }
+  ASSERT(batch.first_leaf == leaves_.size());
+  leaves_.insert(leaves_.end(), batch.leaves.begin(), batch.leaves.end());
+}
+
+std::size_t MemoryStore::size(Table table) const {
+  const auto records = records_.find(table);
+  return records == records_.end() ? 0 : records->second.size();
+}
+
+}  // namespace kith::ledger

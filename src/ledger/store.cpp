@@ -1,0 +1,49 @@
+#include "ledger/store.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "codec/writer.h"
+
+namespace kith::ledger {
+namespace {
+
+constexpr std::uint8_t spend_format = 1;
+
+}  // namespace
+
+Bytes encode(const Spend& spend) {
+  Bytes bytes;
+  codec::Writer writer(bytes);
+  writer.u8(spend_format);
+  writer.bytes(spend.txid);
+  writer.u64(spend.height.value);
+  return bytes;
+}
+
+Result<Spend> decode_spend(ByteView bytes) {
+  codec::Reader reader(bytes);
+  const std::uint8_t format = TRY(reader.u8());
+  if (format != spend_format) {
+    return fail(Code::unsupported, base::format("spend in format {}", format));
+  }
+  Spend spend;
+  std::ranges::copy(TRY(reader.bytes(32)), spend.txid.begin());
+  spend.height = {TRY(reader.u64())};
+  TRY_VOID(reader.finish());
+  return spend;
+}
+
+Result<std::optional<Utxo>> find_utxo(const Store& store, const OutPoint& outpoint) {
+  const std::optional<Bytes> bytes = TRY(store.get(Table::utxo, codec::encode(outpoint)));
+  if (!bytes) return std::nullopt;
+  return TRY(codec::decode_utxo(*bytes));
+}
+
+Result<std::optional<Spend>> find_spend(const Store& store, const OutPoint& outpoint) {
+  const std::optional<Bytes> bytes = TRY(store.get(Table::spent, codec::encode(outpoint)));
+  if (!bytes) return std::nullopt;
+  return TRY(decode_spend(*bytes));
+}
+
+}  // namespace kith::ledger

@@ -1,0 +1,71 @@
+// Where finalized state lives beneath the ledger: reads by name, and one atomic batch a block for
+// writing. rt/ implements it over RocksDB, the simulator over a faulty disk, tests in memory
+// (memory_store.h); the bytes are the same everywhere (docs/protocol/ledger.md, "Stored state").
+//
+// A batch is a value: whoever holds the store writes it, whole or not at all, and only then tells
+// the ledger that the block is final (state_tree.h). Every value begins with a format byte.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "codec/chain_utxo.h"
+
+namespace kith::ledger {
+
+using codec::Amount;
+using codec::ChainKey;
+using codec::Hash;
+using codec::Height;
+using codec::OutPoint;
+using codec::Utxo;
+
+/// Key spaces. In files: never renumber.
+enum class Table : std::uint8_t {
+  meta = 0,       // "tip"
+  utxo = 1,       // outpoint -> Utxo
+  spent = 2,      // outpoint -> Spend; an index, which may be pruned
+  validator = 3,  // key -> ValidatorEntry
+  txo_chunk = 4,  // u64 -> 64 bytes: leaf root and bitmap
+};
+
+/// Who spent an output, in a final block.
+struct Spend {
+  Hash txid{};
+  Height height;
+  friend bool operator==(const Spend&, const Spend&) = default;
+};
+Bytes encode(const Spend& spend);
+Result<Spend> decode_spend(ByteView bytes);
+
+struct WriteBatch {
+  struct Record {
+    Table table = Table::meta;
+    Bytes key;
+    std::optional<Bytes> value;  // empty: the key goes
+    friend bool operator==(const Record&, const Record&) = default;
+  };
+
+  Height height;
+  std::vector<Record> records;  // none of one key twice
+  /// For the append-only file of leaf hashes, at this place.
+  std::uint64_t first_leaf = 0;
+  std::vector<Hash> leaves;
+};
+
+class Store {
+ public:
+  using Visit = std::function<void(ByteView key, ByteView value)>;
+
+  virtual ~Store() = default;
+  /// The value, or nothing. An error is the disk's (`io`) or damage (`malformed`).
+  virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
+  /// All of a table in the order of keys: for start-up and tools.
+  virtual Result<void> scan(Table table, const Visit& visit) const = 0;
+};
+
+Result<std::optional<Utxo>> find_utxo(const Store& store, const OutPoint& outpoint);
+Result<std::optional<Spend>> find_spend(const Store& store, const OutPoint& outpoint);
+
+}  // namespace kith::ledger

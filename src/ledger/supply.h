@@ -1,0 +1,27 @@
+// How many coins there are and where: a part of the state, under a name of its own in the
+// registry's tree. Coins are made by block rewards and end by slashing; everything else only moves
+// them, which is checked after every block. Grammar: docs/protocol/ledger.md, "Validators".
+#pragma once
+
+#include "codec/chain.h"
+
+namespace kith::ledger {
+
+struct Supply {
+  codec::Amount outputs = 0;   // in unspent outputs
+  codec::Amount bonded = 0;    // validators' stake, and what of it is on its way out
+  codec::Amount owed = 0;      // validators' rewards that are not paid yet
+  codec::Amount treasury = 0;  // and the treasury's
+  codec::Amount minted = 0;    // ever, genesis included
+  codec::Amount burnt = 0;     // ever
+  friend bool operator==(const Supply&, const Supply&) = default;
+
+  bool is_conserved() const { return outputs + bonded + owed + treasury == minted - burnt; }
+};
+
+inline constexpr std::size_t supply_bytes = 1 + 6 * 8;
+Bytes encode(const Supply& supply);
+Result<Supply> decode_supply(ByteView bytes);
+codec::Hash supply_hash(const Supply& supply);
+
+}  // namespace kith::ledger
