@@ -32,6 +32,7 @@ set(kith_linkable
   "Threads::Threads|Threads|-pthread"
   "PkgConfig::sodium|pc:sodium libsodium|-lsodium"
   "PkgConfig::secp256k1|pc:secp256k1 libsecp256k1|-lsecp256k1"
+  "PkgConfig::rocksdb|pc:rocksdb rocksdb|-lrocksdb"
   "PkgConfig::cares|pc:cares libcares|-lcares"
   "PkgConfig::zstd|pc:zstd libzstd|-lzstd"
   "ZLIB::ZLIB|ZLIB|-lz")

@@ -217,6 +217,7 @@ void Host::on_world(Instant now, WorldInput input) {
                         for (const auto& stored : loaded.peers) book_.restore(now, stored);
                       },
                       [](QualityLoaded&) {}, [](SignaturesVerified&) {},  // the node's, not ours
+                      [](JobDone&) {}, [](LogAppended&) {}, [](ChainWritten&) {},  // likewise
                       [&](WallClock& clock) {
                         wall_start_ = clock.now;
                         wall_start_at_ = now;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "host/test_work.h"
 #include "host/world.h"
 
 namespace kith::host {
@@ -22,6 +23,7 @@ class TestWorld {
   std::function<void(std::size_t)> after_turn;
   /// What LoadQuality finds, for every node, and where their StoreSeqnos goes.
   QualityLoaded stored;
+  std::map<std::size_t, TestWork> work;  // by node: its log of votes, its chain
 
   /// Node i listens at /ip4/127.0.0.1/tcp/1000+i once it asks for any TCP address.
   void add(WorldMachine& machine) { nodes_.push_back(Node{&machine, {}, {}, false}); }
@@ -131,33 +133,32 @@ inline void TestWorld::turn(std::size_t node) {
 }
 
 inline void TestWorld::perform(std::size_t node, WorldOutput output) {
-  std::visit(
-      Overload{[&](Listen& l) {
-                 nodes_[node].is_listening = true;
-                 const auto bound = loopback(1000 + node);
-                 schedule(0ms,
-                          [this, node, l, bound] { input(node, Listening{l.address, bound}); });
-               },
-               [&](DialLink& d) { dial(node, d); },
-               [&](CloseLink& c) {
-                 if (c.flush) transmit(node, c.link);
-                 close(node, c.link);
-               },
-               [&](TransmitReady& t) { nodes_[node].ready.push_back(t.link); },
-               [&](Resolve& r) {
-                 schedule(1ms, [this, node, token = r.token] {
-                   input(node, Resolved{token, fail(Code::not_found, "no DNS here")});
-                 });
-               },
-               [&](LoadQuality&) { schedule(0ms, [this, node] { input(node, stored); }); },
-               [&](StoreSeqnos& s) {
-                 stored.seqnos.insert(stored.seqnos.end(), s.seqnos.begin(), s.seqnos.end());
-               },
-               [&](VerifySignatures& work) {
-                 schedule(0ms, [this, node, done = verify_signatures(work)] { input(node, done); });
-               },
-               [](auto&) {}},  // there are no stores of peers here
-      output);
+  const auto done = work[node].perform(output);
+  if (done) return schedule(0ms, [this, node, done] { input(node, *done); });
+  std::visit(Overload{[&](Listen& l) {
+                        nodes_[node].is_listening = true;
+                        const auto bound = loopback(1000 + node);
+                        schedule(0ms, [this, node, l, bound] {
+                          input(node, Listening{l.address, bound});
+                        });
+                      },
+                      [&](DialLink& d) { dial(node, d); },
+                      [&](CloseLink& c) {
+                        if (c.flush) transmit(node, c.link);
+                        close(node, c.link);
+                      },
+                      [&](TransmitReady& t) { nodes_[node].ready.push_back(t.link); },
+                      [&](Resolve& r) {
+                        schedule(1ms, [this, node, token = r.token] {
+                          input(node, Resolved{token, fail(Code::not_found, "no DNS here")});
+                        });
+                      },
+                      [&](LoadQuality&) { schedule(0ms, [this, node] { input(node, stored); }); },
+                      [&](StoreSeqnos& s) {
+                        stored.seqnos.insert(stored.seqnos.end(), s.seqnos.begin(), s.seqnos.end());
+                      },
+                      [](auto&) {}},  // there are no stores of peers here
+             output);
 }
 
 inline void TestWorld::dial(std::size_t node, const DialLink& dial) {

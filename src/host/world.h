@@ -14,6 +14,7 @@
 #include "base/machine.h"
 #include "codec/multiaddr.h"
 #include "crypto/key.h"
+#include "host/world_chain.h"
 #include "peer/quality_io.h"
 
 namespace kith::host {
@@ -87,7 +88,7 @@ struct WallClock {
 
 using WorldInput =
     std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved, PeersLoaded,
-                 QualityLoaded, SignaturesVerified, WallClock>;
+                 QualityLoaded, SignaturesVerified, JobDone, LogAppended, ChainWritten, WallClock>;
 
 // --- to the world --------------------------------------------------------------------------------
 
@@ -151,9 +152,10 @@ struct VerifySignatures {
 /// What the work is, for shells: on whatever thread.
 SignaturesVerified verify_signatures(const VerifySignatures& work);
 
-using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
-                                 LoadPeers, StorePeer, ForgetPeer, LoadQuality, StoreQuality,
-                                 ForgetQuality, StoreSeqnos, VerifySignatures>;
+using WorldOutput =
+    std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
+                 StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, StoreSeqnos,
+                 VerifySignatures, RunJob, AppendLog, WriteChain>;
 
 // --- what a shell drives -------------------------------------------------------------------------
 

@@ -21,11 +21,12 @@ WallTime wall_now() {
 
 // A hint of 1: one thread runs the loop, others only post to it.
 Reactor::Impl::Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger,
-                    PeerStore* peer_store, QualityStore* quality_store)
+                    PeerStore* peer_store, QualityStore* quality_store, ChainDisk* chain_disk)
     : config(std::move(settings)),
       log(logger),
       peers(peer_store),
       quality(quality_store),
+      chain(chain_disk),
       io(1),
       turns(io, machine, *this, stats),
       clock_timer(io),
@@ -67,6 +68,9 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                    if (quality != nullptr) quality->forget(o.peer);
                  },
                  [&](host::VerifySignatures& o) { verify(std::move(o)); },
+                 [&](host::RunJob& o) { run_job(std::move(o)); },
+                 [&](host::AppendLog& o) { append_log(std::move(o)); },
+                 [&](host::WriteChain& o) { write_chain(std::move(o)); },
              },
              output);
 }
@@ -94,18 +98,46 @@ void Reactor::Impl::load_quality() {
   });
 }
 
-void Reactor::Impl::verify(host::VerifySignatures work) {
+WorkerPool& Reactor::Impl::pool() {
   if (!workers) {
     const std::size_t processors = std::max(2U, std::thread::hardware_concurrency());
     workers = std::make_unique<WorkerPool>(
         *self, WorkerPoolConfig{config.workers > 0 ? config.workers : processors - 1});
   }
+  return *workers;
+}
+
+void Reactor::Impl::verify(host::VerifySignatures work) {
   auto job = std::make_shared<host::VerifySignatures>(std::move(work));
-  const auto queued = workers->submit([this, job] {
+  const auto queued = pool().submit([this, job] {
     return [this, verified = host::verify_signatures(*job)] { turns.input(verified); };
   });
   // Too much of it: then this thread, too, can do nothing more urgent.
   if (!queued) turns.input(host::verify_signatures(*job));
+}
+
+void Reactor::Impl::run_job(host::RunJob work) {
+  const auto queued = pool().submit([this, work] {
+    work.job->run();
+    return [this, work] { turns.input(host::JobDone{work.token, work.job}); };
+  });
+  if (queued) return;
+  work.job->run();
+  turns.input(host::JobDone{work.token, std::move(work.job)});
+}
+
+void Reactor::Impl::append_log(host::AppendLog append) {
+  ASSERT(chain != nullptr);
+  chain->append(std::move(append), [this, way_in = inlet](Token token) {
+    way_in->post([this, token] { turns.input(host::LogAppended{token}); });
+  });
+}
+
+void Reactor::Impl::write_chain(host::WriteChain write) {
+  ASSERT(chain != nullptr);
+  chain->write(std::move(write), [this, way_in = inlet](Token token) {
+    way_in->post([this, token] { turns.input(host::ChainWritten{token}); });
+  });
 }
 
 void Reactor::Impl::tell_wall_clock() {
@@ -117,8 +149,8 @@ void Reactor::Impl::tell_wall_clock() {
 }
 
 Reactor::Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers,
-                 QualityStore* quality)
-    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers, quality)) {
+                 QualityStore* quality, ChainDisk* chain)
+    : impl_(std::make_unique<Impl>(machine, std::move(config), log, peers, quality, chain)) {
   impl_->self = this;
 }
 

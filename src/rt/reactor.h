@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "host/world.h"
+#include "rt/chain_disk.h"
 #include "rt/peer_store.h"
 #include "rt/quality_store.h"
 
@@ -72,9 +73,10 @@ struct ReactorStats {
 
 class Reactor {
  public:
-  /// `machine`, `log` and the stores (may be null: nothing is remembered) outlive the reactor.
+  /// `machine`, `log` and the stores (may be null: nothing is remembered) outlive the reactor. So
+  /// does `chain`, which a machine that asks for AppendLog or WriteChain REQUIRES.
   Reactor(host::WorldMachine& machine, ReactorConfig config, Log& log, PeerStore* peers,
-          QualityStore* quality = nullptr);
+          QualityStore* quality = nullptr, ChainDisk* chain = nullptr);
   /// Closes every socket. REQUIRES: run() has returned, or was never called.
   ~Reactor();
   Reactor(const Reactor&) = delete;

@@ -30,7 +30,7 @@ struct Inlet {
 
 struct Reactor::Impl final : TurnWorld {
   Impl(host::WorldMachine& machine, ReactorConfig settings, Log& logger, PeerStore* peer_store,
-       QualityStore* quality_store);
+       QualityStore* quality_store, ChainDisk* chain_disk);
   ~Impl() override;
 
   void perform(host::WorldOutput output) override;
@@ -42,6 +42,10 @@ struct Reactor::Impl final : TurnWorld {
   void load_peers();
   void load_quality();
   void verify(host::VerifySignatures work);
+  void run_job(host::RunJob work);
+  void append_log(host::AppendLog append);
+  void write_chain(host::WriteChain write);
+  WorkerPool& pool();
   /// Now, and again each `clock_interval`: clocks are set, and machines sleep.
   void tell_wall_clock();
 
@@ -52,6 +56,7 @@ struct Reactor::Impl final : TurnWorld {
   Log& log;
   PeerStore* peers;
   QualityStore* quality;
+  ChainDisk* chain;
   ReactorStats stats;
   asio::io_context io;
   Turns turns;

@@ -71,6 +71,9 @@ class TestWorld final : public host::WorldMachine {
                    [&](host::PeersLoaded& i) { peers_loaded.push_back(std::move(i)); },
                    [&](host::QualityLoaded& i) { quality_loaded.push_back(std::move(i)); },
                    [&](host::SignaturesVerified& i) { verified.push_back(std::move(i)); },
+                   [&](host::JobDone& i) { jobs_done.push_back(std::move(i)); },
+                   [&](host::LogAppended& i) { appended.push_back(i.token); },
+                   [&](host::ChainWritten& i) { chain_written.push_back(i.token); },
                    [&](host::WallClock& i) { wall_clock = i.now; },
                },
                input);
@@ -136,6 +139,9 @@ class TestWorld final : public host::WorldMachine {
   std::vector<host::PeersLoaded> peers_loaded;
   std::vector<host::QualityLoaded> quality_loaded;
   std::vector<host::SignaturesVerified> verified;
+  std::vector<host::JobDone> jobs_done;
+  std::vector<Token> appended;
+  std::vector<Token> chain_written;
   std::optional<WallTime> wall_clock;
   std::optional<Instant> deadline;
   int deadlines_met = 0;

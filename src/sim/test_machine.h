@@ -23,6 +23,12 @@ class PuppetMachine : public host::WorldMachine {
     Code code;
     Instant at;
   };
+  struct Answer {
+    char what;  // job, log, chain
+    Token token;
+    Instant at;
+    friend bool operator==(const Answer&, const Answer&) = default;
+  };
   struct Arrived {
     LinkId link;
     std::size_t bytes;
@@ -46,6 +52,7 @@ class PuppetMachine : public host::WorldMachine {
   std::vector<host::ListenFailed> listen_failed;
   std::vector<host::Resolved> resolved;
   std::vector<host::StoredPeer> loaded;
+  std::vector<Answer> answers;
   std::vector<WallTime> wall;
   std::vector<Arrived> arrived;
   std::vector<Instant> deadlines;
@@ -77,6 +84,9 @@ class PuppetMachine : public host::WorldMachine {
                    [&](host::PeersLoaded& in) { loaded = std::move(in.peers); },
                    [](host::QualityLoaded&) {},
                    [](host::SignaturesVerified&) {},
+                   [&](host::JobDone& in) { answers.push_back({'j', in.token, now}); },
+                   [&](host::LogAppended& in) { answers.push_back({'l', in.token, now}); },
+                   [&](host::ChainWritten& in) { answers.push_back({'c', in.token, now}); },
                    [&](host::WallClock& in) { wall.push_back(in.now); },
                },
                input);

@@ -41,6 +41,8 @@ std::uint32_t World::add_node(NodeFactory factory, const NodeOptions& options) {
   auto node = std::make_unique<Node>();
   node->factory = std::move(factory);
   node->clock = options.clock;
+  node->job_takes = options.job_takes;
+  node->chain.set_model(options.chain_disk);
   node->log = options.log != nullptr ? options.log : config_.log;
   nodes_.push_back(std::move(node));
   if (options.start) start(index);
@@ -61,7 +63,8 @@ void World::start(std::uint32_t index) {
                       .now = local_now(index),
                       .wall = wall_now(index),
                       .rng = *node.rng,
-                      .log = *node.log};
+                      .log = *node.log,
+                      .chain = node.chain};
   node.machine = node.factory(context);
   ASSERT(node.machine != nullptr);
   inputs_.post(now_, index, node.incarnation, host::WallClock{wall_now(index)});
@@ -78,6 +81,7 @@ void World::crash(std::uint32_t index, CrashKind kind) {
   node.timer_at.reset();
   ++node.timer_generation;
   node.peers.crash(now_, network_rng_);
+  node.chain.crash(now_, network_rng_);
   network_.stop_host(now_, index, kind);
   // For nobody now, but the network waits for some of them to be dealt with.
   for (const Event& event : std::exchange(node.deferred, {})) dispatch(event);
@@ -121,6 +125,8 @@ void World::set_wall_offset(std::uint32_t index, Duration offset) {
     inputs_.post(now_, index, node.incarnation, host::WallClock{wall_now(index)});
   }
 }
+
+ChainDisk& World::chain_disk(std::uint32_t node) { return nodes_[node]->chain; }
 
 const PeerStore& World::peer_store(std::uint32_t node) const { return nodes_[node]->peers; }
 

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "host/world.h"
+#include "sim/chain_disk.h"
 #include "sim/name_table.h"
 #include "sim/network.h"
 #include "sim/peer_store.h"
@@ -43,6 +44,7 @@ struct NodeContext {
   WallTime wall;  // the same
   Rng& rng;       // follows from seed, index and incarnation only
   Log& log;
+  const ChainDisk& chain;  // what is left of the lives before
 };
 using NodeFactory = std::function<std::unique_ptr<host::WorldMachine>(NodeContext&)>;
 
@@ -50,8 +52,10 @@ struct NodeOptions {
   ClockSkew clock = {};
   std::optional<Region> region = {};
   std::uint64_t uplink_bytes_per_s = 0;  // 0: no limit
-  bool start = true;                     // else start() does it later
-  Log* log = nullptr;                    // the world's if null
+  Duration job_takes{0};                 // from a RunJob to its JobDone
+  ChainDiskModel chain_disk = {};
+  bool start = true;   // else start() does it later
+  Log* log = nullptr;  // the world's if null
 };
 
 struct WorldConfig {
@@ -87,7 +91,7 @@ class World {
   std::uint32_t add_node(NodeFactory factory, const NodeOptions& options = {});
   std::uint32_t nodes() const { return static_cast<std::uint32_t>(nodes_.size()); }
   void start(std::uint32_t node);
-  /// The machine is gone at once. The peer store stays, but for what was not synced.
+  /// The machine is gone at once. Its stores stay, but for what was not synced.
   void crash(std::uint32_t node, CrashKind kind = CrashKind::power);
   /// Crashes the node if it runs, and makes it anew.
   void restart(std::uint32_t node);
@@ -104,6 +108,8 @@ class World {
   /// The node's wall clock jumps; the node is told.
   void set_wall_offset(std::uint32_t node, Duration offset);
   const PeerStore& peer_store(std::uint32_t node) const;
+  /// To look at, or to harm while the node is down.
+  ChainDisk& chain_disk(std::uint32_t node);
 
   // --- the world around ---
   Topology& topology() { return topology_; }
@@ -151,6 +157,9 @@ class World {
   bool is_incarnation(std::uint32_t node, std::uint32_t incarnation) const;
   void finish_turn(std::uint32_t node);
   void perform(std::uint32_t node, host::WorldOutput output);
+  void perform_chain(std::uint32_t node, host::RunJob& work);
+  void perform_chain(std::uint32_t node, host::AppendLog& append);
+  void perform_chain(std::uint32_t node, const host::WriteChain& write);
   void read_link(std::uint32_t node, LinkRef link);
   void transmit(Node& node, LinkRef link);
   void arm(std::uint32_t index);

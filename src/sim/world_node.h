@@ -14,7 +14,9 @@ struct World::Node {
   std::uint32_t incarnation = 0;
   bool is_paused = false;
   std::vector<Event> deferred;  // while paused
+  Duration job_takes{0};
   PeerStore peers;
+  ChainDisk chain;
   std::map<PeerId, peer::StoredQuality> quality;  // what was stored is on the disk at once
   std::map<PeerId, std::uint64_t> seqnos;         // likewise; as many authors as there are
 

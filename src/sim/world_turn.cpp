@@ -71,6 +71,7 @@ void World::on_input(const Event& event) {
     return;
   }
   ++report_.inputs;
+  node.chain.settle(now_);
   node.machine->on_input(local_now(event.node), std::move(input));
   finish_turn(event.node);
 }
@@ -145,8 +146,30 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
                    inputs_.post(now_ + count * verify_takes, index, node.incarnation,
                                 host::verify_signatures(work));
                  },
+                 [&](auto& work) { perform_chain(index, work); },
              },
              output);
+}
+
+// At once: what the job reads is as it was when it was asked for, which is all that is promised.
+void World::perform_chain(std::uint32_t index, host::RunJob& work) {
+  const Node& node = *nodes_[index];
+  work.job->run();
+  inputs_.post(now_ + node.job_takes, index, node.incarnation,
+               host::JobDone{work.token, std::move(work.job)});
+}
+
+void World::perform_chain(std::uint32_t index, host::AppendLog& append) {
+  Node& node = *nodes_[index];
+  const Token token = append.token;
+  inputs_.post(node.chain.append(now_, std::move(append), network_rng_), index, node.incarnation,
+               host::LogAppended{token});
+}
+
+void World::perform_chain(std::uint32_t index, const host::WriteChain& write) {
+  Node& node = *nodes_[index];
+  inputs_.post(node.chain.write(now_, write, network_rng_), index, node.incarnation,
+               host::ChainWritten{write.token});
 }
 
 void World::read_link(std::uint32_t index, LinkRef link) {
