@@ -63,6 +63,7 @@ void Engine::on_input(Instant now, EngineInput input) {
   if (is_halted_) return;
   std::visit(
       Overload{[&](Heard& heard) { hear(now, std::move(heard)); },
+               [&](BlocksHeard& heard) { hear_blocks(now, std::move(heard)); },
                [&](const ValidatorUp& up) {
                  last_heard_[up.validator] = now;
                  for (Buffer& message : all_said()) {

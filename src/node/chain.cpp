@@ -174,24 +174,26 @@ void Chain::begin_epoch(Instant now) {
 // --- turns ---------------------------------------------------------------------------------------
 
 void Chain::on_input(Instant now, ChainInput input) {
-  std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
-                      [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
-                      [&](consensus::WallClockRead& read) {
-                        wall_ = read.now;
-                        wall_read_ = now;
-                        consensus_.on_input(now, read);
-                      },
-                      [&](SubmitTx& submitted) { submit(std::move(submitted)); },
-                      [&](host::JobDone& done) { on_job(now, done.job); },
-                      [&](host::LogAppended& done) {
-                        const auto at = logging_.find(done.token);
-                        if (at == logging_.end()) return;  // the beginning of an epoch
-                        const Token token = at->second;
-                        logging_.erase(at);
-                        consensus_.on_input(now, consensus::Persisted{token});
-                      },
-                      [&](host::ChainWritten&) { on_written(now); }},
-             input);
+  std::visit(
+      Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
+               [&](consensus::BlocksHeard& heard) { consensus_.on_input(now, std::move(heard)); },
+               [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
+               [&](consensus::WallClockRead& read) {
+                 wall_ = read.now;
+                 wall_read_ = now;
+                 consensus_.on_input(now, read);
+               },
+               [&](SubmitTx& submitted) { submit(std::move(submitted)); },
+               [&](host::JobDone& done) { on_job(now, done.job); },
+               [&](host::LogAppended& done) {
+                 const auto at = logging_.find(done.token);
+                 if (at == logging_.end()) return;  // the beginning of an epoch
+                 const Token token = at->second;
+                 logging_.erase(at);
+                 consensus_.on_input(now, consensus::Persisted{token});
+               },
+               [&](host::ChainWritten&) { on_written(now); }},
+      input);
   pump(now);
 }
 

@@ -77,8 +77,9 @@ using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
                  consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, BlockFinalized,
                  EpochBegan, TxAnswered, ChainHalted>;
-using ChainInput = std::variant<consensus::Heard, consensus::ValidatorUp, consensus::WallClockRead,
-                                SubmitTx, host::JobDone, host::LogAppended, host::ChainWritten>;
+using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
+                                consensus::WallClockRead, SubmitTx, host::JobDone,
+                                host::LogAppended, host::ChainWritten>;
 
 class Chain {
  public:

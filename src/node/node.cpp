@@ -21,7 +21,8 @@ Node::Node(const NodeConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
       host_(config_.host, key, rng, log),
       quality_(config_.quality, host_.self(), rng),
       limits_(config_.limits, Instant{}),
-      guard_(config_.breakers) {
+      guard_(config_.breakers),
+      rng_(rng) {
   ping_ = &own<host::Ping>(config_.ping, rng);
   perf_ = &own<host::Perf>(config_.serves_perf);
   peer_exchange_ = &own<host::PeerExchange>(config_.peer_exchange, host_, quality_, rng);
@@ -86,6 +87,7 @@ void Node::on_command(Instant now, Command command) {
           [&](gossip::Validated& v) { to_router(now, v); },
           [&](peer::BanPeer& ban) { quality_.on_input(now, std::move(ban)); },
           [&](peer::UnbanPeer& unban) { quality_.on_input(now, unban); },
+          [&](SubmitTransaction& s) { submit(now, std::move(s)); },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);
@@ -98,6 +100,24 @@ void Node::on_input(Instant now, host::WorldInput input) {
   }
   if (const auto* clock = std::get_if<host::WallClock>(&input)) {
     quality_.on_input(now, peer::WallClock{clock->now});
+    if (chain_ != nullptr) chain_->on_input(now, consensus::WallClockRead{clock->now});
+  }
+  if (auto* done = std::get_if<host::JobDone>(&input)) {
+    auto* const read = dynamic_cast<ReadBlocksJob*>(done->job.get());
+    if (read != nullptr) {
+      sync_->on_job(*read);
+    } else {
+      chain_->on_input(now, std::move(*done));
+    }
+    return pump(now);
+  }
+  if (const auto* appended = std::get_if<host::LogAppended>(&input)) {
+    chain_->on_input(now, *appended);
+    return pump(now);
+  }
+  if (const auto* written = std::get_if<host::ChainWritten>(&input)) {
+    chain_->on_input(now, *written);
+    return pump(now);
   }
   if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {
     for (auto& stored : loaded->peers) {
@@ -107,7 +127,10 @@ void Node::on_input(Instant now, host::WorldInput input) {
     }
     if (gossip_ != nullptr && is_starting_) gossip_->import_seqnos(now, loaded->seqnos);
     pump(now);
-    if (std::exchange(is_starting_, false)) host_.start(now);
+    if (std::exchange(is_starting_, false)) {
+      host_.start(now);
+      start_chain(now);
+    }
     return pump(now);
   }
   host_.on_input(now, std::move(input));
@@ -119,6 +142,9 @@ void Node::on_deadline(Instant now) {
   if (const auto at = host_.next_deadline(); at && *at <= now) host_.on_deadline(now);
   for (auto& service : services_) {
     if (const auto at = service->next_deadline(); at && *at <= now) service->on_deadline(now);
+  }
+  if (chain_ != nullptr) {
+    if (const auto at = chain_->next_deadline(); at && *at <= now) chain_->on_deadline(now);
   }
   pump(now);
 }
@@ -145,6 +171,7 @@ std::optional<Instant> Node::next_deadline() {
   for (const auto& service : services_) {
     deadline = base::soonest(deadline, service->next_deadline());
   }
+  if (chain_ != nullptr) deadline = base::soonest(deadline, chain_->next_deadline());
   return deadline;
 }
 
@@ -257,6 +284,7 @@ bool Node::pump_results(Instant now) {
   }
   is_busy = pump_recommendations(now) || is_busy;
   is_busy = pump_gossip(now) || is_busy;
+  is_busy = pump_chain(now) || is_busy;
   is_busy = pump_quality(now) || is_busy;
   peer_exchange_->set_eager(now, host_.peer_count() < config_.host.peers_min);
   return is_busy;
@@ -381,8 +409,14 @@ bool Node::pump_gossip(Instant now) {
   while (auto result = gossip_->poll_result()) {
     is_busy = true;
     std::visit(
-        Overload{[&](gossip::Deliver& deliver) { reports_.push_back(std::move(deliver)); },
-                 [&](gossip::Validate& validate) { reports_.push_back(std::move(validate)); },
+        Overload{[&](gossip::Deliver& deliver) {
+                   if (deliver.message.topic == tx_topic_) return;
+                   reports_.push_back(std::move(deliver));
+                 },
+                 [&](gossip::Validate& validate) {
+                   if (validate.message.topic == tx_topic_) return on_tx_message(now, validate);
+                   reports_.push_back(std::move(validate));
+                 },
                  [&](gossip::Settled& settled) { reports_.push_back(settled); },
                  [&](gossip::Published& published) { reports_.push_back(std::move(published)); },
                  [&](host::VerifySignatures& work) { outputs_.push_back(std::move(work)); },

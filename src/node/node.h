@@ -21,9 +21,12 @@
 #include "host/ping.h"
 #include "host/service.h"
 #include "host/world.h"
+#include "node/chain.h"
+#include "node/consensus_service.h"
 #include "node/gossip_service.h"
 #include "node/recommend_service.h"
 #include "node/request_guard.h"
+#include "node/sync_service.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
 
@@ -72,13 +75,20 @@ struct ProtectPeer {
   PeerId peer;
   bool is_protected;
 };
+/// A transaction of this node's own; answered by TransactionAnswered. `refused` at once without a
+/// chain.
+struct SubmitTransaction {
+  Token token;
+  codec::TxPtr tx;
+};
 struct ShutDown {};
 // Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
 // (peer/quality_io.h): BanPeer, UnbanPeer.
 
-using Command = std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
-                             gossip::Subscribe, gossip::Unsubscribe, gossip::Publish,
-                             gossip::Validated, peer::BanPeer, peer::UnbanPeer, ShutDown>;
+using Command =
+    std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
+                 gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
+                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -91,11 +101,19 @@ struct Pinged {
   Result<Duration> rtt;
 };
 
-using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                            gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
-                            host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
-                            peer::PeerBanned, peer::BanEnded, host::AddressesChanged,
-                            host::CannotListen, host::Stopped>;
+/// Accepted, or why not; accepted ones travel on.
+struct TransactionAnswered {
+  Token token;
+  Hash txid{};
+  Result<void> accepted;
+};
+
+using Report =
+    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                 gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
+                 host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
+                 peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
+                 TransactionAnswered, host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -111,6 +129,8 @@ class Node final : public host::WorldMachine {
   /// For a service that was mutated from outside a turn: routes what it has to say.
   void touch(Instant now) { pump(now); }
 
+  /// Gives the node a chain to follow, and to validate when the chain has a key: before start().
+  void keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key);
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.
   void start(Instant now);
   void on_command(Instant now, Command command);
@@ -130,6 +150,11 @@ class Node final : public host::WorldMachine {
   const gossip::Router* router() const;
   /// Times that a peer's gossip had to wait for its limit.
   std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
+  /// Null when the node keeps none.
+  const Chain* chain() const { return chain_.get(); }
+  Chain* chain() { return chain_.get(); }
+  const ConsensusService* consensus_service() const { return consensus_; }
+  const SyncService* sync_service() const { return sync_; }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
   const peer::Breakers& breakers() const { return guard_.breakers(); }
@@ -159,6 +184,14 @@ class Node final : public host::WorldMachine {
   bool pump_quality(Instant now);
   void on_standing(Instant now, const PeerStanding& standing);
   void to_host(Instant now, const PeerStanding& standing);
+  // node_chain.cpp
+  void start_chain(Instant now);
+  bool pump_chain(Instant now);
+  void on_chain(Instant now, ChainOutput output);
+  void on_tx_message(Instant now, const gossip::Validate& validate);
+  void on_tx_answered(Instant now, const TxAnswered& answered);
+  void submit(Instant now, SubmitTransaction submitted);
+
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
                        const Result<Duration>& took);
@@ -176,6 +209,18 @@ class Node final : public host::WorldMachine {
   host::PeerExchange* peer_exchange_ = nullptr;
   RecommendService* recommend_ = nullptr;
   GossipService* gossip_ = nullptr;  // null: not spoken
+  std::unique_ptr<Chain> chain_;     // null: none, and so the two below
+  ConsensusService* consensus_ = nullptr;
+  SyncService* sync_ = nullptr;
+  Rng& rng_;
+  std::string tx_topic_;
+  /// Whom the chain's answer to a transaction is for.
+  struct Submitted {
+    Token token;
+    bool is_gossip = false;
+  };
+  std::map<Token, Submitted> submitted_;
+  std::uint64_t last_submitted_ = 0;
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
   bool is_pumping_ = false;

@@ -1,0 +1,149 @@
+// Of the node: the chain, and what carries its words. Consensus has streams of its own
+// (node/consensus_service.h), blocks that were missed come by sync (node/sync_service.h), and
+// transactions travel by gossip, each judged by the mempool before it is handed on.
+#include <algorithm>
+
+#include "base/format.h"
+#include "node/node.h"
+
+namespace kith::node {
+namespace {
+
+constexpr Token publishing{0};  // nobody waits for the number of peers
+
+gossip::TopicOptions tx_topic_options() {
+  gossip::TopicOptions options;
+  // Who hands a transaction on first says nothing of whose it is; what is in it names it.
+  options.policy = codec::SignaturePolicy::strict_no_sign;
+  options.has_validator = true;
+  options.delivers_own = false;
+  options.priority = base::Priority::transactions;
+  return options;
+}
+
+/// Only what can be in no block, whatever comes, counts against whoever sent it.
+gossip::Verdict verdict_of(const ledger::MempoolAnswer& answer) {
+  if (answer.kind != ledger::MempoolAnswer::Kind::refused) return gossip::Verdict::accept;
+  return answer.refusal == ledger::Refusal::invalid ? gossip::Verdict::reject
+                                                    : gossip::Verdict::ignore;
+}
+
+}  // namespace
+
+void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key) {
+  ASSERT(chain_ == nullptr);
+  chain_ = std::move(chain);
+  ConsensusServiceConfig config;
+  config.genesis = chain_->genesis_hash();
+  consensus_ = &own<ConsensusService>(config, host_.self(), validator_key);
+  sync_ = &own<SyncService>(SyncConfig{}, chain_->states().store(),
+                            chain_->genesis().params.epoch_blocks, rng_);
+  constexpr std::size_t name_bytes = 8;
+  tx_topic_ = "/kith/tx/1/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
+}
+
+void Node::start_chain(Instant now) {
+  if (chain_ == nullptr) return;
+  chain_->start(now);
+  sync_->start(now, chain_->height());
+  to_router(now, gossip::Subscribe{tx_topic_, tx_topic_options()});
+}
+
+bool Node::pump_chain(Instant now) {
+  if (chain_ == nullptr) return false;
+  bool is_busy = false;
+  while (auto result = consensus_->poll_result()) {
+    is_busy = true;
+    std::visit(Overload{[&](consensus::Heard& heard) { chain_->on_input(now, std::move(heard)); },
+                        [&](const ConsensusService::Proven& proven) {
+                          const auto index = chain_->validators()->index_of(proven.key);
+                          if (index) chain_->on_input(now, consensus::ValidatorUp{*index});
+                        }},
+               *result);
+  }
+  while (auto blocks = sync_->poll_blocks()) {
+    is_busy = true;
+    chain_->on_input(now, std::move(*blocks));
+  }
+  while (auto job = sync_->poll_job()) {
+    is_busy = true;
+    outputs_.push_back(std::move(*job));
+  }
+  while (auto output = chain_->poll_output(now)) {
+    is_busy = true;
+    on_chain(now, std::move(*output));
+  }
+  return is_busy;
+}
+
+void Node::on_chain(Instant now, ChainOutput output) {
+  std::visit(
+      Overload{[&](const consensus::Broadcast& said) { consensus_->broadcast(said.message); },
+               [&](const consensus::SendTo& said) {
+                 consensus_->send(chain_->validators()->at(said.validator).key, said.message);
+               },
+               [&](const consensus::ReplyTo& said) { consensus_->send(said.peer, said.message); },
+               [&](const consensus::PeerFault& fault) {
+                 quality_.on_input(now, PeerEvent{fault.peer, PeerEventKind::rejected, "consensus",
+                                                  fault.error.message});
+               },
+               [&](const consensus::Behind&) { sync_->on_behind(now); },
+               [&](host::RunJob& work) { outputs_.push_back(std::move(work)); },
+               [&](host::AppendLog& work) { outputs_.push_back(std::move(work)); },
+               [&](host::WriteChain& work) { outputs_.push_back(std::move(work)); },
+               [&](BlockFinalized& done) {
+                 sync_->on_height(now, done.block->header().height);
+                 reports_.push_back(std::move(done));
+               },
+               [&](EpochBegan& began) {
+                 consensus_->set_validators(*began.validators);
+                 reports_.push_back(std::move(began));
+               },
+               [&](const TxAnswered& answered) { on_tx_answered(now, answered); },
+               [&](ChainHalted& halted) { reports_.push_back(std::move(halted)); }},
+      output);
+}
+
+void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
+  auto tx = codec::decode_transaction(validate.message.data.view());
+  if (!tx) {
+    to_router(now, gossip::Validated{validate.token, gossip::Verdict::reject});
+    return;
+  }
+  const Token token{++last_submitted_};
+  submitted_.emplace(token, Submitted{validate.token, true});
+  chain_->on_input(now,
+                   SubmitTx{token, codec::seal(*std::move(tx)), validate.message.received_from});
+}
+
+void Node::submit(Instant now, SubmitTransaction submitted) {
+  if (chain_ == nullptr) {
+    reports_.push_back(TransactionAnswered{submitted.token, submitted.tx->txid,
+                                           fail(Code::unsupported, "this node keeps no chain")});
+    return;
+  }
+  const Token token{++last_submitted_};
+  submitted_.emplace(token, Submitted{submitted.token, false});
+  chain_->on_input(now, SubmitTx{token, std::move(submitted.tx), {}});
+}
+
+void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
+  const auto found = submitted_.extract(answered.token);
+  if (found.empty()) return;
+  const Submitted& whose = found.mapped();
+  if (whose.is_gossip) {
+    to_router(now, gossip::Validated{whose.token, verdict_of(answered.answer)});
+    return;
+  }
+  const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused;
+  if (!is_refused) {
+    to_router(now,
+              gossip::Publish{
+                  publishing, tx_topic_, Buffer(codec::encode_transaction(answered.tx->tx)), {}});
+  }
+  reports_.push_back(
+      TransactionAnswered{whose.token, answered.tx->txid,
+                          is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>()});
+}
+
+}  // namespace kith::node
