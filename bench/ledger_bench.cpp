@@ -1,12 +1,14 @@
 // Blocks of 10,000 transfers of one input and two outputs each, executed on a state of `range`
 // outputs: with signatures that were verified before (items are transactions a second on one core),
-// and verified on the way. Then a body decoded, and the batch of a block made and applied.
+// and verified on the way. Then a body decoded, the batch of a block made, and the same transfers
+// into a mempool of 50,000 others, out of it best first, and out of it by a final block.
 //
 //   <build>/bench/ledger_bench --benchmark_min_time=2 --benchmark_repetitions=5
 #include <benchmark/benchmark.h>
 
 #include "ledger/execute.h"
 #include "ledger/memory_store.h"
+#include "ledger/mempool.h"
 #include "ledger/state_tree.h"
 
 namespace kith::ledger {
@@ -111,6 +113,73 @@ void make_batch(benchmark::State& state) {
   count_transfers(state);
 }
 BENCHMARK(make_batch)->Unit(benchmark::kMillisecond);
+
+/// Transfers of outputs that the block does not spend wait already.
+Mempool full_mempool(const Chain& chain, std::size_t others) {
+  MempoolConfig config;
+  config.count_max = others + transfers;
+  config.bytes_max = std::size_t{1} << 30;
+  Mempool pool(config);
+  for (std::size_t i = 0; i < others; ++i) {
+    codec::Transaction tx;
+    tx.fee = fee + i % 997;
+    tx.inputs = {{{chain.rules.genesis, static_cast<std::uint32_t>(transfers + i)}, 0}};
+    tx.outputs = {{0, 0, value - tx.fee, id_of(i)}};
+    tx.witnesses = {{codec::witness_ed25519, chain.key, {}}};  // nobody looks at the signature
+    pool.add(codec::seal(std::move(tx)), {}, {0}, chain.rules, *chain.tree->tip());
+  }
+  if (pool.size() != others) std::abort();
+  return pool;
+}
+
+void mempool_add(benchmark::State& state) {
+  constexpr std::size_t others = 50'000;
+  Chain chain(transfers + others);
+  const Mempool full = full_mempool(chain, others);
+  for (auto _ : state) {
+    state.PauseTiming();
+    Mempool pool = full;
+    state.ResumeTiming();
+    for (const codec::TxPtr& tx : chain.body.transactions) {
+      pool.add(tx, {}, {0}, chain.rules, *chain.tree->tip());
+    }
+    state.PauseTiming();
+    if (pool.size() != others + transfers) state.SkipWithError("not all accepted");
+    state.ResumeTiming();
+  }
+  count_transfers(state);
+}
+BENCHMARK(mempool_add)->Unit(benchmark::kMillisecond);
+
+void mempool_walk(benchmark::State& state) {
+  constexpr std::size_t others = 50'000;
+  Chain chain(transfers + others);
+  const Mempool pool = full_mempool(chain, others);
+  for (auto _ : state) {
+    Mempool::Walk walk(pool, *chain.tree->tip());
+    for (std::size_t i = 0; i < transfers; ++i) benchmark::DoNotOptimize(walk.next());
+  }
+  count_transfers(state);
+}
+BENCHMARK(mempool_walk)->Unit(benchmark::kMillisecond);
+
+void mempool_final(benchmark::State& state) {
+  constexpr std::size_t others = 50'000;
+  Chain chain(transfers + others);
+  Mempool full = full_mempool(chain, others);
+  for (const codec::TxPtr& tx : chain.body.transactions) {
+    full.add(tx, {}, {0}, chain.rules, *chain.tree->tip());
+  }
+  for (auto _ : state) {
+    state.PauseTiming();
+    Mempool pool = full;
+    state.ResumeTiming();
+    pool.on_final(chain.body.transactions, {0}, chain.rules, *chain.tree->tip());
+    if (pool.size() != others) state.SkipWithError("not all included");
+  }
+  count_transfers(state);
+}
+BENCHMARK(mempool_final)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace kith::ledger

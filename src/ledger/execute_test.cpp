@@ -227,7 +227,8 @@ TEST(Assemble, TakesWhatAppliesAndFits) {
       codec::seal(world.pay(2, 3, coin)), codec::seal(world.pay(3, 3, coin))};
   const std::size_t each = candidates[0]->bytes + codec::body_item_overhead;
   world.rules.params.block_bytes_max =
-      static_cast<std::uint32_t>(codec::body_empty_bytes + 2 * each + each / 2);
+      static_cast<std::uint32_t>(codec::body_empty_bytes + 2 * each + codec::body_item_overhead +
+                                 5);  // exactly, with the evidence
   std::size_t at = 0;
   const auto next = [&] { return at < candidates.size() ? candidates[at++] : nullptr; };
   const BlockContext context = world.context_on(*world.tree->tip());

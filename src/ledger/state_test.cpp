@@ -77,6 +77,31 @@ TEST(StateTree, ACrashLeavesOneStateOrTheOther) {
   EXPECT_EQ(after->txos().root(), executed->roots.utxos);
 }
 
+TEST(StateTree, ABatchHasWhatTheBlockChanged) {
+  World world;
+  const OutPoint first = world.rich(1);
+  const codec::Bond bond = codec::test::bond_of(150, 250, 2'000 * coin, first, world.rules.genesis);
+  const auto a = fork(world, 1, world.tree->tip(),
+                      {payment({{first, 1}}, {{1, rich_amount - 2'000 * coin - some_fee}}, some_fee,
+                               world.rules.genesis, {{bond, 0}})});
+  fork(world, 2, a, {});
+  const auto writes_newcomer = [](const WriteBatch& batch) {
+    return std::ranges::any_of(batch.records, [](const WriteBatch::Record& record) {
+      return record.table == Table::validator && base::equal(record.key, identity(150).key);
+    });
+  };
+  EXPECT_TRUE(writes_newcomer(world.tree->batch_of(block_id(1))));
+  world.finalize(block_id(1));
+  const WriteBatch second = world.tree->batch_of(block_id(2));
+  EXPECT_FALSE(writes_newcomer(second));
+  EXPECT_TRUE(second.leaves.empty());
+  // No key twice, so that the order of writing does not matter.
+  std::set<std::pair<Table, Bytes>> keys;
+  for (const auto& record : second.records) {
+    EXPECT_TRUE(keys.emplace(record.table, record.key).second);
+  }
+}
+
 TEST(StateTree, ADamagedStoreIsNotOpened) {
   const World world;
   const auto refused = [&](const WriteBatch::Record& record) {

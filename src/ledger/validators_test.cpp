@@ -232,6 +232,20 @@ TEST(Validators, AChainDoesNotJailItselfAway) {
   EXPECT_EQ(current_validators(registry).size(), 1u);
 }
 
+TEST(Validators, TheLastOneStaysUntilAnotherComes) {
+  World world(1);
+  const ChainKey key = identity(101).key;
+  world.block({order(world, 1, 0, {{codec::Unbond{key, 1'000 * coin}, 201}})});
+  for (int i = 0; i < 4; ++i) end_epoch_of(world);
+  EXPECT_EQ(world.validator(101).bonded(), 0u);  // paid back, and there is nobody else
+  EXPECT_EQ(world.validator(101).weight, 1'000u);
+  world.block({bond(world, 2, 150, 2'000 * coin)});
+  for (int i = 0; i < 2; ++i) end_epoch_of(world);
+  EXPECT_FALSE(world.tree->tip()->registry().find(key));
+  EXPECT_EQ(current_validators(world.tree->tip()->registry()).size(), 1u);
+  test::expect_consistent(world);
+}
+
 TEST(Validators, EvidenceBurnsAndBars) {
   World world(3);
   // The evidence of this test: a validator's number, and the epoch.
