@@ -46,17 +46,17 @@ class Bench : public World {
   Instant now = Instant{} + 1h;
 
   /// Begins anew with what is durable.
-  void restart(const FinalBlock& last_final = {{}, {}, codec::test_genesis, genesis_time, {}}) {
+  void restart(std::optional<FinalBlock> last_final = {}) {
     persists.clear();
     signs.clear();
     verifies.clear();
-    EpochContext context{codec::test_genesis, scene.epoch,
-                         validators.set,      {{}, {}, codec::test_genesis, genesis_time, {}},
+    const FinalBlock floor{{}, scene.floor_height, codec::test_genesis, genesis_time, {}};
+    EpochContext context{codec::test_genesis, scene.epoch, validators.set, floor,
                          scene.last_height,   {}};
     std::optional<ValidatorIndex> index;
     if (!scene.follows) index = me;
-    engine =
-        std::make_unique<Engine>(scene.config, context, index, last_final, rng_, base::null_log());
+    engine = std::make_unique<Engine>(scene.config, context, index, last_final.value_or(floor),
+                                      rng_, base::null_log());
     EXPECT_TRUE(engine->recover(log));
     engine->on_input(now, WallClockRead{wall_now()});
     engine->start(now);

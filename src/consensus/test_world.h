@@ -42,6 +42,7 @@ struct Tip {
 struct Scene {
   std::vector<codec::Weight> weights = {1, 1, 1, 1};
   EngineConfig config = fast();
+  Height floor_height{0};
   Height last_height{1000};
   Epoch epoch{0};
   std::uint64_t leads = 4;  // the engine's validator leads this view
