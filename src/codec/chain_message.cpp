@@ -30,6 +30,14 @@ Result<ProposalMessage> decode_proposal(Reader& reader) {
     const ByteView anew = TRY(reader.sized(justification_bytes_max));
     message.anew = TRY(decode_justification(anew));
   }
+  // The leader's signature covers the block's own justification, not this one: whoever passes the
+  // message on must not be able to add one, or to take it away.
+  const View first = message.block->header().view;
+  if (first > statement.view() || (first < statement.view()) != message.anew.has_value()) {
+    return fail(Code::malformed,
+                base::format("a block of view {} proposed in view {}, {}anew", first.value,
+                             statement.view().value, message.anew ? "" : "not "));
+  }
   return message;
 }
 

@@ -1,5 +1,7 @@
 #include "consensus/block_pool.h"
 
+#include <set>
+
 namespace kith::consensus {
 
 BlockPool::Entry* BlockPool::find(const Hash& digest) {
@@ -43,6 +45,28 @@ void BlockPool::prune(Height height, const Hash& kept) {
     bytes_ -= entry.block->body().size();
     return true;
   });
+}
+
+void BlockPool::drop_branches_beside(const Hash& final, Height height) {
+  std::set<Hash> dead;
+  const auto is_dead = [&](const Entry& entry) {
+    const Hash& parent = entry.block->header().parent;
+    if (parent == final) return false;
+    const Entry* const known = find(parent);
+    if (known == nullptr) return entry.block->header().height <= codec::next(height);
+    return known->block->header().height <= height || dead.contains(parent);
+  };
+  for (bool has_changed = true; has_changed;) {
+    has_changed = false;
+    for (const auto& [digest, entry] : entries_) {
+      if (entry.block->header().height <= height || dead.contains(digest)) continue;
+      if (is_dead(entry)) has_changed = dead.insert(digest).second;
+    }
+  }
+  for (const Hash& digest : dead) {
+    bytes_ -= entries_.at(digest).block->body().size();
+    entries_.erase(digest);
+  }
 }
 
 }  // namespace kith::consensus

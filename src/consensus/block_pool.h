@@ -32,6 +32,9 @@ class BlockPool {
   std::vector<BlockPtr> waiting_for(const Hash& parent) const;
   /// Lets everything at or below `height` go, but the block `kept`.
   void prune(Height height, const Hash& kept);
+  /// Lets go what is above `height` and does not stand on `final`, the block of that height, as far
+  /// as one can see.
+  void drop_branches_beside(const Hash& final, Height height);
 
   const std::map<Hash, Entry>& all() const { return entries_; }
   /// Of bodies.

@@ -3,7 +3,7 @@
 namespace kith::consensus {
 namespace {
 
-/// The epoch that a message is of; none: of whichever.
+/// The epoch that a message is of; none: of whichever. A block is for who asked for it, now.
 std::optional<Epoch> epoch_of(const codec::ConsensusMessage& message) {
   using Of = std::optional<Epoch>;
   return std::visit(
@@ -11,7 +11,7 @@ std::optional<Epoch> epoch_of(const codec::ConsensusMessage& message) {
                [](const codec::Certificate& held) -> Of { return held.statement.epoch; },
                [](const codec::ProposalMessage& said) -> Of { return said.vote.statement.epoch; },
                [](const codec::BlockRequest&) -> Of { return std::nullopt; },
-               [](const codec::BlockAnswer& answer) -> Of { return answer.block->header().epoch; }},
+               [](const codec::BlockAnswer&) -> Of { return std::nullopt; }},
       message);
 }
 
@@ -78,13 +78,14 @@ void Consensus::on_input(Instant now, EngineInput input) {
 
 void Consensus::hear_early(Heard heard) {
   const std::size_t bytes = bytes_of(heard.message);
-  std::size_t& of_peer = early_of_[heard.from];
+  Load& of_peer = early_of_[heard.from];
   if (early_.size() >= early_max || early_bytes_ + bytes > early_bytes_max ||
-      of_peer >= early_max / 8) {
+      of_peer.count >= early_max / 8 || of_peer.bytes + bytes > early_bytes_max / 8) {
     ++past_.dropped;
     return;
   }
-  ++of_peer;
+  ++of_peer.count;
+  of_peer.bytes += bytes;
   early_bytes_ += bytes;
   early_.push_back({std::move(heard), bytes});
 }

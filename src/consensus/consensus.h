@@ -60,7 +60,10 @@ class Consensus {
   Instant wall_read_;
   CertificatePtr last_ended_;  // the finalization that ended the epoch before
   std::vector<Early> early_;
-  std::map<PeerId, std::size_t> early_of_;
+  struct Load {
+    std::size_t count = 0, bytes = 0;
+  };
+  std::map<PeerId, Load> early_of_;
   std::size_t early_bytes_ = 0;
   std::map<PeerId, Instant> answered_;
   base::Queue<EngineOutput> outputs_;

@@ -16,7 +16,8 @@ Engine::Engine(const EngineConfig& config, EpochContext context, std::optional<V
       leaders_(context_.validators, context_.floor.digest, context_.epoch),
       guard_(context_.epoch, last_final.view),
       view_(next(last_final.view)),
-      last_final_(std::move(last_final)) {
+      last_final_(std::move(last_final)),
+      committed_{last_final_.height, last_final_.view} {
   ASSERT(!me_ || *me_ < context_.validators.size());
   ASSERT(last_final_.view.value == 0 || last_final_.finalization != nullptr);
   ASSERT(context_.last_height > context_.floor.height);
@@ -40,14 +41,7 @@ void Engine::start(Instant now) {
   const Duration interval = config_.block_interval;
   const auto since = std::chrono::milliseconds(wall_now(now).unix_ms - last_final_.time.unix_ms);
   parent_seen_ = now - std::clamp<Duration>(since, Duration{0}, interval);
-  for (const BlockPtr& child : blocks_.waiting_for(last_final_.digest)) {
-    check_when_possible(now, child);
-  }
-  for (const auto& [view, state] : views_) {
-    for (const auto& held : {state.notarization, state.finalization}) {
-      if (held != nullptr) fetch(now, held->statement.subject.digest, *held);
-    }
-  }
+  fetch_missing(now);
   enter(now, view_, nullptr);
   for (Buffer& message : all_said()) say(Broadcast{std::move(message)});
   progress(now);
@@ -81,7 +75,7 @@ void Engine::on_input(Instant now, EngineInput input) {
                },
                [&](const Signed& given) { on_signed(given); },
                [&](const Persisted& persisted) { on_persisted(now, persisted.token); },
-               [&](const Committed&) { compact(); },
+               [&](const Committed& committed) { on_committed(committed.height); },
                [&](const Synced& synced) { on_synced(now, synced); }, [&](const WallClockRead&) {}},
       input);
 }

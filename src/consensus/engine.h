@@ -13,8 +13,9 @@
 //
 // Not here: carrying messages, epochs that follow each other, sync over many blocks, evidence's
 // punishment. A machine (base/machine.h). Limits: `pending_max` messages that wait for their
-// signatures' check, `pending_per_peer_max` of one peer; votes of views up to the current one and
-// one more; `bodies_max` bytes of blocks that are not final.
+// signatures' check, `pending_per_peer_max` of one peer (`pending_fair` when half of all is taken)
+// and so many bytes; votes of views up to the current one and one more; `bodies_max` bytes of
+// blocks that are not final; blocks given to a peer at `given_rate`.
 #pragma once
 
 #include <map>
@@ -26,6 +27,7 @@
 #include "base/machine.h"
 #include "base/queue.h"
 #include "base/rng.h"
+#include "base/token_bucket.h"
 #include "consensus/block_pool.h"
 #include "consensus/config.h"
 #include "consensus/engine_io.h"
@@ -64,6 +66,11 @@ class Engine {
 
   static constexpr std::size_t pending_max = 16384;
   static constexpr std::size_t pending_per_peer_max = 1024;
+  static constexpr std::size_t pending_fair = 16;
+  /// Of one peer, of all; what takes less than `small_bytes` is counted by number alone.
+  static constexpr std::size_t pending_bytes_per_peer_max = 64 * 1024 * 1024;
+  static constexpr std::size_t pending_bytes_max = 512 * 1024 * 1024;
+  static constexpr std::size_t small_bytes = 16 * 1024;
   static constexpr std::size_t bodies_max = 256 * 1024 * 1024;
   /// Views before the last final one whose votes are kept, for evidence and for who lags.
   static constexpr std::uint64_t views_kept = 16;
@@ -71,6 +78,11 @@ class Engine {
   static constexpr std::size_t everybody_max = 32;
   /// Blocks in a row that are fetched one by one; more is for sync.
   static constexpr std::size_t fetched_depth_max = 32;
+  /// So many views in a row are given up at once when they are seen to be lost; after that each
+  /// takes its time, lest a passing trouble use up all the views that a justification can hold.
+  static constexpr std::uint64_t hasty_views_max = 16;
+  /// Bytes of blocks to one peer.
+  static constexpr base::TokenRate given_rate{16 * 1024 * 1024, 64 * 1024 * 1024};
 
   /// `me`: empty for a node that only follows. `last_final`: what the store says, of this epoch;
   /// its floor when there is none. `rng` and `log` outlive it.
@@ -104,7 +116,7 @@ class Engine {
  private:
   struct ViewState {
     ViewVotes votes;
-    std::optional<codec::ProposalMessage> proposal;  // the leader's first
+    std::optional<codec::ProposalMessage> proposal;  // the leader's first; none if not justified
     bool is_proposal_wrong = false;
     CertificatePtr notarization, nullification, finalization;
   };
@@ -112,6 +124,10 @@ class Engine {
     PeerId from;
     std::variant<codec::Vote, CertificatePtr, codec::ProposalMessage, BlocksHeard> what;
     std::size_t jobs = 0;
+  };
+  /// What of a peer waits for its signatures' check.
+  struct Load {
+    std::size_t count = 0, bytes = 0;
   };
   struct Fetch {
     std::vector<bool> signers;  // who should have it
@@ -125,12 +141,13 @@ class Engine {
   void hear_vote(Instant now, const PeerId& from, const codec::Vote& vote);
   void hear_certificate(Instant now, const PeerId& from, codec::Certificate certificate);
   void hear_proposal(Instant now, const PeerId& from, codec::ProposalMessage message);
-  void hear_request(const PeerId& from, const Hash& digest);
+  void hear_request(Instant now, const PeerId& from, const Hash& digest);
   void hear_block(Instant now, const BlockPtr& block);
   void hear_blocks(Instant now, BlocksHeard heard);
   void accept(Instant now, const BlocksHeard& heard);
   void help_lagging(Instant now, const PeerId& from, View view);
-  bool is_pending_full(const PeerId& from);
+  bool charge(const PeerId& from, std::size_t bytes);
+  void discharge(const PeerId& from, std::size_t bytes);
   void add_job(std::vector<VerifyJob>& jobs, const codec::Vote& vote) const;
   void add_jobs(std::vector<VerifyJob>& jobs, const codec::Certificate& certificate) const;
   bool holds(const codec::Statement& statement) const;
@@ -150,6 +167,8 @@ class Engine {
   void enter(Instant now, View view, const CertificatePtr& by);
   void vote_finalize();
   void nullify(View view);
+  void give_up();
+  void ask_signer_again();
   bool vote(const codec::Statement& statement);
   void on_signed(const Signed& given);
   void on_standstill(Instant now);
@@ -186,6 +205,8 @@ class Engine {
   bool try_commit(Instant now);
   bool commit_chain(Instant now, const CertificatePtr& finalization);
   void finalize_up_to(Instant now, const FinalBlock& to);
+  void fetch_missing(Instant now);
+  void on_committed(Height height);
   void on_synced(Instant now, const Synced& synced);
   void halt() { is_halted_ = true; }
   void log_record(const LogRecord& record);
@@ -221,19 +242,28 @@ class Engine {
   std::vector<Instant> last_heard_;  // of each validator
 
   std::map<Token, Pending> pending_;
-  std::map<PeerId, std::size_t> pending_of_;
+  std::map<PeerId, Load> pending_of_;
+  Load pending_load_;  // of all
   std::map<codec::Statement, std::vector<std::pair<PeerId, CertificatePtr>>> certificates_waiting_;
-  std::map<PeerId, Instant> helped_;  // and when
+  std::map<PeerId, Instant> helped_;           // and when
+  std::map<PeerId, base::TokenBucket> given_;  // blocks
   std::map<Hash, Fetch> fetches_;
 
   std::optional<Token> building_;
   View proposed_;  // the last view this node proposed in
   std::optional<codec::ProposalMessage> unsigned_proposal_;
+  std::vector<codec::Statement> refused_;  // by the signer; it is asked again
 
   std::vector<Bytes> unlogged_;     // records of this turn
   std::vector<Durable> undurable_;  // what may be said once they are durable
   std::map<Token, std::vector<Durable>> logging_;
-  std::vector<codec::Vote> own_votes_;                  // above the last final view
+  struct FinalPlace {
+    Height height;
+    View view;
+  };
+  FinalPlace committed_;                                // up to here the store has it
+  base::Queue<FinalPlace> committing_;                  // said to be final, and not stored yet
+  std::vector<codec::Vote> own_votes_;                  // above committed_.view
   std::optional<codec::ProposalMessage> own_proposal_;  // the latest
   std::size_t log_bytes_ = 0;
   View behind_said_;  // of the finalization that was said to be far ahead

@@ -90,13 +90,16 @@ Instant Engine::propose_time(Instant now, WallTime parent_time) const {
 }
 
 void Engine::propose(Instant now, View parent) {
-  if (view_.value - parent.value > codec::nullified_max) {
-    nullify(view_);  // no message holds so many certificates
-    return;
-  }
   const Hash digest = digest_at(parent);
   const Known before = *known(digest);
   codec::Justification justification = justification_of(parent);
+  if (justification.nullified.size() > codec::nullified_max ||
+      codec::encode(justification).size() > codec::justification_bytes_max) {
+    log_.error("consensus", "{} views without a block: more than a proposal can justify",
+               justification.nullified.size());
+    nullify(view_);
+    return;
+  }
   proposed_ = view_;
   leader_timeout_.reset();
   if (is_last(before.height)) {
@@ -126,7 +129,7 @@ void Engine::on_built(Built built) {
   building_.reset();
   if (!built.block) {
     log_.error("consensus", "no block for view {}: {}", view_.value, built.block.error().message);
-    nullify(view_);
+    give_up();
     return;
   }
   const BlockPtr& block = *built.block;
@@ -146,7 +149,7 @@ void Engine::on_built(Built built) {
 
 void Engine::judge_proposal(Instant now) {
   ViewState* const state = find(view_);
-  if (!me_ || state == nullptr || !state->proposal) return;
+  if (!me_ || state == nullptr || (!state->proposal && !state->is_proposal_wrong)) return;
   if (guard_.notarized(view_) || guard_.nullified(view_)) return;
   const Judgement judgement =
       state->is_proposal_wrong ? Judgement::wrong : judge(now, *state->proposal);
@@ -157,7 +160,7 @@ void Engine::judge_proposal(Instant now) {
       break;
     case Judgement::wrong:
       state->is_proposal_wrong = true;
-      nullify(view_);
+      give_up();
       break;
     case Judgement::wait: leader_timeout_.reset(); break;
   }
@@ -184,9 +187,13 @@ Engine::Judgement Engine::judge(Instant now, const ProposalMessage& message) {
 
   const WallTime latest{wall_now(now).unix_ms + base::to_ms(config_.drift_max)};
   if (header.time > latest) {
-    judge_at_ = now + std::chrono::milliseconds(header.time.unix_ms - latest.unix_ms);
+    // Dates go far beyond what a Duration holds.
+    constexpr std::int64_t patience_ms = 3'600'000;
+    const std::int64_t early_ms = std::min(header.time.unix_ms - latest.unix_ms, patience_ms);
+    judge_at_ = now + std::chrono::milliseconds(early_ms);
     return Judgement::wait;
   }
+  blocks_.add(message.block);  // finality may have let it go: its height is what its leader says
   check_when_possible(now, message.block);
   switch (blocks_.find(message.block->digest())->state) {
     case BlockPool::State::good: return Judgement::good;
@@ -222,13 +229,13 @@ void Engine::check_when_possible(Instant now, const BlockPtr& block) {
   const BlockHeader& header = block->header();
   const std::optional<Known> parent = known(header.parent);
   if (!parent) {
-    if (header.height <= next(last_final_.height)) {
-      settle_block(now, block->digest(), fail(Code::refused, "it is beside the final chain"));
-    } else if (block->justification().parent) {
+    if (header.height > next(last_final_.height) && block->justification().parent) {
       fetch(now, header.parent, *block->justification().parent);
     }
     return;
   }
+  // Beside the final chain; what is on it is good already.
+  if (header.parent != last_final_.digest && parent->height <= last_final_.height) return;
   if (parent->state == BlockPool::State::bad) {
     settle_block(now, block->digest(), fail(Code::malformed, "its parent is wrong"));
   } else if (parent->state == BlockPool::State::good) {
@@ -277,6 +284,20 @@ void Engine::fetch(Instant now, const Hash& digest, const Certificate& certifica
   fetches_.emplace(digest, Fetch{certificate.signers, now + config_.delta / 4, now});
 }
 
+/// Of what is certified, and of what that stands on.
+void Engine::fetch_missing(Instant now) {
+  for (auto at = views_.upper_bound(last_final_.view); at != views_.end(); ++at) {
+    for (const auto& held : {at->second.notarization, at->second.finalization}) {
+      if (held != nullptr) fetch(now, held->statement.subject.digest, *held);
+    }
+  }
+  std::vector<BlockPtr> unchecked;
+  for (const auto& [digest, entry] : blocks_.all()) {
+    if (entry.state == BlockPool::State::unchecked) unchecked.push_back(entry.block);
+  }
+  for (const BlockPtr& block : unchecked) check_when_possible(now, block);
+}
+
 /// R4, R11.
 void Engine::ask_again(Instant now) {
   for (auto& [digest, fetch] : fetches_) {
@@ -291,6 +312,13 @@ void Engine::ask_again(Instant now) {
     say(SendTo{from[rng_.below(from.size())],
                Buffer(codec::encode(codec::ConsensusMessage(codec::BlockRequest{digest})))});
     if (now - fetch.since < config_.missing_after) continue;
+    for (auto at = views_.rbegin(); at != views_.rend() && at->first > last_final_.view; ++at) {
+      // It leads to a final block, and others have let it go: sync brings it.
+      if (at->second.finalization == nullptr) continue;
+      if (behind_said_ < at->first) say(Behind{at->second.finalization});
+      behind_said_ = std::max(behind_said_, at->first);
+      break;
+    }
     for (auto at = views_.upper_bound(last_final_.view); at != views_.end(); ++at) {
       const CertificatePtr& notarization = at->second.notarization;
       const bool is_it =

@@ -60,6 +60,7 @@ bool Engine::commit_chain(Instant now, const CertificatePtr& finalization) {
   std::ranges::reverse(chain);
   stats_.blocks_final += chain.size();
   if (!chain.empty()) say(Commit{std::move(chain), finalization});
+  committing_.push_back({to.height, to.view});
   finalize_up_to(now, to);
   return true;
 }
@@ -71,21 +72,26 @@ void Engine::finalize_up_to(Instant now, const FinalBlock& to) {
   const View oldest{to.view.value > views_kept ? to.view.value - views_kept : 0};
   views_.erase(views_.begin(), views_.lower_bound(oldest));
   const Height kept{to.height.value > 4 ? to.height.value - 4 : 0};
-  blocks_.prune(kept, to.digest);
-  std::erase_if(own_votes_, [&](const Vote& vote) { return vote.statement.view() <= to.view; });
+  blocks_.prune(std::min(kept, committed_.height), to.digest);
+  blocks_.drop_branches_beside(to.digest, to.height);
   if (own_proposal_ && own_proposal_->vote.statement.view() <= to.view) own_proposal_.reset();
-  fetches_.clear();
+  const std::map<Hash, Fetch> before = std::exchange(fetches_, {});
   arm_standstill(now);
   if (is_over()) {
     leader_timeout_ = view_timeout_ = propose_at_ = judge_at_ = standstill_at_ = std::nullopt;
   } else if (view_ <= to.view) {
     enter(now, next(to.view), to.finalization);
   }
-  for (const BlockPtr& child : blocks_.waiting_for(to.digest)) check_when_possible(now, child);
+  fetch_missing(now);
+  for (auto& [digest, fetch] : fetches_) {
+    if (const auto at = before.find(digest); at != before.end()) fetch = at->second;
+  }
 }
 
 void Engine::on_synced(Instant now, const Synced& synced) {
   if (synced.to.height <= last_final_.height || is_halted_) return;
+  committed_ = {synced.to.height, synced.to.view};
+  committing_ = {};
   finalize_up_to(now, synced.to);
   progress(now);
 }
@@ -131,16 +137,26 @@ void Engine::on_persisted(Instant now, Token token) {
   progress(now);
 }
 
-/// REQUIRES: all that is final is stored elsewhere by now.
+/// The store is behind what is final here: until it has a view's block, what was said in that view
+/// must survive a crash.
+void Engine::on_committed(Height height) {
+  while (!committing_.empty() && committing_.front().height <= height) {
+    committed_ = committing_.pop_front();
+  }
+  std::erase_if(own_votes_,
+                [&](const Vote& vote) { return vote.statement.view() <= committed_.view; });
+  compact();
+}
+
 void Engine::compact() {
   if (!me_ || log_bytes_ < config_.log_bytes_max) return;
   std::vector<Bytes> records;
   for (auto& [digest, entry] : blocks_.all()) {
-    if (entry.is_logged && entry.block->header().height > last_final_.height) {
+    if (entry.is_logged && entry.block->header().height > committed_.height) {
       records.push_back(encode(HeldBlock{entry.block}));
     }
   }
-  for (auto at = views_.upper_bound(last_final_.view); at != views_.end(); ++at) {
+  for (auto at = views_.upper_bound(committed_.view); at != views_.end(); ++at) {
     const ViewState& state = at->second;
     for (const auto& held : {state.notarization, state.nullification, state.finalization}) {
       if (held != nullptr) records.push_back(encode(HeldCertificate{*held}));

@@ -12,17 +12,46 @@ using codec::ProposalMessage;
 using codec::Statement;
 using codec::Vote;
 
+namespace {
+
+/// About what it takes in memory while it waits.
+std::size_t bytes_of(const CertificatePtr& certificate) {
+  return 256 + certificate->signatures.size() * sizeof(crypto::Signature);
+}
+std::size_t bytes_of(const std::variant<Vote, CertificatePtr, ProposalMessage>& what) {
+  if (const auto* const certificate = std::get_if<CertificatePtr>(&what)) {
+    return bytes_of(*certificate);
+  }
+  const auto* const proposal = std::get_if<ProposalMessage>(&what);
+  if (proposal == nullptr) return 256;
+  std::size_t bytes = 1024 + proposal->block->body().size();
+  const auto add = [&](const codec::Justification& justification) {
+    bytes += 128;
+    if (justification.parent) bytes += justification.parent->signatures.size() * 64;
+    for (const Certificate& each : justification.nullified) {
+      bytes += 128 + each.signatures.size() * 64;
+    }
+  };
+  add(proposal->block->justification());
+  if (proposal->anew) add(*proposal->anew);
+  return bytes;
+}
+
+}  // namespace
+
 void Engine::hear(Instant now, Heard heard) {
-  std::visit(
-      Overload{
-          [&](const Vote& vote) { hear_vote(now, heard.from, vote); },
-          [&](Certificate& certificate) {
-            hear_certificate(now, heard.from, std::move(certificate));
-          },
-          [&](ProposalMessage& message) { hear_proposal(now, heard.from, std::move(message)); },
-          [&](const codec::BlockRequest& request) { hear_request(heard.from, request.digest); },
-          [&](const codec::BlockAnswer& answer) { hear_block(now, answer.block); }},
-      heard.message);
+  std::visit(Overload{[&](const Vote& vote) { hear_vote(now, heard.from, vote); },
+                      [&](Certificate& certificate) {
+                        hear_certificate(now, heard.from, std::move(certificate));
+                      },
+                      [&](ProposalMessage& message) {
+                        hear_proposal(now, heard.from, std::move(message));
+                      },
+                      [&](const codec::BlockRequest& request) {
+                        hear_request(now, heard.from, request.digest);
+                      },
+                      [&](const codec::BlockAnswer& answer) { hear_block(now, answer.block); }},
+             heard.message);
 }
 
 void Engine::hear_vote(Instant now, const PeerId& from, const Vote& vote) {
@@ -43,8 +72,8 @@ void Engine::hear_vote(Instant now, const PeerId& from, const Vote& vote) {
   }
   // A vote for a view that is over tells that its sender has not seen the end of it; a late
   // finalization is everyday.
-  if (next(view) < view_ && vote.statement.kind != VoteKind::finalize)
-    help_lagging(now, from, view);
+  const bool is_past = view <= last_final_.view || next(view) < view_;
+  if (is_past && vote.statement.kind != VoteKind::finalize) help_lagging(now, from, view);
   const ViewState* const state = find(view);
   if (state != nullptr && !state->votes.wants(vote)) {
     ++stats_.useless;
@@ -76,13 +105,18 @@ void Engine::hear_certificate(Instant now, const PeerId& from, Certificate certi
   verify_certificate(now, from, std::make_shared<const Certificate>(std::move(certificate)));
 }
 
-/// Of equal certificates one is verified at a time; the others wait for its verdict, so that a
-/// false one delays a true one and never displaces it.
+/// Of equal certificates one is verified at a time; the others wait for its verdict, of each peer
+/// one, so that a false one delays a true one and never displaces it.
 void Engine::verify_certificate(Instant now, const PeerId& from, CertificatePtr certificate) {
-  constexpr std::size_t waiting_max = 64;
   const auto waiting = certificates_waiting_.find(certificate->statement);
   if (waiting != certificates_waiting_.end()) {
-    if (waiting->second.size() < waiting_max) waiting->second.emplace_back(from, certificate);
+    const bool is_there = std::ranges::any_of(
+        waiting->second, [&](const auto& other) { return other.first == from; });
+    if (is_there || !charge(from, bytes_of(certificate))) {
+      ++stats_.dropped;
+      return;
+    }
+    waiting->second.emplace_back(from, certificate);
     return;
   }
   std::vector<VerifyJob> jobs;
@@ -110,7 +144,8 @@ void Engine::hear_proposal(Instant now, const PeerId& from, ProposalMessage mess
   }
   ViewState* const state = find(view);
   const bool is_known =
-      state != nullptr && state->proposal && state->proposal->vote.statement == vote.statement;
+      state != nullptr && ((state->proposal && state->proposal->vote.statement == vote.statement) ||
+                           (state->is_proposal_wrong && !state->votes.wants(vote)));
   const bool is_crowded = blocks_.bytes() >= bodies_max && view != view_;
   if (is_known || is_crowded) {
     ++(is_known ? stats_.useless : stats_.dropped);
@@ -123,6 +158,10 @@ void Engine::hear_proposal(Instant now, const PeerId& from, ProposalMessage mess
     const codec::Justification& justification = message.justification();
     if (justification.parent) add_jobs(jobs, *justification.parent);
     for (const Certificate& certificate : justification.nullified) add_jobs(jobs, certificate);
+  } else if (message.anew) {
+    // That one the leader did not sign: it may be the work of whoever passed this on.
+    say(PeerFault{from, formed.error()});
+    return;
   } else {
     // If the leader signed it nevertheless, the view need not be waited for (A2).
     log_.info("consensus", "the proposal of view {}: {}", view.value, formed.error().message);
@@ -130,11 +169,18 @@ void Engine::hear_proposal(Instant now, const PeerId& from, ProposalMessage mess
   verify(now, {from, std::move(message), 0}, std::move(jobs));
 }
 
-void Engine::hear_request(const PeerId& from, const Hash& digest) {
+void Engine::hear_request(Instant now, const PeerId& from, const Hash& digest) {
+  constexpr std::size_t given_max = 4096;
   const BlockPool::Entry* const entry = blocks_.find(digest);
   if (entry == nullptr) return;
-  say(ReplyTo{from,
-              Buffer(codec::encode(codec::ConsensusMessage(codec::BlockAnswer{entry->block})))});
+  if (given_.size() >= given_max) given_.clear();
+  base::TokenBucket& bucket = given_.try_emplace(from, given_rate, now).first->second;
+  Buffer answer(codec::encode(codec::ConsensusMessage(codec::BlockAnswer{entry->block})));
+  if (!bucket.take(given_rate, now, answer.size())) {
+    ++stats_.dropped;
+    return;
+  }
+  say(ReplyTo{from, std::move(answer)});
 }
 
 void Engine::hear_block(Instant now, const BlockPtr& block) {
@@ -212,10 +258,30 @@ void Engine::help_lagging(Instant now, const PeerId& from, View view) {
                                          : state->nullification);
 }
 
-bool Engine::is_pending_full(const PeerId& from) {
-  if (pending_.size() >= pending_max) return true;
+/// Whether so much more may wait for its check; if so, it is counted. Many peers together cannot
+/// take the place of one that has little waiting.
+bool Engine::charge(const PeerId& from, std::size_t bytes) {
+  const auto found = pending_of_.find(from);
+  const Load of = found == pending_of_.end() ? Load{} : found->second;
+  const bool is_crowded = pending_load_.count >= pending_max / 2;
+  if (pending_load_.count >= pending_max) return false;
+  if (of.count >= (is_crowded ? pending_fair : pending_per_peer_max)) return false;
+  if (of.bytes + bytes > pending_bytes_per_peer_max) return false;
+  if (bytes > small_bytes && pending_load_.bytes + bytes > pending_bytes_max) return false;
+  for (Load* const load : {&pending_of_[from], &pending_load_}) {
+    ++load->count;
+    load->bytes += bytes;
+  }
+  return true;
+}
+
+void Engine::discharge(const PeerId& from, std::size_t bytes) {
   const auto of = pending_of_.find(from);
-  return of != pending_of_.end() && of->second >= pending_per_peer_max;
+  for (Load* const load : {&of->second, &pending_load_}) {
+    --load->count;
+    load->bytes -= bytes;
+  }
+  if (of->second.count == 0) pending_of_.erase(of);
 }
 
 bool Engine::holds(const Statement& statement) const {
@@ -234,12 +300,18 @@ void Engine::add_job(std::vector<VerifyJob>& jobs, const Vote& vote) const {
        vote.signature});
 }
 
-/// Signatures that were already verified as votes are not verified again.
+/// Signatures that were already verified, as votes or in the very same certificate, are not
+/// verified again. Another certificate of the same statement is: whether a proposal is justified
+/// must not depend on what one happens to hold.
 void Engine::add_jobs(std::vector<VerifyJob>& jobs, const Certificate& certificate) const {
-  if (holds(certificate.statement)) return;
+  const ViewState* const state = find(certificate.statement.view());
+  if (state != nullptr) {
+    for (const auto& held : {state->notarization, state->nullification, state->finalization}) {
+      if (held != nullptr && *held == certificate) return;
+    }
+  }
   const auto message =
       std::make_shared<const Bytes>(codec::signed_bytes(context_.genesis, certificate.statement));
-  const ViewState* const state = find(certificate.statement.view());
   std::size_t at = 0;
   for (std::size_t i = 0; i < certificate.signers.size(); ++i) {
     if (!certificate.signers[i]) continue;
@@ -256,7 +328,7 @@ void Engine::verify(Instant now, Pending pending, std::vector<VerifyJob> jobs) {
     verified(now, pending);
     return;
   }
-  if (is_pending_full(pending.from)) {
+  if (!charge(pending.from, bytes_of(pending.what))) {
     ++stats_.dropped;
     if (const auto* const certificate = std::get_if<CertificatePtr>(&pending.what)) {
       certificates_waiting_.erase((*certificate)->statement);
@@ -265,7 +337,6 @@ void Engine::verify(Instant now, Pending pending, std::vector<VerifyJob> jobs) {
   }
   pending.jobs = jobs.size();
   stats_.signatures_checked += jobs.size();
-  ++pending_of_[pending.from];
   const Token token = new_token();
   pending_.emplace(token, std::move(pending));
   say(Verify{token, std::move(jobs)});
@@ -276,8 +347,7 @@ void Engine::on_verified(Instant now, const Verified& answer) {
   if (at == pending_.end()) return;
   Pending pending = std::move(at->second);
   pending_.erase(at);
-  const auto of = pending_of_.find(pending.from);
-  if (--of->second == 0) pending_of_.erase(of);
+  discharge(pending.from, bytes_of(pending.what));
 
   ASSERT(answer.valid.size() == pending.jobs);
   const bool is_valid = std::ranges::all_of(answer.valid, [](bool valid) { return valid; });
@@ -286,6 +356,7 @@ void Engine::on_verified(Instant now, const Verified& answer) {
     const auto others = certificates_waiting_.find((*certificate)->statement);
     waiting = std::move(others->second);
     certificates_waiting_.erase(others);
+    for (const auto& [from, other] : waiting) discharge(from, bytes_of(other));
   }
   if (is_valid) {
     verified(now, pending);
@@ -332,7 +403,7 @@ void Engine::accept(Instant now, ProposalMessage message) {
   if (is_justified) {
     const codec::Justification& justification = message.justification();
     const auto import = [&](const Certificate& certificate) {
-      if (!holds(certificate.statement)) {
+      if (certificate.statement.view() > last_final_.view && !holds(certificate.statement)) {
         hold(now, std::make_shared<const Certificate>(certificate));
       }
     };
@@ -341,10 +412,12 @@ void Engine::accept(Instant now, ProposalMessage message) {
   }
   if (views_[statement.view()].votes.wants(message.vote)) record(now, message.vote);
   ViewState& state = views_[statement.view()];
-  if (!state.proposal) {
-    if (is_justified) check_when_possible(now, blocks_.add(message.block).block);
-    state.proposal = std::move(message);
+  if (!state.proposal && !state.is_proposal_wrong) {
     state.is_proposal_wrong = !is_justified;
+    if (is_justified) {
+      check_when_possible(now, blocks_.add(message.block).block);
+      state.proposal = std::move(message);
+    }
   }
   progress(now);
 }

@@ -10,6 +10,7 @@ using codec::Statement;
 using codec::Vote;
 
 void Engine::record(Instant now, const Vote& vote) {
+  if (vote.statement.view().value + views_kept <= last_final_.view.value) return;
   ViewState& state = views_[vote.statement.view()];
   if (!state.votes.wants(vote)) return;
   last_heard_[vote.signer] = now;
@@ -19,17 +20,13 @@ void Engine::record(Instant now, const Vote& vote) {
     say(FoundEvidence{*added.evidence});
   }
   if (added.certificate != nullptr) hold(now, added.certificate);
-  // The leader itself gives its view up.
-  const bool is_leaders = vote.signer == leaders_.leader(view_);
-  if (is_leaders && vote.statement.kind == VoteKind::nullify && vote.statement.view() == view_) {
-    nullify(view_);
-  }
 }
 
 /// REQUIRES: verified.
 void Engine::hold(Instant now, const CertificatePtr& certificate) {
   const Statement& statement = certificate->statement;
   if (is_halted_ || holds(statement)) return;
+  if (statement.view().value + views_kept <= last_final_.view.value) return;
   if (const CertificatePtr other = conflicting(statement); other != nullptr) {
     say(Forked{other, certificate});
     halt();
@@ -84,6 +81,8 @@ void Engine::progress(Instant now) {
   }
   if (is_done()) return;
   vote_finalize();
+  const ViewState* const state = find(view_);
+  if (state != nullptr && state->votes.has(leaders_.leader(view_), VoteKind::nullify)) give_up();
   judge_proposal(now);
   try_propose(now);
 }
@@ -177,6 +176,11 @@ void Engine::nullify(View view) {
   vote({context_.epoch, VoteKind::nullify, {view, {}, {}}});
 }
 
+/// The current view is lost, and its timers need not tell: unless that happens again and again.
+void Engine::give_up() {
+  if (view_.value - last_final_.view.value <= hasty_views_max) nullify(view_);
+}
+
 bool Engine::vote(const Statement& statement) {
   if (!me_ || is_halted_) return false;
   const ViewState* const state = find(statement.view());
@@ -200,13 +204,16 @@ void Engine::on_signed(const Signed& given) {
     log_.error("consensus", "the signer refuses {} of view {}: {}",
                codec::name_of(given.statement.kind), given.statement.view().value,
                given.signature.error().message);
+    refused_.push_back(given.statement);
     return;
   }
   const Vote vote{given.statement, *me_, *given.signature};
   if (unsigned_proposal_ && unsigned_proposal_->vote.statement == given.statement) {
     codec::ProposalMessage message = *std::exchange(unsigned_proposal_, std::nullopt);
     message.vote = vote;
-    blocks_.find(message.block->digest())->is_logged = true;
+    if (BlockPool::Entry* const entry = blocks_.find(message.block->digest())) {
+      entry->is_logged = true;
+    }
     log_record(OwnProposal{message});
     undurable_.push_back(std::move(message));
     return;
@@ -232,7 +239,15 @@ void Engine::on_standstill(Instant now) {
   ++stats_.standstills;
   standstill_wait_ = std::min(standstill_wait_ * 2, config_.standstill_max);
   standstill_at_ = now + standstill_wait_;
+  ask_signer_again();
   for (Buffer& message : all_said()) say(Broadcast{std::move(message)});
+}
+
+/// The guard holds these to be said: without them a quorum may be waiting for ever.
+void Engine::ask_signer_again() {
+  for (const Statement& statement : std::exchange(refused_, {})) {
+    if (statement.view() > last_final_.view) say(Sign{statement});
+  }
 }
 
 /// What a peer that knows nothing of the views above the last final one needs.
@@ -253,7 +268,9 @@ std::vector<Buffer> Engine::all_said() const {
   }
   if (own_proposal_ && own_proposal_->vote.statement.view() == view_) add(*own_proposal_);
   const std::size_t votes = std::min<std::size_t>(own_votes_.size(), 3 * views_told_max);
-  for (std::size_t i = own_votes_.size() - votes; i < own_votes_.size(); ++i) add(own_votes_[i]);
+  for (std::size_t i = own_votes_.size() - votes; i < own_votes_.size(); ++i) {
+    if (own_votes_[i].statement.view() > last_final_.view) add(own_votes_[i]);
+  }
   return messages;
 }
 
