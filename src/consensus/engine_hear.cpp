@@ -18,22 +18,33 @@ namespace {
 std::size_t bytes_of(const CertificatePtr& certificate) {
   return 256 + certificate->signatures.size() * sizeof(crypto::Signature);
 }
-std::size_t bytes_of(const std::variant<Vote, CertificatePtr, ProposalMessage>& what) {
+std::size_t bytes_of(const codec::Block& block) {
+  std::size_t bytes = 1024 + block.body().size();
+  const codec::Justification& justification = block.justification();
+  if (justification.parent) bytes += justification.parent->signatures.size() * 64;
+  for (const Certificate& each : justification.nullified) {
+    bytes += 128 + each.signatures.size() * 64;
+  }
+  return bytes;
+}
+std::size_t bytes_of(const std::variant<Vote, CertificatePtr, ProposalMessage, BlocksHeard>& what) {
+  if (const auto* const heard = std::get_if<BlocksHeard>(&what)) {
+    std::size_t bytes = 256;
+    for (const BlockPtr& block : heard->blocks) bytes += bytes_of(*block);
+    return bytes;
+  }
   if (const auto* const certificate = std::get_if<CertificatePtr>(&what)) {
     return bytes_of(*certificate);
   }
   const auto* const proposal = std::get_if<ProposalMessage>(&what);
   if (proposal == nullptr) return 256;
-  std::size_t bytes = 1024 + proposal->block->body().size();
-  const auto add = [&](const codec::Justification& justification) {
-    bytes += 128;
-    if (justification.parent) bytes += justification.parent->signatures.size() * 64;
-    for (const Certificate& each : justification.nullified) {
+  std::size_t bytes = bytes_of(*proposal->block);
+  if (proposal->anew) {
+    for (const Certificate& each : proposal->anew->nullified) {
       bytes += 128 + each.signatures.size() * 64;
     }
-  };
-  add(proposal->block->justification());
-  if (proposal->anew) add(*proposal->anew);
+    if (proposal->anew->parent) bytes += proposal->anew->parent->signatures.size() * 64;
+  }
   return bytes;
 }
 
