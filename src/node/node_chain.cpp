@@ -35,9 +35,13 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   chain_ = std::move(chain);
   ConsensusServiceConfig config;
   config.genesis = chain_->genesis_hash();
-  consensus_ = &own<ConsensusService>(config, host_.self(), validator_key);
-  sync_ = &own<SyncService>(SyncConfig{}, chain_->states().store(),
-                            chain_->genesis().params.epoch_blocks, rng_);
+  auto consensus = std::make_unique<ConsensusService>(config, host_.self(), validator_key);
+  auto sync = std::make_unique<SyncService>(SyncConfig{}, chain_->states().store(),
+                                            chain_->genesis().params.epoch_blocks, rng_);
+  consensus_ = consensus.get();
+  sync_ = sync.get();
+  add_service(Instant{}, std::move(consensus));
+  add_service(Instant{}, std::move(sync));
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/1/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
 }
