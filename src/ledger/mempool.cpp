@@ -278,6 +278,7 @@ MempoolAnswer Mempool::add_one(const TxPtr& tx, const Source& source, WallTime n
   }
   // Children go before their parents, so that every step leaves the pool whole.
   std::vector<std::pair<std::uint64_t, Hash>> gone;
+  gone.reserve(made.gone.size());
   for (const Hash& txid : made.gone) gone.emplace_back(entries_.find(txid)->second.order, txid);
   std::ranges::sort(gone, std::greater<>());
   for (const auto& [order, txid] : gone) {

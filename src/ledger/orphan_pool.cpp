@@ -43,6 +43,7 @@ std::vector<OrphanPool::Item> OrphanPool::take_waiting_for(const codec::Hash& tx
   if (waiting == waiting_.end()) return {};
   const std::set<Order> orders = waiting->second;
   std::vector<Item> taken;
+  taken.reserve(orders.size());
   for (const Order order : orders) taken.push_back(take(order));
   return taken;
 }
