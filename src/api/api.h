@@ -116,6 +116,9 @@ class Api {
   void id(Instant now, Call call);
   void version(Instant now, Call call);
   void peers_list(Instant now, Call call);
+  void chain_status(Instant now, Call call);
+  void chain_block(Instant now, Call call);
+  void chain_validators(Instant now, Call call);
   void peers_info(Instant now, Call call);
   void peers_connect(Instant now, Call call);
   void peers_disconnect(Instant now, Call call);

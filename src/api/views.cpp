@@ -48,6 +48,11 @@ Json strings(const std::vector<codec::Multiaddr>& addresses) {
   return list;
 }
 
+/// What is built and not final yet has no height that anybody could rely on.
+Json height_of(const node::Node& node) {
+  return node.chain() == nullptr ? Json(nullptr) : to_json(node.chain()->height().value);
+}
+
 Json status_view(const node::Node& node, const Surroundings& surroundings, Instant now) {
   const host::Host& host = node.host();
   return Json{{"peer_id", codec::to_text(host.self())},
@@ -59,9 +64,10 @@ Json status_view(const node::Node& node, const Surroundings& surroundings, Insta
               {"peers", host.peer_count()},
               {"peers_known", host.book().size()},
               {"connections", host.link_count()},
-              {"height", nullptr},
-              {"finalized_height", nullptr},
-              {"syncing", nullptr}};
+              {"height", height_of(node)},
+              {"finalized_height", height_of(node)},
+              {"syncing", node.chain() == nullptr ? Json(nullptr)
+                                                  : Json(node.sync_service()->is_catching_up())}};
 }
 
 Json stats_view(const node::Node& node, const Surroundings& surroundings) {

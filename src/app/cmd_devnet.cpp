@@ -8,15 +8,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include "app/cmd.h"
 #include "base/format.h"
 #include "cli/reports.h"
 #include "cli/wire.h"
+#include "codec/chain_params.h"
 #include "rt/files.h"
 #include "rt/home.h"
 #include "rt/process.h"
+#include "rt/rng_system.h"
 
 namespace kith::app {
 namespace {
@@ -33,6 +36,7 @@ constexpr Duration stop_grace = 6s;  // a node ends within 5 s
 /// As many peers as each node should find, where there are as many.
 constexpr std::uint64_t degree_wanted = 3;
 const std::string topic = "devnet";
+constexpr std::uint32_t devnet_block_interval_ms = 1000;
 /// For the last message to reach everybody.
 constexpr Duration gossip_grace = 5s;
 
@@ -46,6 +50,7 @@ struct DevNode {
   std::unique_ptr<Caller> caller;
   cli::NodeStatus status;
   cli::NodeStats stats;
+  cli::ChainStatus chain;
 };
 
 /// Removes a temporary folder at the end, whatever the end is.
@@ -72,6 +77,10 @@ class Devnet {
  private:
   std::uint64_t degree_min() const;
   Result<void> choose_folder();
+  Result<void> make_chain();
+  Result<std::uint64_t> count_forks();
+  bool has_chain() const { return args_.validators > 0; }
+  std::uint64_t height_min() const;
   Result<void> start(std::size_t index, const std::string& bootstrap);
   Result<void> wait_until_ready(std::size_t index);
   Result<void> look();
@@ -87,11 +96,14 @@ class Devnet {
   TemporaryFolder temporary_;
   std::string dir_;
   std::vector<DevNode> nodes_;
+  std::string genesis_;           // path; empty: no chain
+  std::uint64_t validators_ = 0;  // nodes 1 to so many
   std::uint64_t published_ = 0;
   std::size_t lines_shown_ = 0;
 };
 
-std::string config_of(std::uint64_t port, const std::string& bootstrap) {
+std::string config_of(std::uint64_t port, const std::string& bootstrap,
+                      const std::string& genesis) {
   std::string text = base::format(
       "# Written by `kith devnet` at each start.\n"
       "network.name = \"devnet\"\n"
@@ -103,6 +115,7 @@ std::string config_of(std::uint64_t port, const std::string& bootstrap) {
       "gossip.topics = [\"devnet\"]\n"
       "perf.serve = false\n",
       port, port == 0 ? 0 : port + http_port_offset);
+  if (!genesis.empty()) text += base::format("chain.genesis = \"{}\"\n", genesis);
   if (!bootstrap.empty()) text += base::format("bootstrap = [\"{}\"]\n", bootstrap);
   return text;
 }
@@ -129,6 +142,7 @@ Result<cli::DevnetReport> Devnet::run() {
   TRY_VOID(choose_folder());
   forget_environment();
   nodes_.resize(args_.nodes);
+  if (has_chain()) TRY_VOID(make_chain());
   TRY_VOID(start(0, ""));
   TRY_VOID(wait_until_ready(0));
   const std::string bootstrap = nodes_[0].status.addresses.front();
@@ -140,6 +154,7 @@ Result<cli::DevnetReport> Devnet::run() {
   while (interrupted == 0 && Clock::now() < until) {
     TRY_VOID(look());
     show(false);
+    if (args_.until_height && height_min() >= *args_.until_height) break;
     TRY_VOID(publish());
     const auto wake = std::min(until, Clock::now() + look_interval);
     while (interrupted == 0 && Clock::now() < wake) {
@@ -159,6 +174,16 @@ Result<cli::DevnetReport> Devnet::run() {
     report.messages_delivered += nodes_[i].stats.messages_delivered;
     const std::uint64_t told = i == 0 ? nodes_[i].status.peers_known : 1;
     report.learned += nodes_[i].status.peers_known - std::min(nodes_[i].status.peers_known, told);
+  }
+  if (has_chain()) {
+    cli::DevnetChain& chain = report.chain.emplace();
+    chain.validators = validators_;
+    chain.finalized_height = height_min();
+    for (const DevNode& node : nodes_) chain.height = std::max(chain.height, node.chain.height);
+    chain.finality_p50_ms = nodes_[0].chain.finality_p50_ms;
+    chain.finality_p99_ms = nodes_[0].chain.finality_p99_ms;
+    chain.transactions = nodes_[0].chain.transactions_final;
+    if (interrupted == 0) chain.forks = TRY(count_forks());
   }
   report.clean_exit = stop_all();
   report.wall_s = std::chrono::duration<double>(Clock::now() - began_).count();
@@ -185,12 +210,63 @@ Result<void> Devnet::choose_folder() {
   return {};
 }
 
+/// Validators' keys, and the genesis that names them; a folder that has one goes on with it.
+Result<void> Devnet::make_chain() {
+  validators_ = std::min<std::uint64_t>(args_.validators, args_.nodes);
+  genesis_ = dir_ + "/genesis.kith";
+  if (rt::file_exists(genesis_)) return {};
+  codec::Genesis genesis;
+  genesis.network = "devnet";
+  genesis.time_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
+  genesis.params.block_interval_ms = devnet_block_interval_ms;
+  rt::SystemRng rng;
+  for (std::uint64_t i = 0; i < validators_; ++i) {
+    const std::string folder = base::format("{}/node{}/validator", dir_, i + 1);
+    TRY_VOID(rt::make_dirs(folder, rt::private_dir_mode));
+    const auto identity = TRY(rt::load_or_create_identity(folder, std::nullopt, rng));
+    codec::GenesisValidator validator;
+    std::ranges::copy(identity.key.public_key().data, validator.key.begin());
+    validator.owner = codec::lock_of(validator.key);
+    validator.stake = genesis.params.min_stake;
+    genesis.validators.push_back(validator);
+  }
+  std::ranges::sort(genesis.validators, {}, &codec::GenesisValidator::key);
+  TRY_VOID(codec::check(genesis));
+  return rt::write_file_atomic(genesis_, codec::encode_genesis(genesis), rt::public_file_mode);
+}
+
+/// Heights at which two nodes hold different blocks, of the last that all have.
+Result<std::uint64_t> Devnet::count_forks() {
+  constexpr std::uint64_t compared_max = 200;
+  const std::uint64_t last = height_min();
+  std::uint64_t forks = 0;
+  for (std::uint64_t height = last - std::min(last, compared_max - 1); height <= last; ++height) {
+    if (height == 0) continue;
+    std::set<std::string> digests;
+    for (DevNode& node : nodes_) {
+      const auto block = TRY(node.caller->call("chain.block", {{"height", height}}, call_timeout));
+      digests.insert(TRY(cli::read_block_digest(block)));
+    }
+    if (digests.size() > 1) ++forks;
+  }
+  return forks;
+}
+
+std::uint64_t Devnet::height_min() const {
+  std::uint64_t least = UINT64_MAX;
+  for (const DevNode& node : nodes_) least = std::min(least, node.chain.height);
+  return nodes_.empty() ? 0 : least;
+}
+
 Result<void> Devnet::start(std::size_t index, const std::string& bootstrap) {
   DevNode& node = nodes_[index];
   node.home = base::format("{}/node{}", dir_, index + 1);
   TRY_VOID(rt::make_dirs(node.home + "/log", rt::private_dir_mode));
   const std::uint64_t port = args_.base_port == 0 ? 0 : args_.base_port + port_step * index;
-  const std::string config = config_of(port, bootstrap);
+  const std::string config = config_of(port, bootstrap, genesis_);
   const std::string config_path = node.home + "/config.toml";
   TRY_VOID(rt::write_file_atomic(config_path, base::as_bytes(config), rt::public_file_mode));
 
@@ -256,6 +332,12 @@ Result<void> Devnet::look() {
     }
     node.status = TRY(cli::read_status(*status));
     node.stats = TRY(cli::read_stats(*stats));
+    if (!has_chain()) continue;
+    const auto chain = node.caller->call("chain.status", {}, call_timeout);
+    if (!chain && interrupted == 0) {
+      return fail(chain.error().code, base::format("node {}: {}", i + 1, chain.error().message));
+    }
+    if (chain) node.chain = TRY(cli::read_chain_status(*chain));
   }
   return {};
 }
@@ -311,23 +393,26 @@ void Devnet::show(bool is_last) {
   if (!is_live) {
     if (lines_shown_++ % 2 == 0 || is_last) {
       const std::string line = base::format(
-          "{:5.1f} s  {} nodes  at least {} peers each  {} pings answered  {} messages, {} "
+          "{:5.1f} s  {} nodes  {}at least {} peers each  {} pings answered  {} messages, {} "
           "delivered\n",
-          seconds, nodes_.size(), degree_min(), pings, published_, delivered);
+          seconds, nodes_.size(),
+          has_chain() ? base::format("height {}  ", height_min()) : std::string(), degree_min(),
+          pings, published_, delivered);
       std::fwrite(line.data(), 1, line.size(), stderr);
     }
     return;
   }
   std::string text;
   if (lines_shown_ > 0) text += base::format("\x1b[{}A", lines_shown_);
-  text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8} {:>6} {:>6}  ({:.1f} s)\n", "NODE",
-                       "PEER", "PEERS", "KNOWN", "PINGS", "SAID", "HEARD", seconds);
+  text +=
+      base::format("\x1b[K{:<5} {:<52} {:>5} {:>7} {:>5} {:>9} {:>6} {:>6}  ({:.1f} s)\n", "NODE",
+                   "PEER", "PEERS", "HEIGHT", "POOL", "FINAL ms", "SAID", "HEARD", seconds);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const DevNode& node = nodes_[i];
-    text += base::format("\x1b[K{:<6} {:<52} {:>5} {:>5} {:>8} {:>6} {:>6}\n", i + 1,
-                         node.status.peer_id, node.status.peers, node.status.peers_known,
-                         node.stats.pings_answered, node.stats.messages_published,
-                         node.stats.messages_delivered);
+    text += base::format("\x1b[K{:<5} {:<52} {:>5} {:>7} {:>5} {:>9.1f} {:>6} {:>6}\n", i + 1,
+                         node.status.peer_id, node.status.peers, node.chain.height,
+                         node.chain.mempool, node.chain.finality_p50_ms,
+                         node.stats.messages_published, node.stats.messages_delivered);
   }
   lines_shown_ = nodes_.size() + 1;
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -355,9 +440,8 @@ bool Devnet::stop_all() {
 }  // namespace
 
 int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args) {
-  if (args.until_height) {
-    return fail_with(globals, {Code::unsupported,
-                               "--until-height needs blocks, which this version does not make"});
+  if (args.until_height && args.validators == 0) {
+    return fail_with(globals, {Code::usage, "--until-height needs validators"});
   }
   struct sigaction action{};
   action.sa_handler = on_signal;
@@ -372,7 +456,14 @@ int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args) {
   const bool is_heard = interrupted != 0 ||
                         report->messages_delivered >= report->messages_published * (args.nodes - 1);
   if (!is_heard) say(globals, "kith: not every message reached every node");
-  return report->clean_exit && is_meshed && is_heard ? cli::exit_done : cli::exit_failed;
+  const bool is_one_chain = !report->chain || report->chain->forks == 0;
+  if (!is_one_chain) say(globals, "kith: THE CHAIN HAS FORKED");
+  const bool is_high = interrupted != 0 || !args.until_height ||
+                       report->chain->finalized_height >= *args.until_height;
+  if (!is_high) say(globals, "kith: the chain did not come as far as it should");
+  const bool is_chain_well = is_one_chain && is_high;
+  return report->clean_exit && is_meshed && is_heard && is_chain_well ? cli::exit_done
+                                                                      : cli::exit_failed;
 }
 
 }  // namespace kith::app

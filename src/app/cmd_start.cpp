@@ -113,6 +113,11 @@ Result<void> Daemon::prepare() {
   config.reactor.tcp_congestion = session_.settings.tcp_congestion;
   config.peers_db = session_.home + "/peers.db";
   config.quality_db = session_.home + "/quality.db";
+  config.genesis = TRY(load_genesis(session_));
+  if (config.genesis) {
+    config.chain_dir = session_.home + "/chain";
+    config.validator_key = TRY(load_validator_key(session_.home));
+  }
   const crypto::PublicKey key = identity.key.public_key();
   engine_ = TRY(Engine::make(std::move(config), std::move(identity.key), *log_));
   engine_->set_on_report([this](node::Report report) { on_report(report); });

@@ -161,6 +161,28 @@ Result<std::optional<secure::PresharedKey>> load_network_key(const Session& sess
   return *key;
 }
 
+Result<std::optional<codec::Genesis>> load_genesis(const Session& session) {
+  std::string path = session.in_home(session.settings.genesis_file);
+  if (path.empty()) {
+    path = session.home + "/genesis.kith";
+    if (!rt::file_exists(path)) return std::nullopt;
+  }
+  const Bytes bytes = TRY(rt::read_file(path, codec::genesis_bytes_max));
+  auto genesis = codec::decode_genesis(bytes);
+  if (!genesis) {
+    return fail(genesis.error().code, base::format("{}: {}", path, genesis.error().message));
+  }
+  return *std::move(genesis);
+}
+
+Result<std::optional<crypto::KeyPair>> load_validator_key(const std::string& home) {
+  const std::string folder = home + "/validator";
+  if (!rt::file_exists(rt::identity_path(folder))) return std::nullopt;
+  rt::SystemRng rng;
+  auto identity = TRY(rt::load_or_create_identity(folder, std::nullopt, rng));
+  return std::move(identity.key);
+}
+
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session) {
   rt::LogSinkConfig config;
   config.levels = TRY(rt::parse_log_levels(session.settings.log_level));

@@ -11,6 +11,7 @@
 #include "app/engine.h"
 #include "cli/args.h"
 #include "cli/wire.h"
+#include "codec/chain_params.h"
 #include "node/config.h"
 #include "rt/log_sink.h"
 
@@ -44,6 +45,10 @@ Result<HomeIdentity> load_identity(const Session& session, bool may_create);
 /// `psk_file`, else network.key_file, else HOME/swarm.key when that exists.
 Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,
                                                              const std::string& psk_file);
+/// chain.genesis, else HOME/genesis.kith when that exists; what is read has passed check().
+Result<std::optional<codec::Genesis>> load_genesis(const Session& session);
+/// HOME/validator/identity.key, when it exists: this node validates.
+Result<std::optional<crypto::KeyPair>> load_validator_key(const std::string& home);
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session);
 
 /// Somebody who answers the methods of docs/api.md.

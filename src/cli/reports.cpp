@@ -114,30 +114,40 @@ std::string to_text(const DoctorReport& report) {
 }
 
 std::string to_json(const DevnetReport& report) {
-  return to_line(Json{{"nodes", report.nodes},
-                      {"validators", nullptr},
-                      {"height", nullptr},
-                      {"finalized_height", nullptr},
-                      {"forks", nullptr},
-                      {"peers_per_node_min", report.peers_per_node_min},
-                      {"finality_ms", nullptr},
-                      {"tx_committed", nullptr},
-                      {"compute", nullptr},
-                      {"pings_answered", report.pings_answered},
-                      {"learned", report.learned},
-                      {"gossip", Json{{"published", report.messages_published},
-                                      {"delivered", report.messages_delivered}}},
-                      {"wall_s", rounded(report.wall_s)},
-                      {"clean_exit", report.clean_exit},
-                      {"dir", report.dir.empty() ? Json(nullptr) : Json(report.dir)}});
+  return to_line(Json{
+      {"nodes", report.nodes},
+      {"validators", report.chain ? Json(report.chain->validators) : Json(nullptr)},
+      {"height", report.chain ? Json(report.chain->height) : Json(nullptr)},
+      {"finalized_height", report.chain ? Json(report.chain->finalized_height) : Json(nullptr)},
+      {"forks", report.chain ? Json(report.chain->forks) : Json(nullptr)},
+      {"peers_per_node_min", report.peers_per_node_min},
+      {"finality_ms", report.chain ? Json{{"p50", rounded(report.chain->finality_p50_ms)},
+                                          {"p99", rounded(report.chain->finality_p99_ms)}}
+                                   : Json(nullptr)},
+      {"tx_committed", report.chain ? Json(report.chain->transactions) : Json(nullptr)},
+      {"compute", nullptr},
+      {"pings_answered", report.pings_answered},
+      {"learned", report.learned},
+      {"gossip",
+       Json{{"published", report.messages_published}, {"delivered", report.messages_delivered}}},
+      {"wall_s", rounded(report.wall_s)},
+      {"clean_exit", report.clean_exit},
+      {"dir", report.dir.empty() ? Json(nullptr) : Json(report.dir)}});
 }
 
 std::string to_text(const DevnetReport& report) {
+  std::string chain;
+  if (report.chain) {
+    chain =
+        base::format("{} validators at height {}, {} forks, final in {:.1f} ms (p99 {:.1f}), ",
+                     report.chain->validators, report.chain->finalized_height, report.chain->forks,
+                     report.chain->finality_p50_ms, report.chain->finality_p99_ms);
+  }
   return base::format(
-      "{} nodes for {:.1f} s: at least {} peers each, {} pings answered, {} peers learned, "
+      "{} nodes for {:.1f} s: {}at least {} peers each, {} pings answered, {} peers learned, "
       "{} messages published and {} delivered, {}",
-      report.nodes, report.wall_s, report.peers_per_node_min, report.pings_answered, report.learned,
-      report.messages_published, report.messages_delivered,
+      report.nodes, report.wall_s, chain, report.peers_per_node_min, report.pings_answered,
+      report.learned, report.messages_published, report.messages_delivered,
       report.clean_exit ? "all ended cleanly" : "not all ended cleanly");
 }
 

@@ -54,6 +54,16 @@ struct DoctorReport {
 std::string to_json(const DoctorReport& report);
 std::string to_text(const DoctorReport& report);
 
+/// Of a devnet that keeps a chain.
+struct DevnetChain {
+  std::uint64_t validators = 0;
+  std::uint64_t height = 0;            // of the node that is furthest
+  std::uint64_t finalized_height = 0;  // of the one that is least far
+  std::uint64_t forks = 0;             // heights at which two nodes hold different blocks
+  double finality_p50_ms = 0;          // of node 1
+  double finality_p99_ms = 0;
+  std::uint64_t transactions = 0;
+};
 struct DevnetReport {
   std::uint64_t nodes = 0;
   std::uint64_t peers_per_node_min = 0;
@@ -64,6 +74,7 @@ struct DevnetReport {
   double wall_s = 0;
   bool clean_exit = false;
   std::string dir;  // empty: it was temporary
+  std::optional<DevnetChain> chain;
 };
 std::string to_json(const DevnetReport& report);
 std::string to_text(const DevnetReport& report);

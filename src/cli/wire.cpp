@@ -108,6 +108,30 @@ Result<NodeStatus> read_status(std::string_view result) {
   return status;
 }
 
+Result<ChainStatus> read_chain_status(std::string_view result) {
+  const Json json = TRY(parse(result));
+  ChainStatus status;
+  status.height = count(json, "height");
+  status.epoch = count(json, "epoch");
+  status.view = count(json, "view");
+  status.validators_connected = count(json, "validators_connected");
+  status.transactions_final = count(json, "transactions_final");
+  if (const auto pool = json.find("mempool"); pool != json.end()) {
+    status.mempool = count(*pool, "transactions");
+  }
+  const auto finality = json.find("finality_ms");
+  if (finality != json.end() && finality->is_object()) {
+    status.finality_p50_ms = finality->value("p50", 0.0);
+    status.finality_p99_ms = finality->value("p99", 0.0);
+  }
+  return status;
+}
+
+Result<std::string> read_block_digest(std::string_view result) {
+  const Json json = TRY(parse(result));
+  return text(json, "digest");
+}
+
 Result<NodeStats> read_stats(std::string_view result) {
   const Json json = TRY(parse(result));
   NodeStats stats;

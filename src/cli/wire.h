@@ -46,6 +46,19 @@ struct NodeStats {
   std::uint64_t messages_delivered = 0;  // of others
 };
 Result<NodeStats> read_stats(std::string_view result);
+struct ChainStatus {
+  std::uint64_t height = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t view = 0;
+  std::uint64_t validators_connected = 0;
+  std::uint64_t mempool = 0;  // transactions
+  std::uint64_t transactions_final = 0;
+  double finality_p50_ms = 0;
+  double finality_p99_ms = 0;
+};
+Result<ChainStatus> read_chain_status(std::string_view result);
+/// "digest" of chain.block's result.
+Result<std::string> read_block_digest(std::string_view result);
 /// "rtt_ms" of a ping's result.
 Result<double> read_rtt_ms(std::string_view result);
 

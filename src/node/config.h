@@ -82,6 +82,7 @@ struct Settings {
   std::string log_file;  // empty: standard error
   std::string network_name;
   std::string network_key_file;
+  std::string genesis_file;
   std::string passphrase_file;
   std::string api_socket;
   HttpSettings http;

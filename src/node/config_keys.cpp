@@ -259,6 +259,10 @@ constexpr auto keys = std::to_array<ConfigKey>({
      false, [](Settings& s, ConfigValue v) { s.tcp_congestion = std::move(v.text); }},
     {"network.name", Type::text, "kith", "", "", "What `kith status` calls the network.", false,
      [](Settings& s, ConfigValue v) { s.network_name = std::move(v.text); }},
+    {"chain.genesis", Type::text, "", "", "path",
+     "The genesis file of the chain that this node keeps (`kith devnet` writes one). Empty takes "
+     "HOME/genesis.kith when that exists; else the node keeps no chain.",
+     false, [](Settings& s, ConfigValue v) { s.genesis_file = std::move(v.text); }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

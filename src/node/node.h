@@ -6,6 +6,7 @@
 // A service is added here, in Node::Node, with one line; that is all the wiring a protocol needs.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -155,6 +156,9 @@ class Node final : public host::WorldMachine {
   Chain* chain() { return chain_.get(); }
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
+  /// From first sight of a block to its finality, of the last `finality_max` blocks.
+  static constexpr std::size_t finality_max = 1000;
+  const std::deque<Duration>& finality_times() const { return finality_; }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
   const peer::Breakers& breakers() const { return guard_.breakers(); }
@@ -221,6 +225,7 @@ class Node final : public host::WorldMachine {
   };
   std::map<Token, Submitted> submitted_;
   std::uint64_t last_submitted_ = 0;
+  std::deque<Duration> finality_;  // of the last blocks
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
   bool is_pumping_ = false;

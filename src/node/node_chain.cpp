@@ -97,6 +97,8 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](host::WriteChain& work) { outputs_.push_back(std::move(work)); },
                [&](BlockFinalized& done) {
                  sync_->on_height(now, done.block->header().height);
+                 finality_.push_back(done.took);
+                 if (finality_.size() > finality_max) finality_.pop_front();
                  reports_.push_back(std::move(done));
                },
                [&](EpochBegan& began) {

@@ -207,6 +207,7 @@ void SyncService::end_ask(Instant now, bool is_good) {
     asked.blocks.pop_back();
     asked.certificates.pop_back();
   }
+  is_catching_up_ = asked.blocks.size() > 1;
   if (asked.blocks.empty()) return;
   blocks_received_ += asked.blocks.size();
   heard_.push_back({asked.peer, std::move(asked.blocks), std::move(asked.certificates.back())});

@@ -80,6 +80,8 @@ class SyncService final : public host::Service {
 
   std::optional<host::RunJob> poll_job();
   std::optional<consensus::BlocksHeard> poll_blocks();
+  /// The last answer held more than one block: others are ahead.
+  bool is_catching_up() const { return is_catching_up_; }
   std::uint64_t blocks_received() const { return blocks_received_; }
   std::uint64_t blocks_served() const { return blocks_served_; }
 
@@ -124,6 +126,7 @@ class SyncService final : public host::Service {
   std::uint64_t blocks_received_ = 0;
   std::uint64_t blocks_served_ = 0;
   bool is_started_ = false;
+  bool is_catching_up_ = false;
 };
 
 }  // namespace kith::node
