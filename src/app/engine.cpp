@@ -18,8 +18,11 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineConfig config, crypto::KeyPai
   if (!config.quality_db.empty()) {
     quality = TRY(rt::SqliteQualityStore::open(config.quality_db, log));
   }
-  return std::unique_ptr<Engine>(
+  std::unique_ptr<Engine> engine(
       new Engine(std::move(config), std::move(key), std::move(peers), std::move(quality), log));
+  TRY_VOID(engine->open_chain());
+  engine->start();
+  return engine;
 }
 
 Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> peers,
@@ -28,9 +31,23 @@ Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::Pee
       key_(std::move(key)),
       peers_(std::move(peers)),
       quality_(std::move(quality)),
-      node_(std::make_unique<node::Node>(config_.node, key_, rng_, log)),
-      reactor_(std::make_unique<rt::Reactor>(*node_, config_.reactor, log, peers_.get(),
-                                             quality_.get())) {
+      log_(log) {}
+
+Result<void> Engine::open_chain() {
+  if (config_.chain_dir.empty()) return {};
+  chain_store_ = TRY(rt::ChainStore::open(config_.chain_dir, config_.chain));
+  wal_ = TRY(rt::Wal::open(config_.chain_dir + "/votes", rng_));
+  votes_ = wal_->take_records();
+  votes_damage_ = wal_->damage();
+  if (votes_damage_) log_.error("chain", "{}", votes_damage_->message);
+  chain_disk_ = std::make_unique<rt::ChainDisk>(*wal_, *chain_store_, log_);
+  return {};
+}
+
+void Engine::start() {
+  node_ = std::make_unique<node::Node>(config_.node, key_, rng_, log_);
+  reactor_ = std::make_unique<rt::Reactor>(*node_, config_.reactor, log_, peers_.get(),
+                                           quality_.get(), chain_disk_.get());
   reactor_->set_after_turn([this] { after_turn(); });
   // Before anything that other threads ask of the node while run() begins.
   reactor_->post([this] { node_->start(reactor_->turn_now()); });

@@ -8,10 +8,13 @@
 
 #include "base/log.h"
 #include "node/node.h"
+#include "rt/chain_disk.h"
 #include "rt/peer_store.h"
 #include "rt/quality_store.h"
 #include "rt/reactor.h"
 #include "rt/rng_system.h"
+#include "rt/store_chain.h"
+#include "rt/wal.h"
 
 namespace kith::app {
 
@@ -20,17 +23,32 @@ struct EngineConfig {
   rt::ReactorConfig reactor;
   std::string peers_db;    // path; empty: peers are forgotten at the end
   std::string quality_db;  // path; empty: so is what they did
+  /// A folder, made if need be: state/ and leaves.dat (rt/store_chain.h), votes/ (rt/wal.h). Empty:
+  /// this node keeps no chain.
+  std::string chain_dir = {};
+  rt::ChainStoreConfig chain = {};
 };
 
 class Engine {
  public:
-  /// `log` outlives it. Errors: the peer store cannot be opened.
+  /// `log` outlives it. Errors: a store cannot be opened, or is another process's (`locked`). A
+  /// damaged log of votes is none: see votes_damage().
   static Result<std::unique_ptr<Engine>> make(EngineConfig config, crypto::KeyPair key, Log& log);
   ~Engine();
 
   node::Node& node() { return *node_; }
   rt::Reactor& reactor() { return *reactor_; }
   Rng& rng() { return rng_; }
+
+  // With a chain_dir:
+  /// Null without one.
+  const rt::ChainStore* chain_store() const { return chain_store_.get(); }
+  /// What the log of votes held at the start: segment -> records. Not for voting when it is damaged
+  /// or was empty though the state is not.
+  const rt::Wal::Segments& votes() const { return votes_; }
+  const std::optional<Error>& votes_damage() const { return votes_damage_; }
+  bool votes_were_empty() const { return wal_ == nullptr || wal_->was_empty(); }
+
   /// Gets every report of the node, on the reactor's thread, between turns' outputs.
   void set_on_report(std::function<void(node::Report)> on_report);
   /// Starts the node and serves until stop() is done.
@@ -41,6 +59,8 @@ class Engine {
  private:
   Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::PeerStore> peers,
          std::unique_ptr<rt::QualityStore> quality, Log& log);
+  Result<void> open_chain();
+  void start();
   void after_turn();
 
   const EngineConfig config_;
@@ -48,6 +68,12 @@ class Engine {
   rt::SystemRng rng_;
   std::unique_ptr<rt::PeerStore> peers_;
   std::unique_ptr<rt::QualityStore> quality_;
+  Log& log_;
+  std::unique_ptr<rt::Wal> wal_;
+  std::unique_ptr<rt::ChainStore> chain_store_;
+  rt::Wal::Segments votes_;
+  std::optional<Error> votes_damage_;
+  std::unique_ptr<rt::ChainDisk> chain_disk_;  // its threads use the two above
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<rt::Reactor> reactor_;
   std::function<void(node::Report)> on_report_;
