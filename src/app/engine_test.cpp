@@ -43,7 +43,8 @@ TEST_F(EngineTest, OpensTheChainAndGivesBackTheLog) {
     batch.height = {3};
     ASSERT_TRUE(store->write(batch));
     auto votes = rt::Wal::open(chain_dir() + "/votes", rng_).value();
-    ASSERT_TRUE(votes->append(2, std::vector{Bytes{1, 2}}));
+    const std::vector<Bytes> records = {Bytes{1, 2}};
+    ASSERT_TRUE(votes->append(2, records));
   }
   {
     const auto engine = make(chain_dir()).value();

@@ -261,6 +261,21 @@ TEST_F(WalTest, OnlyTheLastFileMayBeTorn) {
   EXPECT_NE(wal->damage()->message.find("the file before it is missing"), std::string::npos);
 }
 
+TEST_F(WalTest, AMissingFileIsDamage) {
+  for (std::size_t missing = 0; missing < 2; ++missing) {
+    {
+      auto wal = open();
+      must(wal->append(1, records({"a"}), true));
+      must(wal->append(2, records({"b"})));
+      must(wal->append(3, records({"c"})));
+    }
+    std::filesystem::remove(files().at(missing));
+    auto wal = open();
+    ASSERT_TRUE(wal->damage()) << missing;
+    EXPECT_NE(wal->damage()->message.find("the file before it is missing"), std::string::npos);
+  }
+}
+
 TEST_F(WalTest, AfterDamageItMayBeginAnewAndOnlyThenIsWhole) {
   {
     auto wal = open();
