@@ -265,7 +265,7 @@ class Engine {
   std::optional<codec::ProposalMessage> own_proposal_;  // the latest
   std::size_t log_bytes_ = 0;
   std::size_t log_bytes_lived_ = 0;  // of them, when it was last begun anew
-  View behind_said_;  // of the finalization that was said to be far ahead
+  View behind_said_;                 // of the finalization that was said to be far ahead
 
   base::Queue<EngineOutput> outputs_;
   std::optional<WallTime> wall_;
