@@ -1,5 +1,6 @@
 // Evidence: what decodes encodes to the same bytes, says of two votes of one view what
 // offence_of() says, and is believed by nobody without signatures.
+#include <algorithm>
 #include <cstdint>
 
 #include "codec/chain_evidence.h"
@@ -16,7 +17,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ASSERT(offence_of(evidence->second.statement, evidence->first.statement) == evidence->offence());
   const Evidence turned = make_evidence(evidence->key, evidence->second, evidence->first);
   ASSERT(turned == *evidence && id_of(turned) == id_of(*evidence));
-  const auto alone = ValidatorSet::make({{evidence->key, 1}});
-  ASSERT(alone && !verify(*evidence, Hash{}, *alone));
+  // With the key of somebody who never signed anything (one of small order anybody signs for).
+  static const ValidatorSet alone = [] {
+    Validator validator{{}, 1};
+    const auto key = crypto::KeyPair::from_seed(std::array<std::uint8_t, 32>{1});
+    std::ranges::copy(key.public_key().data, validator.key.begin());
+    return *ValidatorSet::make({validator});
+  }();
+  ASSERT(!verify(*evidence, Hash{}, alone));
+  Evidence framing = *evidence;
+  framing.key = alone.at(0).key;
+  ASSERT(!verify(framing, Hash{}, alone));
   return 0;
 }

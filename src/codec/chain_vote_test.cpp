@@ -83,6 +83,13 @@ TEST(ChainVote, ASignatureIsForOneStatementOfOneChain) {
   EXPECT_EQ(verify(other, test_genesis, validators.set).error().code, Code::malformed);
 }
 
+/// Which is why whoever registers validators must refuse such keys: ZIP-215 takes points of any
+/// order, so that everybody agrees.
+TEST(ChainVote, OfAKeyOfSmallOrderAnybodySigns) {
+  const ValidatorSet alone = ValidatorSet::make({{{1}, 1}}).value();  // the neutral point
+  EXPECT_TRUE(verify(Vote{some, 0, {1}}, test_genesis, alone));
+}
+
 TEST(ChainVote, RefusesStatementsThatNobodyMakes) {
   const Bytes good = encoded(TestValidators(4).vote(0, some));
   for (std::size_t cut = 0; cut < good.size(); ++cut) {

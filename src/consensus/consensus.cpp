@@ -34,10 +34,12 @@ std::size_t bytes_of(const codec::ConsensusMessage& message) {
 Result<void> Consensus::begin(Instant now, EpochContext context, const FinalBlock& last_final,
                               const std::vector<Bytes>& records, bool may_vote) {
   ASSERT(wall_ && (!engine_ || engine_->context().epoch < context.epoch));
+  // After a restart, or sync, only the store knows it.
+  last_ended_ = context.floor.finalization;
   if (engine_) {
     past_ = stats();
     const bool is_next = next(engine_->context().epoch) == context.epoch;
-    last_ended_ = is_next ? engine_->last_final().finalization : nullptr;
+    if (is_next && engine_->is_over()) last_ended_ = engine_->last_final().finalization;
   }
   std::optional<ValidatorIndex> me;
   if (key_ && may_vote) me = context.validators.index_of(*key_);

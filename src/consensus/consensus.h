@@ -28,7 +28,8 @@ class Consensus {
 
   /// `records`: what the log of this epoch holds. `may_vote`: false when that log was lost, so that
   /// nobody knows what was said; the node follows then. Errors: as of Engine::recover, and it
-  /// follows. REQUIRES: a WallClockRead came before; the epoch is a later one.
+  /// follows. `context.floor.finalization`, where the store has it, is what those who are still in
+  /// the epoch before are told. REQUIRES: a WallClockRead came before; the epoch is a later one.
   Result<void> begin(Instant now, EpochContext context, const FinalBlock& last_final,
                      const std::vector<Bytes>& records, bool may_vote = true);
 

@@ -25,11 +25,13 @@ struct Node {
   Node() { consensus.on_input(now, WallClockRead{genesis_time}); }
 
   Result<void> begin(std::uint64_t epoch, const std::vector<Bytes>& records = {},
-                     bool may_vote = true) {
-    const FinalBlock floor{{}, {epoch}, codec::test_genesis, genesis_time, {}};
+                     bool may_vote = true, CertificatePtr ended = {}) {
+    FinalBlock floor{{}, {epoch}, codec::test_genesis, genesis_time, {}};
+    const FinalBlock last_final = floor;
+    floor.finalization = std::move(ended);
     EpochContext context{codec::test_genesis, {epoch}, world.validators.set, floor,
                          {epoch + 1},         {}};
-    auto begun = consensus.begin(now, context, floor, records, may_vote);
+    auto begun = consensus.begin(now, context, last_final, records, may_vote);
     drain();
     return begun;
   }
@@ -135,6 +137,16 @@ TEST(Consensus, WhoIsStillInTheLastEpochIsToldHowItEnded) {
   node.now += 300ms;
   node.hear(9, node.world.validators.vote(0, nullify({2}, 2)));
   EXPECT_EQ(node.replies.size(), 3u);
+}
+
+TEST(Consensus, AfterARestartTheStoreKnowsHowTheLastEpochEnded) {
+  Node node;
+  const auto end = finalize({4}, 7, 6, codec::number_hash(1));
+  ASSERT_TRUE(
+      node.begin(5, {}, true, std::make_shared<const Certificate>(node.world.certificate(end))));
+  node.hear(9, node.world.validators.vote(0, nullify({4}, 3)));
+  ASSERT_EQ(node.replies.size(), 1u);
+  EXPECT_EQ(std::get<Certificate>(node.replies[0].second).statement, end);
 }
 
 TEST(Consensus, WithoutItsLogItFollowsUntilTheNextEpoch) {

@@ -266,7 +266,8 @@ class Engine {
   std::vector<codec::Vote> own_votes_;                  // above committed_.view
   std::optional<codec::ProposalMessage> own_proposal_;  // the latest
   std::size_t log_bytes_ = 0;
-  View behind_said_;  // of the finalization that was said to be far ahead
+  std::size_t log_bytes_lived_ = 0;  // of them, when it was last begun anew
+  View behind_said_;                 // of the finalization that was said to be far ahead
 
   base::Queue<EngineOutput> outputs_;
   std::optional<WallTime> wall_;

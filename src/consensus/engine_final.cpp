@@ -149,7 +149,8 @@ void Engine::on_committed(Height height) {
 }
 
 void Engine::compact() {
-  if (!me_ || log_bytes_ < config_.log_bytes_max) return;
+  // As long as half of it still matters, beginning anew saves nothing.
+  if (!me_ || log_bytes_ < std::max(config_.log_bytes_max, 2 * log_bytes_lived_)) return;
   std::vector<Bytes> records;
   for (auto& [digest, entry] : blocks_.all()) {
     if (entry.is_logged && entry.block->header().height > committed_.height) {
@@ -174,7 +175,7 @@ void Engine::compact() {
   }
   log_bytes_ = 0;
   for (const Bytes& record : records) log_bytes_ += record.size();
-  // As long as what lives is itself half of the limit, beginning anew saves nothing.
+  log_bytes_lived_ = log_bytes_;
   say(Compact{new_token(), std::move(records)});
 }
 

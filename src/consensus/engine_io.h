@@ -162,7 +162,8 @@ struct Diverged {
   BlockPtr block;
   Error error;
 };
-/// Two certificates that cannot both be: a third of the weight lied. The node stops.
+/// Two certificates that cannot both be: a third of the weight lied. The node stops. `first` is
+/// null when what the second contradicts is the floor.
 struct Forked {
   CertificatePtr first;
   CertificatePtr second;

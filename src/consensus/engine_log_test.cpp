@@ -142,6 +142,17 @@ TEST(EngineLog, BegunAnewItHoldsWhatStillMatters) {
   EXPECT_TRUE(has_block);
 }
 
+TEST(EngineLog, IsNotBegunAnewForNothing) {
+  SmallLog bench;
+  bench.certify(bench.finalization(bench.first, genesis_tip));
+  const BlockPtr second = bench.block(bench.on_first, 2);
+  bench.propose(second, bench.on_first);
+  bench.input(Committed{{1}});
+  bench.input(Committed{{1}});
+  bench.input(Committed{{1}});
+  EXPECT_EQ(bench.compacts.size(), 1u) << "all of it still matters";
+}
+
 /// Final in memory, and not yet in the store: after a crash these views are open again.
 TEST(EngineLog, WhatTheStoreDoesNotHoldYetIsNotForgotten) {
   SmallLog bench;
