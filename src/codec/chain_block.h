@@ -92,7 +92,7 @@ class Block {
 };
 using BlockPtr = std::shared_ptr<const Block>;
 
-inline constexpr std::size_t block_body_bytes_max = 8 * 1024 * 1024;  // of the format; networks set less
+inline constexpr std::size_t block_body_bytes_max = 8 * 1024 * 1024;  // networks set less
 inline constexpr std::size_t justification_bytes_max = 16 * 1024 * 1024;
 
 /// Header, then body and justification, each behind its length as varint.

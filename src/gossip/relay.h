@@ -22,7 +22,7 @@ namespace kith::gossip {
 
 struct RelayConfig {
   bool is_on = true;          // towards peers that know the extension
-  double lazy_above = 0.9;   // the share of bodies that came too late: announce
+  double lazy_above = 0.9;    // the share of bodies that came too late: announce
   double eager_below = 0.7;   // send again
   double weight = 0.15;       // of the latest outcome; about the last seven
   double weight_asked = 0.2;  // of an announcement that was answered by a request

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "node/test_chain_net.h"
+#include "node/chain_net_test_util.h"
 
 namespace kith::node {
 namespace {
