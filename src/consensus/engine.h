@@ -57,6 +57,12 @@ struct EngineStats {
   std::uint64_t signatures_checked = 0;
 };
 
+/// What an engine remembers, in numbers.
+struct EngineSizes {
+  std::size_t views = 0, votes = 0, pending = 0, blocks = 0, block_bytes = 0, fetches = 0,
+              own_votes = 0;
+};
+
 class Engine {
  public:
   using Input = EngineInput;
@@ -98,6 +104,7 @@ class Engine {
   std::optional<ValidatorIndex> me() const { return me_; }
   /// It found what must not be, and says nothing any more.
   bool is_halted() const { return is_halted_; }
+  EngineSizes sizes() const;
   /// For people: one line a view that is not final.
   std::string dump(Instant now);
 
@@ -142,6 +149,7 @@ class Engine {
   // engine_rules.cpp: votes, certificates, views.
   void record(Instant now, const codec::Vote& vote);
   void hold(Instant now, const CertificatePtr& certificate);
+  CertificatePtr& place_of(const codec::Certificate& certificate);
   CertificatePtr conflicting(const codec::Statement& statement) const;
   void progress(Instant now);
   bool advance_view(Instant now);
@@ -183,6 +191,7 @@ class Engine {
   // engine_final.cpp: finality, the log, and waking up from it.
   bool try_commit(Instant now);
   bool commit_chain(Instant now, const CertificatePtr& finalization);
+  void say_behind(const CertificatePtr& finalization);
   void finalize_up_to(Instant now, const FinalBlock& to);
   void on_synced(Instant now, const Synced& synced);
   void halt() { is_halted_ = true; }
@@ -239,7 +248,7 @@ class Engine {
   base::Queue<EngineOutput> outputs_;
   std::optional<WallTime> wall_;
   Instant wall_read_;
-  std::uint64_t last_token_ = 0;
+  std::uint64_t last_token_;  // those of two epochs differ: answers come late
   EngineStats stats_;
   bool is_started_ = false;
   bool is_halted_ = false;

@@ -271,8 +271,14 @@ void Engine::fetch(Instant now, const Hash& digest, const Certificate& certifica
   fetches_.emplace(digest, Fetch{certificate.signers, now + config_.delta / 4, now});
 }
 
-/// R4, R11.
+/// R4, R11. A block that is final at its signers they let go after a while, and only sync gives it.
 void Engine::ask_again(Instant now) {
+  const bool is_in_vain = std::ranges::any_of(
+      fetches_, [&](const auto& each) { return now - each.second.since >= 2 * config_.delta; });
+  for (auto at = views_.rbegin(); is_in_vain && at != views_.rend(); ++at) {
+    if (at->first <= last_final_.view) break;
+    if (at->second.finalization != nullptr) say_behind(at->second.finalization);
+  }
   for (auto& [digest, fetch] : fetches_) {
     if (now < fetch.again) continue;
     fetch.again = now + config_.delta / 2;
