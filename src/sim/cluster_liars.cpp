@@ -1,6 +1,7 @@
 #include "sim/cluster_liars.h"
 
 #include <array>
+#include <map>
 #include <memory>
 
 namespace kith::sim {
@@ -195,13 +196,79 @@ ConsensusMessage broken(EngineCluster& cluster, std::uint32_t node, const Propos
   return ProposalMessage{cluster.vote_of(node, statement), std::move(block), std::nullopt};
 }
 
+/// A block, right in all but that it stands on the last one of an epoch.
+ConsensusMessage beyond_the_end(EngineCluster& cluster, std::uint32_t node,
+                                const ProposalMessage& said) {
+  BlockHeader header = said.block->header();
+  Bytes body(8);
+  cluster.rng().fill(body);
+  ++header.height.value;
+  ++header.time.unix_ms;
+  header.view = said.vote.statement.view();
+  header.parent = said.block->digest();
+  header.next_validators_root = {};
+  header.body_hash = codec::body_hash(body);
+  header.justification_root = root_of(*said.anew);
+  header.utxo_root = EngineCluster::state_after(header.utxo_root, body);
+  auto block = std::make_shared<const codec::Block>(header, Buffer(ByteView(body)), *said.anew);
+  Statement statement = said.vote.statement;
+  statement.subject.digest = block->digest();
+  return ProposalMessage{cluster.vote_of(node, statement), std::move(block), std::nullopt};
+}
+
 void builder(EngineCluster& cluster, std::uint32_t node) {
   cluster.set_byzantine(
       node, [&cluster, node](std::uint32_t, const ConsensusMessage& message) -> Messages {
         const auto* const proposal = std::get_if<ProposalMessage>(&message);
-        if (proposal == nullptr || proposal->anew || cluster.rng().below(4) == 0) return {message};
+        if (proposal == nullptr || cluster.rng().below(4) == 0) return {message};
+        if (proposal->anew) return {beyond_the_end(cluster, node, *proposal)};
         return {broken(cluster, node, *proposal)};
       });
+}
+
+// --- the skipper ---------------------------------------------------------------------------------
+
+using Blocks = std::map<codec::Hash, codec::BlockPtr>;
+
+ConsensusMessage skipping(EngineCluster& cluster, std::uint32_t node, const ProposalMessage& said,
+                          const Blocks& heard) {
+  const auto parent = heard.find(said.block->header().parent);
+  if (said.anew || parent == heard.end() || !parent->second->justification().parent) return said;
+  const auto older = heard.find(parent->second->header().parent);
+  if (older == heard.end()) return said;
+  BlockHeader header = said.block->header();
+  codec::Justification why = parent->second->justification();
+  header.height = parent->second->header().height;
+  header.parent = older->first;
+  header.next_validators_root = parent->second->header().next_validators_root;
+  header.utxo_root =
+      EngineCluster::state_after(older->second->header().utxo_root, said.block->body().view());
+  header.justification_root = root_of(why);
+  Statement statement = said.vote.statement;
+  statement.subject.parent = why.parent->statement.view();
+  auto block = std::make_shared<const codec::Block>(header, said.block->body(), std::move(why));
+  statement.subject.digest = block->digest();
+  return ProposalMessage{cluster.vote_of(node, statement), std::move(block), std::nullopt};
+}
+
+void skipper(EngineCluster& cluster, std::uint32_t node) {
+  const auto heard = std::make_shared<Blocks>();
+  const auto ear = [heard](const ConsensusMessage& message) {
+    constexpr std::size_t heard_max = 1000;
+    const auto* const proposal = std::get_if<ProposalMessage>(&message);
+    if (proposal == nullptr) return;
+    if (heard->size() >= heard_max) heard->clear();
+    heard->emplace(proposal->block->digest(), proposal->block);
+  };
+  cluster.set_byzantine(
+      node,
+      [&cluster, node, heard](std::uint32_t, const ConsensusMessage& message) -> Messages {
+        const auto* const proposal = std::get_if<ProposalMessage>(&message);
+        if (proposal == nullptr) return {message};
+        heard->emplace(proposal->block->digest(), proposal->block);
+        return {skipping(cluster, node, *proposal, *heard)};
+      },
+      ear);
 }
 
 void replayer(EngineCluster& cluster, std::uint32_t node) {
@@ -224,8 +291,8 @@ void replayer(EngineCluster& cluster, std::uint32_t node) {
 
 std::string_view name_of(ClusterLie lie) {
   static constexpr std::array<std::string_view, cluster_lies_count> names{
-      "two_faced", "yes_to_all", "nuller", "withholder", "selective", "late",
-      "flooder",   "builder",    "ahead",  "replayer",   "silent"};
+      "two_faced", "yes_to_all", "nuller",  "withholder", "selective", "late",
+      "flooder",   "builder",    "skipper", "ahead",      "replayer",  "silent"};
   return names[static_cast<std::size_t>(lie)];
 }
 
@@ -239,6 +306,7 @@ void make_liar(EngineCluster& cluster, std::uint32_t node, ClusterLie lie, Durat
     case ClusterLie::late: late(cluster, node, delta); break;
     case ClusterLie::flooder: flooder(cluster, node, delta); break;
     case ClusterLie::builder: builder(cluster, node); break;
+    case ClusterLie::skipper: skipper(cluster, node); break;
     case ClusterLie::ahead:
       cluster.set_byzantine(node);
       cluster.set_clock_offset(node, std::chrono::seconds(1 + cluster.rng().below(3600)));

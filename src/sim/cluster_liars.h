@@ -17,12 +17,13 @@ enum class ClusterLie : std::uint8_t {
   selective,   // proposes to some, and votes before others
   late,        // proposes after up to three deltas
   flooder,     // false votes, certificates and proposals, and true ones without end
-  builder,     // proposes blocks that break one rule each
+  builder,     // proposes blocks that break one rule each, also at the end of an epoch
+  skipper,     // builds on its parent's parent, as if the view between had been nullified
   ahead,       // its clock is ahead by up to an hour
   replayer,    // says old words again, of older epochs too
   silent,      // says nothing
 };
-inline constexpr std::uint8_t cluster_lies_count = 11;
+inline constexpr std::uint8_t cluster_lies_count = 12;
 std::string_view name_of(ClusterLie lie);
 
 /// Before start, once a node. REQUIRES: the cluster's `delta`.

@@ -73,8 +73,9 @@ Weather Swarm::draw(std::uint64_t seed, double scale) {
     for (Weight& weight : config.weights) weight = 1 + rng_.below(10);
   }
   draw_network(config);
-  if (chance(0.05)) {  // it alone is a quorum
-    config.weights[0] = 1'000'000'000;
+  const bool is_alone = chance(0.05);  // it alone is a quorum
+  if (is_alone) config.weights[0] = 1'000'000'000;
+  if (is_alone || nodes == 1) {
     config.engine.block_interval = std::max<Duration>(config.engine.block_interval, 100ms);
   }
   config.epoch_length = one_of<std::uint64_t>({3, 3, 10, 50, 1000});
@@ -88,7 +89,10 @@ Weather Swarm::draw(std::uint64_t seed, double scale) {
   weather.has_pauses = chance(0.3);
   weather.has_partitions = chance(0.5);
   weather.has_jumps = chance(0.2);
-  weather.has_lost_logs = weather.liars.empty() && !config.weights_of && nodes >= 4 && chance(0.2);
+  // Without it there is a quorum still, for the epoch could not end otherwise.
+  const Weight all = std::accumulate(config.weights.begin(), config.weights.end(), Weight{0});
+  weather.has_lost_logs =
+      weather.liars.empty() && !config.weights_of && 3 * config.weights[0] < all && chance(0.4);
   const Duration interval = config.engine.block_interval;
   weather.gust_mean = 10 * config.engine.delta + 3 * interval;
   if (chance(0.3)) weather.gust_mean /= 10;

@@ -80,9 +80,10 @@ std::uint32_t EngineCluster::add_twin(std::uint32_t of) {
   return nodes() - 1;
 }
 
-void EngineCluster::set_byzantine(std::uint32_t node, Bend bend) {
+void EngineCluster::set_byzantine(std::uint32_t node, Bend bend, Ear ear) {
   nodes_[node]->is_byzantine = true;
   nodes_[node]->bend = std::move(bend);
+  nodes_[node]->ear = std::move(ear);
 }
 
 const codec::ValidatorSet& EngineCluster::set_of(Epoch epoch) {

@@ -53,6 +53,9 @@ class EngineCluster {
   using Bend = std::function<std::vector<codec::ConsensusMessage>(
       std::uint32_t to, const codec::ConsensusMessage& message)>;
 
+  /// What a Byzantine node hears, beside its engine.
+  using Ear = std::function<void(const codec::ConsensusMessage& message)>;
+
   explicit EngineCluster(const ClusterConfig& config);
   ~EngineCluster();
   EngineCluster(const EngineCluster&) = delete;
@@ -62,7 +65,7 @@ class EngineCluster {
   std::uint32_t nodes() const { return static_cast<std::uint32_t>(nodes_.size()); }
   /// A second node with the key of `of`, which is Byzantine from now on. Before start.
   std::uint32_t add_twin(std::uint32_t of);
-  void set_byzantine(std::uint32_t node, Bend bend = {});
+  void set_byzantine(std::uint32_t node, Bend bend = {}, Ear ear = {});
   bool is_byzantine(std::uint32_t node) const;
   void start();
 
@@ -86,6 +89,8 @@ class EngineCluster {
   void set_clock_offset(std::uint32_t node, Duration offset);
 
   /// What a Byzantine node may say.
+  /// The state that a block of this body has, after a parent's.
+  static codec::Hash state_after(const codec::Hash& parent_state, ByteView body);
   codec::Vote vote_of(std::uint32_t node, const codec::Statement& statement);
   void inject(std::uint32_t from, std::uint32_t to, codec::ConsensusMessage message);
   /// The node's place in the set of an epoch.
@@ -172,6 +177,7 @@ class EngineCluster {
   void tear(Node& node, WriteQueue& queue);
   void apply(Node& node, Write& write, std::size_t records);
   void commit(Node& node, const consensus::Commit& commit);
+  void check_final(const Node& node, const codec::Block& block, const codec::BlockHeader* parent);
   void store(Node& node, const consensus::Commit& commit);
   void sync(Node& node);
 

@@ -28,12 +28,12 @@ std::uint32_t index_of(const PeerId& peer) {
   return static_cast<std::uint32_t>(peer.bytes()[2] << 8 | peer.bytes()[3]);
 }
 
-/// What the state of a block is, here: a hash of all that led to it.
-Hash state_after(const Hash& parent_state, ByteView body) {
+}  // namespace
+
+/// A hash of all that led to it.
+Hash EngineCluster::state_after(const Hash& parent_state, ByteView body) {
   return codec::tagged_hash("kith/test-state", {parent_state, body});
 }
-
-}  // namespace
 
 void EngineCluster::perform(Node& node, EngineOutput output) {
   trace({3, node.index, static_cast<std::uint64_t>((now_ - Instant{}).count()), output.index()});
@@ -143,6 +143,7 @@ void EngineCluster::inject(std::uint32_t from, std::uint32_t to, ConsensusMessag
 
 void EngineCluster::deliver(Slot& slot) {
   if (!slot.node->is_up()) return;
+  if (slot.node->ear) slot.node->ear(*slot.message);
   const Node& from = *nodes_[slot.from];
   if (from.is_byzantine && !slot.node->is_byzantine) {
     const auto* const proposal = std::get_if<ProposalMessage>(slot.message.get());
@@ -327,6 +328,31 @@ void EngineCluster::commit(Node& node, const consensus::Commit& work) {
   write(node, {{}, {}, false, work, epoch});
 }
 
+/// What no block may be that is final (A4).
+void EngineCluster::check_final(const Node& node, const codec::Block& block,
+                                const BlockHeader* parent) {
+  const BlockHeader& header = block.header();
+  const std::int64_t before =
+      parent == nullptr ? cluster_genesis_time.unix_ms : parent->time.unix_ms;
+  const Hash& state = parent == nullptr ? cluster_genesis() : parent->utxo_root;
+  const bool is_last = header.height.value % config_.epoch_length == 0;
+  // Of the honest no clock is further off than ten seconds.
+  const std::int64_t latest = cluster_genesis_time.unix_ms + base::to_ms(now_ - Instant{}) +
+                              10'000 + base::to_ms(config_.engine.drift_max);
+  const char* wrong = nullptr;
+  if (header.time.unix_ms <= before) wrong = "is not later than its parent";
+  if (header.time.unix_ms > latest) wrong = "is dated far ahead";
+  if (header.epoch.value != (header.height.value - 1) / config_.epoch_length)
+    wrong = "has its epoch wrong";
+  if (header.validators_root != set_of(header.epoch).root()) wrong = "names other validators";
+  const Hash next = is_last ? set_of(codec::next(header.epoch)).root() : Hash{};
+  if (header.next_validators_root != next) wrong = "names other validators to come";
+  if (header.params_hash != Hash{}) wrong = "names other parameters";
+  if (header.utxo_root != state_after(state, block.body().view())) wrong = "has a wrong state";
+  if (wrong == nullptr) return;
+  report(base::format("node {}: final block {} {}", node.index, header.height.value, wrong));
+}
+
 void EngineCluster::store(Node& node, const consensus::Commit& work) {
   for (const BlockPtr& block : work.blocks) {
     const BlockHeader& header = block->header();
@@ -337,6 +363,9 @@ void EngineCluster::store(Node& node, const consensus::Commit& work) {
                             node.height()));
       }
       return;
+    }
+    if (!node.is_byzantine) {
+      check_final(node, *block, node.height() == 0 ? nullptr : &node.blocks.back()->header());
     }
     node.final.push_back({work.finalization->statement.view(), header.height, block->digest(),
                           header.time, work.finalization});

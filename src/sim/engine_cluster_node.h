@@ -29,6 +29,7 @@ struct EngineCluster::Node {
   std::uint32_t key = 0;  // of the cluster's keys
   bool is_byzantine = false;
   Bend bend;
+  Ear ear;
   Duration clock_offset{0};
   PeerId peer;
   // Durable.
