@@ -81,7 +81,10 @@ void Engine::on_input(Instant now, EngineInput input) {
                },
                [&](const Signed& given) { on_signed(given); },
                [&](const Persisted& persisted) { on_persisted(now, persisted.token); },
-               [&](const Committed&) { compact(); },
+               [&](const Committed& committed) {
+                 // While later blocks are on their way to the store, only the log knows of them.
+                 if (committed.height >= last_final_.height) compact();
+               },
                [&](const Synced& synced) { on_synced(now, synced); }, [&](const WallClockRead&) {}},
       input);
 }

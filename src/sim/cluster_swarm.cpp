@@ -117,6 +117,7 @@ void Swarm::draw_network(ClusterConfig& config) {
   if (chance(0.4)) config.loss = rng_.unit() * 0.3;
   if (chance(0.4)) config.repeat = rng_.unit() * 0.5;
   config.disk_max = span(0ms, chance(0.2) ? engine.delta : 5ms);
+  if (chance(0.2)) config.store_max = span(0ms, 2 * engine.delta);
   config.check_max = span(0ms, chance(0.2) ? engine.delta / 2 : 5ms);
   if (chance(0.5)) config.verify_max = span(0ms, 10ms);
   if (chance(0.3)) config.sign_max = span(0ms, 50ms);

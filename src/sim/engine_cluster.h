@@ -36,6 +36,7 @@ struct ClusterConfig {
   double repeat = 0;        // a message comes twice
   Duration disk_min = 0ms;  // of a durable write
   Duration disk_max = 5ms;
+  Duration store_max = 0ms;             // of a block, when longer
   Duration check_max = 5ms;             // executing a block
   Duration verify_max = 0ms;            // checking signatures
   Duration sign_max = 0ms;              // of a remote signer

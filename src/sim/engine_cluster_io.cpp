@@ -258,7 +258,9 @@ void EngineCluster::write(Node& node, Write write) {
   const bool is_store = write.commit.has_value();
   WriteQueue& queue = is_store ? node.store_writes : node.log_writes;
   queue.writes.push_back(std::move(write));
-  queue.free = std::max(queue.free, now_) + between(config_.disk_min, config_.disk_max);
+  const Duration longest =
+      is_store ? std::max(config_.disk_max, config_.store_max) : config_.disk_max;
+  queue.free = std::max(queue.free, now_) + between(config_.disk_min, longest);
   after(queue.free - now_, is_store ? What::stored : What::logged, &node);
 }
 

@@ -268,6 +268,25 @@ TEST(EngineCluster, AnswersOfTheEpochBefore) {
   }
 }
 
+// Blocks that are final and not stored yet live in the log alone: it may not begin anew without
+// them, or all forget what they finalized.
+TEST(EngineCluster, ASlowStoreAndAShortLog) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    ClusterConfig config = quick_cluster(seed);
+    config.store_max = 150ms;
+    config.engine.log_bytes_max = 3'000;
+    EngineCluster cluster(config);
+    cluster.start();
+    for (int fall = 0; fall < 5; ++fall) {
+      cluster.run_for(500ms + 1ms * static_cast<std::int64_t>(cluster.rng().below(1000)));
+      for (std::uint32_t i = 0; i < 4; ++i) cluster.crash(i);
+      for (std::uint32_t i = 0; i < 4; ++i) cluster.restart(i);
+    }
+    EXPECT_TRUE(goes_on(cluster, heal)) << seed;
+    EXPECT_EQ(violations_of(cluster), "") << seed;
+  }
+}
+
 TEST(EngineCluster, TheLogStaysShort) {
   ClusterConfig config = quick_cluster();
   config.engine.log_bytes_max = 50'000;
