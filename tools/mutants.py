@@ -35,8 +35,11 @@ MUTANTS = [
      (GUARD, "if (before.notarize && *before.notarize != statement.subject) {", "if (false) {"),
      (BLOCKS, "if (guard_.notarized(view_) || guard_.nullified(view_)) return;",
       "if (guard_.nullified(view_)) return;")),
-    ("G2: nullifies what it finalized",
-     (GUARD, 'if (before.finalize) return refuse("G2"', 'if (false) return refuse("G2"')),
+    # The engine leaves a view before it finalizes in it, so that only both together show.
+    ("G2: nullifies what it finalized, in views that a notarization does not end",
+     (GUARD, 'if (before.finalize) return refuse("G2"', 'if (false) return refuse("G2"'),
+     (RULES, "if (!is_notarized && state.nullification == nullptr) continue;",
+      "if (state.nullification == nullptr) continue;")),
     ("G3: finalizes what it nullified",
      (GUARD, 'if (before.nullify) return refuse("G3"', 'if (false) return refuse("G3"')),
     ("G3: finalizes what it did not notarize",
@@ -254,7 +257,8 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
         for number, state, what, seconds in pool.map(lambda n: one(n, 1), numbers):
             results.append(state)
-            print(f"{number:3} {state:7} {seconds:5.1f} s  {MUTANTS[number][0]}: {what}", flush=True)
+            name = MUTANTS[number][0]
+            print(f"{number:3} {state:7} {seconds:5.1f} s  {name}: {what}", flush=True)
     print(f"{results.count('killed')} of {len(results)} mutants killed")
     sys.exit(0 if results.count("killed") == len(results) else 1)
 

@@ -216,13 +216,25 @@ ConsensusMessage beyond_the_end(EngineCluster& cluster, std::uint32_t node,
   return ProposalMessage{cluster.vote_of(node, statement), std::move(block), std::nullopt};
 }
 
+/// The same to all: a block that breaks a rule must not fail for want of votes.
 void builder(EngineCluster& cluster, std::uint32_t node) {
+  struct Last {
+    Statement of;
+    ConsensusMessage said;
+  };
+  const auto last = std::make_shared<std::optional<Last>>();
   cluster.set_byzantine(
-      node, [&cluster, node](std::uint32_t, const ConsensusMessage& message) -> Messages {
+      node, [&cluster, node, last](std::uint32_t, const ConsensusMessage& message) -> Messages {
         const auto* const proposal = std::get_if<ProposalMessage>(&message);
-        if (proposal == nullptr || cluster.rng().below(4) == 0) return {message};
-        if (proposal->anew) return {beyond_the_end(cluster, node, *proposal)};
-        return {broken(cluster, node, *proposal)};
+        if (proposal == nullptr) return {message};
+        if (*last && (*last)->of == proposal->vote.statement) return {(*last)->said};
+        ConsensusMessage said = message;
+        if (cluster.rng().below(4) != 0) {
+          said = proposal->anew ? beyond_the_end(cluster, node, *proposal)
+                                : broken(cluster, node, *proposal);
+        }
+        *last = Last{proposal->vote.statement, said};
+        return {std::move(said)};
       });
 }
 

@@ -45,6 +45,24 @@ TEST(ClusterLiars, WhoContradictsItselfIsFound) {
   }
 }
 
+// Who notarized the one face's block, fell, and wakes up to the other's must know.
+TEST(ClusterLiars, FallsBetweenTwoFaces) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    EngineCluster cluster(quick_cluster(seed));
+    cluster.add_twin(static_cast<std::uint32_t>(seed % 4));
+    cluster.start();
+    for (int fall = 0; fall < 60; ++fall) {
+      cluster.run_for(1ms * static_cast<std::int64_t>(20 + cluster.rng().below(60)));
+      const auto node = static_cast<std::uint32_t>(cluster.rng().below(4));
+      cluster.crash(node);
+      cluster.run_for(2ms);
+      cluster.restart(node);
+    }
+    EXPECT_TRUE(goes_on(cluster, 20s)) << seed;
+    EXPECT_EQ(violations_of(cluster), "") << seed;
+  }
+}
+
 // Too far ahead is waited for: nobody nullifies a view because of it, unless its time is over.
 TEST(ClusterLiars, BlocksDatedAhead) {
   ClusterConfig config = quick_cluster();
