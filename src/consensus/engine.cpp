@@ -17,7 +17,8 @@ Engine::Engine(const EngineConfig& config, EpochContext context, std::optional<V
       guard_(context_.epoch, last_final.view),
       view_(next(last_final.view)),
       last_final_(std::move(last_final)),
-      committed_{last_final_.height, last_final_.view} {
+      committed_{last_final_.height, last_final_.view},
+      last_token_(context_.epoch.value << 32) {
   ASSERT(!me_ || *me_ < context_.validators.size());
   ASSERT(last_final_.view.value == 0 || last_final_.finalization != nullptr);
   ASSERT(context_.last_height > context_.floor.height);
@@ -129,6 +130,14 @@ void Engine::broadcast(const codec::ConsensusMessage& message) {
 
 WallTime Engine::wall_now(Instant now) const {
   return {wall_->unix_ms + base::to_ms(now - wall_read_)};
+}
+
+EngineSizes Engine::sizes() const {
+  EngineSizes sizes{
+      views_.size(),    0, pending_.size(), blocks_.all().size(), blocks_.bytes(), fetches_.size(),
+      own_votes_.size()};
+  for (const auto& [view, state] : views_) sizes.votes += state.votes.all().size();
+  return sizes;
 }
 
 std::string Engine::dump(Instant now) {

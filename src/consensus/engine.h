@@ -59,6 +59,12 @@ struct EngineStats {
   std::uint64_t signatures_checked = 0;
 };
 
+/// What an engine remembers, in numbers.
+struct EngineSizes {
+  std::size_t views = 0, votes = 0, pending = 0, blocks = 0, block_bytes = 0, fetches = 0,
+              own_votes = 0;
+};
+
 class Engine {
  public:
   using Input = EngineInput;
@@ -110,6 +116,7 @@ class Engine {
   std::optional<ValidatorIndex> me() const { return me_; }
   /// It found what must not be, and says nothing any more.
   bool is_halted() const { return is_halted_; }
+  EngineSizes sizes() const;
   /// For people: one line a view that is not final.
   std::string dump(Instant now);
 
@@ -161,6 +168,7 @@ class Engine {
   // engine_rules.cpp: votes, certificates, views.
   void record(Instant now, const codec::Vote& vote);
   void hold(Instant now, const CertificatePtr& certificate);
+  CertificatePtr& place_of(const codec::Certificate& certificate);
   CertificatePtr conflicting(const codec::Statement& statement) const;
   void progress(Instant now);
   bool advance_view(Instant now);
@@ -204,6 +212,7 @@ class Engine {
   // engine_final.cpp: finality, the log, and waking up from it.
   bool try_commit(Instant now);
   bool commit_chain(Instant now, const CertificatePtr& finalization);
+  void say_behind(const CertificatePtr& finalization);
   void finalize_up_to(Instant now, const FinalBlock& to);
   void fetch_missing(Instant now);
   void on_committed(Height height);
@@ -272,7 +281,7 @@ class Engine {
   base::Queue<EngineOutput> outputs_;
   std::optional<WallTime> wall_;
   Instant wall_read_;
-  std::uint64_t last_token_ = 0;
+  std::uint64_t last_token_;  // those of two epochs differ: answers come late
   EngineStats stats_;
   bool is_started_ = false;
   bool is_halted_ = false;

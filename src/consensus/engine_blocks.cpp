@@ -298,8 +298,14 @@ void Engine::fetch_missing(Instant now) {
   for (const BlockPtr& block : unchecked) check_when_possible(now, block);
 }
 
-/// R4, R11.
+/// R4, R11. A block that is final at its signers they let go after a while, and only sync gives it.
 void Engine::ask_again(Instant now) {
+  const bool is_in_vain = std::ranges::any_of(
+      fetches_, [&](const auto& each) { return now - each.second.since >= 2 * config_.delta; });
+  for (auto at = views_.rbegin(); is_in_vain && at != views_.rend(); ++at) {
+    if (at->first <= last_final_.view) break;
+    if (at->second.finalization != nullptr) say_behind(at->second.finalization);
+  }
   for (auto& [digest, fetch] : fetches_) {
     if (now < fetch.again) continue;
     fetch.again = now + config_.delta / 2;
@@ -312,13 +318,6 @@ void Engine::ask_again(Instant now) {
     say(SendTo{from[rng_.below(from.size())],
                Buffer(codec::encode(codec::ConsensusMessage(codec::BlockRequest{digest})))});
     if (now - fetch.since < config_.missing_after) continue;
-    for (auto at = views_.rbegin(); at != views_.rend() && at->first > last_final_.view; ++at) {
-      // It leads to a final block, and others have let it go: sync brings it.
-      if (at->second.finalization == nullptr) continue;
-      if (behind_said_ < at->first) say(Behind{at->second.finalization});
-      behind_said_ = std::max(behind_said_, at->first);
-      break;
-    }
     for (auto at = views_.upper_bound(last_final_.view); at != views_.end(); ++at) {
       const CertificatePtr& notarization = at->second.notarization;
       const bool is_it =

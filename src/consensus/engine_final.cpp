@@ -25,9 +25,7 @@ bool Engine::commit_chain(Instant now, const CertificatePtr& finalization) {
   std::vector<BlockPtr> chain;
   Hash digest = finalization->statement.subject.digest;
   const auto is_behind = [&](std::size_t depth) {
-    if (depth < fetched_depth_max || behind_said_ >= finalization->statement.view()) return;
-    behind_said_ = finalization->statement.view();
-    say(Behind{finalization});
+    if (depth >= fetched_depth_max) say_behind(finalization);
   };
   while (digest != last_final_.digest) {
     const BlockPool::Entry* const entry = blocks_.find(digest);
@@ -63,6 +61,12 @@ bool Engine::commit_chain(Instant now, const CertificatePtr& finalization) {
   committing_.push_back({to.height, to.view});
   finalize_up_to(now, to);
   return true;
+}
+
+void Engine::say_behind(const CertificatePtr& finalization) {
+  if (behind_said_ >= finalization->statement.view()) return;
+  behind_said_ = finalization->statement.view();
+  say(Behind{finalization});
 }
 
 void Engine::finalize_up_to(Instant now, const FinalBlock& to) {
@@ -196,7 +200,11 @@ void Engine::restore(LogRecord record) {
     if (is_past || std::ranges::count(own_votes_, vote) > 0) return;
     own_votes_.push_back(vote);
     ViewState& state = views_[statement.view()];
-    if (state.votes.wants(vote)) state.votes.add(vote, context_.validators);
+    if (!state.votes.wants(vote)) return;
+    // Where one's own vote is a quorum, the crash came between it and its certificate.
+    const CertificatePtr certificate = state.votes.add(vote, context_.validators).certificate;
+    if (certificate != nullptr && !holds(certificate->statement))
+      place_of(*certificate) = certificate;
   };
   const auto block = [&](const BlockPtr& held) {
     if (held->header().epoch != context_.epoch || held->header().height <= last_final_.height) {
@@ -211,14 +219,8 @@ void Engine::restore(LogRecord record) {
                             statement.view() <= last_final_.view || holds(statement)) {
                           return;
                         }
-                        ViewState& state = views_[statement.view()];
-                        auto certificate =
+                        place_of(held.certificate) =
                             std::make_shared<const codec::Certificate>(held.certificate);
-                        switch (statement.kind) {
-                          case VoteKind::notarize: state.notarization = certificate; break;
-                          case VoteKind::nullify: state.nullification = certificate; break;
-                          case VoteKind::finalize: state.finalization = certificate; break;
-                        }
                       },
                       [&](const HeldBlock& held) { block(held.block); },
                       [&](OwnProposal& own) {

@@ -22,6 +22,16 @@ void Engine::record(Instant now, const Vote& vote) {
   if (added.certificate != nullptr) hold(now, added.certificate);
 }
 
+CertificatePtr& Engine::place_of(const codec::Certificate& certificate) {
+  ViewState& state = views_[certificate.statement.view()];
+  switch (certificate.statement.kind) {
+    case VoteKind::notarize: return state.notarization;
+    case VoteKind::nullify: return state.nullification;
+    case VoteKind::finalize: break;
+  }
+  return state.finalization;
+}
+
 /// REQUIRES: verified.
 void Engine::hold(Instant now, const CertificatePtr& certificate) {
   const Statement& statement = certificate->statement;
@@ -32,12 +42,7 @@ void Engine::hold(Instant now, const CertificatePtr& certificate) {
     halt();
     return;
   }
-  ViewState& state = views_[statement.view()];
-  switch (statement.kind) {
-    case VoteKind::notarize: state.notarization = certificate; break;
-    case VoteKind::nullify: state.nullification = certificate; break;
-    case VoteKind::finalize: state.finalization = certificate; break;
-  }
+  place_of(*certificate) = certificate;
   if (statement.view() <= last_final_.view) return;
   log_record(HeldCertificate{*certificate});
   if (statement.kind == VoteKind::nullify) return;
@@ -200,6 +205,7 @@ bool Engine::vote(const Statement& statement) {
 }
 
 void Engine::on_signed(const Signed& given) {
+  if (given.statement.epoch != context_.epoch) return;  // asked for before this epoch began
   if (!given.signature) {
     log_.error("consensus", "the signer refuses {} of view {}: {}",
                codec::name_of(given.statement.kind), given.statement.view().value,
