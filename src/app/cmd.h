@@ -33,6 +33,9 @@ int run_peers_disconnect(const cli::Globals& globals, const cli::PeersDisconnect
 int run_peers_ban(const cli::Globals& globals, const cli::PeersBanArgs& args);
 int run_peers_unban(const cli::Globals& globals, const cli::PeersUnbanArgs& args);
 int run_peers_bans(const cli::Globals& globals);
+int run_chain_status(const cli::Globals& globals);
+int run_chain_block(const cli::Globals& globals, const cli::ChainBlockArgs& args);
+int run_chain_validators(const cli::Globals& globals);
 // cmd_pubsub.cpp
 int run_pubsub_pub(const cli::Globals& globals, const cli::PubsubPubArgs& args);
 int run_pubsub_sub(const cli::Globals& globals, const cli::PubsubSubArgs& args);

@@ -218,6 +218,19 @@ void add_pubsub_verbs(CLI::App& app, Draft& draft) {
   peers.app->add_option("TOPIC", peers.args->topic, "The topic's name")->required();
 }
 
+void add_chain_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* chain =
+      add_group(app, "chain", "The chain that the running node keeps", "kith chain status");
+  add_verb<ChainStatusArgs>(*chain, draft, "status", "Height, epoch, validators, time to finality",
+                            "kith chain status --json");
+  const auto block =
+      add_verb<ChainBlockArgs>(*chain, draft, "block", "A final block", "kith chain block 7");
+  block.app->add_option("HEIGHT", block.args->height, "From 1")->required();
+  add_verb<ChainValidatorsArgs>(*chain, draft, "validators",
+                                "The validators of this epoch, and what the set tolerates",
+                                "kith chain validators --json");
+}
+
 void add_measuring_verbs(CLI::App& app, Draft& draft) {
   const std::string target_help =
       "A multiaddr ending in /p2p/ID, or the id of a peer that the running node knows";
@@ -311,6 +324,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_config_verbs(app, draft);
   add_peer_verbs(app, draft);
   add_pubsub_verbs(app, draft);
+  add_chain_verbs(app, draft);
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);

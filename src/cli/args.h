@@ -75,6 +75,11 @@ struct PeersUnbanArgs {
   std::string peer;
 };
 struct PeersBansArgs {};
+struct ChainStatusArgs {};
+struct ChainBlockArgs {
+  std::uint64_t height = 0;
+};
+struct ChainValidatorsArgs {};
 /// What all nodes of a topic agree on, as text; empty: left out.
 struct TopicOptionArgs {
   std::string max_age;
@@ -136,8 +141,9 @@ using Command =
     std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
                  VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
                  PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
-                 PeersBansArgs, PubsubPubArgs, PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs,
-                 PingArgs, PerfArgs, LogLevelArgs, DevnetArgs, SimulateArgs, CompletionArgs>;
+                 PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainValidatorsArgs, PubsubPubArgs,
+                 PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs,
+                 DevnetArgs, SimulateArgs, CompletionArgs>;
 
 struct Parsed {
   Globals globals;

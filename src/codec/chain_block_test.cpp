@@ -132,7 +132,7 @@ TEST(ChainBlock, AHeaderCommitsToBodyAndJustification) {
 
 TEST(ChainBlock, SizesAreCheckedBeforeAnythingElse) {
   Bytes bytes = encode(plain_header());
-  Writer(bytes).varint(body_bytes_max + 1);
+  Writer(bytes).varint(block_body_bytes_max + 1);
   EXPECT_EQ(decode(bytes).error().code, Code::too_large);
   bytes.resize(header_bytes);
   BlockHeader header = plain_header();

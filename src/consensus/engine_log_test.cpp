@@ -188,5 +188,19 @@ TEST(EngineLog, AVoteOnItsWayToTheLogIsInTheNewOneToo) {
   EXPECT_FALSE(bench.said_vote(bench.notarization(second, bench.on_first)));
 }
 
+// A crash between two blocks of one commit: the store's last block stands by a notarization, for it
+// was final only through its child.
+TEST(EngineLog, ABlockThatWasFinalThroughItsChildIsNoFork) {
+  Bench bench;
+  const BlockPtr block = bench.block({}, 1);
+  FinalBlock last = bench.final_block(block, {});
+  last.finalization =
+      std::make_shared<const Certificate>(bench.certificate(bench.notarization(block, {})));
+  bench.restart(last);
+  bench.certify(bench.finalization(block, {}));
+  EXPECT_TRUE(bench.forked.empty());
+  EXPECT_FALSE(bench.engine->is_halted());
+}
+
 }  // namespace
 }  // namespace kith::consensus

@@ -57,7 +57,8 @@ void Engine::hold(Instant now, const CertificatePtr& certificate) {
 /// A certificate that cannot stand beside one that says this, unless a third of the weight lies.
 CertificatePtr Engine::conflicting(const Statement& statement) const {
   if (statement.view() == last_final_.view && last_final_.finalization != nullptr &&
-      statement.kind == VoteKind::finalize && last_final_.finalization->statement != statement) {
+      statement.kind == VoteKind::finalize &&
+      last_final_.finalization->statement.subject != statement.subject) {
     return last_final_.finalization;
   }
   const ViewState* const state = find(statement.view());

@@ -111,4 +111,8 @@ Result<void> verify_zip215(std::span<const std::uint8_t, 32> key, ByteView messa
   return check_cofactored(read(key), message, read(signature.first(32)), s);
 }
 
+bool has_prime_order(std::span<const std::uint8_t, 32> key) {
+  return crypto_core_ed25519_is_valid_point(key.data()) == 1;
+}
+
 }  // namespace kith::crypto

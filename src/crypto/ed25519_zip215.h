@@ -21,4 +21,8 @@ namespace kith::crypto {
 Result<void> verify_zip215(std::span<const std::uint8_t, 32> key, ByteView message,
                            ByteView signature);
 
+/// Whether only whoever knows a secret can sign for the key: a point of the prime-order group, in
+/// its one encoding. The rule above lets anybody sign for one of small order.
+bool has_prime_order(std::span<const std::uint8_t, 32> key);
+
 }  // namespace kith::crypto

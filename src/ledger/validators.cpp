@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "crypto/ed25519_zip215.h"
 
 namespace kith::ledger {
 namespace {
@@ -41,6 +42,9 @@ struct Obey {
   Result<Amount> operator()(const codec::Bond& bond) const {
     if (draft.find(bond.key) != nullptr) {
       return fail(Code::exists, base::format("validator {} is registered", hex(bond.key)));
+    }
+    if (!crypto::has_prime_order(bond.key)) {
+      return fail(Code::bad_key, base::format("anybody can sign for the key {}", hex(bond.key)));
     }
     if (bond.amount < params.min_stake) {
       return fail(Code::refused,

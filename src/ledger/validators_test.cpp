@@ -130,6 +130,18 @@ TEST(Validators, OrdersThatDoNotHoldAreNamed) {
   EXPECT_EQ(world.validator(150).stake, 2'000 * coin);
 }
 
+// By ZIP-215 anybody can sign for a key of small order.
+TEST(Validators, AKeyThatAnybodySignsForIsNone) {
+  const Registry registry;
+  RegistryDraft draft(registry);
+  codec::Bond bond{};
+  bond.key[0] = 1;  // the neutral element
+  bond.amount = ChainParams().min_stake;
+  const auto bonded = apply_order(ChainParams(), {0}, draft, bond, nullptr);
+  ASSERT_FALSE(bonded.has_value());
+  EXPECT_EQ(bonded.error().code, Code::bad_key);
+}
+
 TEST(Validators, StakeComesBackAfterItsTime) {
   World world(2);
   world.block({bond(world, 1, 150, 3'000 * coin)});

@@ -125,15 +125,23 @@ void Chain::begin_epoch(Instant now) {
       floor = {
           {0}, {0}, rules_->genesis, {static_cast<std::int64_t>(parts_.genesis.time_ms)}, nullptr};
     } else if (stored && *stored) {
-      floor = {{0}, floor_height, (*stored)->block->digest(), (*stored)->block->header().time, {}};
+      floor = {{0},
+               floor_height,
+               (*stored)->block->digest(),
+               (*stored)->block->header().time,
+               (*stored)->certificate};
     } else {
       return halt({Code::malformed, base::format("block {}, where epoch {} begins, is not stored",
                                                  floor_height.value, epoch_.value)});
     }
   }
   floor.view = {0};
-  floor.finalization = nullptr;
-  const FinalBlock last = tip_.height == floor_height ? floor : tip_;
+  // What ended the epoch before is for those who are still in it; nobody builds on it by name.
+  FinalBlock last = tip_;
+  if (tip_.height == floor_height) {
+    last = floor;
+    last.finalization = nullptr;
+  }
   leaders_.emplace(*validators_, floor.digest, epoch_);
 
   // What evidence needs to be judged, by whoever executes blocks of this epoch.
@@ -236,7 +244,7 @@ void Chain::perform(Instant now, EngineOutput output) {
             say(host::RunJob{new_token(), std::make_shared<VerifyVotesJob>(std::move(work))});
           },
           [&](consensus::Build& work) { tasks_.push_back(std::move(work)); },
-          [&](consensus::Check& work) { tasks_.push_back(Check{std::move(work.block)}); },
+          [&](consensus::Check& work) { tasks_.push_back(Check{std::move(work.block), now}); },
           [&](consensus::Sign& work) {
             const Bytes message = codec::signed_bytes(rules_->genesis, work.statement);
             consensus_.on_input(now, consensus::Signed{work.statement, parts_.key->sign(message)});
@@ -323,7 +331,7 @@ void Chain::next_task(Instant now) {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
     std::visit(Overload{[&](consensus::Build& work) { build(now, std::move(work)); },
-                        [&](const Check& work) { check(now, work.block); }},
+                        [&](const Check& work) { check(now, work.block, work.asked); }},
                task);
   }
 }
@@ -377,10 +385,10 @@ void Chain::build(Instant now, consensus::Build work) {
   is_state_busy_ = true;
   say(host::RunJob{new_token(),
                    std::make_shared<BuildJob>(*std::move(ground), std::move(work),
-                                              std::move(candidates), std::move(evidence))});
+                                              std::move(candidates), std::move(evidence), now)});
 }
 
-void Chain::check(Instant now, const BlockPtr& block) {
+void Chain::check(Instant now, const BlockPtr& block, Instant began) {
   auto ground = ground_of(block->header(), block->justification());
   if (!ground) {
     consensus_.on_input(
@@ -388,7 +396,7 @@ void Chain::check(Instant now, const BlockPtr& block) {
     return pump(now);
   }
   is_state_busy_ = true;
-  say(host::RunJob{new_token(), std::make_shared<CheckJob>(*std::move(ground), block)});
+  say(host::RunJob{new_token(), std::make_shared<CheckJob>(*std::move(ground), block, began)});
 }
 
 void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
@@ -400,24 +408,26 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
   is_state_busy_ = false;
   if (auto* const checked = dynamic_cast<CheckJob*>(job.get())) {
     const BlockPtr& block = checked->block();
-    if (checked->verdict()) keep(now, block, checked->take_state(), checked->take_body());
+    if (checked->verdict())
+      keep(checked->began(), block, checked->take_state(), checked->take_body());
     consensus_.on_input(now, consensus::Checked{block->digest(), checked->verdict()});
   } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
     for (const auto& [txid, why] : built->skipped()) {
       log_.debug("chain", "no block takes transaction {}: {}", base::to_hex(txid), why.message);
     }
-    if (built->block()) keep(now, *built->block(), built->take_state(), built->take_body());
+    if (built->block())
+      keep(built->began(), *built->block(), built->take_state(), built->take_body());
     consensus_.on_input(now, consensus::Built{built->token(), built->block()});
   }
   if (is_written_) finish(now);
 }
 
-void Chain::keep(Instant now, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
+void Chain::keep(Instant seen, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
                  const codec::BlockBody& body) {
   auto history = history_of(block->header().parent);
   if (!history || states_->find(block->header().parent) == nullptr) return;  // final meanwhile
   history->append(block->digest());
-  Pending pending{*std::move(history), {}, now};
+  Pending pending{*std::move(history), {}, seen};
   pending.txs = body.transactions;
   pending_.try_emplace(block->digest(), std::move(pending));
   states_->add(block->digest(), std::move(state));

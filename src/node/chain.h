@@ -119,6 +119,7 @@ class Chain {
  private:
   struct Check {
     BlockPtr block;
+    Instant asked;
   };
   using Task = std::variant<consensus::Build, Check>;
   /// A block on its way to being final, the oldest first.
@@ -143,11 +144,11 @@ class Chain {
   void commit(consensus::Commit commit);
   void next_task(Instant now);
   void build(Instant now, consensus::Build build);
-  void check(Instant now, const BlockPtr& block);
+  void check(Instant now, const BlockPtr& block, Instant began);
   std::optional<BlockGround> ground_of(const codec::BlockHeader& header,
                                        const codec::Justification& justification);
   void on_job(Instant now, const std::shared_ptr<host::Job>& job);
-  void keep(Instant now, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
+  void keep(Instant seen, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
             const codec::BlockBody& body);
   void write_next();
   void on_written(Instant now);

@@ -26,11 +26,13 @@ struct BlockGround {
 /// Whether the block leads to the state that its header says.
 class CheckJob final : public host::Job {
  public:
-  CheckJob(BlockGround ground, codec::BlockPtr block)
-      : ground_(std::move(ground)), block_(std::move(block)) {}
+  /// `began`: when the block was first seen.
+  CheckJob(BlockGround ground, codec::BlockPtr block, Instant began)
+      : ground_(std::move(ground)), block_(std::move(block)), began_(began) {}
   void run() override;
 
   const codec::BlockPtr& block() const { return block_; }
+  Instant began() const { return began_; }
   const Result<void>& verdict() const { return verdict_; }
   std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
   codec::BlockBody take_body() { return std::move(body_); }
@@ -40,6 +42,7 @@ class CheckJob final : public host::Job {
 
   const BlockGround ground_;
   const codec::BlockPtr block_;
+  const Instant began_;
   Result<void> verdict_;
   codec::BlockBody body_;
   std::shared_ptr<ledger::BlockState> state_;
@@ -49,14 +52,16 @@ class CheckJob final : public host::Job {
 class BuildJob final : public host::Job {
  public:
   BuildJob(BlockGround ground, consensus::Build asked, std::vector<codec::TxPtr> candidates,
-           std::vector<Bytes> evidence)
+           std::vector<Bytes> evidence, Instant began)
       : ground_(std::move(ground)),
         asked_(std::move(asked)),
         candidates_(std::move(candidates)),
-        evidence_(std::move(evidence)) {}
+        evidence_(std::move(evidence)),
+        began_(began) {}
   void run() override;
 
   Token token() const { return asked_.token; }
+  Instant began() const { return began_; }
   const Result<codec::BlockPtr>& block() const { return block_; }
   std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
   codec::BlockBody take_body() { return std::move(body_); }
@@ -70,6 +75,7 @@ class BuildJob final : public host::Job {
   consensus::Build asked_;
   const std::vector<codec::TxPtr> candidates_;
   const std::vector<Bytes> evidence_;
+  const Instant began_;
   Result<codec::BlockPtr> block_ = fail(Code::internal, "not built yet");
   codec::BlockBody body_;
   std::shared_ptr<ledger::BlockState> state_;

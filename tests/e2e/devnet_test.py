@@ -45,12 +45,21 @@ class DevnetTest(Case):
         self.assertEqual(report["nodes"], 4)
         self.assertEqual(report["peers_per_node_min"], 3)
         self.assertTrue(report["clean_exit"])
-        self.assertIsNone(report["height"])
+        self.assertEqual(report["validators"], 4)
+        self.assertGreater(report["height"], 0)
+        self.assertEqual(report["forks"], 0)
         self.assertGreater(report["pings_answered"], 0)
         self.assertGreater(report["learned"], 0)
         self.assertGreater(report["gossip"]["published"], 0)
         self.assertEqual(report["gossip"]["delivered"], 3 * report["gossip"]["published"])
         self.assertEqual(list(self.folder.iterdir()), [], "the temporary folder is gone")
+
+    def test_without_validators_there_is_no_chain(self):
+        result = kith("devnet", "--nodes", 2, "--validators", 0, "--for", "2s", "--base-port", 0,
+                      "--json")
+        self.assertEqual(result.code, 0, result.out + result.err)
+        for key in ("validators", "height", "finalized_height", "forks", "finality_ms"):
+            self.assertIsNone(result.json()[key], key)
 
     def test_ports_keep_their_offsets(self):
         base = free_base_port()
