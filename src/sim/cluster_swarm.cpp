@@ -117,7 +117,8 @@ void Swarm::draw_network(ClusterConfig& config) {
   if (chance(0.4)) config.loss = rng_.unit() * 0.3;
   if (chance(0.4)) config.repeat = rng_.unit() * 0.5;
   config.disk_max = span(0ms, chance(0.2) ? engine.delta : 5ms);
-  if (chance(0.2)) config.store_max = span(0ms, 2 * engine.delta);
+  // Slow, but not so that blocks come faster than they are stored: nobody holds them back here.
+  if (chance(0.2)) config.store_max = span(0ms, std::min(2 * engine.delta, engine.block_interval));
   config.check_max = span(0ms, chance(0.2) ? engine.delta / 2 : 5ms);
   if (chance(0.5)) config.verify_max = span(0ms, 10ms);
   if (chance(0.3)) config.sign_max = span(0ms, 50ms);
@@ -256,6 +257,12 @@ SwarmResult Swarm::run(std::uint64_t seed) {
         base::format("{} s after the weather cleared a node is at height "
                      "{} of {}",
                      base::to_ms(2 * within) / 1000, cluster_.height_min(), cluster_.height_max()));
+  }
+  if (is_well() && !result.violations.empty()) {
+    for (std::uint32_t i = 0; i < cluster_.nodes(); ++i) {
+      result.violations.push_back(
+          base::format("node {}: {}", i, cluster_.engine(i)->dump(cluster_.now())));
+    }
   }
   result.seed = seed;
   result.weather = words();
