@@ -17,6 +17,22 @@ Json event(std::string_view name, const node::Node& node, Instant now) {
   return Json{{"event", name}, {"at_ms", node.host().wall(now).unix_ms}};
 }
 
+std::optional<std::pair<EventKind, Json>> chain_event(const node::Report& report) {
+  if (const auto* const done = std::get_if<node::BlockFinalized>(&report)) {
+    const codec::BlockHeader& header = done->block->header();
+    return std::pair(EventKind::block_final, Json{{"height", to_json(header.height.value)},
+                                                  {"digest", base::to_hex(done->block->digest())},
+                                                  {"time_ms", header.time.unix_ms},
+                                                  {"transactions", done->tx_count},
+                                                  {"took_ms", ms_view(done->took)}});
+  }
+  if (const auto* const halted = std::get_if<node::ChainHalted>(&report)) {
+    return std::pair(EventKind::chain_halted, Json{{"code", base::name_of(halted->error.code)},
+                                                   {"reason", halted->error.message}});
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view name_of(EventKind kind) {
@@ -29,6 +45,8 @@ std::string_view name_of(EventKind kind) {
     case EventKind::peer_banned: return "peer_banned";
     case EventKind::peer_ban_ended: return "peer_ban_ended";
     case EventKind::peer_unreachable: return "peer_unreachable";
+    case EventKind::block_final: return "block_final";
+    case EventKind::chain_halted: return "chain_halted";
   }
   return "unknown";
 }
@@ -147,6 +165,9 @@ void Events::on_report(Instant now, const node::Report& report) {
     line.update(view());
     tell(kind, to_line(line));
   };
+  if (auto chain = chain_event(report)) {
+    return tell_of(chain->first, [&] { return std::move(chain->second); });
+  }
   std::visit(Overload{[&](const host::PeerUp& up) {
                         tell_of(EventKind::peer_up, [&] {
                           return Json{{"peer_id", codec::to_text(up.peer)},

@@ -31,8 +31,10 @@ enum class EventKind : std::uint8_t {
   peer_banned,
   peer_ban_ended,
   peer_unreachable,
+  block_final,
+  chain_halted,
 };
-inline constexpr std::size_t event_kinds = 8;
+inline constexpr std::size_t event_kinds = 10;
 std::string_view name_of(EventKind kind);
 
 /// One bit a kind; all of them without "kinds" in the query. `usage` names an unknown kind.

@@ -70,6 +70,26 @@ TEST_F(EventsTest, OnlyTheKindsAskedFor) {
   }
 }
 
+TEST_F(EventsTest, BlocksThatAreFinal) {
+  std::vector<Json> lines;
+  open(lines, "/v1/events?kinds=block_final,chain_halted");
+  codec::BlockHeader header;
+  header.height = {7};
+  header.time = {1'700'000'000'123};
+  const auto block = std::make_shared<const codec::Block>(header, Buffer(), codec::Justification());
+  members_[0]->events->on_report(world_.now(), node::BlockFinalized{block, 2, 4300us});
+  members_[0]->events->on_report(world_.now(),
+                                 node::ChainHalted{{Code::protocol, "two certificates"}});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[1]["event"], "block_final");
+  EXPECT_EQ(lines[1]["height"], 7);
+  EXPECT_EQ(lines[1]["digest"], base::to_hex(block->digest()));
+  EXPECT_EQ(lines[1]["transactions"], 2);
+  EXPECT_EQ(lines[1]["took_ms"], 4.3);
+  EXPECT_EQ(lines[2]["event"], "chain_halted");
+  EXPECT_EQ(lines[2]["reason"], "two certificates");
+}
+
 TEST_F(EventsTest, TheTokenMayComeAsAProtocol) {
   codec::HttpRequest handshake = request_of("GET", "/v1/events");
   handshake.is_websocket = true;

@@ -31,6 +31,21 @@ class ConfigTest(Case):
                       self.set("network.key_file", key))
         self.assertEqual(member.code, 0, member.err)
 
+    def test_chain_genesis(self):
+        made = kith("devnet", "--nodes", 1, "--until-height", 1, "--base-port", 0, "--dir",
+                    self.folder / "net", "--json")
+        # One node meets nobody, but its chain is made.
+        genesis = self.folder / "net" / "genesis.kith"
+        self.assertTrue(genesis.exists(), made.out + made.err)
+        node = self.start("a", self.set("chain.genesis", genesis))
+        self.assertEqual(node.call("chain", "status")["network"], "devnet")
+        self.assertEqual(self.start("b").call("status")["height"], None)
+        genesis.write_bytes(b"no genesis")
+        broken = kith("--home", self.home("c"), "--json", "start",
+                      self.set("chain.genesis", genesis))
+        self.assertEqual(broken.code, 1)
+        self.assertIn("genesis.kith", broken.json()["error"]["message"])
+
     def test_identity_passphrase_file(self):
         secret = self.folder / "words"
         secret.write_text("correct horse\n")

@@ -21,15 +21,14 @@ class UsageTest(Case):
             self.assertEqual(as_json.json()["error"]["code"], "usage", arguments)
         self.assertIn("did you mean `kith status`", kith("sttaus").err)
 
-    def test_what_is_not_there_yet_says_so(self):
-        for arguments in (["devnet", "--until-height", "5"],):
-            result = kith("--home", self.home(), "--json", *arguments)
-            self.assertEqual(result.code, 1, arguments)
-            self.assertEqual(result.json()["error"]["code"], "unsupported")
+    def test_a_height_needs_validators(self):
+        result = kith("--json", "devnet", "--validators", 0, "--until-height", 5)
+        self.assertEqual(result.code, 2)
+        self.assertEqual(result.json()["error"]["code"], "usage")
 
     def test_no_node_exits_3(self):
         for verb in (["status"], ["stop"], ["stats"], ["peers", "list"], ["log", "level"],
-                     ["peers", "bans"], ["pubsub", "sub", "news"],
+                     ["peers", "bans"], ["chain", "status"], ["pubsub", "sub", "news"],
                      ["peers", "connect", "/ip4/127.0.0.1/tcp/1"]):
             result = kith("--home", self.home(), "--json", *verb)
             self.assertEqual(result.code, 3, verb)
@@ -44,7 +43,7 @@ class UsageTest(Case):
     def test_help_has_examples_and_no_later_verbs(self):
         shown = kith("--help")
         self.assertEqual(shown.code, 0)
-        for verb in ("wallet", "dht", "chain"):
+        for verb in ("wallet", "dht"):
             self.assertNotIn(f" {verb} ", shown.out)
             self.assertEqual(kith(verb).code, 2)
         for verb in (["start"], ["ping"], ["peers", "list"], ["devnet"]):
