@@ -407,19 +407,33 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
   if (auto* const tx = dynamic_cast<VerifyTxJob*>(job.get())) return on_tx_verified(*tx);
   is_state_busy_ = false;
   if (auto* const checked = dynamic_cast<CheckJob*>(job.get())) {
-    const BlockPtr& block = checked->block();
-    if (checked->verdict())
-      keep(checked->began(), block, checked->take_state(), checked->take_body());
-    consensus_.on_input(now, consensus::Checked{block->digest(), checked->verdict()});
+    on_checked(now, *checked);
   } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
-    for (const auto& [txid, why] : built->skipped()) {
-      log_.debug("chain", "no block takes transaction {}: {}", base::to_hex(txid), why.message);
-    }
-    if (built->block())
-      keep(built->began(), *built->block(), built->take_state(), built->take_body());
-    consensus_.on_input(now, consensus::Built{built->token(), built->block()});
+    on_built(now, *built);
   }
-  if (is_written_) finish(now);
+  if (is_written_ && !is_halted_) finish(now);
+}
+
+/// Of a block that our own store keeps us from judging nothing may be said: not that it is wrong,
+/// and not that it is right.
+bool Chain::is_our_failure(const Error& error) { return error.code == Code::io; }
+
+void Chain::on_checked(Instant now, CheckJob& checked) {
+  const BlockPtr& block = checked.block();
+  if (!checked.verdict() && is_our_failure(checked.verdict().error())) {
+    return halt(checked.verdict().error());
+  }
+  if (checked.verdict()) keep(checked.began(), block, checked.take_state(), checked.take_body());
+  consensus_.on_input(now, consensus::Checked{block->digest(), checked.verdict()});
+}
+
+void Chain::on_built(Instant now, BuildJob& built) {
+  if (!built.block() && is_our_failure(built.block().error())) return halt(built.block().error());
+  for (const auto& [txid, why] : built.skipped()) {
+    log_.debug("chain", "no block takes transaction {}: {}", base::to_hex(txid), why.message);
+  }
+  if (built.block()) keep(built.began(), *built.block(), built.take_state(), built.take_body());
+  consensus_.on_input(now, consensus::Built{built.token(), built.block()});
 }
 
 void Chain::keep(Instant seen, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
@@ -489,6 +503,7 @@ void Chain::finish(Instant now) {
           done.stored.certificate};
   const std::vector<codec::TxPtr>& txs = pending.mapped().txs;
   txs_final_ += txs.size();
+  hot_ = states_->hot_counters();
   mempool_.on_final(txs, wall_now(now), *rules_, *states_->tip());
   if (!evidence_.empty()) {
     for (const Hash& id : evidence_in(*block)) evidence_.erase(id);

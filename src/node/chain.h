@@ -114,6 +114,8 @@ class Chain {
   bool is_validator() const;
   const ledger::Mempool& mempool() const { return mempool_; }
   std::uint64_t txs_final() const { return txs_final_; }
+  /// Of reading outputs, as of the last final block: the cache itself is a job's while one runs.
+  const ledger::HotCache::Counters& hot_counters() const { return hot_; }
   bool is_halted() const { return is_halted_; }
 
  private:
@@ -148,6 +150,9 @@ class Chain {
   std::optional<BlockGround> ground_of(const codec::BlockHeader& header,
                                        const codec::Justification& justification);
   void on_job(Instant now, const std::shared_ptr<host::Job>& job);
+  static bool is_our_failure(const Error& error);
+  void on_checked(Instant now, CheckJob& checked);
+  void on_built(Instant now, BuildJob& built);
   void keep(Instant seen, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
             const codec::BlockBody& body);
   void write_next();
@@ -196,6 +201,7 @@ class Chain {
   base::Queue<ChainOutput> outputs_;
   std::uint64_t last_token_ = 0;
   std::uint64_t txs_final_ = 0;
+  ledger::HotCache::Counters hot_;
   bool is_pumping_ = false;
   bool is_halted_ = false;
 };

@@ -16,11 +16,27 @@
 
 namespace kith::node {
 
+/// A store in memory whose disk may fail.
+class TestStore final : public ledger::Store {
+ public:
+  Result<std::optional<Bytes>> get(ledger::Table table, ByteView key) const override {
+    if (is_broken) return fail(Code::io, "the disk is gone");
+    return memory.get(table, key);
+  }
+  Result<void> scan(ledger::Table table, const Visit& visit) const override {
+    return memory.scan(table, visit);
+  }
+  void write(const ledger::WriteBatch& batch) { memory.write(batch); }
+
+  ledger::MemoryStore memory;
+  bool is_broken = false;
+};
+
 struct ChainNode {
   crypto::KeyPair key;
   PeerId peer;
   std::unique_ptr<SeededRng> rng = {};
-  ledger::MemoryStore store = {};
+  TestStore store = {};
   std::map<std::uint64_t, std::vector<Bytes>> log = {};
   std::unique_ptr<Chain> chain = {};
   std::vector<BlockFinalized> finalized = {};

@@ -97,5 +97,24 @@ TEST(Chain, APaymentIsFinalEverywhere) {
   EXPECT_EQ(net.node(0).answered[1].answer.refusal, ledger::Refusal::spent);
 }
 
+TEST(Chain, WhoCannotReadItsStoreJudgesNothing) {
+  ChainNet net(4);
+  net.run_for(200ms);
+  ChainNode& broken = net.node(3);
+  broken.store.is_broken = true;
+  const Hash genesis = net.node(0).chain->genesis_hash();
+  const auto tx = codec::seal(
+      codec::test::payment({{{genesis, 1}, 2}}, {{5, 900'000'000}}, 99'100'000'000, genesis));
+  for (std::size_t i = 0; i < 3; ++i) net.turn(net.node(i), SubmitTx{{i}, tx, {}});
+  net.run_for(2s);
+  EXPECT_TRUE(broken.chain->is_halted());
+  ASSERT_EQ(broken.halted.size(), 1u);
+  EXPECT_NE(broken.halted[0].find("the disk is gone"), std::string::npos);
+  const std::uint64_t nullified = net.node(0).chain->consensus().stats().nullify_votes;
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(net.node(i).chain->txs_final(), 1u);
+  // The block that it could not judge was nobody's fault: views end only where it should have led.
+  EXPECT_LT(nullified, net.node(0).chain->height().value);
+}
+
 }  // namespace
 }  // namespace kith::node

@@ -256,6 +256,70 @@ std::string labels_cell(const FigureList& list, const std::string& name) {
   return cell;
 }
 
+void write_mempool(MetricSink& sink, const ledger::Mempool* pool) {
+  static const ledger::MempoolCounters none;
+  const ledger::MempoolCounters& c = pool == nullptr ? none : pool->counters();
+  sink.gauge("kith_mempool_transactions", "Transactions that wait for a block.",
+             pool == nullptr ? 0 : static_cast<double>(pool->size()));
+  sink.gauge("kith_mempool_bytes", "What they take.",
+             pool == nullptr ? 0 : static_cast<double>(pool->bytes()));
+  sink.counter("kith_mempool_accepted_total", "Transactions that were let in.", c.accepted);
+  sink.begin("kith_mempool_refused_total", "Transactions that were not, by reason.",
+             MetricType::counter);
+  for (std::size_t i = 0; i < ledger::refusals; ++i) {
+    sink.sample(c.refused[i], {{"reason", name_of(static_cast<ledger::Refusal>(i))}});
+  }
+  sink.begin("kith_mempool_removed_total", "Transactions that left it, by why.",
+             MetricType::counter);
+  sink.sample(c.included, {{"why", "included"}});
+  sink.sample(c.replaced, {{"why", "replaced"}});
+  sink.sample(c.evicted, {{"why", "evicted"}});
+  sink.sample(c.expired, {{"why", "expired"}});
+  sink.sample(c.overtaken, {{"why", "overtaken"}});
+}
+
+void write_chain(MetricSink& sink, const Node& node) {
+  const Chain* const chain = node.chain();
+  const consensus::EngineStats stats =
+      chain == nullptr ? consensus::EngineStats() : chain->consensus().stats();
+  const auto of_chain = [&](auto value) { return chain == nullptr ? 0 : value(); };
+  sink.gauge("kith_chain_height", "The last block that is final and stored; 0 without a chain.",
+             of_chain([&] { return static_cast<double>(chain->height().value); }));
+  sink.gauge("kith_chain_halted", "1 when it found what must not be, and stopped.",
+             of_chain([&] { return chain->is_halted() ? 1.0 : 0.0; }));
+  sink.gauge("kith_chain_validators_connected", "Validators of this epoch that proved themselves.",
+             of_chain([&] {
+               return static_cast<double>(node.consensus_service()->validators_connected());
+             }));
+  sink.counter("kith_chain_transactions_final_total",
+               "Transactions of final blocks since the start.",
+               chain == nullptr ? 0 : chain->txs_final());
+  sink.counter("kith_chain_blocks_final_total", "Blocks that became final since the start.",
+               stats.blocks_final);
+  sink.counter("kith_chain_blocks_synced_total", "Blocks that peers gave when asked.",
+               chain == nullptr ? 0 : node.sync_service()->blocks_received());
+  sink.begin("kith_chain_votes_total", "Votes of this node, by kind.", MetricType::counter);
+  sink.sample(stats.notarize_votes, {{"kind", "notarize"}});
+  sink.sample(stats.nullify_votes, {{"kind", "nullify"}});
+  sink.sample(stats.finalize_votes, {{"kind", "finalize"}});
+  sink.counter("kith_chain_proposals_total", "Blocks that this node proposed.", stats.proposals);
+  sink.counter("kith_chain_views_nullified_total", "Views that ended without a block.",
+               stats.views_nullified);
+  sink.counter("kith_chain_evidence_total", "Contradictions of validators that were seen.",
+               stats.evidence);
+  sink.counter("kith_chain_messages_dropped_total", "Consensus messages out of range, or too many.",
+               stats.dropped);
+  sink.counter("kith_chain_signatures_checked_total", "Signatures of votes and certificates.",
+               stats.signatures_checked);
+  const ledger::HotCache::Counters hot =
+      chain == nullptr ? ledger::HotCache::Counters() : chain->hot_counters();
+  sink.begin("kith_chain_outputs_read_total", "Outputs looked up, by where they were found.",
+             MetricType::counter);
+  sink.sample(hot.hits, {{"from", "memory"}});
+  sink.sample(hot.misses, {{"from", "store"}});
+  write_mempool(sink, chain == nullptr ? nullptr : &chain->mempool());
+}
+
 }  // namespace
 
 void write_metrics(MetricSink& sink, const MetricsSource& source) {
@@ -272,6 +336,7 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
   sink.counter("kith_peer_recommendations_received_total",
                "Recommendations that came, whatever they are worth.",
                source.node.recommendations().received());
+  write_chain(sink, source.node);
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);
 }

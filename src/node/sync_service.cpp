@@ -39,7 +39,12 @@ void SyncService::start(Instant now, Height height) {
 
 void SyncService::on_height(Instant now, Height height) {
   height_ = height;
-  if (!asking_) ask_at_ = now + config_.idle_after;
+  if (asking_) return;
+  const bool is_taken = taking_up_to_ && height >= *taking_up_to_;
+  if (taking_up_to_ && !is_taken) return;
+  // There may be more behind what was given.
+  ask_at_ = is_taken ? now : now + config_.idle_after;
+  taking_up_to_.reset();
 }
 
 void SyncService::on_behind(Instant now) {
@@ -75,7 +80,7 @@ void SyncService::on_input(Instant now, host::ServiceEvent event) {
                         }
                       },
                       [&](const host::StreamDown& down) {
-                        answering_.erase(down.stream);
+                        forget_answer(down.stream);
                         if (asking_ && asking_->stream == down.stream) end_ask(now, false);
                       }},
              event);
@@ -83,8 +88,12 @@ void SyncService::on_input(Instant now, host::ServiceEvent event) {
 
 void SyncService::on_stream_up(Instant now, const host::StreamUp& up) {
   if (up.direction == Direction::inbound) {
-    constexpr std::size_t answering_max = 64;
-    if (answering_.size() >= answering_max) return say(host::Reset{up.stream});
+    const auto of_peer = std::ranges::count_if(
+        answering_, [&](const auto& each) { return each.second.peer == up.peer; });
+    if (static_cast<std::size_t>(of_peer) >= config_.answers_per_peer_max) {
+      return say(host::Reset{up.stream});
+    }
+    answers_end_.set(up.stream, now + config_.answer_time);
     Answering answering;
     answering.peer = up.peer;
     answering.room = up.room;
@@ -107,8 +116,7 @@ void SyncService::on_data(Instant now, const host::StreamData& data) {
   if (const auto at = answering_.find(data.stream); at != answering_.end()) {
     const auto frame = at->second.reader.next(bytes);
     if (!frame || (*frame && at->second.is_asked)) {
-      say(host::Reset{data.stream});
-      answering_.erase(at);
+      refuse(data.stream);
     } else if (*frame) {
       on_request(now, data.stream, at->second, **frame);
     }
@@ -132,9 +140,7 @@ void SyncService::on_request(Instant now, StreamId stream, Answering& answering,
   const auto from = reader.u64();
   const auto bucket = buckets_.try_emplace(answering.peer, config_.per_peer, now).first;
   if (!from || !reader.finish() || !bucket->second.take(config_.per_peer, now)) {
-    say(host::Reset{stream});
-    answering_.erase(stream);
-    return;
+    return refuse(stream);
   }
   answering.is_asked = true;
   jobs_.push_back({Token{}, std::make_shared<ReadBlocksJob>(store_, stream, Height{*from}, config_,
@@ -145,6 +151,9 @@ void SyncService::on_job(ReadBlocksJob& job) {
   const auto at = answering_.find(job.stream());
   if (at == answering_.end()) return;
   at->second.frames = job.take_frames();
+  for (const Buffer& frame : at->second.frames) at->second.bytes += frame.size();
+  answers_bytes_ += at->second.bytes;
+  if (answers_bytes_ > config_.answers_bytes_max) return refuse(job.stream());
   at->second.is_read = true;
   blocks_served_ += at->second.frames.size();
   write(job.stream(), at->second);
@@ -161,12 +170,25 @@ void SyncService::write(StreamId stream, Answering& answering) {
   }
   if (!answering.is_read || answering.next < answering.frames.size()) return;
   say(host::Finish{stream});
-  answering_.erase(stream);
+  forget_answer(stream);
+}
+
+void SyncService::forget_answer(StreamId stream) {
+  const auto found = answering_.extract(stream);
+  if (found.empty()) return;
+  answers_bytes_ -= found.mapped().bytes;
+  answers_end_.set(stream, std::nullopt);
+}
+
+void SyncService::refuse(StreamId stream) {
+  forget_answer(stream);
+  say(host::Reset{stream});
 }
 
 // --- asking --------------------------------------------------------------------------------------
 
 void SyncService::on_deadline(Instant now) {
+  while (const auto stream = answers_end_.pop_due(now)) refuse(*stream);
   if (!ask_at_ || now < *ask_at_) return;
   if (asking_) {
     if (asking_->stream) say(host::Reset{*asking_->stream});
@@ -177,6 +199,7 @@ void SyncService::on_deadline(Instant now) {
 
 void SyncService::ask(Instant now) {
   ask_at_ = now + config_.idle_after;
+  taking_up_to_.reset();
   if (speaks_.empty()) return;
   auto at = speaks_.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(rng_.below(speaks_.size())));
@@ -210,9 +233,8 @@ void SyncService::end_ask(Instant now, bool is_good) {
   is_catching_up_ = asked.blocks.size() > 1;
   if (asked.blocks.empty()) return;
   blocks_received_ += asked.blocks.size();
+  taking_up_to_ = asked.blocks.back()->header().height;
   heard_.push_back({asked.peer, std::move(asked.blocks), std::move(asked.certificates.back())});
-  // More, as soon as these are final: on_height() puts it off no longer than that.
-  ask_at_ = now + config_.idle_after / 4;
 }
 
 std::optional<host::RunJob> SyncService::poll_job() {

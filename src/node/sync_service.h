@@ -6,7 +6,9 @@
 // A node asks one peer at a time, another each time, when it has made no progress for `idle_after`,
 // at once when consensus says that it is behind, and again at once after an answer that led on. An
 // answer ends with its epoch: the validators of the next are a matter of its state.
-// Limits: `blocks_max` and `bytes_max` an answer; `per_peer` requests a second of one peer.
+// Limits: `blocks_max` and `bytes_max` an answer; `per_peer` requests a second of one peer; of
+// answers under way `answers_per_peer_max` a peer, `answers_bytes_max` in all, each `answer_time`
+// long.
 #pragma once
 
 #include <map>
@@ -15,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline_heap.h"
 #include "base/queue.h"
 #include "base/rng.h"
 #include "base/token_bucket.h"
@@ -34,6 +37,9 @@ struct SyncConfig {
   std::size_t blocks_max = 128;
   std::size_t bytes_max = 4 * 1024 * 1024;
   base::TokenRate per_peer{20, 40};
+  std::size_t answers_per_peer_max = 4;
+  std::size_t answers_bytes_max = 64 * 1024 * 1024;
+  Duration answer_time = 60s;
   std::size_t frame_bytes_max = codec::header_bytes + codec::block_body_bytes_max +
                                 codec::justification_bytes_max + codec::certificate_bytes_max;
 };
@@ -68,7 +74,9 @@ class SyncService final : public host::Service {
   std::vector<std::string> protocols() const override { return {std::string(sync_protocol)}; }
   void on_input(Instant now, host::ServiceEvent event) override;
   void on_deadline(Instant now) override;
-  std::optional<Instant> next_deadline() const override { return ask_at_; }
+  std::optional<Instant> next_deadline() const override {
+    return base::soonest(ask_at_, answers_end_.soonest());
+  }
 
   /// Begins to look after the chain.
   void start(Instant now, Height height);
@@ -94,6 +102,7 @@ class SyncService final : public host::Service {
     codec::FrameReader reader{codec::FramePrefix::varint, 8};
     std::vector<Buffer> frames;  // to be written, the next one first
     std::size_t next = 0;
+    std::size_t bytes = 0;  // of frames
   };
   struct Asking {
     PeerId peer;
@@ -110,6 +119,8 @@ class SyncService final : public host::Service {
   void ask(Instant now);
   void end_ask(Instant now, bool is_good);
   void write(StreamId stream, Answering& answering);
+  void forget_answer(StreamId stream);
+  void refuse(StreamId stream);
 
   const SyncConfig config_;
   const ledger::Store& store_;
@@ -118,8 +129,11 @@ class SyncService final : public host::Service {
   std::map<PeerId, bool> speaks_;
   std::map<PeerId, base::TokenBucket> buckets_;
   std::map<StreamId, Answering> answering_;
+  mutable base::DeadlineHeap<StreamId> answers_end_;
+  std::size_t answers_bytes_ = 0;
   std::optional<Asking> asking_;
   Height height_;
+  std::optional<Height> taking_up_to_;  // the last block of an answer, until it is final
   std::optional<Instant> ask_at_;
   base::Queue<host::RunJob> jobs_;
   base::Queue<consensus::BlocksHeard> heard_;

@@ -1,0 +1,162 @@
+// Whole nodes that keep a chain: consensus, sync and transactions over real connections.
+#include <gtest/gtest.h>
+
+#include "codec/prometheus.h"
+#include "codec/test_chain.h"
+#include "node/node_metrics.h"
+#include "node/node_test_util.h"
+
+namespace kith::node {
+namespace {
+
+class NodeChainTest : public NodeTest {
+ protected:
+  NodeChainTest() {
+    SeededRng rng(99);
+    genesis_.network = "test";
+    genesis_.time_ms = 1'700'000'000'000;
+    genesis_.params.block_interval_ms = 100;
+    genesis_.params.epoch_blocks = 20;
+    genesis_.params.jail_threshold = 0;
+    for (std::uint32_t key = 1; key <= 3; ++key) {
+      genesis_.outputs.push_back(
+          {0, 0, 1'000 * codec::units_per_coin, codec::test::identity(key).lock});
+    }
+    for (int i = 0; i < 4; ++i) {
+      keys_.push_back(crypto::KeyPair::generate(rng));
+      codec::GenesisValidator validator;
+      std::ranges::copy(keys_.back().public_key().data, validator.key.begin());
+      validator.owner = codec::lock_of(validator.key);
+      validator.stake = 1'000 * codec::units_per_coin;
+      genesis_.validators.push_back(validator);
+    }
+    std::ranges::sort(genesis_.validators, {}, &codec::GenesisValidator::key);
+  }
+
+  /// With the key of validator `key`; null: it follows.
+  void add_keeper(const crypto::KeyPair* key) { add_keeper(key, genesis_); }
+  void add_keeper(const crypto::KeyPair* key, const codec::Genesis& genesis) {
+    const std::size_t index = members_.size();
+    members_.push_back(std::make_unique<Member>(index + 1, config()));
+    Member& member = *members_.back();
+    world_.add(member.node);
+    world_.after_turn = [this](std::size_t i) {
+      while (auto report = members_[i]->node.poll_report()) {
+        members_[i]->reports.push_back(std::move(*report));
+      }
+    };
+    ledger::MemoryStore& store = world_.work[index].chain;
+    store.write(make_genesis_batch(genesis));
+    auto chain = Chain::open({}, {genesis, &store, key, {}, false}, member.rng, base::null_log());
+    ASSERT_TRUE(chain.has_value()) << chain.error().message;
+    member.node.keep_chain(*std::move(chain), key);
+    world_.input(index, host::WallClock{wall()});
+    member.node.start(world_.now());
+    world_.turn(index);
+    world_.run_for(1ms);
+  }
+  WallTime wall() const { return {1'700'000'000'000 + base::to_ms(world_.now() - Instant{})}; }
+  void add_four() {
+    for (const crypto::KeyPair& key : keys_) add_keeper(&key);
+    for (std::size_t a = 0; a < 4; ++a) {
+      for (std::size_t b = a + 1; b < 4; ++b) connect(a, b, a * 10 + b);
+    }
+  }
+  std::uint64_t height(std::size_t i) { return members_[i]->node.chain()->height().value; }
+  Hash digest(std::size_t i, std::uint64_t height) {
+    const auto stored = read_block(world_.work[i].chain, {height});
+    EXPECT_TRUE(stored.has_value() && stored->has_value()) << "node " << i << ", " << height;
+    return (*stored)->block->digest();
+  }
+
+  codec::Genesis genesis_;
+  std::vector<crypto::KeyPair> keys_;
+};
+
+TEST_F(NodeChainTest, FourValidatorsFinalizeOneChain) {
+  add_four();
+  world_.run_for(6s);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_GT(height(i), 30u) << i;
+    EXPECT_EQ(digest(i, 30), digest(0, 30));
+    EXPECT_EQ(members_[i]->node.consensus_service()->validators_connected(), 3u);
+    EXPECT_GT(members_[i]->count<BlockFinalized>(), 30u);
+    EXPECT_EQ(members_[i]->count<ChainHalted>(), 0u);
+  }
+  codec::PrometheusText sink;
+  const ShellFigures shell;
+  write_metrics(sink, {world_.now(), Instant{}, members_[0]->node, shell});
+  const std::string text = sink.text();
+  EXPECT_NE(text.find("\nkith_chain_height " + std::to_string(height(0)) + "\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("\nkith_chain_validators_connected 3\n"), std::string::npos);
+}
+
+TEST_F(NodeChainTest, WhoComesLateCatchesUpAndThenFollows) {
+  add_four();
+  world_.run_for(7s);
+  add_keeper(nullptr);
+  ASSERT_EQ(height(4), 0u);
+  connect(4, 0, 77);
+  connect(4, 1, 78);
+  ASSERT_TRUE(world_.run_until([&] { return height(4) + 2 >= height(0); }, 30s)) << height(4);
+  EXPECT_GT(members_[4]->node.sync_service()->blocks_received(), 20u);
+  EXPECT_EQ(digest(4, 45), digest(0, 45));
+  const std::uint64_t caught_up = height(4);
+  // It hears of two leaders' blocks at once, and asks for those of the other two.
+  world_.run_for(6s);
+  EXPECT_GT(height(4), caught_up + 15);
+  EXPECT_LT(height(0), height(4) + 30);
+  EXPECT_FALSE(members_[4]->node.chain()->is_validator());
+}
+
+TEST_F(NodeChainTest, ATransactionTravelsAndIsFinalEverywhere) {
+  add_four();
+  world_.run_for(3s);
+  const Hash genesis = codec::genesis_hash(genesis_);
+  const auto tx = codec::seal(
+      codec::test::payment({{{genesis, 0}, 1}}, {{4, 900'000'000}}, 99'100'000'000, genesis));
+  command(2, SubmitTransaction{Token{5}, tx});
+  world_.run_for(3s);
+  const auto* answered = members_[2]->last<TransactionAnswered>();
+  ASSERT_NE(answered, nullptr);
+  EXPECT_TRUE(answered->accepted.has_value());
+  EXPECT_EQ(answered->txid, tx->txid);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(members_[i]->node.chain()->txs_final(), 1u) << i;
+    // All had it before a block did: by gossip.
+    EXPECT_EQ(members_[i]->node.chain()->mempool().counters().accepted, 1u) << i;
+    EXPECT_EQ(members_[i]->node.chain()->mempool().size(), 0u) << i;
+  }
+  command(1, SubmitTransaction{Token{6}, tx});
+  world_.run_for(1s);
+  const auto* again = members_[1]->last<TransactionAnswered>();
+  ASSERT_NE(again, nullptr);
+  EXPECT_FALSE(again->accepted.has_value());
+}
+
+TEST_F(NodeChainTest, AnotherChainIsLeftAloneAndNobodyIsBlamed) {
+  add_four();
+  codec::Genesis other = genesis_;
+  other.network = "other";
+  add_keeper(&keys_[0], other);
+  connect(4, 1, 77);
+  world_.run_for(5s);
+  EXPECT_EQ(height(4), 0u);
+  EXPECT_GT(height(1), 20u);
+  EXPECT_TRUE(are_connected(4, 1));
+  EXPECT_EQ(members_[1]->node.consensus_service()->validators_connected(), 3u);
+  EXPECT_GE(members_[1]->node.quality().standing(world_.now(), members_[4]->id()).reputation, 0);
+}
+
+TEST_F(NodeChainTest, WithoutAChainATransactionIsRefused) {
+  add();
+  command(0, SubmitTransaction{Token{1}, codec::seal(codec::Transaction())});
+  const auto* answered = members_[0]->last<TransactionAnswered>();
+  ASSERT_NE(answered, nullptr);
+  ASSERT_FALSE(answered->accepted.has_value());
+  EXPECT_EQ(answered->accepted.error().code, Code::unsupported);
+}
+
+}  // namespace
+}  // namespace kith::node
