@@ -213,6 +213,11 @@ Result<void> SyncService::on_block(ByteView frame) {
   if (asking_->blocks.size() >= config_.blocks_max) {
     return fail(Code::protocol, "more blocks than an answer holds");
   }
+  // An answer ends with the block that fills it, so that one frame at most is beyond.
+  if (asking_->bytes >= config_.bytes_max) {
+    return fail(Code::protocol, base::format("an answer of more than {} bytes", config_.bytes_max));
+  }
+  asking_->bytes += frame.size();
   codec::Reader reader(frame);
   asking_->blocks.push_back(TRY(codec::decode_block(reader)));
   asking_->certificates.push_back(TRY(codec::decode_certificate(reader)));

@@ -110,6 +110,7 @@ class SyncService final : public host::Service {
     codec::FrameReader reader;
     std::vector<BlockPtr> blocks;
     std::vector<codec::Certificate> certificates;
+    std::size_t bytes = 0;
   };
 
   void on_stream_up(Instant now, const host::StreamUp& up);
