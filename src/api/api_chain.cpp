@@ -59,6 +59,8 @@ void Api::chain_status(Instant, Call call) {
             {"is_validator", chain->is_validator()},
             {"is_halted", chain->is_halted()},
             {"syncing", node_.sync_service()->is_catching_up()},
+            {"target_height", to_json(node_.sync_service()->target().value)},
+            {"floor", to_json(chain->floor().value)},
             {"mempool",
              Json{{"transactions", chain->mempool().size()}, {"bytes", chain->mempool().bytes()}}},
             {"transactions_final", to_json(chain->txs_final())},
@@ -66,6 +68,8 @@ void Api::chain_status(Instant, Call call) {
             {"views_nullified", to_json(stats.views_nullified)},
             {"evidence", to_json(stats.evidence)}};
   view["epoch"] = engine == nullptr ? Json(nullptr) : to_json(engine->context().epoch.value);
+  view["halted"] =
+      chain->halt_reason() ? Json(chain->halt_reason()->message) : Json(nullptr);
   view["view"] = engine == nullptr ? Json(nullptr) : to_json(engine->view().value);
   call.done(std::move(view));
 }
@@ -77,8 +81,9 @@ void Api::chain_block(Instant, Call call) {
   const auto stored = node::read_block(chain->states().store(), node::Height{height});
   if (!stored) return call.fail(stored.error());
   if (!*stored) {
-    return call.fail({Code::not_found, base::format("no final block {}; the last is {}", height,
-                                                    chain->height().value)});
+    return call.fail({Code::not_found,
+                      base::format("no final block {}; here are {} to {}", height,
+                                   chain->floor().value, chain->height().value)});
   }
   call.done(block_view(**stored));
 }

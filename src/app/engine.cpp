@@ -1,5 +1,10 @@
 #include "app/engine.h"
 
+#include <filesystem>
+
+#include "base/format.h"
+#include "codec/chain_fork.h"
+#include "rt/files.h"
 #include "rt/store_peers.h"
 #include "rt/store_quality.h"
 
@@ -8,6 +13,29 @@ namespace {
 
 /// A peer that does not let go must not keep us: sockets close by themselves after 1 s of flushing.
 constexpr Duration stop_max = 3s;
+constexpr std::size_t fork_file_bytes_max = 1024 * 1024;
+
+/// Whoever found a fork must not go on by itself: which of the two branches counts is for people.
+Result<void> check_no_fork(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("fork-") || !name.ends_with(".proof")) continue;
+    const std::string path = entry.path().string();
+    const auto bytes = rt::read_file(path, fork_file_bytes_max);
+    const auto proof = bytes ? codec::decode_fork_proof(*bytes)
+                             : Result<codec::ForkProof>(fail(bytes.error()));
+    const auto holds = proof ? codec::verify(*proof) : Result<void>(fail(proof.error()));
+    return fail(Code::refused,
+                base::format("{} stands in the way: the chain forked after block {} ({}). Keep the "
+                             "file as evidence, agree with the other operators on how to go on, "
+                             "and move it out of this folder to start again",
+                             path, proof ? proof->height.value : 0,
+                             holds ? std::string("both certificates hold")
+                                   : "which cannot be verified: " + holds.error().message));
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -36,6 +64,7 @@ Engine::Engine(EngineConfig config, crypto::KeyPair key, std::unique_ptr<rt::Pee
 
 Result<void> Engine::open_chain() {
   if (config_.chain_dir.empty()) return {};
+  TRY_VOID(check_no_fork(config_.chain_dir));
   chain_store_ = TRY(rt::ChainStore::open(config_.chain_dir, config_.chain));
   wal_ = TRY(rt::Wal::open(config_.chain_dir + "/votes", rng_));
   votes_ = wal_->take_records();
@@ -57,6 +86,7 @@ Result<void> Engine::keep_chain() {
   node::ChainParts parts{genesis, chain_store_.get(), key, votes_, false};
   parts.is_log_lost = votes_damage_.has_value() || (votes_were_empty() && !is_new);
   node::ChainConfig config;
+  config.keeping = config_.node.chain;
   config.state.seed = rng_.next();
   config.mempool.seed = rng_.next();
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));

@@ -65,5 +65,18 @@ TEST_F(EngineTest, OpensTheChainAndGivesBackTheLog) {
   EXPECT_TRUE(engine->votes().empty());
 }
 
+/// Whatever is in it: who put it there wanted the node to stand still.
+TEST_F(EngineTest, AProofOfAForkKeepsItFromStarting) {
+  ASSERT_TRUE(make(chain_dir()));
+  std::ofstream(chain_dir() + "/fork-12.proof") << "torn";
+  const auto refused = make(chain_dir());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::refused);
+  EXPECT_NE(refused.error().message.find(chain_dir() + "/fork-12.proof"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("cannot be verified"), std::string::npos);
+  std::filesystem::remove(chain_dir() + "/fork-12.proof");
+  EXPECT_TRUE(make(chain_dir()));
+}
+
 }  // namespace
 }  // namespace kith::app

@@ -30,11 +30,16 @@ class TestWork {
       chain.write(*write->batch);
       return ChainWritten{write->token};
     }
+    if (auto* save = std::get_if<SaveProof>(&output)) {
+      proofs[save->name] = std::move(save->bytes);
+      return ProofSaved{save->token};
+    }
     return std::nullopt;
   }
 
   std::map<std::uint64_t, std::vector<Bytes>> log;
   ledger::MemoryStore chain;
+  std::map<std::string, Bytes> proofs;
 };
 
 }  // namespace kith::host

@@ -88,7 +88,8 @@ struct WallClock {
 
 using WorldInput =
     std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved, PeersLoaded,
-                 QualityLoaded, SignaturesVerified, JobDone, LogAppended, ChainWritten, WallClock>;
+                 QualityLoaded, SignaturesVerified, JobDone, LogAppended, ChainWritten, ProofSaved,
+                 WallClock>;
 
 // --- to the world --------------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ SignaturesVerified verify_signatures(const VerifySignatures& work);
 using WorldOutput =
     std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
                  StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, StoreSeqnos,
-                 VerifySignatures, RunJob, AppendLog, WriteChain>;
+                 VerifySignatures, RunJob, AppendLog, WriteChain, SaveProof>;
 
 // --- what a shell drives -------------------------------------------------------------------------
 

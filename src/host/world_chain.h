@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -32,6 +33,17 @@ struct WriteChain {
   std::shared_ptr<const ledger::WriteBatch> batch;
 };
 struct ChainWritten {
+  Token token;
+};
+
+/// Keeps a document beside the chain under this name (letters, digits, "-" and "."), for people and
+/// for the next start; answered once it is durable. One of the same name is replaced.
+struct SaveProof {
+  Token token;
+  std::string name;
+  Bytes bytes;
+};
+struct ProofSaved {
   Token token;
 };
 

@@ -1,8 +1,25 @@
 #include "ledger/memory_store.h"
 
 #include "base/assert.h"
+#include "ledger/memory_shelf.h"
 
 namespace kith::ledger {
+
+MemoryStore::MemoryStore() : shelf_(std::make_shared<MemoryShelf>()) {}
+
+SnapshotShelf* MemoryStore::shelf() const { return shelf_.get(); }
+
+Result<std::vector<Hash>> MemoryStore::leaves(std::uint64_t first, std::size_t count) const {
+  if (first > leaves_.size() || count > leaves_.size() - first) {
+    return fail(Code::usage, "leaves beyond the last one");
+  }
+  const auto from = leaves_.begin() + static_cast<std::ptrdiff_t>(first);
+  return std::vector<Hash>(from, from + static_cast<std::ptrdiff_t>(count));
+}
+
+std::shared_ptr<const Store> MemoryStore::freeze() const {
+  return std::make_shared<const MemoryStore>(*this);
+}
 
 Result<std::optional<Bytes>> MemoryStore::get(Table table, ByteView key) const {
   const auto records = records_.find(table);
@@ -20,6 +37,23 @@ Result<void> MemoryStore::scan(Table table, const Visit& visit) const {
 }
 
 void MemoryStore::write(const WriteBatch& batch) {
+  switch (batch.target) {
+    case BatchTarget::state: break;
+    case BatchTarget::import_anew:
+    case BatchTarget::import: {
+      const bool is_anew = batch.target == BatchTarget::import_anew || import_ == nullptr;
+      if (is_anew) import_ = std::make_shared<MemoryStore>();
+      WriteBatch inner = batch;
+      inner.target = BatchTarget::state;
+      return import_->write(inner);
+    }
+    case BatchTarget::adopt:
+      ASSERT(import_ != nullptr);
+      records_ = std::move(import_->records_);
+      leaves_ = std::move(import_->leaves_);
+      [[fallthrough]];
+    case BatchTarget::drop: import_.reset(); return;
+  }
   for (const WriteBatch::Record& record : batch.records) {
     if (record.value) {
       records_[record.table][record.key] = *record.value;

@@ -10,10 +10,17 @@ namespace kith::ledger {
 
 class MemoryStore final : public Store {
  public:
+  MemoryStore();
+
   Result<std::optional<Bytes>> get(Table table, ByteView key) const override;
   Result<void> scan(Table table, const Visit& visit) const override;
 
   void write(const WriteBatch& batch);
+
+  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override;
+  std::shared_ptr<const Store> freeze() const override;
+  std::shared_ptr<const Store> import() const override { return import_; }
+  SnapshotShelf* shelf() const override;
 
   std::size_t size(Table table) const;
   const std::vector<Hash>& leaves() const { return leaves_; }
@@ -24,6 +31,8 @@ class MemoryStore final : public Store {
  private:
   std::map<Table, std::map<Bytes, Bytes>> records_;
   std::vector<Hash> leaves_;
+  std::shared_ptr<MemoryStore> import_;
+  std::shared_ptr<SnapshotShelf> shelf_;
 };
 
 }  // namespace kith::ledger

@@ -54,4 +54,23 @@ Result<std::optional<Spend>> find_spend(const Store& store, const OutPoint& outp
   return found(outpoint, decode_spend(*bytes));
 }
 
+Result<std::optional<Bytes>> Store::scan_from(Table table, ByteView from, std::size_t limit,
+                                              const Visit& visit) const {
+  std::optional<Bytes> next;
+  TRY_VOID(scan(table, [&](ByteView key, ByteView value) {
+    if (next || std::ranges::lexicographical_compare(key, from)) return;
+    if (limit == 0) {
+      next = base::to_bytes(key);
+      return;
+    }
+    --limit;
+    visit(key, value);
+  }));
+  return next;
+}
+
+Result<std::vector<Hash>> Store::leaves(std::uint64_t first, std::size_t count) const {
+  return fail(Code::unsupported, base::format("no leaves {} to {} here", first, first + count));
+}
+
 }  // namespace kith::ledger

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -39,6 +40,18 @@ struct Spend {
 Bytes encode(const Spend& spend);
 Result<Spend> decode_spend(ByteView bytes);
 
+/// What a batch changes. Beside the state a store may hold an import: another state of the same
+/// chain that is being put together (node/snapshot_import.h), until it takes the state's place.
+enum class BatchTarget : std::uint8_t {
+  state,
+  import_anew,  // an empty import, then this
+  import,
+  adopt,  // the import becomes the state, what that was goes; the batch itself is empty
+  drop,   // the import goes; the batch is empty
+};
+
+class SnapshotShelf;
+
 struct WriteBatch {
   struct Record {
     Table table = Table::meta;
@@ -47,6 +60,7 @@ struct WriteBatch {
     friend bool operator==(const Record&, const Record&) = default;
   };
 
+  BatchTarget target = BatchTarget::state;
   Height height;
   std::vector<Record> records;  // none of one key twice
   /// For the append-only file of leaf hashes, at this place.
@@ -64,6 +78,26 @@ class Store {
   virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
   /// All of a table in the order of keys: for start-up and tools.
   virtual Result<void> scan(Table table, const Visit& visit) const = 0;
+
+  // What a store in memory, or of a test, may do without.
+
+  /// Leaf hashes first … first + count − 1.
+  virtual Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const;
+  /// At most `limit` records from `from` on; gives the key to go on from, nothing at the end.
+  virtual Result<std::optional<Bytes>> scan_from(Table table, ByteView from, std::size_t limit,
+                                                 const Visit& visit) const;
+  /// The state as it is now, whatever is written later; for a job that reads all of it. Null: this
+  /// store cannot.
+  virtual std::shared_ptr<const Store> freeze() const { return nullptr; }
+  /// The import, when there is one.
+  virtual std::shared_ptr<const Store> import() const { return nullptr; }
+  /// Where snapshots are kept; null: nowhere.
+  virtual SnapshotShelf* shelf() const { return nullptr; }
+  /// Gives back the space of records from `from` to before `to` that were deleted. Slow, any
+  /// thread.
+  virtual void reclaim(Table, ByteView, ByteView) const {}
+  /// What it takes on disk, about; cheap.
+  virtual std::uint64_t disk_bytes() const { return 0; }
 };
 
 /// Damaged records are `io` too.

@@ -71,14 +71,16 @@ Result<void> Chain::read_tip() {
     tip_ = {
         {0}, {0}, rules_->genesis, {static_cast<std::int64_t>(parts_.genesis.time_ms)}, nullptr};
   } else {
-    const std::optional<StoredBlock> last = TRY(read_block(store, height));
+    const std::optional<FinalHeader> last =
+        TRY(read_final(store, height, rules_->params.epoch_blocks));
     if (!last) {
       return fail(Code::malformed,
                   base::format("the store has no block {}, its last", height.value));
     }
-    tip_ = {last->certificate->statement.view(), height, last->block->digest(),
-            last->block->header().time, last->certificate};
+    tip_ = {last->certificate->statement.view(), height, codec::digest_of(last->header),
+            last->header.time, last->certificate};
   }
+  floor_ = floor_written_ = reclaimed_ = TRY(read_floor(store));
   states_ = TRY(ledger::StateTree::open(store, tip_.digest, config_.state));
   if (states_->tip()->height() != height) {
     return fail(Code::malformed, base::format("the state is of height {}, the last block of {}",
@@ -120,15 +122,15 @@ void Chain::begin_epoch(Instant now) {
   FinalBlock floor = tip_;
   if (floor_height != tip_.height) {
     // Only at the start of the program: in between, an epoch begins where the last one ended.
-    auto stored = read_block(*parts_.store, floor_height);
+    auto stored = read_final(*parts_.store, floor_height, length);
     if (floor_height.value == 0) {
       floor = {
           {0}, {0}, rules_->genesis, {static_cast<std::int64_t>(parts_.genesis.time_ms)}, nullptr};
     } else if (stored && *stored) {
       floor = {{0},
                floor_height,
-               (*stored)->block->digest(),
-               (*stored)->block->header().time,
+               codec::digest_of((*stored)->header),
+               (*stored)->header.time,
                (*stored)->certificate};
     } else {
       return halt({Code::malformed, base::format("block {}, where epoch {} begins, is not stored",
@@ -143,6 +145,7 @@ void Chain::begin_epoch(Instant now) {
     last.finalization = nullptr;
   }
   leaders_.emplace(*validators_, floor.digest, epoch_);
+  leaders_floor_ = floor.digest;
 
   // What evidence needs to be judged, by whoever executes blocks of this epoch.
   auto rules = std::make_shared<ledger::Rules>(*rules_);
@@ -182,6 +185,11 @@ void Chain::begin_epoch(Instant now) {
 // --- turns ---------------------------------------------------------------------------------------
 
 void Chain::on_input(Instant now, ChainInput input) {
+  const bool is_answer = std::holds_alternative<host::JobDone>(input) ||
+                         std::holds_alternative<host::LogAppended>(input) ||
+                         std::holds_alternative<host::ChainWritten>(input) ||
+                         std::holds_alternative<host::ProofSaved>(input);
+  if (is_answer) --outstanding_;
   std::visit(
       Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
                [&](consensus::BlocksHeard& heard) { consensus_.on_input(now, std::move(heard)); },
@@ -200,7 +208,10 @@ void Chain::on_input(Instant now, ChainInput input) {
                  logging_.erase(at);
                  consensus_.on_input(now, consensus::Persisted{token});
                },
-               [&](host::ChainWritten&) { on_written(now); }},
+               [&](host::ChainWritten&) { on_written(now); },
+               [&](host::ProofSaved& saved) {
+                 if (saved.token == proof_saving_) halt(*halt_reason_);
+               }},
       input);
   pump(now);
 }
@@ -218,7 +229,7 @@ std::optional<ChainOutput> Chain::poll_output(Instant) {
 void Chain::pump(Instant now) {
   if (is_pumping_) return;
   is_pumping_ = true;
-  while (!is_halted_) {
+  while (!is_stopped()) {
     auto output = consensus_.poll_output(now);
     if (!output) break;
     perform(now, std::move(*output));
@@ -259,17 +270,14 @@ void Chain::perform(Instant now, EngineOutput output) {
                                diverged.block->header().height.value, diverged.error.message)});
           },
           [&](consensus::Forked& forked) {
-            halt({Code::protocol,
-                  base::format("two certificates of view {} that cannot both be: {} and {}",
-                               forked.second->statement.view().value,
-                               forked.first ? base::to_hex(codec::encode(*forked.first)) : "-",
-                               base::to_hex(codec::encode(*forked.second)))});
+            halt_for(forked);
           }},
       output);
 }
 
 void Chain::halt(Error error) {
   is_halted_ = true;
+  halt_reason_ = error;
   log_.error("chain", "HALT: {}", error.message);
   say(ChainHalted{std::move(error)});
 }
@@ -284,10 +292,11 @@ void Chain::note_evidence(const codec::Evidence& evidence) {
 // --- transactions --------------------------------------------------------------------------------
 
 void Chain::submit(SubmitTx submitted) {
-  if (submitted_ >= submitted_max) {
+  if (submitted_ >= submitted_max || is_stopped()) {
     ledger::MempoolAnswer answer;
     answer.refusal = ledger::Refusal::full;
-    answer.error = {Code::limit, "too many transactions are being verified"};
+    answer.error = is_stopped() ? Error{Code::closed, "the chain stands still"}
+                                : Error{Code::limit, "too many transactions are being verified"};
     say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
     return;
   }
@@ -327,7 +336,7 @@ WallTime Chain::wall_now(Instant now) const {
 /// Consensus asks in the order in which answers matter; one job at a time reads the states.
 void Chain::next_task(Instant now) {
   if (!is_state_busy_) take_submitted(now);
-  while (!is_state_busy_ && !tasks_.empty() && !is_halted_) {
+  while (!is_state_busy_ && !tasks_.empty() && !is_stopped()) {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
     std::visit(Overload{[&](consensus::Build& work) { build(now, std::move(work)); },
@@ -405,13 +414,16 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
     return;
   }
   if (auto* const tx = dynamic_cast<VerifyTxJob*>(job.get())) return on_tx_verified(*tx);
+  if (auto* const pruned = dynamic_cast<PruneJob*>(job.get())) return on_pruned(*pruned);
+  if (dynamic_cast<ReclaimJob*>(job.get()) != nullptr) return;
+  if (auto* const made = dynamic_cast<MakeSnapshotJob*>(job.get())) return on_snapshot(job, *made);
   is_state_busy_ = false;
   if (auto* const checked = dynamic_cast<CheckJob*>(job.get())) {
     on_checked(now, *checked);
   } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
     on_built(now, *built);
   }
-  if (is_written_ && !is_halted_) finish(now);
+  if (is_written_ && !is_stopped()) finish(now);
 }
 
 /// Of a block that our own store keeps us from judging nothing may be said: not that it is wrong,
@@ -463,7 +475,7 @@ void Chain::commit(consensus::Commit commit) {
 }
 
 void Chain::write_next() {
-  if (is_writing_ || is_written_ || finishing_.empty()) return;
+  if (is_writing_ || is_written_ || finishing_.empty() || is_suspended_) return;
   Finishing& next = finishing_.front();
   const Hash& digest = next.stored.block->digest();
   const auto pending = pending_.find(digest);
@@ -477,7 +489,9 @@ void Chain::write_next() {
     const auto validators = validators_after(*states_->find(digest));
     ASSERT(validators.has_value());
     add_validators(*batch, codec::next(epoch_), *validators);
+    add_epoch_end(*batch, {next.stored.block->header(), next.stored.certificate});
   }
+  add_pruned(*batch);
   is_writing_ = true;
   say(host::WriteChain{new_token(), std::move(batch)});
 }
@@ -485,12 +499,13 @@ void Chain::write_next() {
 void Chain::on_written(Instant now) {
   is_writing_ = false;
   is_written_ = true;
-  if (!is_state_busy_) finish(now);
+  if (!is_state_busy_ && !is_suspended_) finish(now);
 }
 
 /// The block is durable and no job reads the states: it is final in memory too.
 void Chain::finish(Instant now) {
   is_written_ = false;
+  floor_ = floor_written_;
   const Finishing done = std::move(finishing_.front());
   finishing_.pop_front();
   const BlockPtr& block = done.stored.block;
@@ -498,7 +513,7 @@ void Chain::finish(Instant now) {
   const bool ends_epoch = codec::is_last_of_epoch(rules_->params, header.height);
   for (const Hash& gone : states_->finalize(block->digest())) pending_.erase(gone);
   auto pending = pending_.extract(block->digest());
-  history_ = std::move(pending.mapped().history);
+  const codec::Mmr before = std::exchange(history_, std::move(pending.mapped().history));
   tip_ = {done.stored.certificate->statement.view(), header.height, block->digest(), header.time,
           done.stored.certificate};
   const std::vector<codec::TxPtr>& txs = pending.mapped().txs;
@@ -510,6 +525,7 @@ void Chain::finish(Instant now) {
   }
   say(BlockFinalized{block, txs.size(), now - pending.mapped().seen});
   if (ends_epoch) {
+    make_snapshot(done.stored, before);
     // The next epoch's validators are a matter of the state that is final now.
     const auto validators = validators_after(*states_->tip());
     ASSERT(validators.has_value());
@@ -523,6 +539,7 @@ void Chain::finish(Instant now) {
   } else if (done.is_last_of_commit) {
     consensus_.on_input(now, consensus::Committed{header.height});
   }
+  prune();
   write_next();
 }
 

@@ -27,6 +27,8 @@
 #include "ledger/mempool.h"
 #include "ledger/state_tree.h"
 #include "node/chain_jobs.h"
+#include "node/chain_prune.h"
+#include "node/snapshot_make.h"
 #include "node/chain_store.h"
 
 namespace kith::node {
@@ -35,6 +37,7 @@ struct ChainConfig {
   consensus::EngineConfig consensus;  // block_interval and drift_max are the genesis'
   ledger::StateTree::Config state;
   ledger::MempoolConfig mempool;
+  ChainKeeping keeping;
 };
 
 /// What a chain begins with.
@@ -75,11 +78,11 @@ struct ChainHalted {
 
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
-                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, BlockFinalized,
-                 EpochBegan, TxAnswered, ChainHalted>;
+                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, host::SaveProof,
+                 BlockFinalized, EpochBegan, TxAnswered, ChainHalted>;
 using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
                                 consensus::WallClockRead, SubmitTx, host::JobDone,
-                                host::LogAppended, host::ChainWritten>;
+                                host::LogAppended, host::ChainWritten, host::ProofSaved>;
 
 class Chain {
  public:
@@ -100,6 +103,12 @@ class Chain {
   void on_input(Instant now, ChainInput input);
   void on_deadline(Instant now);
   std::optional<ChainOutput> poll_output(Instant now);
+  /// Nothing new is begun from now on: the store gets another state (node/snapshot_service.h).
+  void suspend() { is_suspended_ = true; }
+  /// Nothing that was asked of the world is unanswered.
+  bool is_quiet() const { return outstanding_ == 0 && outputs_.empty(); }
+  /// The chain as the store has it now. REQUIRES: suspended and quiet; this one is of no use then.
+  Result<std::unique_ptr<Chain>> reopen(Instant now);
   std::optional<Instant> next_deadline() const { return consensus_.next_deadline(); }
 
   const codec::Genesis& genesis() const { return parts_.genesis; }
@@ -107,16 +116,22 @@ class Chain {
   /// Of the last block that is final and stored; 0 at genesis.
   Height height() const { return tip_.height; }
   const consensus::FinalBlock& tip() const { return tip_; }
+  /// The lowest block that is stored; above the height when there is none.
+  Height floor() const { return floor_; }
   const ledger::StateTree& states() const { return *states_; }
   const consensus::Consensus& consensus() const { return consensus_; }
   consensus::Consensus& consensus() { return consensus_; }
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
+  codec::Epoch epoch() const { return epoch_; }
   bool is_validator() const;
   const ledger::Mempool& mempool() const { return mempool_; }
   std::uint64_t txs_final() const { return txs_final_; }
   /// Of reading outputs, as of the last final block: the cache itself is a job's while one runs.
   const ledger::HotCache::Counters& hot_counters() const { return hot_; }
   bool is_halted() const { return is_halted_; }
+  /// Why, when it is.
+  const std::optional<Error>& halt_reason() const { return halt_reason_; }
+  const ChainConfig& config() const { return config_; }
 
  private:
   struct Check {
@@ -164,9 +179,17 @@ class Chain {
   WallTime wall_now(Instant now) const;
   void note_evidence(const codec::Evidence& evidence);
   void halt(Error error);
+  // chain_history.cpp
+  void halt_for(const consensus::Forked& forked);
+  void prune();
+  void on_pruned(PruneJob& job);
+  void add_pruned(ledger::WriteBatch& batch);
   std::optional<codec::Mmr> history_of(const Hash& digest) const;
   Token new_token() { return {++last_token_}; }
-  void say(ChainOutput output) { outputs_.push_back(std::move(output)); }
+  void say(ChainOutput output);
+  bool is_stopped() const { return is_halted_ || is_suspended_; }
+  void make_snapshot(const StoredBlock& last, codec::Mmr history);
+  void on_snapshot(const std::shared_ptr<host::Job>& job, const MakeSnapshotJob& made);
 
   const ChainConfig config_;
   const ChainParts parts_;
@@ -176,6 +199,11 @@ class Chain {
   consensus::Consensus consensus_;
   std::unique_ptr<ledger::StateTree> states_;
   consensus::FinalBlock tip_;
+  Height floor_{1};
+  std::optional<PruneJob::Pruned> pruned_;  // goes with the next batch
+  Height floor_written_{1};                 // as of the batch on its way
+  Height reclaimed_{1};
+  bool is_pruning_ = false;
   codec::Mmr history_;  // with the tip
   codec::Epoch epoch_;
   std::shared_ptr<const codec::ValidatorSet> validators_;  // of epoch_
@@ -204,6 +232,12 @@ class Chain {
   ledger::HotCache::Counters hot_;
   bool is_pumping_ = false;
   bool is_halted_ = false;
+  bool is_suspended_ = false;
+  bool is_making_snapshot_ = false;
+  std::size_t outstanding_ = 0;  // asked of the world, and not answered
+  std::optional<Error> halt_reason_;
+  Token proof_saving_;
+  Hash leaders_floor_{};  // what this epoch begins on
 };
 
 }  // namespace kith::node

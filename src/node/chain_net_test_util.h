@@ -42,12 +42,15 @@ struct ChainNode {
   std::vector<BlockFinalized> finalized = {};
   std::vector<TxAnswered> answered = {};
   std::vector<std::string> halted = {};
+  std::map<std::string, Bytes> proofs = {};
   std::uint64_t life = 0;
 };
 
 class ChainNet {
  public:
-  explicit ChainNet(std::uint32_t validators, codec::ChainParams params = quick_params()) {
+  explicit ChainNet(std::uint32_t validators, codec::ChainParams params = quick_params(),
+                    ChainConfig config = {})
+      : config_(config) {
     genesis_.network = "test";
     genesis_.time_ms = 1'700'000'000'000;
     genesis_.params = params;
@@ -99,7 +102,7 @@ class ChainNet {
   void start(ChainNode& node) {
     ++node.life;
     node.rng = std::make_unique<SeededRng>(node.life * 100 + node.peer.bytes()[2]);
-    ChainConfig config;
+    ChainConfig config = config_;
     config.consensus.delta = 200ms;
     auto chain = Chain::open(config, {genesis_, &node.store, &node.key, node.log, false}, *node.rng,
                              base::null_log());
@@ -200,6 +203,12 @@ class ChainNet {
                             turn(node, host::ChainWritten{work.token});
                           });
                         },
+                        [&](host::SaveProof& save) {
+                          node.proofs[save.name] = save.bytes;
+                          after_of(1ms, node, [this, &node, save] {
+                            turn(node, host::ProofSaved{save.token});
+                          });
+                        },
                         [&](BlockFinalized& done) { node.finalized.push_back(std::move(done)); },
                         [&](EpochBegan&) {},
                         [&](TxAnswered& answered) { node.answered.push_back(std::move(answered)); },
@@ -207,6 +216,7 @@ class ChainNet {
                output);
   }
 
+  const ChainConfig config_;
   codec::Genesis genesis_;
   std::vector<std::unique_ptr<ChainNode>> nodes_;
   std::priority_queue<Event> events_;

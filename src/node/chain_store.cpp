@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint8_t format_version = 1;
 constexpr std::string_view history_key = "history";
 constexpr std::string_view genesis_key = "genesis";
+constexpr std::string_view floor_key = "floor";
 
 Bytes key_of(std::uint64_t number) {
   Bytes key;
@@ -93,6 +94,34 @@ Result<std::optional<TxPlace>> read_tx_place(const Store& store, const Hash& txi
   return place;
 }
 
+Result<std::optional<FinalHeader>> read_epoch_end(const Store& store, codec::Epoch epoch) {
+  const std::optional<Bytes> bytes = TRY(get(store, epoch_end_table, key_of(epoch.value)));
+  if (!bytes) return std::nullopt;
+  codec::Reader reader(*bytes);
+  FinalHeader last;
+  const ByteView header = TRY(reader.bytes(codec::header_bytes));
+  last.header = TRY(codec::decode_header(header));
+  last.certificate = std::make_shared<const codec::Certificate>(
+      TRY(codec::decode_certificate(reader)));
+  return last;
+}
+
+Result<std::optional<FinalHeader>> read_final(const Store& store, Height height,
+                                              std::uint64_t epoch_blocks) {
+  if (const auto stored = TRY(read_block(store, height))) {
+    return FinalHeader{stored->block->header(), stored->certificate};
+  }
+  if (height.value == 0 || height.value % epoch_blocks != 0) return std::nullopt;
+  return read_epoch_end(store, {height.value / epoch_blocks - 1});
+}
+
+Result<Height> read_floor(const Store& store) {
+  const std::optional<Bytes> bytes = TRY(get(store, Table::meta, base::as_bytes(floor_key)));
+  if (!bytes) return Height{1};
+  codec::Reader reader(*bytes);
+  return Height{TRY(reader.u64())};
+}
+
 Result<Hash> read_history_node(const Store& store, std::size_t level, std::uint64_t index) {
   const std::optional<Bytes> bytes = TRY(get(store, history_table, key_of(level, index)));
   Hash hash;
@@ -124,6 +153,52 @@ void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history
     Bytes place = height;
     codec::Writer(place).u32(static_cast<std::uint32_t>(i));
     put(batch, tx_table, base::to_bytes(ByteView(txids[i])), place);
+  }
+}
+
+void add_epoch_end(WriteBatch& batch, const FinalHeader& last) {
+  Bytes value = codec::encode(last.header);
+  base::append(value, codec::encode(*last.certificate));
+  put(batch, epoch_end_table, key_of(last.header.epoch.value), value);
+}
+
+void add_floor(WriteBatch& batch, Height floor) {
+  put(batch, Table::meta, base::to_bytes(floor_key), key_of(floor.value));
+}
+
+void add_snapshot_base(WriteBatch& batch, const Hash& genesis, const codec::BlockHeader& header,
+                       codec::Mmr history) {
+  // Proofs of what comes later need the peaks of what came before.
+  std::uint64_t first = 0;
+  const Bytes state = history.encode();
+  codec::Reader reader(state);
+  const std::uint64_t count = *reader.u64();
+  for (std::size_t level = 63; level < 64; --level) {
+    if ((count >> level & 1) == 0) continue;
+    put(batch, history_table, key_of(level, first >> level), *reader.bytes(sizeof(Hash)));
+    first += std::uint64_t{1} << level;
+  }
+  add_history(batch, history, codec::digest_of(header));
+  put(batch, Table::meta, base::to_bytes(genesis_key), genesis);
+  add_floor(batch, codec::next(header.height));
+}
+
+void remove_block(WriteBatch& batch, const StoredBlock& stored) {
+  const auto remove = [&](Table table, Bytes key) {
+    batch.records.push_back({table, std::move(key), std::nullopt});
+  };
+  const Bytes height = key_of(stored.block->header().height.value);
+  remove(block_table, height);
+  remove(certificate_table, height);
+  remove(digest_table, base::to_bytes(ByteView(stored.block->digest())));
+  const auto body = codec::decode_body(stored.block->body().view(), stored.block->body().size());
+  if (!body) return;
+  for (const codec::TxPtr& tx : body->transactions) {
+    remove(tx_table, base::to_bytes(ByteView(tx->txid)));
+    for (const codec::TxInput& input : tx->tx.inputs) {
+      const auto outpoint = codec::encode(input.from);
+      remove(Table::spent, Bytes(outpoint.begin(), outpoint.end()));
+    }
   }
 }
 

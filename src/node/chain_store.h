@@ -10,6 +10,7 @@
 
 #include "codec/chain_block.h"
 #include "codec/chain_mmr.h"
+#include "codec/chain_body.h"
 #include "codec/chain_params.h"
 #include "codec/chain_validators.h"
 #include "consensus/view_votes.h"
@@ -33,10 +34,17 @@ inline constexpr auto digest_table = static_cast<Table>(18);       // digest -> 
 inline constexpr auto history_table = static_cast<Table>(19);      // level u8, index -> node
 inline constexpr auto validators_table = static_cast<Table>(20);   // epoch -> set
 inline constexpr auto tx_table = static_cast<Table>(21);           // txid -> height, place
+inline constexpr auto epoch_end_table = static_cast<Table>(22);    // epoch -> header, certificate
 
 struct StoredBlock {
   BlockPtr block;
   /// A finalization of it; or a notarization when a later block of the same commit was finalized.
+  CertificatePtr certificate;
+};
+/// What remains of the last block of an epoch when blocks are pruned, and all that a snapshot
+/// brings of any.
+struct FinalHeader {
+  codec::BlockHeader header;
   CertificatePtr certificate;
 };
 struct TxPlace {
@@ -49,6 +57,12 @@ Result<std::optional<StoredBlock>> read_block(const Store& store, Height height)
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest);
 Result<std::optional<codec::ValidatorSet>> read_validators(const Store& store, codec::Epoch epoch);
 Result<std::optional<TxPlace>> read_tx_place(const Store& store, const Hash& txid);
+Result<std::optional<FinalHeader>> read_epoch_end(const Store& store, codec::Epoch epoch);
+/// Of any block that is stored, and of the last one of any epoch.
+Result<std::optional<FinalHeader>> read_final(const Store& store, Height height,
+                                              std::uint64_t epoch_blocks);
+/// The lowest block that was not pruned.
+Result<Height> read_floor(const Store& store);
 Result<Hash> read_history_node(const Store& store, std::size_t level, std::uint64_t index);
 Result<codec::Mmr> read_history(const Store& store);
 
@@ -56,6 +70,14 @@ Result<codec::Mmr> read_history(const Store& store);
 /// it.
 void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history,
                const std::vector<Hash>& txids);
+void add_epoch_end(WriteBatch& batch, const FinalHeader& last);
+void add_floor(WriteBatch& batch, Height floor);
+/// All that a store holds beside the ledger's tables once a snapshot of this block was taken.
+/// `history`: of all before it.
+void add_snapshot_base(WriteBatch& batch, const Hash& genesis, const codec::BlockHeader& header,
+                       codec::Mmr history);
+/// What reading made of `stored`, in records that take it away again.
+void remove_block(WriteBatch& batch, const StoredBlock& stored);
 void add_validators(WriteBatch& batch, codec::Epoch epoch, const codec::ValidatorSet& validators);
 
 /// All that the store of a new chain is to hold.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/chain_fork.h"
 #include "node/chain_net_test_util.h"
 
 namespace kith::node {
@@ -114,6 +115,84 @@ TEST(Chain, WhoCannotReadItsStoreJudgesNothing) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(net.node(i).chain->txs_final(), 1u);
   // The block that it could not judge was nobody's fault: views end only where it should have led.
   EXPECT_LT(nullified, net.node(0).chain->height().value);
+}
+
+/// Three of four validators lie to one node; the proof is durable before it says that it halted.
+TEST(Chain, AForkHaltsItAndBothCertificatesAreKept) {
+  codec::ChainParams params = ChainNet::quick_params();
+  params.epoch_blocks = 1024;
+  ChainNet net(4, params);
+  net.run_for(300ms);
+  ChainNode& node = net.node(0);
+  const codec::ValidatorSet& set = *node.chain->validators();
+  const codec::View view = node.chain->consensus().engine()->view();
+  const codec::Statement lie{node.chain->epoch(),
+                             codec::VoteKind::finalize,
+                             {view, {view.value - 1}, codec::tagged_hash("kith/test/lie", {})}};
+  codec::Certificate forged{lie, std::vector<bool>(set.size()), {}};
+  for (codec::ValidatorIndex i = 0; i < 3; ++i) {
+    for (std::size_t n = 0; n < net.size(); ++n) {
+      if (!base::equal(net.node(n).key.public_key().data, set.at(i).key)) continue;
+      forged.signers[i] = true;
+      forged.signatures.push_back(
+          net.node(n).key.sign(codec::signed_bytes(node.chain->genesis_hash(), lie)));
+    }
+  }
+  net.turn(node, consensus::Heard{net.node(1).peer, forged});
+  net.run_for(2s);
+  ASSERT_TRUE(node.chain->is_halted());
+  ASSERT_EQ(node.halted.size(), 1u);
+  ASSERT_EQ(node.proofs.size(), 1u);
+  const auto& [name, bytes] = *node.proofs.begin();
+  EXPECT_NE(node.halted[0].find(name), std::string::npos);
+  EXPECT_EQ(node.chain->halt_reason()->message, node.halted[0]);
+  const codec::ForkProof proof = codec::decode_fork_proof(bytes).value();
+  EXPECT_EQ(codec::fork_file_name(proof.height), name);
+  EXPECT_TRUE(codec::verify(proof));
+  const std::uint64_t height = node.chain->height().value;
+  net.run_for(1s);
+  EXPECT_EQ(node.chain->height().value, height);
+  EXPECT_GT(net.node(2).chain->height().value, height);
+}
+
+TEST(Chain, WhatIsPrunedIsGoneFromEveryIndexAndTheRestStays) {
+  ChainNet net(4, ChainNet::quick_params(), [] {
+    ChainConfig config;
+    config.keeping.retain_blocks = 64;
+    return config;
+  }());
+  const Hash genesis = net.node(0).chain->genesis_hash();
+  const auto tx = codec::seal(
+      codec::test::payment({{{genesis, 1}, 2}}, {{5, 900'000'000}}, 99'100'000'000, genesis));
+  net.turn(net.node(0), SubmitTx{{1}, tx, {}});
+  net.run_for(300ms);
+  ChainNode& node = net.node(0);
+  const auto place = read_tx_place(node.store, tx->txid);
+  ASSERT_TRUE(place.has_value() && place->has_value());
+  const Height held = (*place)->height;
+  const Hash digest = (*read_block(node.store, held))->block->digest();
+  ASSERT_TRUE(ledger::find_spend(node.store, {genesis, 1})->has_value());
+  for (int i = 0; i < 100 && node.chain->floor() <= held; ++i) net.run_for(500ms);
+  ASSERT_GT(node.chain->floor(), held);
+  net.run_for(1s);
+  EXPECT_FALSE(read_block(node.store, held)->has_value());
+  EXPECT_FALSE(read_height(node.store, digest)->has_value());
+  EXPECT_FALSE(read_tx_place(node.store, tx->txid)->has_value());
+  EXPECT_FALSE(ledger::find_spend(node.store, {genesis, 1})->has_value());
+  const std::uint64_t floor = node.chain->floor().value;
+  const std::uint64_t height = node.chain->height().value;
+  EXPECT_GE(height - floor + 1, 64u);
+  EXPECT_LE(height - floor, 64u + 2 * prune_blocks_max);
+  EXPECT_EQ(node.store.memory.size(block_table), height - floor + 1);
+  EXPECT_EQ(node.store.memory.size(certificate_table), height - floor + 1);
+  EXPECT_EQ(node.store.memory.size(epoch_end_table), height / 8);
+  // It begins anew from what is left, in the middle of an epoch whose first block may be gone.
+  net.stop(node);
+  net.start(node);
+  EXPECT_EQ(node.chain->floor().value, floor);
+  EXPECT_EQ(node.chain->height().value, height);
+  net.run_for(2s);
+  EXPECT_GT(node.chain->height().value, height);
 }
 
 }  // namespace

@@ -263,6 +263,18 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "The genesis file of the chain that this node keeps (`kith devnet` writes one). Empty takes "
      "HOME/genesis.kith when that exists; else the node keeps no chain.",
      false, [](Settings& s, ConfigValue v) { s.genesis_file = std::move(v.text); }},
+    {"chain.retain_blocks", Type::count, "0", "0..1000000000000", "blocks",
+     "How many blocks are kept, with their certificates, their transactions' places and who spent "
+     "what in them; at least 64. 0: all. The last header of each epoch stays with its certificate.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.retain_blocks = v.count; }},
+    {"chain.snapshot_interval", Type::count, "1", "0..1000000", "epochs",
+     "A snapshot of the state is made after every so many epochs, and the last two are kept and "
+     "given to peers. 0: none.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.snapshot_interval = v.count; }},
+    {"chain.snapshot_behind", Type::count, "10000", "0..1000000000000", "blocks",
+     "A node that is so far behind takes a peer's snapshot instead of the blocks, when somebody "
+     "has one. 0: only when nobody has the blocks any more.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.snapshot_behind = v.count; }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

@@ -103,12 +103,8 @@ void Node::on_input(Instant now, host::WorldInput input) {
     if (chain_ != nullptr) chain_->on_input(now, consensus::WallClockRead{clock->now});
   }
   if (auto* done = std::get_if<host::JobDone>(&input)) {
-    auto* const read = dynamic_cast<ReadBlocksJob*>(done->job.get());
-    if (read != nullptr) {
-      sync_->on_job(*read);
-    } else {
-      chain_->on_input(now, std::move(*done));
-    }
+    const bool is_theirs = sync_->on_job(now, *done->job) || snapshots_->on_job(now, *done->job);
+    if (!is_theirs) chain_->on_input(now, std::move(*done));
     return pump(now);
   }
   if (const auto* appended = std::get_if<host::LogAppended>(&input)) {
@@ -116,7 +112,11 @@ void Node::on_input(Instant now, host::WorldInput input) {
     return pump(now);
   }
   if (const auto* written = std::get_if<host::ChainWritten>(&input)) {
-    chain_->on_input(now, *written);
+    if (!snapshots_->on_written(now, written->token)) chain_->on_input(now, *written);
+    return pump(now);
+  }
+  if (const auto* saved = std::get_if<host::ProofSaved>(&input)) {
+    chain_->on_input(now, *saved);
     return pump(now);
   }
   if (auto* loaded = std::get_if<host::QualityLoaded>(&input)) {

@@ -27,6 +27,7 @@
 #include "node/gossip_service.h"
 #include "node/recommend_service.h"
 #include "node/request_guard.h"
+#include "node/snapshot_service.h"
 #include "node/sync_service.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
@@ -44,6 +45,7 @@ struct NodeConfig {
   peer::QualityConfig quality;
   peer::BreakersConfig breakers;
   RecommendConfig recommend;
+  ChainKeeping chain;
   peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
 };
 
@@ -156,6 +158,7 @@ class Node final : public host::WorldMachine {
   Chain* chain() { return chain_.get(); }
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
+  const SnapshotService* snapshot_service() const { return snapshots_; }
   /// From first sight of a block to its finality, of the last `finality_max` blocks.
   static constexpr std::size_t finality_max = 1000;
   const std::deque<Duration>& finality_times() const { return finality_; }
@@ -192,6 +195,8 @@ class Node final : public host::WorldMachine {
   void start_chain(Instant now);
   bool pump_chain(Instant now);
   void on_chain(Instant now, ChainOutput output);
+  bool pump_snapshots(Instant now);
+  void reopen_chain(Instant now);
   void on_tx_message(Instant now, const gossip::Validate& validate);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
@@ -216,6 +221,7 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Chain> chain_;     // null: none, and so the two below
   ConsensusService* consensus_ = nullptr;
   SyncService* sync_ = nullptr;
+  SnapshotService* snapshots_ = nullptr;
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for.

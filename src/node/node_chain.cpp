@@ -36,12 +36,24 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   ConsensusServiceConfig config;
   config.genesis = chain_->genesis_hash();
   auto consensus = std::make_unique<ConsensusService>(config, host_.self(), validator_key);
-  auto sync = std::make_unique<SyncService>(SyncConfig{}, chain_->states().store(),
-                                            chain_->genesis().params.epoch_blocks, rng_);
+  const codec::ChainParams& params = chain_->genesis().params;
+  SyncConfig sync_config;
+  // Between two blocks nobody need ask for one.
+  sync_config.idle_after = std::max<Duration>(
+      sync_config.idle_after, 2 * std::chrono::milliseconds(params.block_interval_ms));
+  auto sync = std::make_unique<SyncService>(sync_config, chain_->states().store(),
+                                            params.epoch_blocks, chain_->genesis_hash(), rng_);
+  SnapshotConfig snapshot_config;
+  snapshot_config.behind = config_.chain.snapshot_behind;
+  auto snapshots =
+      std::make_unique<SnapshotService>(snapshot_config, chain_->states().store(),
+                                        params.epoch_blocks, chain_->genesis_hash(), rng_);
+  snapshots_ = snapshots.get();
   consensus_ = consensus.get();
   sync_ = sync.get();
   add_service(Instant{}, std::move(consensus));
   add_service(Instant{}, std::move(sync));
+  add_service(Instant{}, std::move(snapshots));
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/1/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
 }
@@ -49,7 +61,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
 void Node::start_chain(Instant now) {
   if (chain_ == nullptr) return;
   chain_->start(now);
-  sync_->start(now, chain_->height());
+  sync_->start(now, chain_->height(), chain_->floor());
   to_router(now, gossip::Subscribe{tx_topic_, tx_topic_options()});
 }
 
@@ -77,7 +89,62 @@ bool Node::pump_chain(Instant now) {
     is_busy = true;
     on_chain(now, std::move(*output));
   }
+  return pump_snapshots(now) || is_busy;
+}
+
+bool Node::pump_snapshots(Instant now) {
+  bool is_busy = false;
+  while (auto job = snapshots_->poll_job()) {
+    is_busy = true;
+    outputs_.push_back(std::move(*job));
+  }
+  while (auto write = snapshots_->poll_write()) {
+    is_busy = true;
+    outputs_.push_back(std::move(*write));
+  }
+  if (snapshots_->wants_adoption() && !chain_->is_halted()) {
+    chain_->suspend();
+    if (chain_->is_quiet()) {
+      is_busy = true;
+      snapshots_->adopt();
+    }
+  }
+  if (snapshots_->take_adopted()) {
+    is_busy = true;
+    reopen_chain(now);
+  }
+  if (sync_->is_paused() != snapshots_->is_importing()) {
+    is_busy = true;
+    sync_->pause(now, snapshots_->is_importing());
+  }
+  const SnapshotService::View view{chain_->height(), sync_->target(), sync_->floor_of_peers(),
+                                   chain_->epoch(), chain_->validators()};
+  snapshots_->on_view(now, view);
   return is_busy;
+}
+
+/// The store has another state than the chain that was opened from it.
+void Node::reopen_chain(Instant now) {
+  auto chain = chain_->reopen(now);
+  if (!chain) {
+    log_.error("chain", "the snapshot that was taken cannot be opened: {}", chain.error().message);
+    reports_.push_back(ChainHalted{chain.error()});
+    return;
+  }
+  // Whoever waits for the old one's answer.
+  for (const auto& [token, whose] : std::exchange(submitted_, {})) {
+    if (whose.is_gossip) {
+      to_router(now, gossip::Validated{whose.token, gossip::Verdict::ignore});
+    } else {
+      reports_.push_back(TransactionAnswered{
+          whose.token, {}, fail(Code::closed, "the chain was just brought forward: try again")});
+    }
+  }
+  log_.info("chain", "a snapshot brought the chain from height {} to {}", chain_->height().value,
+            (*chain)->height().value);
+  chain_ = *std::move(chain);
+  chain_->start(now);
+  sync_->on_height(now, chain_->height(), chain_->floor());
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
@@ -95,14 +162,16 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](host::RunJob& work) { outputs_.push_back(std::move(work)); },
                [&](host::AppendLog& work) { outputs_.push_back(std::move(work)); },
                [&](host::WriteChain& work) { outputs_.push_back(std::move(work)); },
+               [&](host::SaveProof& work) { outputs_.push_back(std::move(work)); },
                [&](BlockFinalized& done) {
-                 sync_->on_height(now, done.block->header().height);
+                 sync_->on_height(now, done.block->header().height, chain_->floor());
                  finality_.push_back(done.took);
                  if (finality_.size() > finality_max) finality_.pop_front();
                  reports_.push_back(std::move(done));
                },
                [&](EpochBegan& began) {
                  consensus_->set_validators(*began.validators);
+                 sync_->on_epoch(now, began.epoch, began.validators);
                  reports_.push_back(std::move(began));
                },
                [&](const TxAnswered& answered) { on_tx_answered(now, answered); },

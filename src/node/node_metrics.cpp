@@ -278,6 +278,32 @@ void write_mempool(MetricSink& sink, const ledger::Mempool* pool) {
   sink.sample(c.overtaken, {{"why", "overtaken"}});
 }
 
+void write_sync(MetricSink& sink, const Node& node) {
+  const Chain* const chain = node.chain();
+  const auto of_chain = [&](auto value) -> std::uint64_t { return chain == nullptr ? 0 : value(); };
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    sink.gauge(name, help, static_cast<double>(of_chain(value)));
+  };
+  gauge("kith_chain_floor", "The lowest block that is kept.",
+        [&] { return chain->floor().value; });
+  gauge("kith_chain_disk_bytes", "State, blocks and snapshots on the disk, about.",
+        [&] { return chain->states().store().disk_bytes(); });
+  gauge("kith_chain_sync_target", "The highest block that a peer says it has.",
+        [&] { return node.sync_service()->target().value; });
+  gauge("kith_chain_sync_bytes", "Blocks that were fetched and wait for those before them.",
+        [&] { return node.sync_service()->bytes_held(); });
+  sink.counter("kith_chain_blocks_synced_total", "Blocks that peers gave when asked.",
+               of_chain([&] { return node.sync_service()->blocks_received(); }));
+  sink.counter("kith_chain_blocks_served_total", "Blocks given to peers that asked.",
+               of_chain([&] { return node.sync_service()->blocks_served(); }));
+  sink.counter("kith_chain_sync_failed_total", "Requests for blocks that came to nothing.",
+               of_chain([&] { return node.sync_service()->runs_failed(); }));
+  sink.counter("kith_chain_snapshot_parts_total", "Parts of snapshots that peers gave.",
+               of_chain([&] { return node.snapshot_service()->parts_received(); }));
+  sink.counter("kith_chain_snapshot_failed_total", "Requests for snapshots that came to nothing.",
+               of_chain([&] { return node.snapshot_service()->failures(); }));
+}
+
 void write_chain(MetricSink& sink, const Node& node) {
   const Chain* const chain = node.chain();
   const consensus::EngineStats stats =
@@ -296,8 +322,6 @@ void write_chain(MetricSink& sink, const Node& node) {
                chain == nullptr ? 0 : chain->txs_final());
   sink.counter("kith_chain_blocks_final_total", "Blocks that became final since the start.",
                stats.blocks_final);
-  sink.counter("kith_chain_blocks_synced_total", "Blocks that peers gave when asked.",
-               chain == nullptr ? 0 : node.sync_service()->blocks_received());
   sink.begin("kith_chain_votes_total", "Votes of this node, by kind.", MetricType::counter);
   sink.sample(stats.notarize_votes, {{"kind", "notarize"}});
   sink.sample(stats.nullify_votes, {{"kind", "nullify"}});
@@ -337,6 +361,7 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
                "Recommendations that came, whatever they are worth.",
                source.node.recommendations().received());
   write_chain(sink, source.node);
+  write_sync(sink, source.node);
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);
 }

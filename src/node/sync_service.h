@@ -1,147 +1,209 @@
-// Catching up (/kith/sync/1.0.0): asks peers for the blocks that follow our last final one, and
-// answers them from the store. A request is a stream: one frame with a height, u64; the answer is a
-// frame for each block from there on, in order, with the certificate that it stands by, then the
-// end. Nothing when there is no such block. Grammar: docs/protocol/ledger.md, "Sync".
+// Catching up (/kith/sync/1.1.0, docs/protocol/sync.md): what peers have, blocks of many of them at
+// once, handed to the chain in order. The half that answers is node/sync_answers.h.
 //
-// A node asks one peer at a time, another each time, when it has made no progress for `idle_after`,
-// at once when consensus says that it is behind, and again at once after an answer that led on. An
-// answer ends with its epoch: the validators of the next are a matter of its state.
-// Limits: `blocks_max` and `bytes_max` an answer; `per_peer` requests a second of one peer; of
-// answers under way `answers_per_peer_max` a peer, `answers_bytes_max` in all, each `answer_time`
-// long.
+// Peers tell how far they have come when they are met, and again when no block has come for a
+// while. Somebody ahead: the heights in between are cut into runs that end with their epoch, and
+// each run is asked of some peer that has it. A run that does not come, comes too slowly or is not
+// what it should be goes to another peer; who promised it is charged and rests, who lied is cut
+// off. Runs of the present epoch are proven, each by the finalization in it, before the chain sees
+// them; those of the next wait for its validators. What the last finalization of a run does not
+// cover waits for the run behind it.
+//
+// A claim to be ahead that is not made good is dropped with the first answer that is missing.
+// Limits (node/sync_config.h): `window_blocks` and `window_bytes` ahead of the chain, of which the
+// chain is given `given_blocks_max` at once; `runs_per_peer`.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/deadline_heap.h"
-#include "base/queue.h"
 #include "base/rng.h"
-#include "base/token_bucket.h"
-#include "codec/frame.h"
+#include "codec/chain_validators.h"
 #include "consensus/engine_io.h"
-#include "host/service.h"
-#include "host/world_chain.h"
-#include "node/chain_store.h"
+#include "node/sync_answers.h"
 
 namespace kith::node {
 
-inline constexpr std::string_view sync_protocol = "/kith/sync/1.0.0";
-
-struct SyncConfig {
-  Duration idle_after = 2s;
-  Duration timeout = 10s;
-  std::size_t blocks_max = 128;
-  std::size_t bytes_max = 4 * 1024 * 1024;
-  base::TokenRate per_peer{20, 40};
-  std::size_t answers_per_peer_max = 4;
-  std::size_t answers_bytes_max = 64 * 1024 * 1024;
-  Duration answer_time = 60s;
-  std::size_t frame_bytes_max = codec::header_bytes + codec::block_body_bytes_max +
-                                codec::justification_bytes_max + codec::certificate_bytes_max;
-};
-
-/// Reads an answer; for another thread.
-class ReadBlocksJob final : public host::Job {
+/// Whether a run of blocks stands by its certificates; for another thread.
+class VerifyRunJob final : public host::Job {
  public:
-  ReadBlocksJob(const ledger::Store& store, StreamId stream, Height from, const SyncConfig& config,
-                std::uint64_t epoch_blocks)
-      : store_(store), stream_(stream), from_(from), config_(config), epoch_blocks_(epoch_blocks) {}
+  VerifyRunJob(Height from, Hash last, std::vector<codec::Certificate> certificates, Hash genesis,
+               std::shared_ptr<const codec::ValidatorSet> validators)
+      : from_(from),
+        last_(last),
+        certificates_(std::move(certificates)),
+        genesis_(genesis),
+        validators_(std::move(validators)) {}
   void run() override;
-
-  StreamId stream() const { return stream_; }
-  /// Framed.
-  std::vector<Buffer> take_frames() { return std::move(frames_); }
+  Height from() const { return from_; }
+  /// The digest of the run's last block: which run of that height it was.
+  const Hash& last() const { return last_; }
+  const Result<void>& verdict() const { return verdict_; }
 
  private:
-  const ledger::Store& store_;
-  const StreamId stream_;
   const Height from_;
-  const SyncConfig config_;
-  const std::uint64_t epoch_blocks_;
-  std::vector<Buffer> frames_;
+  const Hash last_;
+  const std::vector<codec::Certificate> certificates_;
+  const Hash genesis_;
+  const std::shared_ptr<const codec::ValidatorSet> validators_;
+  Result<void> verdict_;
 };
 
 class SyncService final : public host::Service {
  public:
   SyncService(const SyncConfig& config, const ledger::Store& store, std::uint64_t epoch_blocks,
-              Rng& rng)
-      : config_(config), store_(store), epoch_blocks_(epoch_blocks), rng_(rng) {}
+              const Hash& genesis, Rng& rng)
+      : config_(config),
+        epoch_blocks_(epoch_blocks),
+        genesis_(genesis),
+        rng_(rng),
+        answers_(config, store, epoch_blocks, genesis,
+                 [this](host::ServiceCommand command) { say(std::move(command)); }),
+        idle_wait_(config.idle_after) {}
 
   std::vector<std::string> protocols() const override { return {std::string(sync_protocol)}; }
   void on_input(Instant now, host::ServiceEvent event) override;
   void on_deadline(Instant now) override;
-  std::optional<Instant> next_deadline() const override {
-    return base::soonest(ask_at_, answers_end_.soonest());
-  }
+  std::optional<Instant> next_deadline() const override;
 
-  /// Begins to look after the chain.
-  void start(Instant now, Height height);
+  /// Begins to look after the chain. `floor`: the lowest block that is here.
+  void start(Instant now, Height height, Height floor);
   /// The chain has come so far.
-  void on_height(Instant now, Height height);
+  void on_height(Instant now, Height height, Height floor);
+  void on_epoch(Instant now, codec::Epoch epoch,
+                std::shared_ptr<const codec::ValidatorSet> validators);
   /// Consensus knows of blocks that it cannot reach.
   void on_behind(Instant now);
-  void on_job(ReadBlocksJob& job);
+  /// Something else brings the chain forward: nothing is asked for meanwhile.
+  void pause(Instant now, bool is_paused);
+  bool is_paused() const { return is_paused_; }
+  /// False: not one of ours.
+  bool on_job(Instant now, host::Job& job);
 
   std::optional<host::RunJob> poll_job();
   std::optional<consensus::BlocksHeard> poll_blocks();
-  /// The last answer held more than one block: others are ahead.
-  bool is_catching_up() const { return is_catching_up_; }
+
+  /// Blocks are being fetched, or a peer is known to be ahead by more than what is under way.
+  bool is_catching_up() const { return is_fetching_ && target() > height_; }
+  /// The highest that a peer says it has and was not found wanting; at least our own.
+  Height target() const;
+  /// The lowest height from which on somebody has all blocks up to its tip; nothing: nobody told.
+  std::optional<Height> floor_of_peers() const;
+  std::size_t peers() const { return peers_.size(); }
+  std::size_t runs_under_way() const;
+  std::size_t bytes_held() const { return bytes_held_; }
   std::uint64_t blocks_received() const { return blocks_received_; }
-  std::uint64_t blocks_served() const { return blocks_served_; }
+  std::uint64_t blocks_served() const { return answers_.blocks_served(); }
+  std::uint64_t runs_failed() const { return runs_failed_; }
 
  private:
-  struct Answering {
-    PeerId peer;
-    std::size_t room = 0;
-    bool is_asked = false;
-    bool is_read = false;
-    codec::FrameReader reader{codec::FramePrefix::varint, 8};
-    std::vector<Buffer> frames;  // to be written, the next one first
-    std::size_t next = 0;
-    std::size_t bytes = 0;  // of frames
+  struct Peer {
+    std::optional<codec::SyncTip> tip;
+    bool is_stranger = false;  // of another chain
+    bool is_asked_tip = false;
+    std::size_t runs = 0;  // asked of it
+    unsigned failures = 0;
+    Instant rests_until;
+  };
+  enum class RunState : std::uint8_t { wanted, asked, here, checking, proven };
+  struct Run {
+    Height to;
+    RunState state = RunState::wanted;
+    std::optional<PeerId> from = {};  // who gave it
+    std::vector<codec::GivenBlock> blocks = {};
+    std::size_t bytes = 0;
+    bool is_hedged = false;
   };
   struct Asking {
     PeerId peer;
+    std::optional<codec::BlocksRequest> run;  // empty: its tip
     std::optional<StreamId> stream;
     codec::FrameReader reader;
-    std::vector<BlockPtr> blocks;
-    std::vector<codec::Certificate> certificates;
+    std::vector<codec::GivenBlock> blocks;
     std::size_t bytes = 0;
+    std::optional<codec::SyncTip> tip;
+    std::optional<Height> pruned;
+    Instant since, heard;
   };
+  using Askings = std::map<Token, Asking>;
+  using Runs = std::map<Height, Run>;  // by the first height
 
+  // sync_service.cpp: peers, streams and answers.
   void on_stream_up(Instant now, const host::StreamUp& up);
   void on_data(Instant now, const host::StreamData& data);
-  void on_request(Instant now, StreamId stream, Answering& answering, ByteView frame);
-  Result<void> on_block(ByteView frame);
-  void ask(Instant now);
-  void end_ask(Instant now, bool is_good);
-  void write(StreamId stream, Answering& answering);
-  void forget_answer(StreamId stream);
-  void refuse(StreamId stream);
+  Result<void> on_frame(Asking& asking, ByteView frame);
+  Result<void> check_block(const Asking& asking, const codec::GivenBlock& given) const;
+  void on_peer_down(const PeerId& peer);
+  Askings::iterator asking_of(StreamId stream);
+  void ask_tips(Instant now, std::size_t count);
+  void ask_tip(Instant now, const PeerId& id);
+  Token open(Instant now, const PeerId& peer, std::optional<codec::BlocksRequest> run);
+  void end(Instant now, Askings::iterator at);
+  void on_tip(Instant now, const PeerId& id, const codec::SyncTip& tip);
+  void fail_asking(Instant now, Askings::iterator at, const Error& error);
+  void charge(Instant now, const PeerId& id, const Error& error);
+  void drop_asking(Askings::iterator at);
+
+  // sync_runs.cpp: what is wanted, of whom, and what becomes of it.
+  void plan(Instant now);
+  void trim();
+  void extend();
+  void assign(Instant now);
+  void hedge(Instant now);
+  std::optional<PeerId> peer_for(Instant now, Height from, const std::optional<PeerId>& not_this);
+  void take_run(Instant now, const PeerId& from, const codec::BlocksRequest& asked,
+                std::vector<codec::GivenBlock> blocks, std::size_t bytes);
+  void check_runs();
+  void on_verified(Instant now, const VerifyRunJob& job);
+  void hand_over(Instant now);
+  void want_again(Runs::iterator at);
+  void restart_from_height();
+  std::uint64_t epoch_end(Height height) const {
+    return (height.value + epoch_blocks_ - 1) / epoch_blocks_ * epoch_blocks_;
+  }
+  codec::Epoch epoch_of(Height height) const { return {(height.value - 1) / epoch_blocks_}; }
 
   const SyncConfig config_;
-  const ledger::Store& store_;
   const std::uint64_t epoch_blocks_;
+  const Hash genesis_;
   Rng& rng_;
-  std::map<PeerId, bool> speaks_;
-  std::map<PeerId, base::TokenBucket> buckets_;
-  std::map<StreamId, Answering> answering_;
-  mutable base::DeadlineHeap<StreamId> answers_end_;
-  std::size_t answers_bytes_ = 0;
-  std::optional<Asking> asking_;
+  SyncAnswers answers_;
+  std::map<PeerId, Peer> peers_;
+  Askings askings_;
+  std::map<StreamId, Token> streams_;
+  Runs runs_;  // without a gap, from given_ + 1 on
+  std::size_t bytes_held_ = 0;
+
   Height height_;
-  std::optional<Height> taking_up_to_;  // the last block of an answer, until it is final
-  std::optional<Instant> ask_at_;
+  Height given_;    // up to here the chain has been given blocks
+  Height planned_;  // up to here there are runs
+  struct Given {
+    Height height;
+    std::size_t bytes = 0;
+  };
+  std::deque<Given> given_waiting_;  // the chain has them, and they are not final yet
+  std::size_t given_bytes_ = 0;
+  Instant given_at_;
+  codec::Epoch epoch_;
+  std::shared_ptr<const codec::ValidatorSet> validators_;
+
+  std::optional<Instant> look_at_;  // when to ask for tips
+  Duration idle_wait_;
+  Instant progress_at_;
+  std::optional<Instant> plan_at_;  // somebody rests, or the chain is busy
   base::Queue<host::RunJob> jobs_;
   base::Queue<consensus::BlocksHeard> heard_;
+  std::uint64_t last_token_ = 0;
   std::uint64_t blocks_received_ = 0;
-  std::uint64_t blocks_served_ = 0;
+  std::uint64_t runs_failed_ = 0;
   bool is_started_ = false;
-  bool is_catching_up_ = false;
+  bool is_paused_ = false;
+  bool is_fetching_ = false;
+  bool is_behind_ = false;  // any lead counts
 };
 
 }  // namespace kith::node

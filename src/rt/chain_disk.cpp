@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "rt/files.h"
+
 namespace kith::rt {
 namespace {
 
@@ -44,8 +46,16 @@ void ChainDisk::append_all(std::vector<Append> appends) {
 
 void ChainDisk::write_all(const std::vector<Write>& writes) {
   for (const Write& write : writes) {
-    if (const auto done = store_.write(*write.what.batch); !done) give_up(done.error());
-    write.done(write.what.token);
+    if (const auto* const save = std::get_if<host::SaveProof>(&write.what)) {
+      const std::string path = store_.folder() + "/" + save->name;
+      const auto done = write_file_atomic(path, save->bytes, private_file_mode);
+      if (!done) give_up(done.error());
+      write.done(save->token);
+      continue;
+    }
+    const auto& batch = std::get<host::WriteChain>(write.what);
+    if (const auto done = store_.write(*batch.batch); !done) give_up(done.error());
+    write.done(batch.token);
   }
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <variant>
 
 #include "base/log.h"
 #include "host/world_chain.h"
@@ -34,6 +35,10 @@ class ChainDisk {
   void write(host::WriteChain write, Done done) {
     writes_.push({std::move(write), std::move(done)});
   }
+  /// Behind the batches that wait, into the store's folder.
+  void save(host::SaveProof save, Done done) {
+    writes_.push({std::move(save), std::move(done)});
+  }
 
  private:
   struct Append {
@@ -41,7 +46,7 @@ class ChainDisk {
     Done done;
   };
   struct Write {
-    host::WriteChain what;
+    std::variant<host::WriteChain, host::SaveProof> what;
     Done done;
   };
   void append_all(std::vector<Append> appends);

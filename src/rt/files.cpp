@@ -30,13 +30,6 @@ Result<void> write_all(int fd, ByteView bytes, const std::string& path) {
   return {};
 }
 
-// A rename is durable only when its folder is.
-Result<void> sync_folder(const std::string& folder) {
-  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return fail(os_error(errno, "cannot sync " + folder));
-  return {};
-}
-
 Result<void> write_temporary(const std::string& path, ByteView bytes, mode_t mode) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) return fail(os_error(errno, "cannot create " + path));
@@ -90,6 +83,12 @@ Result<Bytes> read_checked(const std::string& path, std::size_t bytes_max, bool 
 }
 
 }  // namespace
+
+Result<void> sync_folder(const std::string& folder) {
+  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return fail(os_error(errno, "cannot sync " + folder));
+  return {};
+}
 
 Result<void> write_file_atomic(const std::string& path, ByteView bytes, mode_t mode) {
   static std::atomic<unsigned> counter = 0;  // two writers in one process do not meet

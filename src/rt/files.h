@@ -28,6 +28,9 @@ Result<Bytes> read_secret_file(const std::string& path, std::size_t bytes_max);
 /// Makes the folder and those above it; what exists is left as it is.
 Result<void> make_dirs(const std::string& path, mode_t mode);
 
+/// A rename is durable only when its folder is.
+Result<void> sync_folder(const std::string& folder);
+
 bool file_exists(const std::string& path);
 
 }  // namespace kith::rt

@@ -71,6 +71,7 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                  [&](host::RunJob& o) { run_job(std::move(o)); },
                  [&](host::AppendLog& o) { append_log(std::move(o)); },
                  [&](host::WriteChain& o) { write_chain(std::move(o)); },
+                 [&](host::SaveProof& o) { save_proof(std::move(o)); },
              },
              output);
 }
@@ -137,6 +138,13 @@ void Reactor::Impl::write_chain(host::WriteChain write) {
   ASSERT(chain != nullptr);
   chain->write(std::move(write), [this, way_in = inlet](Token token) {
     way_in->post([this, token] { turns.input(host::ChainWritten{token}); });
+  });
+}
+
+void Reactor::Impl::save_proof(host::SaveProof save) {
+  ASSERT(chain != nullptr);
+  chain->save(std::move(save), [this, way_in = inlet](Token token) {
+    way_in->post([this, token] { turns.input(host::ProofSaved{token}); });
   });
 }
 

@@ -45,6 +45,7 @@ struct Reactor::Impl final : TurnWorld {
   void run_job(host::RunJob work);
   void append_log(host::AppendLog append);
   void write_chain(host::WriteChain write);
+  void save_proof(host::SaveProof save);
   WorkerPool& pool();
   /// Now, and again each `clock_interval`: clocks are set, and machines sleep.
   void tell_wall_clock();

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/rng.h"
@@ -36,11 +37,17 @@ class ChainDisk {
   /// The log is not to be trusted; as rt::Wal::damage().
   const std::optional<Error>& log_damage() const { return log_damage_; }
   const ledger::MemoryStore& store() const { return store_; }
+  const std::map<std::string, Bytes>& proofs() const { return proofs_; }
 
   // What the world does; the instant is that of the answer.
   void set_model(const ChainDiskModel& model) { model_ = model; }
   Instant append(Instant now, host::AppendLog append, Rng& rng);
   Instant write(Instant now, const host::WriteChain& write, Rng& rng);
+  /// Durable at once: a file of its own.
+  Instant save(Instant now, host::SaveProof save) {
+    proofs_[save.name] = std::move(save.bytes);
+    return now + model_.write_takes;
+  }
   /// What is durable by now is in log() and store().
   void settle(Instant now);
   void crash(Instant now, Rng& rng);
@@ -65,6 +72,7 @@ class ChainDisk {
   Segments log_;
   std::optional<Error> log_damage_;
   ledger::MemoryStore store_;
+  std::map<std::string, Bytes> proofs_;
   std::deque<Pending<host::AppendLog>> appends_;
   std::deque<Pending<host::WriteChain>> writes_;
 };

@@ -87,6 +87,7 @@ class PuppetMachine : public host::WorldMachine {
                    [&](host::JobDone& in) { answers.push_back({'j', in.token, now}); },
                    [&](host::LogAppended& in) { answers.push_back({'l', in.token, now}); },
                    [&](host::ChainWritten& in) { answers.push_back({'c', in.token, now}); },
+                   [&](host::ProofSaved& in) { answers.push_back({'p', in.token, now}); },
                    [&](host::WallClock& in) { wall.push_back(in.now); },
                },
                input);

@@ -160,6 +160,7 @@ class World {
   void perform_chain(std::uint32_t node, host::RunJob& work);
   void perform_chain(std::uint32_t node, host::AppendLog& append);
   void perform_chain(std::uint32_t node, const host::WriteChain& write);
+  void perform_chain(std::uint32_t node, host::SaveProof& save);
   void read_link(std::uint32_t node, LinkRef link);
   void transmit(Node& node, LinkRef link);
   void arm(std::uint32_t index);

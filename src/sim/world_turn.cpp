@@ -172,6 +172,13 @@ void World::perform_chain(std::uint32_t index, const host::WriteChain& write) {
                host::ChainWritten{write.token});
 }
 
+void World::perform_chain(std::uint32_t index, host::SaveProof& save) {
+  Node& node = *nodes_[index];
+  const Token token = save.token;
+  inputs_.post(node.chain.save(now_, std::move(save)), index, node.incarnation,
+               host::ProofSaved{token});
+}
+
 void World::read_link(std::uint32_t index, LinkRef link) {
   Node& node = *nodes_[index];
   const std::uint32_t incarnation = node.incarnation;

@@ -1,0 +1,244 @@
+// Whole nodes that fell behind: they come forward by blocks or by a snapshot, from peers of whom
+// some lie, sleep, or have pruned. One piece: node_chain_test.cpp.
+#include <gtest/gtest.h>
+
+#include "codec/test_chain.h"
+#include "node/test_config_effect.h"
+
+namespace kith::node {
+namespace {
+
+/// Says that it has a great deal, and then nothing, or nonsense.
+class BadSync final : public host::Service {
+ public:
+  BadSync(Hash genesis, bool is_sleeper) : genesis_(genesis), is_sleeper_(is_sleeper) {}
+  std::vector<std::string> protocols() const override { return {std::string(sync_protocol)}; }
+  bool is_guarded() const override { return false; }
+  void on_input(Instant, host::ServiceEvent event) override {
+    const auto* const data = std::get_if<host::StreamData>(&event);
+    if (data == nullptr) return;
+    say(host::Consume{data->stream, data->data.size()});
+    codec::FrameReader reader(codec::FramePrefix::varint, 64);
+    ByteView bytes = data->data;
+    const auto frame = reader.next(bytes);
+    if (!frame || !*frame) return;
+    const auto request = codec::decode_sync_request(**frame);
+    if (!request) return;
+    if (std::holds_alternative<codec::TipRequest>(*request)) {
+      say(host::Write{data->stream,
+                      answer_frame(codec::encode(codec::SyncTip{genesis_, {100'000}, {1}}))});
+      say(host::Finish{data->stream});
+      return;
+    }
+    ++asked;
+    if (is_sleeper_) return;
+    say(host::Write{data->stream, answer_frame(Bytes{2, 1, 0, 0})});
+  }
+  int asked = 0;
+
+ private:
+  const Hash genesis_;
+  const bool is_sleeper_;
+};
+
+class NodeSyncTest : public NodeTest {
+ protected:
+  NodeSyncTest() {
+    SeededRng rng(99);
+    genesis_.network = "test";
+    genesis_.time_ms = 1'700'000'000'000;
+    genesis_.params.block_interval_ms = 100;
+    genesis_.params.epoch_blocks = 20;
+    genesis_.params.jail_threshold = 0;
+    for (std::uint32_t key = 1; key <= 3; ++key) {
+      genesis_.outputs.push_back(
+          {0, 0, 1'000 * codec::units_per_coin, codec::test::identity(key).lock});
+    }
+    for (int i = 0; i < 4; ++i) {
+      keys_.push_back(crypto::KeyPair::generate(rng));
+      codec::GenesisValidator validator;
+      std::ranges::copy(keys_.back().public_key().data, validator.key.begin());
+      validator.owner = codec::lock_of(validator.key);
+      validator.stake = 1'000 * codec::units_per_coin;
+      genesis_.validators.push_back(validator);
+    }
+    std::ranges::sort(genesis_.validators, {}, &codec::GenesisValidator::key);
+    world_.after_turn = [this](std::size_t i) { collect(i); };
+  }
+  void collect(std::size_t i) {
+    while (auto report = members_[i]->node.poll_report()) {
+      members_[i]->reports.push_back(std::move(*report));
+    }
+  }
+  Member& add_plain() {
+    members_.push_back(std::make_unique<Member>(members_.size() + 1, config()));
+    world_.add(members_.back()->node);
+    return *members_.back();
+  }
+  void start_last() {
+    const std::size_t index = members_.size() - 1;
+    world_.input(index, host::WallClock{wall()});
+    members_.back()->node.start(world_.now());
+    world_.turn(index);
+    world_.run_for(1ms);
+  }
+  /// Its store is there already when it has lived before.
+  void add_keeper(const crypto::KeyPair* key, const ChainKeeping& keeping = {}) {
+    const std::size_t index = members_.size();
+    NodeConfig with = config();
+    with.chain = keeping;
+    members_.push_back(std::make_unique<Member>(index + 1, with));
+    world_.add(members_.back()->node);
+    ledger::MemoryStore& store = world_.work[index].chain;
+    if (!*holds_chain(store, codec::genesis_hash(genesis_))) {
+      store.write(make_genesis_batch(genesis_));
+    }
+    ChainConfig chain_config;
+    chain_config.keeping = keeping;
+    auto chain = Chain::open(chain_config, {genesis_, &store, key, {}, false},
+                             members_.back()->rng, base::null_log());
+    ASSERT_TRUE(chain.has_value()) << chain.error().message;
+    members_.back()->node.keep_chain(*std::move(chain), key);
+    start_last();
+  }
+  BadSync& add_bad(bool is_sleeper) {
+    Member& member = add_plain();
+    auto& service = static_cast<BadSync&>(member.node.add_service(
+        world_.now(), std::make_unique<BadSync>(codec::genesis_hash(genesis_), is_sleeper)));
+    start_last();
+    return service;
+  }
+  WallTime wall() const { return {1'700'000'000'000 + base::to_ms(world_.now() - Instant{})}; }
+  void add_four(const ChainKeeping& keeping = {}) {
+    for (const crypto::KeyPair& key : keys_) add_keeper(&key, keeping);
+    for (std::size_t a = 0; a < 4; ++a) {
+      for (std::size_t b = a + 1; b < 4; ++b) connect(a, b, a * 10 + b);
+    }
+  }
+  std::uint64_t height(std::size_t i) { return members_[i]->node.chain()->height().value; }
+  Hash digest(std::size_t i, std::uint64_t height) {
+    const auto stored = read_block(world_.work[i].chain, {height});
+    EXPECT_TRUE(stored.has_value() && stored->has_value()) << "node " << i << ", " << height;
+    return (*stored)->block->digest();
+  }
+  static ChainKeeping snapshots(std::uint64_t behind, std::uint64_t retain = 0) {
+    return config_with({{"chain.snapshot_behind", std::to_string(behind)},
+                        {"chain.retain_blocks", std::to_string(retain)},
+                        {"chain.snapshot_interval", "1"}})
+        .chain;
+  }
+  /// The node's state is that of node 0 at the same height, byte for byte.
+  void expect_same_state(std::size_t i) {
+    ASSERT_TRUE(world_.run_until([&] { return height(i) == height(0); }, 10s));
+    EXPECT_EQ(members_[i]->node.chain()->states().txos().root(),
+              members_[0]->node.chain()->states().txos().root());
+    EXPECT_EQ(members_[i]->node.chain()->tip().digest, members_[0]->node.chain()->tip().digest);
+    for (const Table table : {Table::utxo, Table::validator, Table::txo_chunk}) {
+      std::map<Bytes, Bytes> here, there;
+      (void)world_.work[i].chain.scan(table, [&](ByteView key, ByteView value) {
+        here[base::to_bytes(key)] = base::to_bytes(value);
+      });
+      (void)world_.work[0].chain.scan(table, [&](ByteView key, ByteView value) {
+        there[base::to_bytes(key)] = base::to_bytes(value);
+      });
+      EXPECT_EQ(here, there) << static_cast<int>(table);
+    }
+  }
+  /// Outputs, in one transaction of the key after the other.
+  void pay(std::size_t outputs) {
+    const Hash genesis = codec::genesis_hash(genesis_);
+    std::vector<codec::test::Paying> paid;
+    const codec::Amount each = 10'000;
+    for (std::size_t i = 0; i < outputs; ++i) paid.push_back({4, each});
+    const codec::Amount fee = codec::units_per_coin;
+    paid.push_back({1, 1'000 * codec::units_per_coin - fee - each * outputs});
+    const auto tx = codec::seal(codec::test::payment({{{genesis, 0}, 1}}, paid, fee, genesis));
+    command(0, SubmitTransaction{Token{7}, tx});
+  }
+
+  codec::Genesis genesis_;
+  std::vector<crypto::KeyPair> keys_;
+};
+
+TEST_F(NodeSyncTest, AStaleNodeCatchesUpBesideALiarAndASleeper) {
+  add_four();
+  world_.run_for(12s);
+  ASSERT_GT(height(0), 80u);
+  BadSync& liar = add_bad(false);
+  BadSync& sleeper = add_bad(true);
+  add_keeper(nullptr, snapshots(0));
+  const std::size_t late = members_.size() - 1;
+  connect(late, 4, 70);
+  connect(late, 5, 71);
+  world_.run_for(200ms);
+  connect(late, 0, 72);
+  ASSERT_TRUE(world_.run_until([&] { return height(late) + 3 >= height(0); }, 60s))
+      << height(late);
+  EXPECT_GT(liar.asked, 0);
+  EXPECT_GT(sleeper.asked, 0);
+  EXPECT_EQ(digest(late, 60), digest(0, 60));
+  // What was claimed is not believed for ever.
+  world_.run_for(30s);
+  EXPECT_LT(members_[late]->node.sync_service()->target().value, 100'000u);
+  EXPECT_LE(members_[late]->node.quality().standing(world_.now(), members_[4]->id()).reputation,
+            -20);
+}
+
+TEST_F(NodeSyncTest, ANewNodeTakesASnapshotAndGoesOn) {
+  add_four(snapshots(0));
+  world_.run_for(2s);
+  pay(900);
+  world_.run_for(10s);
+  ASSERT_GT(height(0), 60u);
+  ASSERT_FALSE(world_.work[0].chain.shelf()->list().empty());
+  EXPECT_LE(world_.work[0].chain.shelf()->list().size(), snapshots_kept);
+  add_keeper(nullptr, snapshots(30));
+  const std::size_t late = 4;
+  for (const std::size_t peer : {0U, 1U, 2U}) connect(late, peer, 90 + peer);
+  ASSERT_TRUE(world_.run_until([&] { return height(late) + 2 >= height(0); }, 60s))
+      << height(late);
+  EXPECT_GT(members_[late]->node.snapshot_service()->parts_received(), 0u);
+  EXPECT_GT(members_[late]->node.chain()->floor().value, 20u);
+  EXPECT_LT(members_[late]->node.sync_service()->blocks_received(), 60u);
+  expect_same_state(late);
+  // It has what it needs to begin anew, too.
+  world_.run_for(5s);
+  const auto again = Chain::open({}, {genesis_, &world_.work[late].chain, nullptr, {}, false},
+                                 members_[late]->rng, base::null_log());
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ((*again)->height().value, height(late));
+}
+
+TEST_F(NodeSyncTest, WhereAllHavePrunedASnapshotIsTheOnlyWay) {
+  add_four(snapshots(0, 64));
+  world_.run_for(20s);
+  ASSERT_GT(members_[0]->node.chain()->floor().value, 40u);
+  EXPECT_FALSE(read_block(world_.work[0].chain, {30})->has_value());
+  EXPECT_TRUE(read_block(world_.work[0].chain, members_[0]->node.chain()->floor())->has_value());
+  EXPECT_TRUE(read_epoch_end(world_.work[0].chain, {0})->has_value());
+  add_keeper(nullptr, snapshots(0));
+  connect(4, 0, 77);
+  connect(4, 1, 78);
+  ASSERT_TRUE(world_.run_until([&] { return height(4) + 3 >= height(0); }, 60s)) << height(4);
+  EXPECT_GT(members_[4]->node.chain()->floor().value, 1u);
+  expect_same_state(4);
+}
+
+TEST_F(NodeSyncTest, AValidatorThatWasAwayTakesASnapshotAndVotesAgain) {
+  for (std::size_t i = 0; i < 3; ++i) add_keeper(&keys_[i], snapshots(0));
+  for (std::size_t a = 0; a < 3; ++a) {
+    for (std::size_t b = a + 1; b < 3; ++b) connect(a, b, a * 10 + b);
+  }
+  world_.run_for(40s);
+  ASSERT_GT(height(0), 60u);
+  add_keeper(&keys_[3], snapshots(20));
+  for (const std::size_t peer : {0U, 1U, 2U}) connect(3, peer, 90 + peer);
+  ASSERT_TRUE(world_.run_until([&] { return height(3) + 2 >= height(0); }, 60s)) << height(3);
+  EXPECT_GT(members_[3]->node.snapshot_service()->parts_received(), 0u);
+  const auto votes = members_[3]->node.chain()->consensus().stats().finalize_votes;
+  world_.run_for(10s);
+  EXPECT_GT(members_[3]->node.chain()->consensus().stats().finalize_votes, votes + 10);
+}
+
+}  // namespace
+}  // namespace kith::node
