@@ -1,6 +1,6 @@
-// A snapshot of many outputs: made from a store on disk, then checked and imported into another one,
-// part by part, as a joining node does behind its sockets (bytes are read from the maker's files; no
-// network). Figures of one run: seconds, MB/s, resident memory.
+// A snapshot of many outputs: made from a store on disk, then checked and imported into another
+// one, part by part, as a joining node does behind its sockets (bytes are read from the maker's
+// files; no network). Figures of one run: seconds, MB/s, resident memory.
 //
 //   snapshot_bench --benchmark_filter=/1000000   # a quick one
 #include <benchmark/benchmark.h>
@@ -104,10 +104,9 @@ codec::BlockHeader fill(rt::ChainStore& store, std::uint64_t count) {
   last.target = ledger::BatchTarget::import;
   last.height = header.height;
   last.first_leaf = count;
-  last.records.push_back(
-      {ledger::Table::meta, base::to_bytes(ledger::tip_key),
-       ledger::encode(ledger::TipRecord{header.height, supply, count, frontier.peaks(),
-                                        header.utxo_root})});
+  last.records.push_back({ledger::Table::meta, base::to_bytes(ledger::tip_key),
+                          ledger::encode(ledger::TipRecord{header.height, supply, count,
+                                                           frontier.peaks(), header.utxo_root})});
   if (!store.write(last)) std::abort();
   ledger::WriteBatch adopt;
   adopt.target = ledger::BatchTarget::adopt;

@@ -68,8 +68,7 @@ void Api::chain_status(Instant, Call call) {
             {"views_nullified", to_json(stats.views_nullified)},
             {"evidence", to_json(stats.evidence)}};
   view["epoch"] = engine == nullptr ? Json(nullptr) : to_json(engine->context().epoch.value);
-  view["halted"] =
-      chain->halt_reason() ? Json(chain->halt_reason()->message) : Json(nullptr);
+  view["halted"] = chain->halt_reason() ? Json(chain->halt_reason()->message) : Json(nullptr);
   view["view"] = engine == nullptr ? Json(nullptr) : to_json(engine->view().value);
   call.done(std::move(view));
 }
@@ -81,9 +80,8 @@ void Api::chain_block(Instant, Call call) {
   const auto stored = node::read_block(chain->states().store(), node::Height{height});
   if (!stored) return call.fail(stored.error());
   if (!*stored) {
-    return call.fail({Code::not_found,
-                      base::format("no final block {}; here are {} to {}", height,
-                                   chain->floor().value, chain->height().value)});
+    return call.fail({Code::not_found, base::format("no final block {}; here are {} to {}", height,
+                                                    chain->floor().value, chain->height().value)});
   }
   call.done(block_view(**stored));
 }

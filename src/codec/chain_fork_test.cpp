@@ -11,8 +11,9 @@ ForkProof fork(bool has_first) {
   const TestValidators four(4);
   std::optional<Certificate> first;
   if (has_first) first = four.certificate(finalize({2}, 5, 4, number_hash(1)), {0, 1, 2});
-  return {test_genesis, {41},           four.set,
-          first,        number_hash(9), four.certificate(finalize({2}, 5, 4, number_hash(2)), {1, 2, 3})};
+  return {test_genesis,   {41},
+          four.set,       first,
+          number_hash(9), four.certificate(finalize({2}, 5, 4, number_hash(2)), {1, 2, 3})};
 }
 
 TEST(ChainFork, BothCertificatesAreInItAndHold) {

@@ -272,8 +272,8 @@ Result<void> check(const SnapshotManifest& manifest) {
   tree.insert(tagged_hash("kith/supply-key/1", {}),
               tagged_hash("kith/supply/1", {ByteView(manifest.supply)}));
   const auto wrong = [&](const char* what) {
-    return fail(Code::malformed, base::format("the snapshot of height {}: {}",
-                                              manifest.header.height.value, what));
+    return fail(Code::malformed,
+                base::format("the snapshot of height {}: {}", manifest.header.height.value, what));
   };
   if (tree.root() != manifest.header.registry_root) return wrong("another registry");
   if (manifest.history.count() != manifest.header.height.value ||
@@ -305,8 +305,8 @@ Result<SnapshotPart> decode_part(ByteView bytes, std::uint64_t outputs) {
   SnapshotPart part;
   part.index = TRY(reader.u64());
   if (outputs > txo_size_max || part.index >= snapshot_parts(outputs)) {
-    return fail(Code::malformed, base::format("part {} of a snapshot of {} outputs", part.index,
-                                              outputs));
+    return fail(Code::malformed,
+                base::format("part {} of a snapshot of {} outputs", part.index, outputs));
   }
   const std::size_t chunks = chunks_of(part.index, outputs);
   for (std::size_t i = 0; i < chunks; ++i) {

@@ -17,7 +17,7 @@ struct TipRequest {
   friend bool operator==(const TipRequest&, const TipRequest&) = default;
 };
 struct BlocksRequest {
-  Height from;             // not genesis
+  Height from;              // not genesis
   std::uint16_t count = 1;  // 1 to sync_blocks_max
   friend bool operator==(const BlocksRequest&, const BlocksRequest&) = default;
 };
@@ -42,9 +42,8 @@ struct PrunedBlocks {
 using SyncAnswer = std::variant<SyncTip, GivenBlock, PrunedBlocks>;
 
 inline constexpr std::size_t sync_request_bytes_max = 1 + 8 + 2;
-inline constexpr std::size_t sync_answer_bytes_max = 1 + header_bytes + 10 + block_body_bytes_max +
-                                                     justification_bytes_max +
-                                                     certificate_bytes_max;
+inline constexpr std::size_t sync_answer_bytes_max =
+    1 + header_bytes + 10 + block_body_bytes_max + justification_bytes_max + certificate_bytes_max;
 
 Bytes encode(const SyncRequest& request);
 Result<SyncRequest> decode_sync_request(ByteView bytes);

@@ -15,8 +15,7 @@ Bytes given_block() {
   header.view = {1};
   header.parent = test_genesis;
   const BlockPtr block = make_block(header, Bytes{1, 2, 3}, {});
-  return encode_given(*block,
-                      four.certificate(finalize({0}, 1, 0, block->digest()), {0, 1, 2}));
+  return encode_given(*block, four.certificate(finalize({0}, 1, 0, block->digest()), {0, 1, 2}));
 }
 
 Bytes encoded_answer(const SyncAnswer& answer) {
@@ -58,10 +57,9 @@ TEST(ChainSync, ABlockComesWithItsCertificateAndNothingElse) {
 }
 
 TEST(ChainSync, AnyBytesDecodeToThemselvesOrNotAtAll) {
-  const std::vector<Bytes> all = {encode(SyncRequest(TipRequest{})),
-                                  encode(SyncRequest(BlocksRequest{{5}, 128})),
-                                  encode(SyncTip{test_genesis, {9}, {3}}),
-                                  encode(PrunedBlocks{{9}}), given_block()};
+  const std::vector<Bytes> all = {
+      encode(SyncRequest(TipRequest{})), encode(SyncRequest(BlocksRequest{{5}, 128})),
+      encode(SyncTip{test_genesis, {9}, {3}}), encode(PrunedBlocks{{9}}), given_block()};
   EXPECT_TRUE(rc::check([&](std::uint8_t which, std::uint16_t at, std::uint8_t flip,
                             const std::vector<std::uint8_t>& noise) {
     Bytes bytes = which % 6 == 5 ? noise : all[which % 6];

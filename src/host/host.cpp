@@ -218,7 +218,7 @@ void Host::on_world(Instant now, WorldInput input) {
                       },
                       [](QualityLoaded&) {}, [](SignaturesVerified&) {},  // the node's, not ours
                       [](JobDone&) {}, [](LogAppended&) {}, [](ChainWritten&) {},  // likewise
-[](ProofSaved&) {},  // likewise
+                      [](ProofSaved&) {},                                          // likewise
                       [&](WallClock& clock) {
                         wall_start_ = clock.now;
                         wall_start_at_ = now;

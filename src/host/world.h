@@ -86,10 +86,9 @@ struct WallClock {
   WallTime now;
 };
 
-using WorldInput =
-    std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved, PeersLoaded,
-                 QualityLoaded, SignaturesVerified, JobDone, LogAppended, ChainWritten, ProofSaved,
-                 WallClock>;
+using WorldInput = std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed,
+                                Resolved, PeersLoaded, QualityLoaded, SignaturesVerified, JobDone,
+                                LogAppended, ChainWritten, ProofSaved, WallClock>;
 
 // --- to the world --------------------------------------------------------------------------------
 

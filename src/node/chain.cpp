@@ -269,9 +269,7 @@ void Chain::perform(Instant now, EngineOutput output) {
                   base::format("a quorum certified block {}, which this node finds wrong: {}",
                                diverged.block->header().height.value, diverged.error.message)});
           },
-          [&](consensus::Forked& forked) {
-            halt_for(forked);
-          }},
+          [&](consensus::Forked& forked) { halt_for(forked); }},
       output);
 }
 

@@ -28,8 +28,8 @@
 #include "ledger/state_tree.h"
 #include "node/chain_jobs.h"
 #include "node/chain_prune.h"
-#include "node/snapshot_make.h"
 #include "node/chain_store.h"
+#include "node/snapshot_make.h"
 
 namespace kith::node {
 
@@ -78,8 +78,8 @@ struct ChainHalted {
 
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
-                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, host::SaveProof,
-                 BlockFinalized, EpochBegan, TxAnswered, ChainHalted>;
+                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain,
+                 host::SaveProof, BlockFinalized, EpochBegan, TxAnswered, ChainHalted>;
 using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
                                 consensus::WallClockRead, SubmitTx, host::JobDone,
                                 host::LogAppended, host::ChainWritten, host::ProofSaved>;

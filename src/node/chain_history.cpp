@@ -72,10 +72,10 @@ void Chain::make_snapshot(const StoredBlock& last, codec::Mmr history) {
   auto frozen = parts_.store->freeze();
   if (frozen == nullptr) return;
   is_making_snapshot_ = true;
-  say(host::RunJob{new_token(), std::make_shared<MakeSnapshotJob>(
-                                    std::move(frozen), *shelf,
-                                    FinalHeader{last.block->header(), last.certificate},
-                                    std::move(history))});
+  say(host::RunJob{new_token(),
+                   std::make_shared<MakeSnapshotJob>(
+                       std::move(frozen), *shelf,
+                       FinalHeader{last.block->header(), last.certificate}, std::move(history))});
 }
 
 void Chain::on_snapshot(const std::shared_ptr<host::Job>& job, const MakeSnapshotJob& made) {
@@ -114,19 +114,16 @@ Result<std::unique_ptr<Chain>> Chain::reopen(Instant now) {
 /// Nothing more is said or signed; that it halted is told once both certificates are on the disk.
 void Chain::halt_for(const consensus::Forked& forked) {
   const codec::ForkProof proof{
-      rules_->genesis,
-      tip_.height,
-      *validators_,
-      forked.first == nullptr ? std::nullopt : std::optional(*forked.first),
-      leaders_floor_,
-      *forked.second};
+      rules_->genesis, tip_.height,
+      *validators_,    forked.first == nullptr ? std::nullopt : std::optional(*forked.first),
+      leaders_floor_,  *forked.second};
   const std::string name = codec::fork_file_name(tip_.height);
   is_halted_ = true;
-  halt_reason_ = Error{
-      Code::protocol,
-      base::format("two certificates of view {} of epoch {} cannot both be: a third of the "
-                   "validators' weight lied. Both are kept in {}",
-                   forked.second->statement.view().value, epoch_.value, name)};
+  halt_reason_ =
+      Error{Code::protocol,
+            base::format("two certificates of view {} of epoch {} cannot both be: a third of the "
+                         "validators' weight lied. Both are kept in {}",
+                         forked.second->statement.view().value, epoch_.value, name)};
   log_.error("chain", "{}", halt_reason_->message);
   proof_saving_ = new_token();
   say(host::SaveProof{proof_saving_, name, codec::encode(proof)});

@@ -101,8 +101,8 @@ Result<std::optional<FinalHeader>> read_epoch_end(const Store& store, codec::Epo
   FinalHeader last;
   const ByteView header = TRY(reader.bytes(codec::header_bytes));
   last.header = TRY(codec::decode_header(header));
-  last.certificate = std::make_shared<const codec::Certificate>(
-      TRY(codec::decode_certificate(reader)));
+  last.certificate =
+      std::make_shared<const codec::Certificate>(TRY(codec::decode_certificate(reader)));
   return last;
 }
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "codec/chain_block.h"
-#include "codec/chain_mmr.h"
 #include "codec/chain_body.h"
+#include "codec/chain_mmr.h"
 #include "codec/chain_params.h"
 #include "codec/chain_validators.h"
 #include "consensus/view_votes.h"

@@ -45,9 +45,8 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
                                             params.epoch_blocks, chain_->genesis_hash(), rng_);
   SnapshotConfig snapshot_config;
   snapshot_config.behind = config_.chain.snapshot_behind;
-  auto snapshots =
-      std::make_unique<SnapshotService>(snapshot_config, chain_->states().store(),
-                                        params.epoch_blocks, chain_->genesis_hash(), rng_);
+  auto snapshots = std::make_unique<SnapshotService>(
+      snapshot_config, chain_->states().store(), params.epoch_blocks, chain_->genesis_hash(), rng_);
   snapshots_ = snapshots.get();
   consensus_ = consensus.get();
   sync_ = sync.get();

@@ -284,8 +284,7 @@ void write_sync(MetricSink& sink, const Node& node) {
   const auto gauge = [&](const char* name, const char* help, auto value) {
     sink.gauge(name, help, static_cast<double>(of_chain(value)));
   };
-  gauge("kith_chain_floor", "The lowest block that is kept.",
-        [&] { return chain->floor().value; });
+  gauge("kith_chain_floor", "The lowest block that is kept.", [&] { return chain->floor().value; });
   gauge("kith_chain_disk_bytes", "State, blocks and snapshots on the disk, about.",
         [&] { return chain->states().store().disk_bytes(); });
   gauge("kith_chain_sync_target", "The highest block that a peer says it has.",

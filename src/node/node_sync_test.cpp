@@ -95,8 +95,8 @@ class NodeSyncTest : public NodeTest {
     }
     ChainConfig chain_config;
     chain_config.keeping = keeping;
-    auto chain = Chain::open(chain_config, {genesis_, &store, key, {}, false},
-                             members_.back()->rng, base::null_log());
+    auto chain = Chain::open(chain_config, {genesis_, &store, key, {}, false}, members_.back()->rng,
+                             base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     members_.back()->node.keep_chain(*std::move(chain), key);
     start_last();
@@ -172,8 +172,7 @@ TEST_F(NodeSyncTest, AStaleNodeCatchesUpBesideALiarAndASleeper) {
   connect(late, 5, 71);
   world_.run_for(200ms);
   connect(late, 0, 72);
-  ASSERT_TRUE(world_.run_until([&] { return height(late) + 3 >= height(0); }, 60s))
-      << height(late);
+  ASSERT_TRUE(world_.run_until([&] { return height(late) + 3 >= height(0); }, 60s)) << height(late);
   EXPECT_GT(liar.asked, 0);
   EXPECT_GT(sleeper.asked, 0);
   EXPECT_EQ(digest(late, 60), digest(0, 60));
@@ -195,8 +194,7 @@ TEST_F(NodeSyncTest, ANewNodeTakesASnapshotAndGoesOn) {
   add_keeper(nullptr, snapshots(30));
   const std::size_t late = 4;
   for (const std::size_t peer : {0U, 1U, 2U}) connect(late, peer, 90 + peer);
-  ASSERT_TRUE(world_.run_until([&] { return height(late) + 2 >= height(0); }, 60s))
-      << height(late);
+  ASSERT_TRUE(world_.run_until([&] { return height(late) + 2 >= height(0); }, 60s)) << height(late);
   EXPECT_GT(members_[late]->node.snapshot_service()->parts_received(), 0u);
   EXPECT_GT(members_[late]->node.chain()->floor().value, 20u);
   EXPECT_LT(members_[late]->node.sync_service()->blocks_received(), 60u);

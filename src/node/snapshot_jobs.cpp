@@ -33,19 +33,18 @@ void ReadSnapshotJob::run() {
   const auto give = [&](Result<Bytes> bytes) {
     if (bytes) frames_.push_back(answer_frame(*bytes));
   };
-  std::visit(
-      Overload{[&](const codec::EpochsRequest& epochs) { read_epochs(epochs.from); },
-               [&](const codec::SnapshotsRequest&) {
-                 give(codec::encode_snapshots(shelf == nullptr ? std::vector<Height>()
-                                                               : shelf->list()));
-               },
-               [&](const codec::ManifestRequest& manifest) {
-                 if (shelf != nullptr) give(shelf->manifest(manifest.height));
-               },
-               [&](const codec::PartRequest& part) {
-                 if (shelf != nullptr) give(shelf->part(part.height, part.index));
-               }},
-      request_);
+  std::visit(Overload{[&](const codec::EpochsRequest& epochs) { read_epochs(epochs.from); },
+                      [&](const codec::SnapshotsRequest&) {
+                        give(codec::encode_snapshots(shelf == nullptr ? std::vector<Height>()
+                                                                      : shelf->list()));
+                      },
+                      [&](const codec::ManifestRequest& manifest) {
+                        if (shelf != nullptr) give(shelf->manifest(manifest.height));
+                      },
+                      [&](const codec::PartRequest& part) {
+                        if (shelf != nullptr) give(shelf->part(part.height, part.index));
+                      }},
+             request_);
 }
 
 void ReadSnapshotJob::read_epochs(codec::Epoch from) {
@@ -56,8 +55,8 @@ void ReadSnapshotJob::read_epochs(codec::Epoch from) {
     const auto last = read_epoch_end(store_, epoch);
     const auto next = read_validators(store_, codec::next(epoch));
     if (!last || !*last || !next || !*next) return;
-    frames_.push_back(
-        answer_frame(codec::encode(codec::EpochEnd{(*last)->header, *(*last)->certificate, **next})));
+    frames_.push_back(answer_frame(
+        codec::encode(codec::EpochEnd{(*last)->header, *(*last)->certificate, **next})));
     bytes += frames_.back().size();
   }
 }
@@ -77,9 +76,8 @@ void BeginImportJob::run() { manifest_ = begin(); }
 
 Result<codec::SnapshotManifest> BeginImportJob::begin() {
   codec::SnapshotManifest manifest = TRY(codec::decode_manifest(bytes_));
-  const auto end = std::ranges::find_if(*ends_, [&](const codec::EpochEnd& each) {
-    return each.header == manifest.header;
-  });
+  const auto end = std::ranges::find_if(
+      *ends_, [&](const codec::EpochEnd& each) { return each.header == manifest.header; });
   if (end == ends_->end()) {
     return fail(Code::malformed, base::format("the snapshot of height {} has a header of its own",
                                               manifest.header.height.value));
@@ -156,10 +154,9 @@ Result<void> CheckPartJob::check() {
       frontier.push(records.leaves[i]);
     }
     put(batch, Table::meta, base::to_bytes(ledger::tip_key),
-        ledger::encode(ledger::TipRecord{manifest_->header.height,
-                                         TRY(ledger::decode_supply(manifest_->supply)),
-                                         manifest_->outputs, frontier.peaks(),
-                                         manifest_->header.utxo_root}));
+        ledger::encode(ledger::TipRecord{
+            manifest_->header.height, TRY(ledger::decode_supply(manifest_->supply)),
+            manifest_->outputs, frontier.peaks(), manifest_->header.utxo_root}));
   }
   batch.first_leaf = index_ * codec::snapshot_part_outputs;
   batch.leaves = std::move(records.leaves);

@@ -17,8 +17,7 @@ constexpr std::size_t heap_waiting_bytes_max = 1024 * 1024;
 Result<codec::SnapshotOutput> decode_output(ByteView key, ByteView value) {
   codec::Reader reader(key);
   codec::SnapshotOutput output;
-  std::ranges::copy(TRY(reader.bytes(output.outpoint.txid.size())),
-                    output.outpoint.txid.begin());
+  std::ranges::copy(TRY(reader.bytes(output.outpoint.txid.size())), output.outpoint.txid.begin());
   output.outpoint.index = TRY(reader.u32());
   TRY_VOID(reader.finish());
   output.utxo = TRY(codec::decode_utxo(value));
@@ -58,8 +57,8 @@ Result<void> MakeSnapshotJob::begin() {
   tree_ = TRY(ledger::StateTree::open(*state_, codec::digest_of(last_.header), config));
   if (tree_->tip()->height() != last_.header.height ||
       tree_->txos().root() != last_.header.utxo_root) {
-    return fail(Code::internal, base::format("the state is not that of block {}",
-                                             last_.header.height.value));
+    return fail(Code::internal,
+                base::format("the state is not that of block {}", last_.header.height.value));
   }
   return shelf_.begin(last_.header.height);
 }
@@ -105,8 +104,8 @@ Result<void> MakeSnapshotJob::take_heap() {
     if (left.size() < codec::snapshot_output_bytes) {
       return fail(Code::malformed, "a heap of a snapshot is cut off");
     }
-    sorted_.push_back(TRY(decode_output(
-        left.first(codec::outpoint_bytes), left.subspan(codec::outpoint_bytes, codec::utxo_bytes))));
+    sorted_.push_back(TRY(decode_output(left.first(codec::outpoint_bytes),
+                                        left.subspan(codec::outpoint_bytes, codec::utxo_bytes))));
     left = left.subspan(codec::snapshot_output_bytes);
   }
   std::ranges::sort(sorted_, {}, [](const auto& output) { return output.utxo.position; });

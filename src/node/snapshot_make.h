@@ -1,5 +1,5 @@
-// Making a snapshot of the state after the last block of an epoch (codec/chain_snapshot.h): a job in
-// small steps, over a frozen view of the store, so that the node goes on meanwhile.
+// Making a snapshot of the state after the last block of an epoch (codec/chain_snapshot.h): a job
+// in small steps, over a frozen view of the store, so that the node goes on meanwhile.
 //
 // The store has outputs by name, a snapshot has them by number: each step of the first half reads
 // some and lays them on heaps of 16 parts each, each step of the second half sorts a heap, or makes

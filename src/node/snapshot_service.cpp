@@ -10,9 +10,8 @@ namespace {
 
 constexpr Duration again = 500ms;
 constexpr Duration offers_wait = 3s;
-constexpr std::size_t frame_bytes_max =
-    std::max(codec::manifest_bytes_max,
-             std::max(codec::part_bytes_max, codec::epoch_end_bytes_max));
+constexpr std::size_t frame_bytes_max = std::max(
+    codec::manifest_bytes_max, std::max(codec::part_bytes_max, codec::epoch_end_bytes_max));
 constexpr std::size_t writes_max = 4;
 
 }  // namespace
@@ -132,8 +131,7 @@ bool SnapshotService::on_job(Instant now, host::Job& job) {
       lie(now, begun->from(), begun->manifest().error());
     } else {
       failures_ = 0;
-      manifest_ =
-          std::make_shared<const codec::SnapshotManifest>(*std::move(begun->manifest()));
+      manifest_ = std::make_shared<const codec::SnapshotManifest>(*std::move(begun->manifest()));
       parts_ = codec::snapshot_parts(manifest_->outputs);
       next_write_ = 0;
       state_ = State::parts;
@@ -184,9 +182,7 @@ void SnapshotService::go_on(Instant now) {
       if (askings_.empty()) ask_offers(now);
       return;
     case State::manifest: return choose(now);
-    case State::parts:
-      write_parts();
-      return ask_parts(now);
+    case State::parts: write_parts(); return ask_parts(now);
   }
 }
 
@@ -242,9 +238,10 @@ void SnapshotService::ask_offers(Instant now) {
 }
 
 void SnapshotService::on_offers(Instant now, const PeerId& from, const std::vector<Bytes>& frames) {
-  const auto heights = frames.size() == 1 ? codec::decode_snapshots(frames[0])
-                                          : Result<std::vector<Height>>(fail(
-                                                Code::protocol, "no list of snapshots"));
+  const auto heights =
+      frames.size() == 1
+          ? codec::decode_snapshots(frames[0])
+          : Result<std::vector<Height>>(fail(Code::protocol, "no list of snapshots"));
   if (!heights) return lie(now, from, heights.error());
   peers_[from].offers = {heights->begin(), heights->end()};
 }
@@ -365,54 +362,49 @@ void SnapshotService::stop_asking() {
 
 void SnapshotService::ask(Instant now, const PeerId& peer, codec::SnapshotRequest request) {
   const Token token{++last_token_};
-  askings_.emplace(token, Asking{peer,
-                                 request,
-                                 {},
-                                 {codec::FramePrefix::varint, frame_bytes_max},
-                                 {},
-                                 0,
-                                 now,
-                                 now});
+  askings_.emplace(
+      token,
+      Asking{peer, request, {}, {codec::FramePrefix::varint, frame_bytes_max}, {}, 0, now, now});
   ++peers_[peer].asked;
   say(host::Open{token, peer, {std::string(snapshot_protocol)}});
 }
 
 void SnapshotService::on_input(Instant now, host::ServiceEvent event) {
-  std::visit(
-      Overload{[](const host::PeerUp&) {},
-               [&](const host::PeerDown& down) {
-                 answers_.on_peer_down(down.peer);
-                 peers_.erase(down.peer);
-               },
-               [&](const host::PeerIdentified& identified) {
-                 const auto& protocols = identified.message->protocols;
-                 if (std::ranges::count(protocols, snapshot_protocol) == 0) return;
-                 peers_.try_emplace(identified.peer);
-               },
-               [&](const host::StreamUp& up) { on_stream_up(now, up); },
-               [&](const host::StreamOpenFailed& failed) {
-                 const auto at = askings_.find(failed.token);
-                 if (at == askings_.end()) return;
-                 const PeerId peer = at->second.peer;
-                 drop(at);
-                 fail_peer(now, peer, {});
-                 go_on(now);
-               },
-               [&](const host::StreamData& data) { on_data(now, data); },
-               [&](const host::StreamRoom& told) { answers_.on_room(told); },
-               [&](const host::StreamEnd& told) {
-                 if (const auto at = asking_of(told.stream); at != askings_.end()) end(now, at);
-               },
-               [&](const host::StreamDown& down) {
-                 answers_.on_down(down.stream);
-                 const auto at = asking_of(down.stream);
-                 if (at == askings_.end()) return;
-                 const PeerId peer = at->second.peer;
-                 drop(at);
-                 fail_peer(now, peer, {});
-                 go_on(now);
-               }},
-      event);
+  std::visit(Overload{[](const host::PeerUp&) {},
+                      [&](const host::PeerDown& down) {
+                        answers_.on_peer_down(down.peer);
+                        peers_.erase(down.peer);
+                      },
+                      [&](const host::PeerIdentified& identified) {
+                        const auto& protocols = identified.message->protocols;
+                        if (std::ranges::count(protocols, snapshot_protocol) == 0) return;
+                        peers_.try_emplace(identified.peer);
+                      },
+                      [&](const host::StreamUp& up) { on_stream_up(now, up); },
+                      [&](const host::StreamOpenFailed& failed) {
+                        const auto at = askings_.find(failed.token);
+                        if (at == askings_.end()) return;
+                        const PeerId peer = at->second.peer;
+                        drop(at);
+                        fail_peer(now, peer, {});
+                        go_on(now);
+                      },
+                      [&](const host::StreamData& data) { on_data(now, data); },
+                      [&](const host::StreamRoom& told) { answers_.on_room(told); },
+                      [&](const host::StreamEnd& told) {
+                        if (const auto at = asking_of(told.stream); at != askings_.end())
+                          end(now, at);
+                      },
+                      [&](const host::StreamDown& down) {
+                        answers_.on_down(down.stream);
+                        const auto at = asking_of(down.stream);
+                        if (at == askings_.end()) return;
+                        const PeerId peer = at->second.peer;
+                        drop(at);
+                        fail_peer(now, peer, {});
+                        go_on(now);
+                      }},
+             event);
 }
 
 void SnapshotService::on_stream_up(Instant now, const host::StreamUp& up) {
@@ -447,8 +439,8 @@ void SnapshotService::on_data(Instant now, const host::StreamData& data) {
       asking.bytes += (*frame)->size();
       asking.frames.push_back(base::to_bytes(**frame));
     }
-    const bool is_too_much = asking.frames.size() > frames_max ||
-                             asking.bytes > frame_bytes_max + epochs_bytes_max;
+    const bool is_too_much =
+        asking.frames.size() > frames_max || asking.bytes > frame_bytes_max + epochs_bytes_max;
     if (frame && !is_too_much) continue;
     const PeerId peer = asking.peer;
     say(host::Reset{data.stream});
@@ -501,9 +493,9 @@ void SnapshotService::end(Instant now, Askings::iterator at) {
                    if (const auto found = under_way_.find(part.index); found != under_way_.end()) {
                      found->second.is_asked = true;  // until it is checked
                    }
-                   jobs_.push_back({Token{}, std::make_shared<CheckPartJob>(
-                                                 from, part.height, part.index,
-                                                 std::move(frames[0]), manifest_)});
+                   jobs_.push_back(
+                       {Token{}, std::make_shared<CheckPartJob>(from, part.height, part.index,
+                                                                std::move(frames[0]), manifest_)});
                  }},
         request);
   }

@@ -85,7 +85,16 @@ class SnapshotService final : public host::Service {
   std::uint64_t failures() const { return failures_total_; }
 
  private:
-  enum class State : std::uint8_t { off, resuming, epochs, offers, manifest, parts, whole, adopting };
+  enum class State : std::uint8_t {
+    off,
+    resuming,
+    epochs,
+    offers,
+    manifest,
+    parts,
+    whole,
+    adopting
+  };
   struct Asking {
     PeerId peer;
     codec::SnapshotRequest request;
@@ -146,7 +155,7 @@ class SnapshotService final : public host::Service {
   std::size_t failures_ = 0;
   std::uint64_t failures_total_ = 0;
   std::vector<codec::EpochEnd> ends_;
-  codec::Epoch first_;  // of ends_
+  codec::Epoch first_;                                     // of ends_
   std::shared_ptr<const codec::ValidatorSet> validators_;  // of first_
   bool is_verifying_ = false;
   Height height_;  // of the snapshot

@@ -85,8 +85,7 @@ void SyncService::assign(Instant now) {
   for (auto at = runs_.begin(); at != runs_.end(); ++at) {
     auto& [from, run] = *at;
     if (run.state != RunState::wanted) continue;
-    const std::size_t reserved =
-        bytes_held_ + given_bytes_ + (under_way + 1) * config_.bytes_max;
+    const std::size_t reserved = bytes_held_ + given_bytes_ + (under_way + 1) * config_.bytes_max;
     if (reserved > config_.window_bytes && under_way > 0) return;
     const auto peer = peer_for(now, from, std::nullopt);
     if (!peer) {
@@ -185,9 +184,9 @@ void SyncService::check_runs() {
     const auto last = std::ranges::find_if(run.blocks.rbegin(), run.blocks.rend(), is_final);
     if (last != run.blocks.rend()) certificates.push_back(last->certificate);
     if (last != run.blocks.rbegin()) certificates.push_back(run.blocks.back().certificate);
-    jobs_.push_back({Token{}, std::make_shared<VerifyRunJob>(
-                                  from, run.blocks.back().block->digest(),
-                                  std::move(certificates), genesis_, validators_)});
+    jobs_.push_back(
+        {Token{}, std::make_shared<VerifyRunJob>(from, run.blocks.back().block->digest(),
+                                                 std::move(certificates), genesis_, validators_)});
   }
 }
 

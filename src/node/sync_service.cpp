@@ -85,38 +85,38 @@ std::size_t SyncService::runs_under_way() const {
 // --- events --------------------------------------------------------------------------------------
 
 void SyncService::on_input(Instant now, host::ServiceEvent event) {
-  std::visit(
-      Overload{[](const host::PeerUp&) {},
-               [&](const host::PeerDown& down) { on_peer_down(down.peer), plan(now); },
-               [&](const host::PeerIdentified& identified) {
-                 const auto& protocols = identified.message->protocols;
-                 if (std::ranges::count(protocols, sync_protocol) == 0) return;
-                 const auto [at, is_new] = peers_.try_emplace(identified.peer);
-                 if (is_new && is_started_) ask_tip(now, identified.peer);
-               },
-               [&](const host::StreamUp& up) { on_stream_up(now, up); },
-               [&](const host::StreamOpenFailed& failed) {
-                 const auto at = askings_.find(failed.token);
-                 if (at == askings_.end()) return;
-                 // The host, or the peer's circuit breaker, has counted it.
-                 const PeerId peer = at->second.peer;
-                 drop_asking(at);
-                 charge(now, peer, {});
-                 plan(now);
-               },
-               [&](const host::StreamData& data) { on_data(now, data); },
-               [&](const host::StreamRoom& told) { answers_.streams().on_room(told); },
-               [&](const host::StreamEnd& told) {
-                 if (const auto at = asking_of(told.stream); at != askings_.end()) end(now, at);
-               },
-               [&](const host::StreamDown& down) {
-                 answers_.streams().on_down(down.stream);
-                 const auto at = asking_of(down.stream);
-                 if (at == askings_.end()) return;
-                 fail_asking(now, at, {});
-                 plan(now);
-               }},
-      event);
+  std::visit(Overload{[](const host::PeerUp&) {},
+                      [&](const host::PeerDown& down) { on_peer_down(down.peer), plan(now); },
+                      [&](const host::PeerIdentified& identified) {
+                        const auto& protocols = identified.message->protocols;
+                        if (std::ranges::count(protocols, sync_protocol) == 0) return;
+                        const auto [at, is_new] = peers_.try_emplace(identified.peer);
+                        if (is_new && is_started_) ask_tip(now, identified.peer);
+                      },
+                      [&](const host::StreamUp& up) { on_stream_up(now, up); },
+                      [&](const host::StreamOpenFailed& failed) {
+                        const auto at = askings_.find(failed.token);
+                        if (at == askings_.end()) return;
+                        // The host, or the peer's circuit breaker, has counted it.
+                        const PeerId peer = at->second.peer;
+                        drop_asking(at);
+                        charge(now, peer, {});
+                        plan(now);
+                      },
+                      [&](const host::StreamData& data) { on_data(now, data); },
+                      [&](const host::StreamRoom& told) { answers_.streams().on_room(told); },
+                      [&](const host::StreamEnd& told) {
+                        if (const auto at = asking_of(told.stream); at != askings_.end())
+                          end(now, at);
+                      },
+                      [&](const host::StreamDown& down) {
+                        answers_.streams().on_down(down.stream);
+                        const auto at = asking_of(down.stream);
+                        if (at == askings_.end()) return;
+                        fail_asking(now, at, {});
+                        plan(now);
+                      }},
+             event);
 }
 
 void SyncService::on_peer_down(const PeerId& peer) {
@@ -134,8 +134,7 @@ SyncService::Askings::iterator SyncService::asking_of(StreamId stream) {
   return found == streams_.end() ? askings_.end() : askings_.find(found->second);
 }
 
-Token SyncService::open(Instant now, const PeerId& peer,
-                        std::optional<codec::BlocksRequest> run) {
+Token SyncService::open(Instant now, const PeerId& peer, std::optional<codec::BlocksRequest> run) {
   const Token token{++last_token_};
   askings_.emplace(token, Asking{peer,
                                  run,
@@ -173,7 +172,8 @@ void SyncService::on_data(Instant now, const host::StreamData& data) {
     asking.heard = now;
     const auto frame = asking.reader.next(bytes);
     if (frame && !*frame) return;
-    const Result<void> taken = frame ? on_frame(asking, **frame) : Result<void>(fail(frame.error()));
+    const Result<void> taken =
+        frame ? on_frame(asking, **frame) : Result<void>(fail(frame.error()));
     if (taken) continue;
     ++runs_failed_;
     const PeerId liar = asking.peer;
@@ -198,9 +198,8 @@ Result<void> SyncService::on_frame(Asking& asking, ByteView frame) {
   }
   if (const auto* const pruned = std::get_if<codec::PrunedBlocks>(&answer)) {
     if (!asking.blocks.empty() || asking.pruned || pruned->floor <= asking.run->from) {
-      return fail(Code::protocol,
-                  base::format("block {} is called pruned by a floor of {}",
-                               asking.run->from.value, pruned->floor.value));
+      return fail(Code::protocol, base::format("block {} is called pruned by a floor of {}",
+                                               asking.run->from.value, pruned->floor.value));
     }
     asking.pruned = pruned->floor;
     return {};
@@ -374,8 +373,8 @@ std::optional<Instant> SyncService::next_deadline() const {
   std::optional<Instant> next = base::soonest(look_at_, answers_.streams().next_deadline());
   next = base::soonest(next, plan_at_);
   for (const auto& [token, asking] : askings_) {
-    next = base::soonest(next, std::min(asking.heard + config_.stall_after,
-                                        asking.since + config_.timeout));
+    next = base::soonest(
+        next, std::min(asking.heard + config_.stall_after, asking.since + config_.timeout));
   }
   if (!given_waiting_.empty()) next = base::soonest(next, given_at_ + config_.given_timeout);
   return next;

@@ -37,9 +37,9 @@ struct TestChain {
       const codec::BlockPtr block = codec::make_block(header, Bytes(body, salt), {});
       const std::uint64_t view = header.view.value;
       const bool is_final = std::ranges::count(unfinal, h) == 0;
-      const auto statement =
-          is_final ? codec::finalize(header.epoch, view, view - 1, block->digest())
-                   : codec::notarize(header.epoch, view, view - 1, block->digest());
+      const auto statement = is_final
+                                 ? codec::finalize(header.epoch, view, view - 1, block->digest())
+                                 : codec::notarize(header.epoch, view, view - 1, block->digest());
       blocks.push_back({block, four().certificate(statement, {0, 1, 2})});
       parent = block->digest();
     }
@@ -250,13 +250,13 @@ TEST(Sync, WhatIsNoAnswerIsAFaultAtOnce) {
     other_certificate = codec::encode_given(*mixed.block, mixed.certificate);
   }
   const std::vector<std::vector<Bytes>> lies = {
-      {Bytes{1, 2, 3}},                                        // garbage
-      {given(2)},                                              // a gap
-      {given(1), given(3)},                                    // another one
+      {Bytes{1, 2, 3}},      // garbage
+      {given(2)},            // a gap
+      {given(1), given(3)},  // another one
       {given(1), codec::encode_given(*fork.at(2).block, fork.at(2).certificate)},
       {other_certificate},
       {codec::encode(codec::SyncTip{test_genesis, {40}, {1}})},
-      {codec::encode(codec::PrunedBlocks{{1}})},               // not below that floor
+      {codec::encode(codec::PrunedBlocks{{1}})},  // not below that floor
       {given(1), codec::encode(codec::PrunedBlocks{{9}})},
   };
   for (std::size_t i = 0; i < lies.size(); ++i) {
@@ -407,7 +407,8 @@ TEST(Sync, APrunedPeerSaysItsFloorAndIsAskedForWhatItHas) {
   bench.meet(a);
   for (const auto& each : bench.asked()) bench.tell_tip(each, chain.tip(), {21});
   EXPECT_EQ(bench.service.floor_of_peers(), Height{21});
-  for (const auto& each : bench.asked()) EXPECT_FALSE(each.is_blocks() && each.blocks().from < Height{21});
+  for (const auto& each : bench.asked())
+    EXPECT_FALSE(each.is_blocks() && each.blocks().from < Height{21});
   bench.meet(b);
   bench.serve_all(chain);
   for (int i = 0; i < 20 && bench.height < 40; ++i) {
@@ -466,7 +467,8 @@ struct AnswerBench : SyncBench {
     }
     service.on_height(now, chain.tip(), {floor});
   }
-  std::vector<codec::SyncAnswer> ask(const codec::SyncRequest& request, std::uint64_t stream = 900) {
+  std::vector<codec::SyncAnswer> ask(const codec::SyncRequest& request,
+                                     std::uint64_t stream = 900) {
     stream_up(stream, a, Direction::inbound, sync_protocol, std::nullopt, 1 << 20);
     data(stream, answer_frame(codec::encode(request)).view());
     run_jobs();

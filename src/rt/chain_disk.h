@@ -36,9 +36,7 @@ class ChainDisk {
     writes_.push({std::move(write), std::move(done)});
   }
   /// Behind the batches that wait, into the store's folder.
-  void save(host::SaveProof save, Done done) {
-    writes_.push({std::move(save), std::move(done)});
-  }
+  void save(host::SaveProof save, Done done) { writes_.push({std::move(save), std::move(done)}); }
 
  private:
   struct Append {

@@ -69,8 +69,7 @@ Result<void> SnapshotFiles::begin(ledger::Height height) {
 
 Result<void> SnapshotFiles::spill(std::uint32_t heap, ByteView bytes) {
   const std::string path = base::format("{}/heap-{}", making(), heap);
-  const Fd fd(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, private_file_mode));
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, private_file_mode));
   if (!fd) return fail(os_error(errno, "cannot create " + path));
   return append_to(fd.get(), bytes, path);
 }

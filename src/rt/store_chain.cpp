@@ -267,8 +267,9 @@ void ChainStore::open_import() {
   import_ = *std::move(inside);
 }
 
-Result<std::shared_ptr<ChainStore::Inside>> ChainStore::Inside::open(
-    const std::string& folder, const ChainStoreConfig& config, bool is_import) {
+Result<std::shared_ptr<ChainStore::Inside>> ChainStore::Inside::open(const std::string& folder,
+                                                                     const ChainStoreConfig& config,
+                                                                     bool is_import) {
   // The database first: its lock is for both.
   rocksdb::DB* db = nullptr;
   rocksdb::Options options = options_of(config);
@@ -315,8 +316,7 @@ Result<std::optional<Bytes>> ChainStore::scan_from(ledger::Table table, ByteView
 }
 
 Result<std::optional<Bytes>> ChainStore::Inside::scan_from(ledger::Table table, ByteView from,
-                                                           std::size_t limit,
-                                                           const Visit& visit,
+                                                           std::size_t limit, const Visit& visit,
                                                            const rocksdb::Snapshot* as_of) const {
   const Bytes end{static_cast<std::uint8_t>(static_cast<std::uint8_t>(table) + 1)};
   const rocksdb::Slice bound = slice(end);

@@ -135,11 +135,14 @@ TEST_F(StoreImport, AFrozenViewStaysAsItWas) {
 TEST_F(StoreImport, SpaceOfWhatWasDeletedComesBack) {
   const auto store = open();
   constexpr std::uint64_t blocks = 400;
-  const auto key = [](std::uint64_t i) { return Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}; };
+  const auto key = [](std::uint64_t i) {
+    return Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)};
+  };
   for (std::uint64_t i = 0; i < blocks; ++i) {
     WriteBatch one;
     one.height = {i};
-    one.records.push_back({static_cast<Table>(16), key(i), Bytes(64 * 1024, static_cast<std::uint8_t>(i))});
+    one.records.push_back(
+        {static_cast<Table>(16), key(i), Bytes(64 * 1024, static_cast<std::uint8_t>(i))});
     ASSERT_TRUE(store->write(one));
   }
   ASSERT_TRUE(store->compact());
