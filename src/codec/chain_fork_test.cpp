@@ -16,6 +16,22 @@ ForkProof fork(bool has_first) {
           number_hash(9), four.certificate(finalize({2}, 5, 4, number_hash(2)), {1, 2, 3})};
 }
 
+TEST(ChainFork, GoldenVectors) {
+  for (const GoldenLine& line : golden_lines("chain_fork.txt")) {
+    SCOPED_TRACE(line[0] + line[1]);
+    if (line[0] == "bad") {
+      EXPECT_FALSE(decode_fork_proof(unhex(line[1])));
+      continue;
+    }
+    const Bytes bytes = unhex(line[3]);
+    const ForkProof proof = decode_fork_proof(bytes).value();
+    EXPECT_EQ(encode(proof), bytes);
+    EXPECT_EQ(proof.height.value, std::stoull(line[1]));
+    EXPECT_EQ(proof.first.has_value(), line[2] == "1");
+    EXPECT_FALSE(verify(proof));
+  }
+}
+
 TEST(ChainFork, BothCertificatesAreInItAndHold) {
   for (const bool has_first : {false, true}) {
     const ForkProof proof = fork(has_first);

@@ -183,6 +183,23 @@ TEST_F(NodeSyncTest, AStaleNodeCatchesUpBesideALiarAndASleeper) {
             -20);
 }
 
+TEST_F(NodeSyncTest, AMinorityThatWasCutOffComesBackByItself) {
+  add_four();
+  world_.run_for(5s);
+  for (const std::size_t peer : {0U, 1U, 2U}) command(3, Disconnect{members_[peer]->id()});
+  world_.run_for(2s);
+  const std::uint64_t alone = height(3);
+  world_.run_for(30s);
+  EXPECT_LE(height(3), alone + 1);
+  ASSERT_GT(height(0), alone + 30);
+  for (const std::size_t peer : {0U, 1U, 2U}) connect(3, peer, 60 + peer);
+  ASSERT_TRUE(world_.run_until([&] { return height(3) + 2 >= height(0); }, 60s)) << height(3);
+  const auto votes = members_[3]->node.chain()->consensus().stats().finalize_votes;
+  world_.run_for(10s);
+  EXPECT_GT(members_[3]->node.chain()->consensus().stats().finalize_votes, votes + 10);
+  EXPECT_EQ(digest(3, alone + 20), digest(0, alone + 20));
+}
+
 TEST_F(NodeSyncTest, ANewNodeTakesASnapshotAndGoesOn) {
   add_four(snapshots(0));
   world_.run_for(2s);

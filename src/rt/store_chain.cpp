@@ -211,6 +211,11 @@ class ChainStore::View final : public ledger::Store {
     return inside_->scan_from(table, from, limit, visit, as_of_);
   }
   Result<std::vector<ledger::Hash>> leaves(std::uint64_t first, std::size_t count) const override {
+    // Of a frozen one those that came later are none.
+    const std::uint64_t all = mark_ ? mark_->leaves : 0;
+    if (as_of_ != nullptr && (first > all || count > all - first)) {
+      return fail(Code::usage, base::format("leaves {} to {} of {}", first, first + count, all));
+    }
     return inside_->read_leaves(first, count);
   }
 
