@@ -69,8 +69,8 @@ TEST_F(StoreImport, TakesThePlaceOfTheStateAtOnce) {
   ASSERT_TRUE(store->write(adopt()));
   for (int lives = 0; lives < 2; ++lives) {
     EXPECT_EQ(store->import(), nullptr);
-    for (const std::uint8_t key : {7, 8, 9}) EXPECT_TRUE(has(*store, key));
-    for (const std::uint8_t key : {1, 2}) EXPECT_FALSE(has(*store, key));
+    for (const std::uint8_t key : Bytes{7, 8, 9}) EXPECT_TRUE(has(*store, key));
+    for (const std::uint8_t key : Bytes{1, 2}) EXPECT_FALSE(has(*store, key));
     EXPECT_EQ(store->height(), ledger::Height{40});
     EXPECT_EQ(store->leaf_count(), 320u);
     EXPECT_EQ(store->leaves(310, 10).value(), std::vector<ledger::Hash>(10, ledger::Hash{8}));
@@ -162,7 +162,7 @@ TEST_F(StoreImport, SnapshotsAreListedOnceTheyAreWhole) {
   const auto store = open();
   ledger::SnapshotShelf& shelf = *store->shelf();
   EXPECT_TRUE(shelf.list().empty());
-  for (const std::uint64_t height : {20, 40}) {
+  for (const std::uint64_t height : {20U, 40U}) {
     ASSERT_TRUE(shelf.begin({height}));
     ASSERT_TRUE(shelf.spill(3, Bytes{1, 2}));
     ASSERT_TRUE(shelf.spill(3, Bytes{3}));

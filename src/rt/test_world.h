@@ -74,6 +74,7 @@ class TestWorld final : public host::WorldMachine {
                    [&](host::JobDone& i) { jobs_done.push_back(std::move(i)); },
                    [&](host::LogAppended& i) { appended.push_back(i.token); },
                    [&](host::ChainWritten& i) { chain_written.push_back(i.token); },
+                   [&](host::ProofSaved& i) { proofs_saved.push_back(i.token); },
                    [&](host::WallClock& i) { wall_clock = i.now; },
                },
                input);
@@ -141,7 +142,7 @@ class TestWorld final : public host::WorldMachine {
   std::vector<host::SignaturesVerified> verified;
   std::vector<host::JobDone> jobs_done;
   std::vector<Token> appended;
-  std::vector<Token> chain_written;
+  std::vector<Token> chain_written, proofs_saved;
   std::optional<WallTime> wall_clock;
   std::optional<Instant> deadline;
   int deadlines_met = 0;
