@@ -1,7 +1,5 @@
 #include "cli/app_tree.h"
 
-#include <memory>
-
 #include "base/format.h"
 #include "node/config_text.h"
 
@@ -58,31 +56,6 @@ CLI::Option* add_count(CLI::App& app, const std::string& name, T& target, const 
         }
         return count;
       });
-}
-
-/// A verb whose options fill an Args of its own, which becomes the command when it is chosen.
-template <class Args>
-struct Verb {
-  CLI::App* app;
-  std::shared_ptr<Args> args;
-};
-
-template <class Args>
-Verb<Args> add_verb(CLI::App& parent, Draft& draft, const std::string& name,
-                    const std::string& help, const std::string& example) {
-  CLI::App* app = parent.add_subcommand(name, help);
-  app->footer("Example:\n  " + example);
-  auto args = std::make_shared<Args>();
-  app->final_callback([&draft, args] { draft.command = *args; });
-  return {app, args};
-}
-
-CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help,
-                    const std::string& example) {
-  CLI::App* group = parent.add_subcommand(name, help);
-  group->require_subcommand(1);
-  group->footer("Example:\n  " + example);
-  return group;
 }
 
 void add_globals(CLI::App& app, Globals& globals) {
@@ -312,6 +285,14 @@ void add_other_verbs(CLI::App& app, Draft& draft) {
 
 }  // namespace
 
+CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help,
+                    const std::string& example) {
+  CLI::App* group = parent.add_subcommand(name, help);
+  group->require_subcommand(1);
+  group->footer("Example:\n  " + example);
+  return group;
+}
+
 void build_tree(CLI::App& app, Draft& draft) {
   app.name("kith");
   app.description("Kith: peers that talk, agree and compute, with no server in the middle.");
@@ -325,6 +306,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_peer_verbs(app, draft);
   add_pubsub_verbs(app, draft);
   add_chain_verbs(app, draft);
+  add_wallet_verbs(app, draft);
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/args_wallet.h"
 
 namespace kith::cli {
 
@@ -143,7 +144,11 @@ using Command =
                  PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
                  PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainValidatorsArgs, PubsubPubArgs,
                  PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs,
-                 DevnetArgs, SimulateArgs, CompletionArgs>;
+                 DevnetArgs, SimulateArgs, CompletionArgs, WalletCreateArgs, WalletRestoreArgs,
+                 WalletAddressArgs, WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs,
+                 WalletHistoryArgs, WalletSendArgs, WalletMergeArgs, WalletSignArgs,
+                 WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs, ValidatorUnjailArgs,
+                 ValidatorStatusArgs, ValidatorListArgs>;
 
 struct Parsed {
   Globals globals;
