@@ -119,6 +119,8 @@ class Api {
   void chain_status(Instant now, Call call);
   void chain_block(Instant now, Call call);
   void chain_validators(Instant now, Call call);
+  void validator_get(Instant now, Call call);  // these two: api_validator.cpp
+  void validator_list(Instant now, Call call);
   void peers_info(Instant now, Call call);
   void peers_connect(Instant now, Call call);
   void peers_disconnect(Instant now, Call call);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "app/cmd.h"
+#include "app/faucet.h"
 #include "base/format.h"
 #include "cli/reports.h"
 #include "cli/wire.h"
@@ -149,6 +150,11 @@ Result<cli::DevnetReport> Devnet::run() {
   for (std::size_t i = 1; i < nodes_.size(); ++i) TRY_VOID(start(i, bootstrap));
   for (std::size_t i = 1; i < nodes_.size(); ++i) TRY_VOID(wait_until_ready(i));
   say(globals_, base::format("{} nodes are up in {}", nodes_.size(), dir_));
+  if (has_chain()) {
+    say(globals_, base::format("coins to play with: kith --home {}/node1 wallet send --to ADDRESS "
+                               "--amount 10",
+                               dir_));
+  }
 
   const auto until = args_.run_for ? Clock::now() + *args_.run_for : Clock::time_point::max();
   while (interrupted == 0 && Clock::now() < until) {
@@ -234,6 +240,7 @@ Result<void> Devnet::make_chain() {
     genesis.validators.push_back(validator);
   }
   std::ranges::sort(genesis.validators, {}, &codec::GenesisValidator::key);
+  TRY_VOID(add_faucet(genesis, dir_, rng));
   TRY_VOID(codec::check(genesis));
   return rt::write_file_atomic(genesis_, codec::encode_genesis(genesis), rt::public_file_mode);
 }
