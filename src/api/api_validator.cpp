@@ -8,9 +8,6 @@
 namespace kith::api {
 namespace {
 
-constexpr std::uint64_t page_default = 100;
-constexpr std::uint64_t page_max = 1000;
-
 Json entry_view(const codec::ValidatorEntry& entry, const std::string& hrp) {
   Json unbonding = Json::array();
   for (const codec::Unbonding& part : entry.unbondings) {
@@ -66,10 +63,8 @@ void Api::validator_get(Instant, Call call) {
 void Api::validator_list(Instant, Call call) {
   const node::Chain* const chain = node_.chain();
   if (chain == nullptr) return call.fail(no_chain);
-  const std::uint64_t limit = call.params.contains("limit") ? call.count("limit") : page_default;
-  if (limit == 0 || limit > page_max) {
-    return call.fail({Code::usage, base::format("a limit of {}; it is 1 to {}", limit, page_max)});
-  }
+  const auto limit = page_limit(call);
+  if (!limit) return call.fail(limit.error());
   const auto& entries = chain->states().tip()->registry().entries();
   auto at = entries.begin();
   if (call.params.contains("after")) {
@@ -80,7 +75,7 @@ void Api::validator_list(Instant, Call call) {
   Json list = Json::array();
   Json next = nullptr;
   for (; at != entries.end(); ++at) {
-    if (list.size() == limit) {
+    if (list.size() == *limit) {
       next = list.back()["key"];
       break;
     }

@@ -116,6 +116,7 @@ Result<void> Daemon::prepare() {
   config.genesis = TRY(load_genesis(session_));
   if (config.genesis) {
     config.chain_dir = session_.home + "/chain";
+    config.indexes_addresses = session_.settings.indexes_addresses;
     config.validator_key = TRY(load_validator_key(session_.home));
   }
   const crypto::PublicKey key = identity.key.public_key();

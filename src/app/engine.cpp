@@ -1,5 +1,6 @@
 #include "app/engine.h"
 
+#include "rt/files.h"
 #include "rt/store_peers.h"
 #include "rt/store_quality.h"
 
@@ -8,6 +9,9 @@ namespace {
 
 /// A peer that does not let go must not keep us: sockets close by themselves after 1 s of flushing.
 constexpr Duration stop_max = 3s;
+/// Twice the mempool's own limit: what is in it, and how long each waits.
+constexpr std::size_t mempool_file_max = 2 * ledger::MempoolConfig{}.bytes_max;
+constexpr mode_t mempool_mode = 0600;
 
 }  // namespace
 
@@ -50,13 +54,15 @@ Result<void> Engine::keep_chain() {
   if (chain_store_ == nullptr || !config_.genesis) return {};
   const codec::Genesis& genesis = *config_.genesis;
   if (!TRY(node::holds_chain(*chain_store_, codec::genesis_hash(genesis)))) {
-    TRY_VOID(chain_store_->write(node::make_genesis_batch(genesis)));
+    TRY_VOID(chain_store_->write(node::make_genesis_batch(genesis, config_.indexes_addresses)));
   }
   const bool is_new = chain_store_->height() == ledger::Height{0};
   const crypto::KeyPair* const key = config_.validator_key ? &*config_.validator_key : nullptr;
-  node::ChainParts parts{genesis, chain_store_.get(), key, votes_, false};
+  node::ChainParts parts{genesis, chain_store_.get(), key, votes_};
   parts.is_log_lost = votes_damage_.has_value() || (votes_were_empty() && !is_new);
+  parts.mempool = read_mempool();
   node::ChainConfig config;
+  config.is_indexed = config_.indexes_addresses;
   config.state.seed = rng_.next();
   config.mempool.seed = rng_.next();
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));
@@ -79,7 +85,27 @@ void Engine::set_on_report(std::function<void(node::Report)> on_report) {
   on_report_ = std::move(on_report);
 }
 
-void Engine::run() { reactor_->run(); }
+void Engine::run() {
+  reactor_->run();
+  save_mempool();
+}
+
+std::vector<ledger::Mempool::Saved> Engine::read_mempool() const {
+  const auto bytes = rt::read_file(mempool_path(), mempool_file_max);
+  if (!bytes) return {};  // a first start, or the last end was no clean one
+  auto saved = ledger::Mempool::decode_snapshot(*bytes, bytes->size());
+  if (saved) return *std::move(saved);
+  log_.warn("chain", "{}: {}; transactions that waited are lost", mempool_path(),
+            saved.error().message);
+  return {};
+}
+
+void Engine::save_mempool() const {
+  if (node_->chain() == nullptr) return;
+  const auto written =
+      rt::write_file_atomic(mempool_path(), node_->chain()->mempool().snapshot(), mempool_mode);
+  if (!written) log_.warn("chain", "transactions that wait: {}", written.error().message);
+}
 
 void Engine::stop() {
   reactor_->post([this] { node_->on_command(reactor_->turn_now(), node::ShutDown{}); });

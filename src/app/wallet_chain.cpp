@@ -86,9 +86,11 @@ Result<bool> WalletChain::add_coins(const wallet::Wallet& wallet, const wallet::
       if (told.value == 0 || told.value > codec::amount_max) {
         return fail(Code::protocol, base::format("an output of {} units", told.value));
       }
-      holdings.coins.push_back(
-          {{outpoint, told.value, path, wallet.key(path)}, told.state, told.height});
       is_any = true;
+      // Neither there yet nor there for long: made and spent by transactions that wait.
+      if (!told.height && told.state == "locked") continue;
+      holdings.coins.push_back(
+          {{outpoint, told.value, path, wallet.key(path)}, told.state, told.height.value_or(0)});
     }
     if (page.next.empty() || page.next == after) return is_any;
     after = page.next;

@@ -101,7 +101,7 @@ Result<CoinPage> read_utxos(std::string_view result) {
   for (const Json& item : members.list("utxos")) {
     Members coin(item);
     page.coins.push_back({coin.text("outpoint"), coin.number("value"),
-                          coin.optional_number("height").value_or(0), coin.text("state")});
+                          coin.optional_number("height"), coin.text("state")});
     TRY_VOID(coin.fault());
   }
   TRY_VOID(members.fault());

@@ -28,8 +28,8 @@ Result<ChainTerms> read_chain_params(std::string_view result);
 struct NodeCoin {
   std::string outpoint;  // "txid:index"
   std::uint64_t value = 0;
-  std::uint64_t height = 0;
-  std::string state;  // unspent, locked or pending
+  std::optional<std::uint64_t> height;  // none: no final block has it yet
+  std::string state;                    // unspent, locked or pending
 };
 struct CoinPage {
   std::uint64_t height = 0;  // of the node

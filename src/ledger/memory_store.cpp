@@ -19,6 +19,18 @@ Result<void> MemoryStore::scan(Table table, const Visit& visit) const {
   return {};
 }
 
+Result<std::optional<Bytes>> MemoryStore::scan_from(Table table, ByteView from, std::size_t limit,
+                                                    const Visit& visit) const {
+  const auto records = records_.find(table);
+  if (records == records_.end()) return std::nullopt;
+  for (auto at = records->second.lower_bound(base::to_bytes(from)); at != records->second.end();
+       ++at) {
+    if (limit-- == 0) return at->first;
+    visit(at->first, at->second);
+  }
+  return std::nullopt;
+}
+
 void MemoryStore::write(const WriteBatch& batch) {
   for (const WriteBatch::Record& record : batch.records) {
     if (record.value) {

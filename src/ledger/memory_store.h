@@ -12,6 +12,8 @@ class MemoryStore final : public Store {
  public:
   Result<std::optional<Bytes>> get(Table table, ByteView key) const override;
   Result<void> scan(Table table, const Visit& visit) const override;
+  Result<std::optional<Bytes>> scan_from(Table table, ByteView from, std::size_t limit,
+                                         const Visit& visit) const override;
 
   void write(const WriteBatch& batch);
 

@@ -30,10 +30,11 @@ enum class Table : std::uint8_t {
   txo_chunk = 4,  // u64 -> 64 bytes: leaf root and bitmap
 };
 
-/// Who spent an output, in a final block.
+/// Who spent an output, in a final block, and what it was.
 struct Spend {
   Hash txid{};
   Height height;
+  codec::TxOutput output;
   friend bool operator==(const Spend&, const Spend&) = default;
 };
 Bytes encode(const Spend& spend);
@@ -64,6 +65,9 @@ class Store {
   virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
   /// All of a table in the order of keys: for start-up and tools.
   virtual Result<void> scan(Table table, const Visit& visit) const = 0;
+  /// At most `limit` records from `from` on; gives the key to go on from, nothing at the end.
+  virtual Result<std::optional<Bytes>> scan_from(Table table, ByteView from, std::size_t limit,
+                                                 const Visit& visit) const = 0;
 };
 
 /// Damaged records are `io` too.

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "codec/chain_evidence.h"
+#include "node/chain_index.h"
 
 namespace kith::node {
 
@@ -66,6 +67,7 @@ Result<std::unique_ptr<Chain>> Chain::open(const ChainConfig& config, ChainParts
 Result<void> Chain::read_tip() {
   const ledger::Store& store = *parts_.store;
   history_ = TRY(read_history(store));
+  is_indexed_ = TRY(has_index(store));
   const Height height{history_.count() - 1};
   if (height.value == 0) {
     tip_ = {
@@ -110,6 +112,7 @@ bool Chain::is_validator() const {
 }
 
 void Chain::start(Instant now) {
+  restoring_.assign(parts_.mempool.begin(), parts_.mempool.end());
   begin_epoch(now);
   pump(now);
 }
@@ -283,6 +286,14 @@ void Chain::note_evidence(const codec::Evidence& evidence) {
 
 // --- transactions --------------------------------------------------------------------------------
 
+/// Those that waited when the program ended, a few at a time.
+void Chain::restore_waiting() {
+  for (; !restoring_.empty() && submitted_ < restoring_max; restoring_.pop_front()) {
+    auto& [tx, since] = restoring_.front();
+    submit({nobody, std::move(tx), {}, since});
+  }
+}
+
 void Chain::submit(SubmitTx submitted) {
   if (submitted_ >= submitted_max) {
     ledger::MempoolAnswer answer;
@@ -293,13 +304,14 @@ void Chain::submit(SubmitTx submitted) {
   }
   ++submitted_;
   const Token token = submitted.token;
-  say(host::RunJob{new_token(), std::make_shared<VerifyTxJob>(token, std::move(submitted.tx),
-                                                              submitted.source, rules_->genesis)});
+  say(host::RunJob{new_token(),
+                   std::make_shared<VerifyTxJob>(token, std::move(submitted.tx), submitted.source,
+                                                 rules_->genesis, submitted.since)});
 }
 
 void Chain::on_tx_verified(const VerifyTxJob& job) {
   if (job.verdict()) {
-    verified_.push_back({job.token(), job.tx(), job.source()});
+    verified_.push_back({job.token(), job.tx(), job.source(), job.since()});
     return;
   }
   --submitted_;
@@ -314,7 +326,8 @@ void Chain::take_submitted(Instant now) {
     const SubmitTx& next = verified_.front();
     --submitted_;
     say(TxAnswered{next.token, next.tx,
-                   mempool_.add(next.tx, next.source, wall_now(now), *rules_, *states_->tip())});
+                   mempool_.add(next.tx, next.source, next.since.value_or(wall_now(now)), *rules_,
+                                *states_->tip())});
   }
 }
 
@@ -327,6 +340,7 @@ WallTime Chain::wall_now(Instant now) const {
 /// Consensus asks in the order in which answers matter; one job at a time reads the states.
 void Chain::next_task(Instant now) {
   if (!is_state_busy_) take_submitted(now);
+  restore_waiting();
   while (!is_state_busy_ && !tasks_.empty() && !is_halted_) {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
@@ -334,6 +348,13 @@ void Chain::next_task(Instant now) {
                         [&](const Check& work) { check(now, work.block, work.asked); }},
                task);
   }
+}
+
+bool Chain::is_pending(const Hash& txid) const {
+  return std::ranges::any_of(pending_, [&](const auto& pending) {
+    const auto state = states_->find(pending.first);
+    return state != nullptr && state->is_pending({txid, 0});
+  });
 }
 
 std::optional<codec::Mmr> Chain::history_of(const Hash& digest) const {
@@ -351,6 +372,7 @@ std::optional<BlockGround> Chain::ground_of(const codec::BlockHeader& header,
   BlockGround ground;
   ground.rules = rules_;
   ground.parent = state;
+  ground.mempool = &mempool_;
   ground.history_root = history->root();
   ground.is_last_of_epoch = codec::is_last_of_epoch(rules_->params, header.height);
   ground.context.height = header.height;
@@ -420,6 +442,7 @@ bool Chain::is_our_failure(const Error& error) { return error.code == Code::io; 
 
 void Chain::on_checked(Instant now, CheckJob& checked) {
   const BlockPtr& block = checked.block();
+  txs_known_ += checked.known_txs();
   if (!checked.verdict() && is_our_failure(checked.verdict().error())) {
     return halt(checked.verdict().error());
   }
@@ -473,6 +496,8 @@ void Chain::write_next() {
   std::vector<Hash> txids;
   for (const codec::TxPtr& tx : pending->second.txs) txids.push_back(tx->txid);
   add_block(*batch, next.stored, history, txids);
+  if (is_indexed_ && config_.is_indexed) add_index(*batch, *states_->find(digest), txids);
+  if (is_indexed_ && !config_.is_indexed) end_index(*batch);
   if (codec::is_last_of_epoch(rules_->params, next.stored.block->header().height)) {
     const auto validators = validators_after(*states_->find(digest));
     ASSERT(validators.has_value());
@@ -483,6 +508,7 @@ void Chain::write_next() {
 }
 
 void Chain::on_written(Instant now) {
+  is_indexed_ = is_indexed_ && config_.is_indexed;
   is_writing_ = false;
   is_written_ = true;
   if (!is_state_busy_) finish(now);
@@ -501,14 +527,14 @@ void Chain::finish(Instant now) {
   history_ = std::move(pending.mapped().history);
   tip_ = {done.stored.certificate->statement.view(), header.height, block->digest(), header.time,
           done.stored.certificate};
-  const std::vector<codec::TxPtr>& txs = pending.mapped().txs;
+  std::vector<codec::TxPtr>& txs = pending.mapped().txs;
   txs_final_ += txs.size();
   hot_ = states_->hot_counters();
   mempool_.on_final(txs, wall_now(now), *rules_, *states_->tip());
   if (!evidence_.empty()) {
     for (const Hash& id : evidence_in(*block)) evidence_.erase(id);
   }
-  say(BlockFinalized{block, txs.size(), now - pending.mapped().seen});
+  say(BlockFinalized{block, std::move(txs), now - pending.mapped().seen});
   if (ends_epoch) {
     // The next epoch's validators are a matter of the state that is final now.
     const auto validators = validators_after(*states_->tip());

@@ -35,6 +35,7 @@ struct ChainConfig {
   consensus::EngineConfig consensus;  // block_interval and drift_max are the genesis'
   ledger::StateTree::Config state;
   ledger::MempoolConfig mempool;
+  bool is_indexed = true;  // addresses, in stores that have been from the start (chain_index.h)
 };
 
 /// What a chain begins with.
@@ -43,6 +44,7 @@ struct ChainParts {
   const ledger::Store* store;            // holds_chain()
   const crypto::KeyPair* key = nullptr;  // the validator's; null: the node only follows
   std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
+  std::vector<ledger::Mempool::Saved> mempool = {};      // what waited when the program ended
   bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
 };
 
@@ -51,12 +53,13 @@ struct SubmitTx {
   Token token;
   codec::TxPtr tx;
   ledger::Source source;
+  std::optional<WallTime> since = {};  // it waits for a block; empty: now
 };
 
 // Outputs, beside consensus' messages and host/world_chain.h's words.
 struct BlockFinalized {
   codec::BlockPtr block;
-  std::size_t tx_count = 0;
+  std::vector<codec::TxPtr> txs;
   Duration took{0};  // since this node first saw it proposed
 };
 struct EpochBegan {
@@ -88,6 +91,10 @@ class Chain {
   static constexpr std::size_t evidence_max = 256;
   /// Transactions whose signatures are being verified, or that wait for a job to end.
   static constexpr std::size_t submitted_max = 16384;
+  /// Of those, transactions that waited when the program ended.
+  static constexpr std::size_t restoring_max = 256;
+  /// The token of transactions that nobody asked about.
+  static constexpr Token nobody{0};
 
   /// Reads where the store stands. `malformed` when what is there does not fit together. All parts
   /// outlive it, and so do `rng` and `log`.
@@ -113,7 +120,14 @@ class Chain {
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   bool is_validator() const;
   const ledger::Mempool& mempool() const { return mempool_; }
+  const ledger::Rules& rules() const { return *rules_; }
+  /// Whether the store knows of addresses.
+  bool is_indexed() const { return is_indexed_; }
+  /// Whether a block that is not final yet holds the transaction, which has outputs.
+  bool is_pending(const Hash& txid) const;
   std::uint64_t txs_final() const { return txs_final_; }
+  /// Of blocks that were checked: transactions whose signatures had been verified before.
+  std::uint64_t txs_known() const { return txs_known_; }
   /// Of reading outputs, as of the last final block: the cache itself is a job's while one runs.
   const ledger::HotCache::Counters& hot_counters() const { return hot_; }
   bool is_halted() const { return is_halted_; }
@@ -158,6 +172,7 @@ class Chain {
   void write_next();
   void on_written(Instant now);
   void finish(Instant now);
+  void restore_waiting();
   void submit(SubmitTx submitted);
   void on_tx_verified(const VerifyTxJob& job);
   void take_submitted(Instant now);
@@ -193,7 +208,8 @@ class Chain {
   std::map<Token, Token> logging_;  // ours to consensus'
   std::map<Hash, Bytes> evidence_;  // by id
   ledger::Mempool mempool_;
-  std::size_t submitted_ = 0;      // in verified_ or with a job
+  std::size_t submitted_ = 0;  // in verified_ or with a job
+  std::deque<ledger::Mempool::Saved> restoring_;
   std::deque<SubmitTx> verified_;  // wait until no job reads the states
   std::optional<WallTime> wall_;
   Instant wall_read_;
@@ -201,9 +217,11 @@ class Chain {
   base::Queue<ChainOutput> outputs_;
   std::uint64_t last_token_ = 0;
   std::uint64_t txs_final_ = 0;
+  std::uint64_t txs_known_ = 0;
   ledger::HotCache::Counters hot_;
   bool is_pumping_ = false;
   bool is_halted_ = false;
+  bool is_indexed_ = false;
 };
 
 }  // namespace kith::node

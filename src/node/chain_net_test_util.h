@@ -26,6 +26,11 @@ class TestStore final : public ledger::Store {
   Result<void> scan(ledger::Table table, const Visit& visit) const override {
     return memory.scan(table, visit);
   }
+  Result<std::optional<Bytes>> scan_from(ledger::Table table, ByteView from, std::size_t limit,
+                                         const Visit& visit) const override {
+    if (is_broken) return fail(Code::io, "the disk is gone");
+    return memory.scan_from(table, from, limit, visit);
+  }
   void write(const ledger::WriteBatch& batch) { memory.write(batch); }
 
   ledger::MemoryStore memory;
@@ -101,8 +106,8 @@ class ChainNet {
     node.rng = std::make_unique<SeededRng>(node.life * 100 + node.peer.bytes()[2]);
     ChainConfig config;
     config.consensus.delta = 200ms;
-    auto chain = Chain::open(config, {genesis_, &node.store, &node.key, node.log, false}, *node.rng,
-                             base::null_log());
+    auto chain = Chain::open(config, {genesis_, &node.store, &node.key, node.log, {}, false},
+                             *node.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     node.chain = std::move(*chain);
     node.chain->on_input(now_, consensus::WallClockRead{wall()});

@@ -4,6 +4,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "ledger/validators.h"
+#include "node/chain_index.h"
 
 namespace kith::node {
 namespace {
@@ -68,6 +69,15 @@ Result<std::optional<StoredBlock>> read_block(const Store& store, Height height)
   stored.certificate =
       std::make_shared<const codec::Certificate>(TRY(codec::decode_certificate(ByteView(*by))));
   return stored;
+}
+
+Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, block_table, key_of(height.value)));
+  if (!bytes) return std::nullopt;
+  if (bytes->size() < codec::header_bytes) {
+    return fail(Code::io, base::format("block {} in the store is cut short", height.value));
+  }
+  return TRY(codec::decode_header(ByteView(*bytes).first(codec::header_bytes)));
 }
 
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest) {
@@ -142,13 +152,14 @@ codec::ValidatorSet genesis_validators(const codec::Genesis& genesis) {
   return *std::move(set);
 }
 
-WriteBatch make_genesis_batch(const codec::Genesis& genesis) {
+WriteBatch make_genesis_batch(const codec::Genesis& genesis, bool is_indexed) {
   WriteBatch batch = ledger::make_genesis_state(genesis).batch;
   const Hash hash = codec::genesis_hash(genesis);
   codec::Mmr history;
   add_history(batch, history, hash);
   put(batch, Table::meta, base::to_bytes(genesis_key), hash);
   add_validators(batch, {0}, genesis_validators(genesis));
+  if (is_indexed) begin_index(batch, hash, genesis.outputs);
   return batch;
 }
 

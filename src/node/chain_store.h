@@ -46,6 +46,8 @@ struct TxPlace {
 
 /// Nothing when there is no such block; height 0 has none.
 Result<std::optional<StoredBlock>> read_block(const Store& store, Height height);
+/// Its header alone: cheaper.
+Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height);
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest);
 Result<std::optional<codec::ValidatorSet>> read_validators(const Store& store, codec::Epoch epoch);
 Result<std::optional<TxPlace>> read_tx_place(const Store& store, const Hash& txid);
@@ -59,7 +61,7 @@ void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history
 void add_validators(WriteBatch& batch, codec::Epoch epoch, const codec::ValidatorSet& validators);
 
 /// All that the store of a new chain is to hold.
-WriteBatch make_genesis_batch(const codec::Genesis& genesis);
+WriteBatch make_genesis_batch(const codec::Genesis& genesis, bool is_indexed = true);
 /// The validators of the first epoch. `genesis` has passed check().
 codec::ValidatorSet genesis_validators(const codec::Genesis& genesis);
 /// Whether the store has a chain, and of which genesis: `wrong_peer` when of another.

@@ -97,6 +97,43 @@ TEST(Chain, APaymentIsFinalEverywhere) {
   EXPECT_EQ(net.node(0).answered[1].answer.refusal, ledger::Refusal::spent);
 }
 
+TEST(Chain, WhatWaitedWhenTheProgramEndedWaitsAgain) {
+  ChainNet net(1);
+  net.run_for(10ms);
+  ChainNode& node = net.node(0);
+  net.stop(node);
+  const Hash genesis = codec::genesis_hash(net.genesis());
+  const WallTime since{1'699'999'999'000};
+  const auto tx = codec::seal(codec::test::payment({{{genesis, 0}, 1}}, {{4, 900}},
+                                                   1'000 * codec::units_per_coin - 900, genesis));
+  auto forged = tx->tx;
+  forged.witnesses[0].signature[0] ^= 1;
+  SeededRng rng(3);
+  auto chain = Chain::open({},
+                           {net.genesis(),
+                            &node.store,
+                            &node.key,
+                            node.log,
+                            {{tx, since}, {codec::seal(forged), since}}},
+                           rng, base::null_log());
+  ASSERT_TRUE(chain.has_value());
+  (*chain)->on_input(net.now(), consensus::WallClockRead{{1'700'000'000'000}});
+  (*chain)->start(net.now());
+  std::vector<std::shared_ptr<host::Job>> jobs;
+  while (auto output = (*chain)->poll_output(net.now())) {
+    if (auto* work = std::get_if<host::RunJob>(&*output)) jobs.push_back(work->job);
+  }
+  for (const auto& job : jobs) {
+    job->run();
+    (*chain)->on_input(net.now(), host::JobDone{{}, job});
+  }
+  EXPECT_EQ((*chain)->mempool().size(), 1u);
+  const auto waiting = (*chain)->mempool().list({}, 10);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting[0].tx->txid, tx->txid);
+  EXPECT_EQ(waiting[0].since, since);
+}
+
 TEST(Chain, WhoCannotReadItsStoreJudgesNothing) {
   ChainNet net(4);
   net.run_for(200ms);

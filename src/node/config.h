@@ -83,6 +83,7 @@ struct Settings {
   std::string network_name;
   std::string network_key_file;
   std::string genesis_file;
+  bool indexes_addresses = false;
   std::string passphrase_file;
   std::string api_socket;
   HttpSettings http;

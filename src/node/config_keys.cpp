@@ -263,6 +263,11 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "The genesis file of the chain that this node keeps (`kith devnet` writes one). Empty takes "
      "HOME/genesis.kith when that exists; else the node keeps no chain.",
      false, [](Settings& s, ConfigValue v) { s.genesis_file = std::move(v.text); }},
+    {"chain.index", Type::flag, "true", "", "",
+     "Keep an index of addresses, for wallets that ask this node for balances and histories. Costs "
+     "about as much disk and time again as the coins themselves. Once switched off it can only be "
+     "had again by a new sync.",
+     false, [](Settings& s, ConfigValue v) { s.indexes_addresses = v.flag; }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

@@ -162,6 +162,7 @@ const std::vector<Effect> all_effects = {
     {"perf.serve", "true", [](auto& s) { return number(s.node.serves_perf ? 1 : 0); }},
     {"tcp.congestion", "bbr", [](auto& s) { return s.tcp_congestion; }},
     {"network.name", "testnet", [](auto& s) { return s.network_name; }},
+    {"chain.index", "false", [](auto& s) { return number(s.indexes_addresses ? 1 : 0); }},
     {"chain.genesis", "g.kith", [](auto& s) { return s.genesis_file; }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},

@@ -88,6 +88,10 @@ void Node::on_command(Instant now, Command command) {
           [&](peer::BanPeer& ban) { quality_.on_input(now, std::move(ban)); },
           [&](peer::UnbanPeer& unban) { quality_.on_input(now, unban); },
           [&](SubmitTransaction& s) { submit(now, std::move(s)); },
+          [&](AskStore& a) {
+            asked_.emplace(a.job.get(), a.token);
+            outputs_.push_back(host::RunJob{a.token, std::move(a.job)});
+          },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);
@@ -103,12 +107,7 @@ void Node::on_input(Instant now, host::WorldInput input) {
     if (chain_ != nullptr) chain_->on_input(now, consensus::WallClockRead{clock->now});
   }
   if (auto* done = std::get_if<host::JobDone>(&input)) {
-    auto* const read = dynamic_cast<ReadBlocksJob*>(done->job.get());
-    if (read != nullptr) {
-      sync_->on_job(*read);
-    } else {
-      chain_->on_input(now, std::move(*done));
-    }
+    on_job(now, std::move(*done));
     return pump(now);
   }
   if (const auto* appended = std::get_if<host::LogAppended>(&input)) {

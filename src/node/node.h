@@ -82,6 +82,12 @@ struct SubmitTransaction {
   Token token;
   codec::TxPtr tx;
 };
+/// A question to the chain's store, for another thread; answered by StoreAnswered. It reads what is
+/// final alone, and nothing that changes.
+struct AskStore {
+  Token token;
+  std::shared_ptr<host::Job> job;
+};
 struct ShutDown {};
 // Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
 // (peer/quality_io.h): BanPeer, UnbanPeer.
@@ -89,7 +95,7 @@ struct ShutDown {};
 using Command =
     std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
                  gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
-                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, ShutDown>;
+                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, AskStore, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -107,14 +113,19 @@ struct TransactionAnswered {
   Token token;
   Hash txid{};
   Result<void> accepted;
+  bool is_known = false;  // accepted, since it waits here already
+};
+struct StoreAnswered {
+  Token token;
+  std::shared_ptr<host::Job> job;
 };
 
-using Report =
-    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                 gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
-                 host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
-                 peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
-                 TransactionAnswered, host::AddressesChanged, host::CannotListen, host::Stopped>;
+using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                            gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
+                            host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
+                            peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan,
+                            ChainHalted, TransactionAnswered, StoreAnswered, host::AddressesChanged,
+                            host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -195,6 +206,7 @@ class Node final : public host::WorldMachine {
   void on_tx_message(Instant now, const gossip::Validate& validate);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
+  void on_job(Instant now, host::JobDone done);
 
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
@@ -225,7 +237,8 @@ class Node final : public host::WorldMachine {
   };
   std::map<Token, Submitted> submitted_;
   std::uint64_t last_submitted_ = 0;
-  std::deque<Duration> finality_;  // of the last blocks
+  std::map<const host::Job*, Token> asked_;  // jobs of AskStore under way
+  std::deque<Duration> finality_;            // of the last blocks
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
   bool is_pumping_ = false;

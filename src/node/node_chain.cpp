@@ -110,6 +110,16 @@ void Node::on_chain(Instant now, ChainOutput output) {
       output);
 }
 
+void Node::on_job(Instant now, host::JobDone done) {
+  if (const auto asked = asked_.extract(done.job.get()); !asked.empty()) {
+    reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
+  } else if (auto* const read = dynamic_cast<ReadBlocksJob*>(done.job.get())) {
+    sync_->on_job(*read);
+  } else {
+    chain_->on_input(now, std::move(done));
+  }
+}
+
 void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
   auto tx = codec::decode_transaction(validate.message.data.view());
   if (!tx) {
@@ -125,7 +135,8 @@ void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
 void Node::submit(Instant now, SubmitTransaction submitted) {
   if (chain_ == nullptr) {
     reports_.push_back(TransactionAnswered{submitted.token, submitted.tx->txid,
-                                           fail(Code::unsupported, "this node keeps no chain")});
+                                           fail(Code::unsupported, "this node keeps no chain"),
+                                           false});
     return;
   }
   const Token token{++last_submitted_};
@@ -141,15 +152,17 @@ void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
     to_router(now, gossip::Validated{whose.token, verdict_of(answered.answer)});
     return;
   }
-  const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused;
+  const bool is_known = answered.answer.kind == ledger::MempoolAnswer::Kind::refused &&
+                        answered.answer.refusal == ledger::Refusal::known;
+  const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused && !is_known;
   if (!is_refused) {
     to_router(now,
               gossip::Publish{
                   publishing, tx_topic_, Buffer(codec::encode_transaction(answered.tx->tx)), {}});
   }
-  reports_.push_back(
-      TransactionAnswered{whose.token, answered.tx->txid,
-                          is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>()});
+  reports_.push_back(TransactionAnswered{
+      whose.token, answered.tx->txid,
+      is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>(), is_known});
 }
 
 }  // namespace kith::node

@@ -46,6 +46,16 @@ class ConfigTest(Case):
         self.assertEqual(broken.code, 1)
         self.assertIn("genesis.kith", broken.json()["error"]["message"])
 
+    def test_chain_index(self):
+        kith("devnet", "--nodes", 1, "--until-height", 1, "--base-port", 0, "--dir",
+             self.folder / "net", "--json")
+        genesis = self.folder / "net" / "genesis.kith"
+        node = self.start("a", self.set("chain.genesis", genesis))
+        self.assertTrue(ask(node.api + "/v1/chain/params").json()["is_indexed"])
+        node.end()
+        node = self.start("b", self.set("chain.genesis", genesis), self.set("chain.index", "false"))
+        self.assertFalse(ask(node.api + "/v1/chain/params").json()["is_indexed"])
+
     def test_identity_passphrase_file(self):
         secret = self.folder / "words"
         secret.write_text("correct horse\n")
