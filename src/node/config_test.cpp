@@ -373,6 +373,7 @@ TEST(ConfigEnvironment, CapitalsAndUnderscores) {
       {"KITH_HOME", "/tmp"},
       {"KITH_PORT", "tcp://..."},
       {"KITH_BIN", "kith"},
+      {"KITH_WALLET_PASSPHRASE", "secret"},
       {"KITH_SERVICE_HOST", "10.0.0.1"},
       {"KITHX", "no"},
       {"KITH_LISTEN", "/ip4/1.2.3.4/tcp/1,/ip4/1.2.3.4/tcp/2"}};
