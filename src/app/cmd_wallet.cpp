@@ -107,7 +107,7 @@ Result<cli::WalletReport> restore(const cli::Globals& globals, const cli::Wallet
         wallet::seed_of(secret.entropy.view(), base::as_text(secret.passphrase.view()));
     const auto account = wallet::account_key(seed.view(), wallet.file().account);
     const Holdings holdings = TRY(chain->scan(wallet, &account));
-    found.emplace();
+    found = cli::WalletReport::Found{};
     for (const auto& window : wallet.file().chains) found->addresses += window.used;
     found->units = holdings.sum("unspent") + holdings.sum("locked");
   } else {

@@ -151,7 +151,9 @@ Result<std::vector<cli::HistoryRow>> WalletChain::history(wallet::Wallet& wallet
   const auto place = [](const cli::HistoryRow& row) {
     return row.status == "final" ? row.height : UINT64_MAX;
   };
-  std::ranges::stable_sort(rows, std::ranges::greater(), place);
+  std::ranges::sort(rows, [&](const cli::HistoryRow& a, const cli::HistoryRow& b) {
+    return place(a) != place(b) ? place(a) > place(b) : a.txid < b.txid;
+  });
   if (rows.size() > limit) rows.resize(limit);
   return rows;
 }
