@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ASSERT(wallet::entropy_of(wallet::words_of(entropy->view())).has_value());
   }
   if (const auto amount = wallet::parse_coins(base::as_text(bytes))) {
-    ASSERT(wallet::parse_coins(wallet::format_coins(*amount)) == *amount);
+    const auto again = wallet::parse_coins(wallet::format_coins(*amount));
+    ASSERT(again.has_value() && *again == *amount);
   }
   return 0;
 }
