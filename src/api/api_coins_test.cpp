@@ -283,5 +283,39 @@ TEST_F(ApiCoinsTest, WithoutAnIndexAddressesAreNotAnswered) {
   EXPECT_EQ(ask("tx.submit", {{"tx", hex(tx)}, {"wait", "final"}})["status"], "final");
 }
 
+TEST_F(ApiCoinsTest, ValidatorsByKeyAndPageByPage) {
+  for (std::uint32_t key = 1; key <= 3; ++key) {
+    genesis_.validators.push_back(
+        {codec::test::identity(key).key, codec::test::identity(key).lock, 2'000 * coin});
+  }
+  std::ranges::sort(genesis_.validators, {}, &codec::GenesisValidator::key);
+  start();
+  const std::string key = base::to_hex(codec::test::identity(2).key);
+  const Json entry = ask("validator.get", {{"key", key}});
+  EXPECT_EQ(entry["key"], key);
+  EXPECT_EQ(entry["owner"], address(2));
+  EXPECT_EQ(entry["status"], "active");
+  EXPECT_EQ(entry["stake"], 2'000 * coin);
+  EXPECT_EQ(entry["weight"], 2'000);
+  EXPECT_EQ(entry["uptime"], 10'000);
+  EXPECT_TRUE(entry["unbonding"].empty());
+  EXPECT_EQ(error("validator.get", {{"key", std::string(64, 'a')}}).first, "not_found");
+  EXPECT_EQ(error("validator.get", {{"key", "xyz"}}).first, "usage");
+
+  const Json all = ask("validator.list");
+  EXPECT_EQ(all["total"], 4);
+  EXPECT_TRUE(all["next"].is_null());
+  Json paged = Json::array();
+  Json params{{"limit", 3}};
+  for (Json page = ask("validator.list", params);; page = ask("validator.list", params)) {
+    for (const Json& each : page["validators"]) paged.push_back(each);
+    if (page["next"].is_null()) break;
+    params["after"] = page["next"];
+  }
+  EXPECT_EQ(paged, all["validators"]);
+  EXPECT_EQ(error("validator.list", {{"limit", 0}}).first, "usage");
+  EXPECT_EQ(error("validator.list", {{"after", "xyz"}}).first, "usage");
+}
+
 }  // namespace
 }  // namespace kith::api

@@ -14,15 +14,16 @@ namespace kith::app {
 namespace {
 
 constexpr std::size_t line_bytes_max = 4096;
+constexpr std::uint8_t ctrl_c = 3;
 
-/// Echo is off while it lives.
+/// Echo is off while it lives. So are the keys that end a program: they would leave it off.
 class Hidden {
  public:
   explicit Hidden(int fd) : fd_(fd) {
     is_set_ = ::tcgetattr(fd_, &before_) == 0;
     if (!is_set_) return;
     termios hidden = before_;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
     is_set_ = ::tcsetattr(fd_, TCSAFLUSH, &hidden) == 0;
   }
   Hidden(const Hidden&) = delete;
@@ -55,6 +56,7 @@ Result<crypto::SecretBytes> read_until(int fd, std::size_t bytes_max, bool is_on
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail(rt::os_error(errno, "cannot read"));
     if (count == 0 || (is_one_line && byte == '\n')) break;
+    if (is_one_line && byte == ctrl_c) return fail(Code::canceled, "interrupted");
     if (size == bytes_max) {
       return fail(Code::too_large, base::format("more than {} bytes of input", bytes_max));
     }
@@ -69,7 +71,8 @@ bool is_terminal() { return ::isatty(STDIN_FILENO) != 0; }
 
 Result<crypto::SecretBytes> ask_hidden(const std::string& prompt) {
   const rt::Fd tty(::open("/dev/tty", O_RDWR | O_CLOEXEC));
-  if (!tty || !is_terminal()) {
+  // Standard input may be a file with the words.
+  if (!tty || (!is_terminal() && ::isatty(STDERR_FILENO) == 0)) {
     return fail(Code::passphrase,
                 "a passphrase is needed, and there is no terminal to ask for it: --passphrase-file "
                 "or KITH_WALLET_PASSPHRASE gives it");

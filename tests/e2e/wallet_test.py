@@ -218,28 +218,38 @@ class WalletTest(Case):
     def test_a_passphrase_is_asked_for_without_echo(self):
         home = self.home()
         env = environment({"KITH_CHAIN_GENESIS": str(self.genesis())})
+        self.assertNotEqual(self.typed(home, env, [b"hunter2hunter2\n", b"hunter3\n"])[0], 0)
+        code, shown = self.typed(home, env, [b"hunt\x03"])
+        self.assertIn(b"interrupted", shown)
+        self.assertNotEqual(code, 0)
+        code, shown = self.typed(home, env, [b"hunter2hunter2\n"] * 2)
+        self.assertEqual(code, 0, shown)
+        self.assertNotIn(b"hunt", shown)
+        self.assertIn(b"kith1", shown)
+        words = self.wallet(home, "words", env={"KITH_WALLET_PASSPHRASE": "hunter2hunter2"})
+        self.assertEqual(len(words["words"].split()), 12)
+
+    def typed(self, home, env, answers):
+        """`wallet create` on a terminal; gives its exit code and what was shown."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.execve(KITH, [KITH, "--home", str(home), "wallet", "create", "--words", "12"], env)
         shown = b""
-        for question in (b"default", b"same again"):
-            while question not in shown.splitlines()[-1] if shown else True:
+        for answer in answers:
+            asked = shown.count(b": ")
+            while shown.count(b": ") == asked:
                 shown += os.read(terminal, 1024)
-            os.write(terminal, b"hunter2hunter2\n")
+            os.write(terminal, answer)
         while True:
             try:
                 part = os.read(terminal, 1024)
-            except OSError:
+            except OSError:  # Linux says so when the other end is closed
                 break
             if not part:
                 break
             shown += part
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, shown)
         os.close(terminal)
-        self.assertNotIn(b"hunter2", shown)
-        self.assertIn(b"kith1", shown)
-        words = self.wallet(home, "words", env={"KITH_WALLET_PASSPHRASE": "hunter2hunter2"})
-        self.assertEqual(len(words["words"].split()), 12)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
 
     def genesis(self):
         """Of a devnet that was made and ended."""
