@@ -24,6 +24,7 @@ class Hidden {
     if (!is_set_) return;
     termios hidden = before_;
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+    hidden.c_cc[VEOL] = ctrl_c;  // ends a line too, so that it is read at once
     is_set_ = ::tcsetattr(fd_, TCSAFLUSH, &hidden) == 0;
   }
   Hidden(const Hidden&) = delete;
@@ -77,9 +78,9 @@ Result<crypto::SecretBytes> ask_hidden(const std::string& prompt) {
                 "a passphrase is needed, and there is no terminal to ask for it: --passphrase-file "
                 "or KITH_WALLET_PASSPHRASE gives it");
   }
-  write_all(tty.get(), prompt);
   auto line = [&] {
-    const Hidden hidden(tty.get());
+    const Hidden hidden(tty.get());  // before the prompt: it drops what was typed so far
+    write_all(tty.get(), prompt);
     return read_until(tty.get(), line_bytes_max, /*is_one_line=*/true);
   }();
   write_all(tty.get(), "\n");

@@ -3,6 +3,7 @@ machine without a node; validators are bonded and leave."""
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 
@@ -238,6 +239,7 @@ class WalletTest(Case):
         for answer in answers:
             asked = shown.count(b": ")
             while shown.count(b": ") == asked:
+                self.assertTrue(select.select([terminal], [], [], LIMIT_S)[0], shown)
                 shown += os.read(terminal, 1024)
             os.write(terminal, answer)
         while True:
