@@ -41,7 +41,8 @@ function row(cells) {
   return line;
 }
 
-const short = (id) => ({ text: id.length > 20 ? `${id.slice(0, 8)}…${id.slice(-6)}` : id, title: id });
+const short = (id) => ({
+  text: id.length > 20 ? `${id.slice(0, 8)}…${id.slice(-6)}` : id, title: id });
 const ms = (value) => (value === null || value === undefined ? null : `${value} ms`);
 const fill = (id, rows) => byId(id).replaceChildren(...rows);
 
