@@ -367,6 +367,7 @@ void Api::on_report(Instant now, const node::Report& report) {
                         }
                         pending->call.done(Json{{"recipients", *published.recipients}});
                       },
+                      [&](const node::ProofAnswered& answered) { on_proof(answered); },
                       [](const auto&) {}},
              report);
 }

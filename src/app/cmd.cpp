@@ -41,6 +41,8 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::ChainStatusArgs&) { return run_chain_status(g); },
                [&](const cli::ChainBlockArgs& a) { return run_chain_block(g, a); },
                [&](const cli::ChainValidatorsArgs&) { return run_chain_validators(g); },
+               [&](const cli::ChainProofArgs& a) { return run_chain_proof(g, a); },
+               [&](const cli::LightVerifyArgs& a) { return run_light_verify(g, a); },
                [&](const cli::PingArgs& a) { return run_ping(g, a); },
                [&](const cli::PubsubPubArgs& a) { return run_pubsub_pub(g, a); },
                [&](const cli::PubsubSubArgs& a) { return run_pubsub_sub(g, a); },

@@ -3,6 +3,7 @@
 // key's seed.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <vector>

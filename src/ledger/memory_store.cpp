@@ -19,6 +19,14 @@ Result<void> MemoryStore::scan(Table table, const Visit& visit) const {
   return {};
 }
 
+Result<std::vector<Hash>> MemoryStore::leaves(std::uint64_t first, std::size_t count) const {
+  if (first > leaves_.size() || count > leaves_.size() - first) {
+    return fail(Code::usage, "leaves beyond the last one");
+  }
+  const auto from = leaves_.begin() + static_cast<std::ptrdiff_t>(first);
+  return std::vector<Hash>(from, from + static_cast<std::ptrdiff_t>(count));
+}
+
 void MemoryStore::write(const WriteBatch& batch) {
   for (const WriteBatch::Record& record : batch.records) {
     if (record.value) {

@@ -17,7 +17,7 @@
 namespace kith::node {
 
 /// A store in memory whose disk may fail.
-class TestStore final : public ledger::Store {
+class TestStore final : public ledger::Store, public ledger::LeafStore {
  public:
   Result<std::optional<Bytes>> get(ledger::Table table, ByteView key) const override {
     if (is_broken) return fail(Code::io, "the disk is gone");
@@ -25,6 +25,9 @@ class TestStore final : public ledger::Store {
   }
   Result<void> scan(ledger::Table table, const Visit& visit) const override {
     return memory.scan(table, visit);
+  }
+  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override {
+    return memory.leaves(first, count);
   }
   void write(const ledger::WriteBatch& batch) { memory.write(batch); }
 

@@ -88,6 +88,7 @@ void Node::on_command(Instant now, Command command) {
           [&](peer::BanPeer& ban) { quality_.on_input(now, std::move(ban)); },
           [&](peer::UnbanPeer& unban) { quality_.on_input(now, unban); },
           [&](SubmitTransaction& s) { submit(now, std::move(s)); },
+          [&](MakeProof& work) { make_proof(std::move(work)); },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);
@@ -106,7 +107,7 @@ void Node::on_input(Instant now, host::WorldInput input) {
     auto* const read = dynamic_cast<ReadBlocksJob*>(done->job.get());
     if (read != nullptr) {
       sync_->on_job(*read);
-    } else {
+    } else if (!proofs_->on_job(*done->job)) {
       chain_->on_input(now, std::move(*done));
     }
     return pump(now);

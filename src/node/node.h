@@ -23,6 +23,7 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/chain.h"
+#include "node/chain_proofs.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
 #include "node/recommend_service.h"
@@ -82,6 +83,11 @@ struct SubmitTransaction {
   Token token;
   codec::TxPtr tx;
 };
+/// A proof for a light client; answered by ProofAnswered.
+struct MakeProof {
+  Token token;
+  ProofWanted wanted;
+};
 struct ShutDown {};
 // Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
 // (peer/quality_io.h): BanPeer, UnbanPeer.
@@ -89,7 +95,7 @@ struct ShutDown {};
 using Command =
     std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
                  gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
-                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, ShutDown>;
+                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, MakeProof, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -109,12 +115,12 @@ struct TransactionAnswered {
   Result<void> accepted;
 };
 
-using Report =
-    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                 gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
-                 host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
-                 peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
-                 TransactionAnswered, host::AddressesChanged, host::CannotListen, host::Stopped>;
+using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                            gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
+                            host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
+                            peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan,
+                            ChainHalted, TransactionAnswered, ProofAnswered, host::AddressesChanged,
+                            host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -195,6 +201,7 @@ class Node final : public host::WorldMachine {
   void on_tx_message(Instant now, const gossip::Validate& validate);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
+  void make_proof(MakeProof work);
 
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
@@ -213,7 +220,8 @@ class Node final : public host::WorldMachine {
   host::PeerExchange* peer_exchange_ = nullptr;
   RecommendService* recommend_ = nullptr;
   GossipService* gossip_ = nullptr;  // null: not spoken
-  std::unique_ptr<Chain> chain_;     // null: none, and so the two below
+  std::unique_ptr<Chain> chain_;     // null: none, and so the three below
+  std::unique_ptr<ChainProofs> proofs_;
   ConsensusService* consensus_ = nullptr;
   SyncService* sync_ = nullptr;
   Rng& rng_;
