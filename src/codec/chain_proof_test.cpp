@@ -59,9 +59,9 @@ TEST(ChainProof, IsTakenWholeOrNotAtAll) {
 TEST(ChainProof, WhatDecodesHasOneEncoding) {
   const Bytes good = encode_chain_proof(whole_proof(small_chain()));
   for (std::size_t at = 0; at < good.size(); ++at) {
-    for (const std::uint8_t flip : {0x01, 0x80, 0xff}) {
+    for (const unsigned flip : {0x01U, 0x80U, 0xffU}) {
       Bytes bad = good;
-      bad[at] ^= flip;
+      bad[at] ^= static_cast<std::uint8_t>(flip);
       const auto decoded = decode_chain_proof(bad);
       if (decoded) EXPECT_EQ(encode_chain_proof(*decoded), bad) << at;
     }
