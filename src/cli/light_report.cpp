@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
+#include "base/machine.h"
 #include "cli/render.h"
 #include "codec/chain_address.h"
 

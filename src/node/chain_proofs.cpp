@@ -60,22 +60,28 @@ std::size_t size_of(const codec::EpochStep& step) {
   return bytes.size() + 5 + 2 * step.validators.removed.size() + 40 * step.validators.put.size();
 }
 
-/// The furthest epoch that one step reaches, as far as halving finds it.
+/// The furthest epoch that one step reaches, as bisecting finds it.
 Result<std::optional<codec::EpochStep>> skip_from(const Store& store,
                                                   const codec::ChainParams& params, Epoch at,
                                                   const ValidatorSet& trusted, Epoch end,
                                                   const FinalityProof& last) {
-  std::uint64_t far = std::min<std::uint64_t>(end.value - at.value, params.unbonding_epochs);
-  for (; far > 0; far /= 2) {
+  std::optional<codec::EpochStep> best;
+  std::uint64_t low = 0;
+  std::uint64_t high = std::min<std::uint64_t>(end.value - at.value, params.unbonding_epochs);
+  for (std::uint64_t far = high; low < high; far = high - (high - low) / 2) {
     const Epoch to{at.value + far};
     const ValidatorSet set = TRY(set_of(store, to));
     FinalityProof proof =
         to == end ? last : TRY(finality_at(store, {(to.value + 1) * params.epoch_blocks}));
     if (proof.signers.size() != set.size()) return fail(Code::malformed, "a certificate's size");
-    if (!codec::has_honest(codec::weight_in(proof, set, trusted), trusted)) continue;
-    return codec::EpochStep{std::move(proof), codec::set_change_of(trusted, set)};
+    if (!codec::has_honest(codec::weight_in(proof, set, trusted), trusted)) {
+      high = far - 1;
+      continue;
+    }
+    best = codec::EpochStep{std::move(proof), codec::set_change_of(trusted, set)};
+    low = far;
   }
-  return std::nullopt;
+  return best;
 }
 
 /// Finds the output and its place among all: in the state while it is unspent, else in its block.

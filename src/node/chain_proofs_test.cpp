@@ -59,13 +59,12 @@ class ChainProofsTest : public ::testing::Test {
     return std::get<T>(verdict->facts.at(0));
   }
 
-  /// Spends genesis output 0; returns the transaction.
-  codec::Transaction pay() {
-    const auto& from = net_.genesis().outputs[0];
+  /// Key 1 spends an output of so much; returns the transaction.
+  codec::Transaction pay(const codec::OutPoint& from, codec::Amount value) {
     codec::Transaction tx;
     tx.fee = 1'000'000;
-    tx.inputs.push_back({{chain().genesis_hash(), 0}, 0});
-    tx.outputs.push_back({0, 0, from.value - tx.fee - 5'000, from.lock});
+    tx.inputs.push_back({from, 0});
+    tx.outputs.push_back({0, 0, value - tx.fee - 5'000, codec::test::identity(1).lock});
     tx.outputs.push_back({0, 0, 5'000, codec::test::identity(9).lock});
     codec::TxWitness witness;
     witness.key = codec::test::identity(1).key;
@@ -125,7 +124,8 @@ TEST_F(ChainProofsTest, TransactionsAndOutputsUnspentAndSpent) {
   output.outpoint = {chain().genesis_hash(), 0};
   EXPECT_TRUE(fact<light::OutputFact>(output).is_unspent);
 
-  const codec::Transaction tx = pay();
+  const codec::Transaction tx =
+      pay({chain().genesis_hash(), 0}, net_.genesis().outputs[0].value);
   const Hash txid = codec::txid_of(tx);
   net_.run_for(3s);
   ProofWanted paid;
@@ -138,7 +138,15 @@ TEST_F(ChainProofsTest, TransactionsAndOutputsUnspentAndSpent) {
   const auto received = fact<light::OutputFact>(output);
   EXPECT_TRUE(received.is_unspent);
   EXPECT_EQ(received.utxo.output.value, 5'000u);
-  // The same, found as one that is spent is found: by its block.
+  const codec::Transaction next = pay({txid, 0}, tx.outputs[0].value);
+  net_.run_for(3s);
+  output.outpoint = {txid, 0};  // spent: found by its block
+  const auto gone = fact<light::OutputFact>(output);
+  EXPECT_FALSE(gone.is_unspent);
+  EXPECT_EQ(gone.utxo.output, tx.outputs[0]);
+  EXPECT_EQ(gone.utxo.height, fact<light::TxFact>(paid).in.height);
+  output.outpoint = {codec::txid_of(next), 1};
+  EXPECT_TRUE(fact<light::OutputFact>(output).is_unspent);
   output.outpoint = {txid, 2};
   EXPECT_EQ(ask(output).error().code, Code::not_found);
   paid.txid[0] ^= 1;
