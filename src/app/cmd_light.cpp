@@ -1,4 +1,5 @@
 // kith light, and kith chain proof: proofs from a node, and whether they hold without one.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -7,6 +8,7 @@
 #include "cli/light_report.h"
 #include "cli/render.h"
 #include "codec/chain_address.h"
+#include "node/config_text.h"
 #include "rt/files.h"
 
 namespace kith::app {
@@ -29,13 +31,11 @@ Result<Hash> parse_hash(std::string_view text, std::string_view what) {
 }
 
 Result<std::uint64_t> parse_number(std::string_view text, std::string_view what) {
-  std::uint64_t number = 0;
-  const auto end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || at != end) {
+  const auto number = node::parse_count(text);
+  if (!number) {
     return fail(Code::usage, base::format("\"{}\" is no {}", text.substr(0, 100), what));
   }
-  return number;
+  return *number;
 }
 
 /// TXID:N or HEIGHT:DIGEST, before and behind the colon.
