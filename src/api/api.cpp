@@ -379,6 +379,7 @@ void Api::on_report(Instant now, const node::Report& report) {
                  pending->call.done(Json{{"recipients", *published.recipients}});
                },
                [&](const node::TransactionAnswered& tx) { on_tx_answered(now, tx); },
+               [&](const node::ProofAnswered& answered) { on_proof(answered); },
                [&](const node::StoreAnswered& answered) { on_store_answered(answered); },
                [&](const node::BlockFinalized& done) { on_block_final(done); }, [](const auto&) {}},
       report);

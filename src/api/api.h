@@ -140,6 +140,10 @@ class Api {
   void address_utxos(Instant now, Call call);
   void address_history(Instant now, Call call);
   void address_validate(Instant now, Call call);
+  void chain_proof(Instant now, Call call);  // these three: api_proof.cpp
+  void chain_header(Instant now, Call call);
+  void chain_commit(Instant now, Call call);
+  void on_proof(const node::ProofAnswered& answered);
   void peers_info(Instant now, Call call);
   void peers_connect(Instant now, Call call);
   void peers_disconnect(Instant now, Call call);

@@ -57,6 +57,8 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::ValidatorUnjailArgs& a) { return run_validator_unjail(g, a); },
                [&](const cli::ValidatorStatusArgs& a) { return run_validator_status(g, a); },
                [&](const cli::ValidatorListArgs& a) { return run_validator_list(g, a); },
+               [&](const cli::ChainProofArgs& a) { return run_chain_proof(g, a); },
+               [&](const cli::LightVerifyArgs& a) { return run_light_verify(g, a); },
                [&](const cli::PingArgs& a) { return run_ping(g, a); },
                [&](const cli::PubsubPubArgs& a) { return run_pubsub_pub(g, a); },
                [&](const cli::PubsubSubArgs& a) { return run_pubsub_sub(g, a); },

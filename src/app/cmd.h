@@ -36,6 +36,9 @@ int run_peers_bans(const cli::Globals& globals);
 int run_chain_status(const cli::Globals& globals);
 int run_chain_block(const cli::Globals& globals, const cli::ChainBlockArgs& args);
 int run_chain_validators(const cli::Globals& globals);
+// cmd_light.cpp
+int run_chain_proof(const cli::Globals& globals, const cli::ChainProofArgs& args);
+int run_light_verify(const cli::Globals& globals, const cli::LightVerifyArgs& args);
 // cmd_pubsub.cpp
 int run_pubsub_pub(const cli::Globals& globals, const cli::PubsubPubArgs& args);
 int run_pubsub_sub(const cli::Globals& globals, const cli::PubsubSubArgs& args);

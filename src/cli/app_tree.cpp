@@ -202,6 +202,51 @@ void add_chain_verbs(CLI::App& app, Draft& draft) {
   add_verb<ChainValidatorsArgs>(*chain, draft, "validators",
                                 "The validators of this epoch, and what the set tolerates",
                                 "kith chain validators --json");
+  const auto proof = add_verb<ChainProofArgs>(
+      *chain, draft, "proof", "A proof for `kith light verify`", "kith chain proof output TXID:0");
+  proof.app->add_option("KIND", proof.args->kind, "What is proven")
+      ->required()
+      ->check(CLI::IsMember({"finality", "block", "tx", "output", "validator"}));
+  proof.app->add_option("WHAT", proof.args->what,
+                        "A height, a transaction's id, TXID:N, or a validator's key");
+  add_count(*proof.app, "--from-epoch", proof.args->from_epoch,
+            "The epoch whose validators are trusted already (begins with the genesis)", 0,
+            UINT64_MAX);
+  add_count(*proof.app, "--checkpoint", proof.args->checkpoint, "Begin with this block instead", 1,
+            UINT64_MAX);
+  proof.app->add_option("--out", proof.args->out, "Write bytes here (else hex to standard output)")
+      ->type_name("FILE");
+}
+
+void add_light_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* light = add_group(app, "light", "Check what a chain is said to hold, without a node",
+                              "kith light verify --genesis genesis.kith proof.bin");
+  const auto verify =
+      add_verb<LightVerifyArgs>(*light, draft, "verify", "Check a proof; exit 4 when it is false",
+                                "kith light verify --genesis genesis.kith proof.bin");
+  LightVerifyArgs& args = *verify.args;
+  CLI::App& to = *verify.app;
+  to.add_option("PROOF", args.proof, "A file of `kith chain proof`, bytes or hex; - for stdin")
+      ->required();
+  to.add_option("--genesis", args.genesis, "The chain's genesis: its hash in hex, or the file")
+      ->type_name("HASH|FILE");
+  to.add_option("--checkpoint", args.checkpoint, "A block that is trusted instead of the genesis")
+      ->type_name("HEIGHT:DIGEST");
+  to.add_option("--state", args.state, "Go on from what this file remembers, and remember more")
+      ->type_name("FILE");
+  add_duration(to, "--trusting-period", args.trusting_period,
+               "How long validators are trusted (two thirds of the time that unbonding takes)");
+  to.add_flag("--trust-old-keys", args.trusts_old_keys,
+              "Go on from what is older: no old validator's key may have been sold or stolen");
+  to.add_option("--txid", args.txid, "Expect this transaction")->type_name("TXID");
+  to.add_option("--outpoint", args.outpoint, "Expect this output")->type_name("TXID:N");
+  to.add_option("--address", args.address, "Expect an output to this address")
+      ->type_name("ADDRESS");
+  add_count(to, "--amount", args.amount, "Expect an output of so many units", 0, UINT64_MAX);
+  to.add_option("--validator", args.validator, "Expect this validator's entry")->type_name("KEY");
+  add_count(to, "--height", args.height, "Expect the block of this height", 1, UINT64_MAX);
+  to.add_flag("--unspent", args.unspent, "Expect the output to be unspent");
+  to.add_flag("--spent", args.spent, "Expect the output to be spent")->excludes("--unspent");
 }
 
 void add_measuring_verbs(CLI::App& app, Draft& draft) {
@@ -307,6 +352,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_pubsub_verbs(app, draft);
   add_chain_verbs(app, draft);
   add_wallet_verbs(app, draft);
+  add_light_verbs(app, draft);
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);

@@ -31,6 +31,14 @@ Result<std::optional<Bytes>> MemoryStore::scan_from(Table table, ByteView from, 
   return std::nullopt;
 }
 
+Result<std::vector<Hash>> MemoryStore::leaves(std::uint64_t first, std::size_t count) const {
+  if (first > leaves_.size() || count > leaves_.size() - first) {
+    return fail(Code::usage, "leaves beyond the last one");
+  }
+  const auto from = leaves_.begin() + static_cast<std::ptrdiff_t>(first);
+  return std::vector<Hash>(from, from + static_cast<std::ptrdiff_t>(count));
+}
+
 void MemoryStore::write(const WriteBatch& batch) {
   for (const WriteBatch::Record& record : batch.records) {
     if (record.value) {

@@ -4,16 +4,18 @@
 
 #include <map>
 
+#include "ledger/leaf_store.h"
 #include "ledger/store.h"
 
 namespace kith::ledger {
 
-class MemoryStore final : public Store {
+class MemoryStore final : public Store, public LeafStore {
  public:
   Result<std::optional<Bytes>> get(Table table, ByteView key) const override;
   Result<void> scan(Table table, const Visit& visit) const override;
   Result<std::optional<Bytes>> scan_from(Table table, ByteView from, std::size_t limit,
                                          const Visit& visit) const override;
+  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override;
 
   void write(const WriteBatch& batch);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/chain_proof_check.h"
 #include "crypto/ed25519_zip215.h"
 
 namespace kith::ledger {
@@ -160,13 +161,7 @@ bool has_left(const ValidatorEntry& entry) {
 }  // namespace
 
 Weight weight_of(const ChainParams& params, Amount stake) {
-  if (stake < params.min_stake) return 0;
-  if (params.tiers.empty()) return stake / codec::units_per_coin;
-  Weight weight = 0;
-  for (const codec::StakeTier& tier : params.tiers) {
-    if (stake >= tier.stake) weight = tier.weight;
-  }
-  return weight;
+  return codec::stake_weight(params, stake);
 }
 
 std::vector<WeightedKey> next_validators(const ChainParams& params, const Registry& registry) {

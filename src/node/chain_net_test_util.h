@@ -17,7 +17,7 @@
 namespace kith::node {
 
 /// A store in memory whose disk may fail.
-class TestStore final : public ledger::Store {
+class TestStore final : public ledger::Store, public ledger::LeafStore {
  public:
   Result<std::optional<Bytes>> get(ledger::Table table, ByteView key) const override {
     if (is_broken) return fail(Code::io, "the disk is gone");
@@ -30,6 +30,9 @@ class TestStore final : public ledger::Store {
                                          const Visit& visit) const override {
     if (is_broken) return fail(Code::io, "the disk is gone");
     return memory.scan_from(table, from, limit, visit);
+  }
+  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override {
+    return memory.leaves(first, count);
   }
   void write(const ledger::WriteBatch& batch) { memory.write(batch); }
 

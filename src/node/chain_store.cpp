@@ -80,6 +80,19 @@ Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height
   return TRY(codec::decode_header(ByteView(*bytes).first(codec::header_bytes)));
 }
 
+Result<std::optional<codec::Certificate>> read_certificate(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, certificate_table, key_of(height.value)));
+  if (!bytes) return std::nullopt;
+  return TRY(codec::decode_certificate(ByteView(*bytes)));
+}
+
+Result<std::optional<std::uint64_t>> read_first_output(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, first_output_table, key_of(height.value)));
+  if (!bytes) return std::nullopt;
+  codec::Reader reader(*bytes);
+  return TRY(reader.u64());
+}
+
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest) {
   const std::optional<Bytes> bytes = TRY(get(store, digest_table, digest));
   if (!bytes) return std::nullopt;
@@ -129,6 +142,7 @@ void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history
   put(batch, block_table, height, bytes);
   put(batch, certificate_table, height, codec::encode(*stored.certificate));
   put(batch, digest_table, base::to_bytes(ByteView(stored.block->digest())), height);
+  put(batch, first_output_table, height, key_of(batch.first_leaf));
   add_history(batch, history, stored.block->digest());
   for (std::size_t i = 0; i < txids.size(); ++i) {
     Bytes place = height;

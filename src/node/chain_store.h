@@ -33,6 +33,8 @@ inline constexpr auto digest_table = static_cast<Table>(18);       // digest -> 
 inline constexpr auto history_table = static_cast<Table>(19);      // level u8, index -> node
 inline constexpr auto validators_table = static_cast<Table>(20);   // epoch -> set
 inline constexpr auto tx_table = static_cast<Table>(21);           // txid -> height, place
+// 22 to 31 are others'.
+inline constexpr auto first_output_table = static_cast<Table>(32);  // height -> place among all
 
 struct StoredBlock {
   BlockPtr block;
@@ -46,8 +48,11 @@ struct TxPlace {
 
 /// Nothing when there is no such block; height 0 has none.
 Result<std::optional<StoredBlock>> read_block(const Store& store, Height height);
-/// Its header alone: cheaper.
+/// Parts of it, without the body.
 Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height);
+Result<std::optional<codec::Certificate>> read_certificate(const Store& store, Height height);
+/// How many outputs there were before the block's first.
+Result<std::optional<std::uint64_t>> read_first_output(const Store& store, Height height);
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest);
 Result<std::optional<codec::ValidatorSet>> read_validators(const Store& store, codec::Epoch epoch);
 Result<std::optional<TxPlace>> read_tx_place(const Store& store, const Hash& txid);

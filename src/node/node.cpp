@@ -92,6 +92,7 @@ void Node::on_command(Instant now, Command command) {
             asked_.emplace(a.job.get(), a.token);
             outputs_.push_back(host::RunJob{a.token, std::move(a.job)});
           },
+          [&](MakeProof& work) { make_proof(std::move(work)); },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);

@@ -23,6 +23,7 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/chain.h"
+#include "node/chain_proofs.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
 #include "node/recommend_service.h"
@@ -88,6 +89,11 @@ struct AskStore {
   Token token;
   std::shared_ptr<host::Job> job;
 };
+/// A proof for a light client; answered by ProofAnswered.
+struct MakeProof {
+  Token token;
+  ProofWanted wanted;
+};
 struct ShutDown {};
 // Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
 // (peer/quality_io.h): BanPeer, UnbanPeer.
@@ -95,7 +101,7 @@ struct ShutDown {};
 using Command =
     std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
                  gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
-                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, AskStore, ShutDown>;
+                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, AskStore, MakeProof, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -124,8 +130,8 @@ using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver
                             gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
                             host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
                             peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan,
-                            ChainHalted, TransactionAnswered, StoreAnswered, host::AddressesChanged,
-                            host::CannotListen, host::Stopped>;
+                            ChainHalted, TransactionAnswered, StoreAnswered, ProofAnswered,
+                            host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -207,6 +213,7 @@ class Node final : public host::WorldMachine {
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
   void on_job(Instant now, host::JobDone done);
+  void make_proof(MakeProof work);
 
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
@@ -225,7 +232,8 @@ class Node final : public host::WorldMachine {
   host::PeerExchange* peer_exchange_ = nullptr;
   RecommendService* recommend_ = nullptr;
   GossipService* gossip_ = nullptr;  // null: not spoken
-  std::unique_ptr<Chain> chain_;     // null: none, and so the two below
+  std::unique_ptr<Chain> chain_;     // null: none, and so the three below
+  std::unique_ptr<ChainProofs> proofs_;
   ConsensusService* consensus_ = nullptr;
   SyncService* sync_ = nullptr;
   Rng& rng_;

@@ -33,6 +33,7 @@ gossip::Verdict verdict_of(const ledger::MempoolAnswer& answer) {
 void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key) {
   ASSERT(chain_ == nullptr);
   chain_ = std::move(chain);
+  proofs_ = std::make_unique<ChainProofs>(*chain_);
   ConsensusServiceConfig config;
   config.genesis = chain_->genesis_hash();
   auto consensus = std::make_unique<ConsensusService>(config, host_.self(), validator_key);
@@ -77,6 +78,9 @@ bool Node::pump_chain(Instant now) {
     is_busy = true;
     on_chain(now, std::move(*output));
   }
+  proofs_->pump();
+  while (auto job = proofs_->poll_job()) outputs_.push_back(std::move(*job));
+  while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
   return is_busy;
 }
 
@@ -115,7 +119,7 @@ void Node::on_job(Instant now, host::JobDone done) {
     reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
   } else if (auto* const read = dynamic_cast<ReadBlocksJob*>(done.job.get())) {
     sync_->on_job(*read);
-  } else {
+  } else if (!proofs_->on_job(*done.job)) {
     chain_->on_input(now, std::move(done));
   }
 }
@@ -142,6 +146,12 @@ void Node::submit(Instant now, SubmitTransaction submitted) {
   const Token token{++last_submitted_};
   submitted_.emplace(token, Submitted{submitted.token, false});
   chain_->on_input(now, SubmitTx{token, std::move(submitted.tx), {}});
+}
+
+void Node::make_proof(MakeProof work) {
+  if (chain_ != nullptr) return proofs_->ask(work.token, std::move(work.wanted));
+  reports_.push_back(
+      ProofAnswered{work.token, fail(Code::unsupported, "this node keeps no chain")});
 }
 
 void Node::on_tx_answered(Instant now, const TxAnswered& answered) {

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/leaf_store.h"
 #include "ledger/store.h"
 
 namespace kith::rt {
@@ -33,7 +34,7 @@ struct ChainStoreConfig {
   std::size_t write_buffer_bytes = 8 * 1024 * 1024;
 };
 
-class ChainStore final : public ledger::Store {
+class ChainStore final : public ledger::Store, public ledger::LeafStore {
  public:
   /// Makes the folder if need be.
   static Result<std::unique_ptr<ChainStore>> open(std::string folder, ChainStoreConfig config = {});
@@ -45,7 +46,7 @@ class ChainStore final : public ledger::Store {
   Result<std::optional<Bytes>> scan_from(ledger::Table table, ByteView from, std::size_t limit,
                                          const Visit& visit) const override;
   /// Leaf hashes first … first + count − 1. `usage` beyond leaf_count().
-  Result<std::vector<ledger::Hash>> leaves(std::uint64_t first, std::size_t count) const;
+  Result<std::vector<ledger::Hash>> leaves(std::uint64_t first, std::size_t count) const override;
   std::uint64_t leaf_count() const;
   /// Of the last batch; nothing before the first.
   std::optional<ledger::Height> height() const;
