@@ -119,6 +119,8 @@ class Api {
   void chain_status(Instant now, Call call);
   void chain_block(Instant now, Call call);
   void chain_validators(Instant now, Call call);
+  void chain_consensus(Instant now, Call call);       // api_consensus.cpp
+  void validator_heartbeats(Instant now, Call call);  // api_heartbeat.cpp
   void peers_info(Instant now, Call call);
   void peers_connect(Instant now, Call call);
   void peers_disconnect(Instant now, Call call);

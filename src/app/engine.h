@@ -66,6 +66,7 @@ class Engine {
   Result<void> keep_chain();
   void start();
   void after_turn();
+  void keep_dump(const node::StateDumped& dumped);
 
   EngineConfig config_;
   const crypto::KeyPair key_;

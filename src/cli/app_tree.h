@@ -16,5 +16,7 @@ struct Draft {
 
 /// Fills `app` with every verb and option.
 void build_tree(CLI::App& app, Draft& draft);
+/// Verbs of whoever runs a chain (app_tree_operations.cpp).
+void add_operation_verbs(CLI::App& app, Draft& draft);
 
 }  // namespace kith::cli

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/args_operations.h"
 
 namespace kith::cli {
 
@@ -143,7 +144,7 @@ using Command =
                  PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
                  PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainValidatorsArgs, PubsubPubArgs,
                  PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs,
-                 DevnetArgs, SimulateArgs, CompletionArgs>;
+                 DevnetArgs, SimulateArgs, CompletionArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;
