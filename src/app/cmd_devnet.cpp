@@ -214,7 +214,9 @@ Result<void> Devnet::make_chain() {
   validators_ = std::min<std::uint64_t>(args_.validators, args_.nodes);
   genesis_ = dir_ + "/genesis.kith";
   if (rt::file_exists(genesis_)) return {};
-  codec::Genesis genesis = TRY(make_genesis({.network = "devnet"}, unix_ms_now()));
+  cli::GenesisOptions options;
+  options.network = "devnet";
+  codec::Genesis genesis = TRY(make_genesis(options, unix_ms_now()));
   genesis.params.block_interval_ms = devnet_block_interval_ms;
   std::vector<std::string> homes;
   for (std::uint64_t i = 0; i < validators_; ++i) {

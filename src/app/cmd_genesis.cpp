@@ -54,8 +54,8 @@ Result<std::string> add_one(const cli::Globals& globals, const cli::GenesisAddAr
   const std::string path = TRY(genesis_path(globals, args.file));
   codec::Genesis genesis = TRY(read_genesis_draft(path));
   codec::GenesisValidator validator;
-  validator.key =
-      args.key.empty() ? TRY(home_validator_key(TRY(home_of(globals)))) : TRY(read_key(args.key));
+  const std::string home = TRY(home_of(globals));
+  validator.key = args.key.empty() ? TRY(home_validator_key(home)) : TRY(read_key(args.key));
   validator.stake =
       args.stake.empty() ? genesis.params.min_stake : TRY(codec::parse_amount(args.stake));
   validator.owner = args.owner.empty()

@@ -67,8 +67,10 @@ inline CLI::App* add_group(CLI::App& parent, const std::string& name, const std:
 /// The same, or the one that is there already: verbs of one group may come from several files.
 inline CLI::App* group_of(CLI::App& parent, const std::string& name, const std::string& help,
                           const std::string& example) {
-  CLI::App* const group = parent.get_subcommand_no_throw(name);
-  return group != nullptr ? group : add_group(parent, name, help, example);
+  for (CLI::App* const group : parent.get_subcommands([](const CLI::App*) { return true; })) {
+    if (group->get_name() == name) return group;
+  }
+  return add_group(parent, name, help, example);
 }
 
 }  // namespace kith::cli

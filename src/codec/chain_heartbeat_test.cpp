@@ -97,8 +97,9 @@ TEST(ChainHeartbeat, RefusesWhatIsNone) {
     EXPECT_EQ(decode_heartbeat_message(other).error().code, Code::unsupported);
   }
   rc::check("bytes decode to what encodes to them, or not at all", [] {
-    auto noise = *rc::gen::container<Bytes>(heartbeat_bytes + 2 + 96 * *rc::gen::inRange(0, 2),
-                                            rc::gen::arbitrary<std::uint8_t>());
+    auto noise =
+        *rc::gen::container<Bytes>(heartbeat_bytes + 2 + 96 * *rc::gen::inRange<std::size_t>(0, 2),
+                                   rc::gen::arbitrary<std::uint8_t>());
     noise[0] = 1;
     noise[1] = *rc::gen::inRange<std::uint8_t>(0, 4);
     const auto message = decode_heartbeat_message(noise);

@@ -71,9 +71,10 @@ Result<std::string> user_folder() {
 Result<KeyLock> KeyLock::take(const std::string& folder, ByteView public_key) {
   std::vector<Fd> files;
   files.push_back(TRY(take_file(folder + "/key.lock")));
+  const std::string shared = TRY(user_folder());
   const crypto::Hash256 hash = crypto::sha256(public_key);
-  files.push_back(TRY(take_file(base::format("{}/key-{}.lock", TRY(user_folder()),
-                                             base::to_hex(ByteView(hash).first(name_bytes))))));
+  const std::string name = base::to_hex(ByteView(hash).first(name_bytes));
+  files.push_back(TRY(take_file(base::format("{}/key-{}.lock", shared, name))));
   return KeyLock(std::move(files));
 }
 

@@ -1,6 +1,5 @@
 """What whoever runs a chain does: genesis files and testnets, looking into a stopped home, halting at
 a height, and the locks that keep one key with one process."""
-import json
 import pathlib
 import shutil
 
@@ -20,6 +19,13 @@ class Testnet(Case):
                       "test", *QUICK, *arguments, "--json")
         self.assertEqual(result.code, 0, result.out + result.err)
         return result.json()
+
+    def address(self):
+        """Somebody's."""
+        file = self.folder / "address.kith"
+        kith("genesis", "new", file)
+        made = kith("genesis", "add-validator", file, "--home", self.home("somebody"), "--json")
+        return made.json()["validators"][0]["owner"]
 
     def run_node(self, number, *arguments, bootstrap=None):
         name = pathlib.Path("net") / f"node{number}"
@@ -111,7 +117,7 @@ class GenesisTest(Testnet):
 
 class InspectTest(Testnet):
     def test_a_stopped_home_is_looked_into(self):
-        self.make(1)
+        self.make(1, "--output", self.address() + "=100")
         home = self.folder / "net" / "node1"
         early = kith("inspect", "--home", home, "--json")
         self.assertEqual(early.json()["error"]["code"], "not_found")
