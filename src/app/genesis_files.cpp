@@ -48,11 +48,12 @@ Result<codec::Genesis> make_genesis(const cli::GenesisOptions& options, std::uin
   genesis.time_ms = time_ms;
   std::vector<std::pair<std::string, std::string>> params;
   for (const std::string& text : options.params) params.push_back(TRY(split_param(text)));
-  std::ranges::stable_partition(params,
-                                [](const auto& each) { return each.first == prefix_param; });
-  for (const auto& [name, value] : params) {
-    if (const auto set = codec::set_param(genesis.params, name, value); !set) {
-      return fail(Code::usage, "--param " + set.error().message);
+  for (const bool is_prefix : {true, false}) {
+    for (const auto& [name, value] : params) {
+      if ((name == prefix_param) != is_prefix) continue;
+      if (const auto set = codec::set_param(genesis.params, name, value); !set) {
+        return fail(Code::usage, "--param " + set.error().message);
+      }
     }
   }
   for (const std::string& text : options.outputs) {

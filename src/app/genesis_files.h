@@ -6,6 +6,7 @@
 
 #include "cli/args.h"
 #include "codec/chain_params.h"
+#include "codec/chain_validators.h"
 
 namespace kith::app {
 
