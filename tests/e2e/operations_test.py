@@ -1,5 +1,5 @@
-"""What whoever runs a chain does: genesis files and testnets, looking into a stopped home, halting at
-a height, and the locks that keep one key with one process."""
+"""What whoever runs a chain does: genesis files and testnets, looking into a stopped home, halting
+at a height, and the locks that keep one key with one process."""
 import pathlib
 import shutil
 
@@ -15,8 +15,8 @@ class Testnet(Case):
 
     def make(self, validators, *arguments):
         folder = self.folder / "net"
-        result = kith("genesis", "testnet", "--dir", folder, "--validators", validators, "--network",
-                      "test", *QUICK, *arguments, "--json")
+        result = kith("genesis", "testnet", "--dir", folder, "--validators", validators,
+                      "--network", "test", *QUICK, *arguments, "--json")
         self.assertEqual(result.code, 0, result.out + result.err)
         return result.json()
 
@@ -167,8 +167,8 @@ class HaltTest(Testnet):
         self.make(2)
         nodes = self.run_all(2, "--set=chain.halt_height=5")
         for node in nodes:
-            status = wait_for(lambda node=node: (s := node.call("chain", "status"))["is_halted"] and s,
-                              "the halt")
+            wait_for(lambda node=node: node.call("chain", "status")["is_halted"], "the halt")
+            status = node.call("chain", "status")
             self.assertEqual(status["height"], 5)
             self.assertIn("chain.halt_height is 5", status["halt_reason"])
             self.assertIn("chain.halt_height is 5", node.log())
