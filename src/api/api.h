@@ -144,6 +144,8 @@ class Api {
   void chain_header(Instant now, Call call);
   void chain_commit(Instant now, Call call);
   void on_proof(const node::ProofAnswered& answered);
+  void chain_consensus(Instant now, Call call);       // api_consensus.cpp
+  void validator_heartbeats(Instant now, Call call);  // api_heartbeat.cpp
   void peers_info(Instant now, Call call);
   void peers_connect(Instant now, Call call);
   void peers_disconnect(Instant now, Call call);

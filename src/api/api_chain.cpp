@@ -57,6 +57,10 @@ Json params_view(const codec::ChainParams& params) {
               {"address_hrp", params.address_hrp}};
 }
 
+const Error no_chain{Code::unsupported, "this node keeps no chain"};
+
+}  // namespace
+
 Json block_view(const node::StoredBlock& stored) {
   const codec::BlockHeader& header = stored.block->header();
   const codec::Certificate& by = *stored.certificate;
@@ -79,31 +83,31 @@ Json block_view(const node::StoredBlock& stored) {
   return view;
 }
 
-const Error no_chain{Code::unsupported, "this node keeps no chain"};
-
-}  // namespace
-
 void Api::chain_status(Instant, Call call) {
   const node::Chain* const chain = node_.chain();
   if (chain == nullptr) return call.fail(no_chain);
   const consensus::Engine* const engine = chain->consensus().engine();
   const consensus::EngineStats stats = chain->consensus().stats();
-  Json view{{"network", chain->genesis().network},
-            {"genesis", base::to_hex(chain->genesis_hash())},
-            {"height", to_json(chain->height().value)},
-            {"digest", base::to_hex(chain->tip().digest)},
-            {"time_ms", chain->tip().time.unix_ms},
-            {"validators", chain->validators()->size()},
-            {"validators_connected", node_.consensus_service()->validators_connected()},
-            {"is_validator", chain->is_validator()},
-            {"is_halted", chain->is_halted()},
-            {"syncing", node_.sync_service()->is_catching_up()},
-            {"mempool",
-             Json{{"transactions", chain->mempool().size()}, {"bytes", chain->mempool().bytes()}}},
-            {"transactions_final", to_json(chain->txs_final())},
-            {"finality_ms", finality_view(node_.finality_times())},
-            {"views_nullified", to_json(stats.views_nullified)},
-            {"evidence", to_json(stats.evidence)}};
+  Json view{
+      {"network", chain->genesis().network},
+      {"genesis", base::to_hex(chain->genesis_hash())},
+      {"height", to_json(chain->height().value)},
+      {"digest", base::to_hex(chain->tip().digest)},
+      {"time_ms", chain->tip().time.unix_ms},
+      {"validators", chain->validators()->size()},
+      {"validators_connected", node_.consensus_service()->validators_connected()},
+      {"is_validator", chain->is_validator()},
+      {"is_halted", chain->is_halted()},
+      {"halt_reason", chain->halt_reason().empty() ? Json(nullptr) : Json(chain->halt_reason())},
+      {"halt_height",
+       chain->halt_height().value == 0 ? Json(nullptr) : to_json(chain->halt_height().value)},
+      {"syncing", node_.sync_service()->is_catching_up()},
+      {"mempool",
+       Json{{"transactions", chain->mempool().size()}, {"bytes", chain->mempool().bytes()}}},
+      {"transactions_final", to_json(chain->txs_final())},
+      {"finality_ms", finality_view(node_.finality_times())},
+      {"views_nullified", to_json(stats.views_nullified)},
+      {"evidence", to_json(stats.evidence)}};
   view["epoch"] = engine == nullptr ? Json(nullptr) : to_json(engine->context().epoch.value);
   view["view"] = engine == nullptr ? Json(nullptr) : to_json(engine->view().value);
   call.done(std::move(view));

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "app/cmd_operations.h"
 #include "base/format.h"
 #include "codec/multiaddr.h"
 #include "codec/peer_id.h"
@@ -68,7 +69,8 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::LogLevelArgs& a) { return run_log_level(g, a); },
                [&](const cli::DevnetArgs& a) { return run_devnet(g, a); },
                [&](const cli::SimulateArgs& a) { return run_simulate(g, a); },
-               [&](const cli::CompletionArgs& a) { return run_completion(g, a); }},
+               [&](const cli::CompletionArgs& a) { return run_completion(g, a); },
+               [&](const cli::OperationArgs& a) { return run_operation(g, a); }},
       command);
 }
 

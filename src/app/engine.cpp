@@ -1,5 +1,6 @@
 #include "app/engine.h"
 
+#include "base/format.h"
 #include "rt/files.h"
 #include "rt/store_peers.h"
 #include "rt/store_quality.h"
@@ -65,6 +66,7 @@ Result<void> Engine::keep_chain() {
   config.is_indexed = config_.indexes_addresses;
   config.state.seed = rng_.next();
   config.mempool.seed = rng_.next();
+  config.halt_height = config_.node.chain.halt_height;
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));
   node_->keep_chain(std::move(chain), key);
   return {};
@@ -112,8 +114,23 @@ void Engine::stop() {
   reactor_->post_after(stop_max, [this] { reactor_->stop(); });
 }
 
+/// For whoever looks into it: the chain goes no further by itself.
+void Engine::keep_dump(const node::StateDumped& dumped) {
+  if (config_.chain_dir.empty()) return;
+  const std::string path =
+      base::format("{}/mismatch-{}.txt", config_.chain_dir, dumped.height.value);
+  const auto written =
+      rt::write_file_atomic(path, base::as_bytes(dumped.text), rt::private_file_mode);
+  if (written) {
+    log_.error("chain", "what this node found is in {}; compare it with that of another", path);
+  } else {
+    log_.error("chain", "cannot keep what this node found: {}", written.error().message);
+  }
+}
+
 void Engine::after_turn() {
   while (auto report = node_->poll_report()) {
+    if (const auto* dumped = std::get_if<node::StateDumped>(&*report)) keep_dump(*dumped);
     const bool is_stopped = std::holds_alternative<host::Stopped>(*report);
     if (on_report_) on_report_(std::move(*report));
     if (is_stopped) reactor_->stop();

@@ -70,6 +70,7 @@ class Engine {
   void save_mempool() const;
   void start();
   void after_turn();
+  void keep_dump(const node::StateDumped& dumped);
 
   EngineConfig config_;
   const crypto::KeyPair key_;

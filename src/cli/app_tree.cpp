@@ -1,27 +1,13 @@
 #include "cli/app_tree.h"
 
 #include "base/format.h"
+#include "cli/verbs.h"
 #include "node/config_text.h"
 
 namespace kith::cli {
 namespace {
 
 constexpr std::uint64_t devnet_nodes_max = 256;
-
-template <class T, class Parse>
-CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& target, const std::string& help,
-                        const std::string& type, Parse parse) {
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&target, name, parse](const std::string& text) {
-            auto value = parse(text);
-            if (!value) throw CLI::ValidationError(name, value.error().message);
-            target = *value;
-          },
-          help)
-      ->type_name(type);
-}
 
 template <class T>
 CLI::Option* add_duration(CLI::App& app, const std::string& name, T& target,
@@ -42,20 +28,6 @@ CLI::Option* add_duration_text(CLI::App& app, const std::string& name, std::stri
 CLI::Option* add_size(CLI::App& app, const std::string& name, std::uint64_t& target,
                       const std::string& help) {
   return add_parsed(app, name, target, help, "SIZE", node::parse_size);
-}
-
-/// A count within bounds; `high` is named when it is broken.
-template <class T>
-CLI::Option* add_count(CLI::App& app, const std::string& name, T& target, const std::string& help,
-                       std::uint64_t low, std::uint64_t high) {
-  return add_parsed(
-      app, name, target, help, "N", [low, high](std::string_view text) -> Result<std::uint64_t> {
-        const std::uint64_t count = TRY(node::parse_count(text));
-        if (count < low || count > high) {
-          return fail(Code::usage, base::format("{} is not within {} to {}", count, low, high));
-        }
-        return count;
-      });
 }
 
 void add_globals(CLI::App& app, Globals& globals) {
@@ -330,14 +302,6 @@ void add_other_verbs(CLI::App& app, Draft& draft) {
 
 }  // namespace
 
-CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help,
-                    const std::string& example) {
-  CLI::App* group = parent.add_subcommand(name, help);
-  group->require_subcommand(1);
-  group->footer("Example:\n  " + example);
-  return group;
-}
-
 void build_tree(CLI::App& app, Draft& draft) {
   app.name("kith");
   app.description("Kith: peers that talk, agree and compute, with no server in the middle.");
@@ -356,6 +320,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);
+  add_operation_verbs(app, draft);
 }
 
 }  // namespace kith::cli

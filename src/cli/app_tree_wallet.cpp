@@ -1,4 +1,4 @@
-#include "cli/app_tree.h"
+#include "cli/verbs.h"
 #include "node/config_text.h"
 
 namespace kith::cli {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/args_operations.h"
 #include "cli/args_wallet.h"
 
 namespace kith::cli {
@@ -166,7 +167,7 @@ using Command = std::variant<
     SimulateArgs, CompletionArgs, WalletCreateArgs, WalletRestoreArgs, WalletAddressArgs,
     WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs, WalletSendArgs,
     WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs,
-    ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs>;
+    ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;

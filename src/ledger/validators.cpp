@@ -160,6 +160,15 @@ bool has_left(const ValidatorEntry& entry) {
 
 }  // namespace
 
+Result<void> check_genesis_keys(const codec::Genesis& genesis) {
+  for (const codec::GenesisValidator& validator : genesis.validators) {
+    if (crypto::has_prime_order(validator.key)) continue;
+    return fail(Code::bad_key, base::format("genesis: anybody can sign for the validator key {}",
+                                            hex(validator.key)));
+  }
+  return {};
+}
+
 Weight weight_of(const ChainParams& params, Amount stake) {
   return codec::stake_weight(params, stake);
 }

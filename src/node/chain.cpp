@@ -4,7 +4,9 @@
 
 #include "base/format.h"
 #include "codec/chain_evidence.h"
+#include "ledger/validators.h"
 #include "node/chain_index.h"
+#include "node/state_dump.h"
 
 namespace kith::node {
 
@@ -58,6 +60,7 @@ Chain::~Chain() = default;
 
 Result<std::unique_ptr<Chain>> Chain::open(const ChainConfig& config, ChainParts parts, Rng& rng,
                                            Log& log) {
+  TRY_VOID(ledger::check_genesis_keys(parts.genesis));
   auto chain = std::unique_ptr<Chain>(new Chain(config, std::move(parts), rng, log));
   TRY_VOID(chain->read_tip());
   TRY_VOID(chain->read_sets());
@@ -114,6 +117,7 @@ bool Chain::is_validator() const {
 void Chain::start(Instant now) {
   restoring_.assign(parts_.mempool.begin(), parts_.mempool.end());
   begin_epoch(now);
+  note_halt_height();
   pump(now);
 }
 
@@ -185,26 +189,27 @@ void Chain::begin_epoch(Instant now) {
 // --- turns ---------------------------------------------------------------------------------------
 
 void Chain::on_input(Instant now, ChainInput input) {
-  std::visit(
-      Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
-               [&](consensus::BlocksHeard& heard) { consensus_.on_input(now, std::move(heard)); },
-               [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
-               [&](consensus::WallClockRead& read) {
-                 wall_ = read.now;
-                 wall_read_ = now;
-                 consensus_.on_input(now, read);
-               },
-               [&](SubmitTx& submitted) { submit(std::move(submitted)); },
-               [&](host::JobDone& done) { on_job(now, done.job); },
-               [&](host::LogAppended& done) {
-                 const auto at = logging_.find(done.token);
-                 if (at == logging_.end()) return;  // the beginning of an epoch
-                 const Token token = at->second;
-                 logging_.erase(at);
-                 consensus_.on_input(now, consensus::Persisted{token});
-               },
-               [&](host::ChainWritten&) { on_written(now); }},
-      input);
+  std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
+                      [&](consensus::BlocksHeard& heard) {
+                        if (!is_at_halt_height()) consensus_.on_input(now, std::move(heard));
+                      },
+                      [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
+                      [&](consensus::WallClockRead& read) {
+                        wall_ = read.now;
+                        wall_read_ = now;
+                        consensus_.on_input(now, read);
+                      },
+                      [&](SubmitTx& submitted) { submit(std::move(submitted)); },
+                      [&](host::JobDone& done) { on_job(now, done.job); },
+                      [&](host::LogAppended& done) {
+                        const auto at = logging_.find(done.token);
+                        if (at == logging_.end()) return;  // the beginning of an epoch
+                        const Token token = at->second;
+                        logging_.erase(at);
+                        consensus_.on_input(now, consensus::Persisted{token});
+                      },
+                      [&](host::ChainWritten&) { on_written(now); }},
+             input);
   pump(now);
 }
 
@@ -242,13 +247,22 @@ void Chain::perform(Instant now, EngineOutput output) {
           [&](consensus::SendTo& said) { say(std::move(said)); },
           [&](consensus::ReplyTo& said) { say(std::move(said)); },
           [&](consensus::PeerFault& fault) { say(std::move(fault)); },
-          [&](consensus::Behind& behind) { say(std::move(behind)); },
+          [&](consensus::Behind& behind) {
+            if (!is_at_halt_height()) say(std::move(behind));
+          },
           [&](consensus::Verify& work) {
             say(host::RunJob{new_token(), std::make_shared<VerifyVotesJob>(std::move(work))});
           },
-          [&](consensus::Build& work) { tasks_.push_back(std::move(work)); },
-          [&](consensus::Check& work) { tasks_.push_back(Check{std::move(work.block), now}); },
+          // What is beyond the halt height is neither built nor judged: nobody votes for it.
+          [&](consensus::Build& work) {
+            if (!is_beyond_halt(work.header.height)) tasks_.push_back(std::move(work));
+          },
+          [&](consensus::Check& work) {
+            if (is_beyond_halt(work.block->header().height)) return;
+            tasks_.push_back(Check{std::move(work.block), now});
+          },
           [&](consensus::Sign& work) {
+            if (is_at_halt_height()) return;
             const Bytes message = codec::signed_bytes(rules_->genesis, work.statement);
             consensus_.on_input(now, consensus::Signed{work.statement, parts_.key->sign(message)});
           },
@@ -260,6 +274,7 @@ void Chain::perform(Instant now, EngineOutput output) {
             halt({Code::internal,
                   base::format("a quorum certified block {}, which this node finds wrong: {}",
                                diverged.block->header().height.value, diverged.error.message)});
+            dump(diverged.block);
           },
           [&](consensus::Forked& forked) {
             halt({Code::protocol,
@@ -273,8 +288,31 @@ void Chain::perform(Instant now, EngineOutput output) {
 
 void Chain::halt(Error error) {
   is_halted_ = true;
+  halt_reason_ = error.message;
   log_.error("chain", "HALT: {}", error.message);
   say(ChainHalted{std::move(error)});
+}
+
+/// It goes on to help those who are not as far, but says nothing of its own any more.
+void Chain::note_halt_height() {
+  if (!is_at_halt_height() || !halt_reason_.empty()) return;
+  halt_reason_ =
+      base::format("chain.halt_height is {}, and block {} is final: this node goes no further",
+                   config_.halt_height.value, tip_.height.value);
+  log_.warn("chain", "{}", halt_reason_);
+  say(ChainHalted{{Code::closed, halt_reason_}});
+}
+
+/// The block is executed once more, and all that comes of it written down.
+void Chain::dump(BlockPtr block) {
+  if (is_state_busy_) {
+    undumped_ = std::move(block);
+    return;
+  }
+  auto ground = ground_of(block->header(), block->justification());
+  if (!ground) return;
+  is_state_busy_ = true;
+  say(host::RunJob{new_token(), std::make_shared<DumpJob>(*std::move(ground), std::move(block))});
 }
 
 void Chain::note_evidence(const codec::Evidence& evidence) {
@@ -295,6 +333,13 @@ void Chain::restore_waiting() {
 }
 
 void Chain::submit(SubmitTx submitted) {
+  if (is_halted()) {
+    ledger::MempoolAnswer answer;
+    answer.refusal = ledger::Refusal::full;
+    answer.error = {Code::closed, base::format("the chain is halted: {}", halt_reason_)};
+    say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
+    return;
+  }
   if (submitted_ >= submitted_max) {
     ledger::MempoolAnswer answer;
     answer.refusal = ledger::Refusal::full;
@@ -432,7 +477,10 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
     on_checked(now, *checked);
   } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
     on_built(now, *built);
+  } else if (const auto* const dumped = dynamic_cast<DumpJob*>(job.get())) {
+    say(StateDumped{dumped->height(), dumped->text()});
   }
+  if (undumped_ != nullptr && !is_state_busy_) dump(std::exchange(undumped_, nullptr));
   if (is_written_ && !is_halted_) finish(now);
 }
 
@@ -549,6 +597,7 @@ void Chain::finish(Instant now) {
   } else if (done.is_last_of_commit) {
     consensus_.on_input(now, consensus::Committed{header.height});
   }
+  note_halt_height();
   write_next();
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct ChainConfig {
   ledger::StateTree::Config state;
   ledger::MempoolConfig mempool;
   bool is_indexed = true;  // addresses, in stores that have been from the start (chain_index.h)
+  /// After this block nothing more is voted for or taken as final; 0: it goes on.
+  Height halt_height = {};
 };
 
 /// What a chain begins with.
@@ -75,11 +78,16 @@ struct TxAnswered {
 struct ChainHalted {
   Error error;
 };
+/// What this node found where a quorum found something else: to be kept for whoever looks into it.
+struct StateDumped {
+  Height height;
+  std::string text;
+};
 
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
                  consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain, BlockFinalized,
-                 EpochBegan, TxAnswered, ChainHalted>;
+                 EpochBegan, TxAnswered, ChainHalted, StateDumped>;
 using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
                                 consensus::WallClockRead, SubmitTx, host::JobDone,
                                 host::LogAppended, host::ChainWritten>;
@@ -130,7 +138,12 @@ class Chain {
   std::uint64_t txs_known() const { return txs_known_; }
   /// Of reading outputs, as of the last final block: the cache itself is a job's while one runs.
   const ledger::HotCache::Counters& hot_counters() const { return hot_; }
-  bool is_halted() const { return is_halted_; }
+  /// It takes no further block: of an error, or at its halt height.
+  bool is_halted() const { return is_halted_ || is_at_halt_height(); }
+  bool is_at_halt_height() const { return is_beyond_halt({tip_.height.value + 1}); }
+  Height halt_height() const { return config_.halt_height; }
+  /// Why it is halted; empty while it is not.
+  const std::string& halt_reason() const { return halt_reason_; }
 
  private:
   struct Check {
@@ -179,6 +192,11 @@ class Chain {
   WallTime wall_now(Instant now) const;
   void note_evidence(const codec::Evidence& evidence);
   void halt(Error error);
+  bool is_beyond_halt(Height height) const {
+    return config_.halt_height.value > 0 && height > config_.halt_height;
+  }
+  void note_halt_height();
+  void dump(BlockPtr block);
   std::optional<codec::Mmr> history_of(const Hash& digest) const;
   Token new_token() { return {++last_token_}; }
   void say(ChainOutput output) { outputs_.push_back(std::move(output)); }
@@ -222,6 +240,8 @@ class Chain {
   bool is_pumping_ = false;
   bool is_halted_ = false;
   bool is_indexed_ = false;
+  std::string halt_reason_;
+  BlockPtr undumped_;  // waits until no job reads the states
 };
 
 }  // namespace kith::node

@@ -4,11 +4,16 @@
 #include "crypto/ed25519_zip215.h"
 
 namespace kith::node {
-namespace {
+Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state) {
+  std::vector<codec::Validator> validators;
+  for (const ledger::WeightedKey& each : ledger::current_validators(state.registry())) {
+    validators.push_back({each.key, each.weight});
+  }
+  return codec::ValidatorSet::make(std::move(validators));
+}
 
-/// The header's fields that are the application's, as this node finds them.
-Result<void> fill(codec::BlockHeader& header, const BlockGround& ground,
-                  const ledger::Executed& executed) {
+Result<void> fill_header(codec::BlockHeader& header, const BlockGround& ground,
+                         const ledger::Executed& executed) {
   header.tx_root = executed.roots.txs;
   header.utxo_root = executed.roots.utxos;
   header.registry_root = executed.roots.registry;
@@ -22,7 +27,7 @@ Result<void> fill(codec::BlockHeader& header, const BlockGround& ground,
   return {};
 }
 
-Result<void> compare(const codec::BlockHeader& said, const codec::BlockHeader& found) {
+Result<void> compare_headers(const codec::BlockHeader& said, const codec::BlockHeader& found) {
   const auto differs = [&](const char* name, const codec::Hash& a, const codec::Hash& b) {
     return fail(Code::malformed,
                 base::format("{} {} is said, {} is right", name, base::to_hex(a), base::to_hex(b)));
@@ -42,16 +47,6 @@ Result<void> compare(const codec::BlockHeader& said, const codec::BlockHeader& f
   return {};
 }
 
-}  // namespace
-
-Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state) {
-  std::vector<codec::Validator> validators;
-  for (const ledger::WeightedKey& each : ledger::current_validators(state.registry())) {
-    validators.push_back({each.key, each.weight});
-  }
-  return codec::ValidatorSet::make(std::move(validators));
-}
-
 void CheckJob::run() { verdict_ = check(); }
 
 Result<void> CheckJob::check() {
@@ -61,8 +56,8 @@ Result<void> CheckJob::check() {
   ledger::Executed executed =
       TRY(ledger::execute(*ground_.rules, ground_.parent, ground_.context, body_, known));
   codec::BlockHeader found = header;
-  TRY_VOID(fill(found, ground_, executed));
-  TRY_VOID(compare(header, found));
+  TRY_VOID(fill_header(found, ground_, executed));
+  TRY_VOID(compare_headers(header, found));
   state_ = std::move(executed.state);
   return {};
 }
@@ -93,7 +88,7 @@ Result<codec::BlockPtr> BuildJob::build() {
   const Bytes body = codec::encode_body(assembled.body);
   codec::BlockHeader header = asked_.header;
   header.body_hash = codec::body_hash(body);
-  TRY_VOID(fill(header, ground_, assembled.executed));
+  TRY_VOID(fill_header(header, ground_, assembled.executed));
   body_ = std::move(assembled.body);
   state_ = std::move(assembled.executed.state);
   skipped_ = std::move(assembled.skipped);

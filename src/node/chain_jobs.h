@@ -27,6 +27,12 @@ struct BlockGround {
   bool is_last_of_epoch = false;
 };
 
+/// Writes the header's fields that are the application's, as this node finds them.
+Result<void> fill_header(codec::BlockHeader& header, const BlockGround& ground,
+                         const ledger::Executed& executed);
+/// Names the first of these fields in which they differ.
+Result<void> compare_headers(const codec::BlockHeader& said, const codec::BlockHeader& found);
+
 /// Whether the block leads to the state that its header says.
 class CheckJob final : public host::Job {
  public:

@@ -50,6 +50,7 @@ struct ChainNode {
   std::vector<BlockFinalized> finalized = {};
   std::vector<TxAnswered> answered = {};
   std::vector<std::string> halted = {};
+  std::vector<StateDumped> dumps = {};
   std::uint64_t life = 0;
 };
 
@@ -92,6 +93,9 @@ class ChainNet {
     return params;
   }
 
+  /// Of the chains that start from now on.
+  Height halt_height;
+
   ChainNode& node(std::size_t i) { return *nodes_[i]; }
   std::size_t size() const { return nodes_.size(); }
   const codec::Genesis& genesis() const { return genesis_; }
@@ -109,6 +113,7 @@ class ChainNet {
     node.rng = std::make_unique<SeededRng>(node.life * 100 + node.peer.bytes()[2]);
     ChainConfig config;
     config.consensus.delta = 200ms;
+    config.halt_height = halt_height;
     auto chain = Chain::open(config, {genesis_, &node.store, &node.key, node.log, {}, false},
                              *node.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
@@ -211,6 +216,7 @@ class ChainNet {
                         [&](BlockFinalized& done) { node.finalized.push_back(std::move(done)); },
                         [&](EpochBegan&) {},
                         [&](TxAnswered& answered) { node.answered.push_back(std::move(answered)); },
+                        [&](StateDumped& dumped) { node.dumps.push_back(std::move(dumped)); },
                         [&](ChainHalted& halted) { node.halted.push_back(halted.error.message); }},
                output);
   }

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <sstream>
+
 #include "node/chain_net_test_util.h"
+#include "node/inspect.h"
 
 namespace kith::node {
 namespace {
@@ -151,6 +155,108 @@ TEST(Chain, WhoCannotReadItsStoreJudgesNothing) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(net.node(i).chain->txs_final(), 1u);
   // The block that it could not judge was nobody's fault: views end only where it should have led.
   EXPECT_LT(nullified, net.node(0).chain->height().value);
+}
+
+TEST(Chain, ItGoesNoFurtherThanItsHaltHeightAndOnWithoutIt) {
+  ChainNet net(4);
+  net.halt_height = {20};  // in the middle of an epoch of 8
+  for (std::size_t i = 0; i < 4; ++i) net.stop(net.node(i));
+  for (std::size_t i = 0; i < 4; ++i) net.start(net.node(i));
+  net.run_for(3s);
+  for (std::size_t i = 0; i < 4; ++i) {
+    ChainNode& node = net.node(i);
+    EXPECT_EQ(node.chain->height().value, 20u) << i;
+    EXPECT_TRUE(node.chain->is_halted());
+    ASSERT_EQ(node.halted.size(), 1u);
+    EXPECT_NE(node.halted[0].find("chain.halt_height is 20"), std::string::npos);
+    EXPECT_EQ(node.chain->halt_reason(), node.halted[0]);
+    node.halted.clear();
+  }
+  // Nobody signs anything while it stands, however long.
+  const std::uint64_t nullified = net.node(0).chain->consensus().stats().nullify_votes;
+  net.run_for(1min);
+  EXPECT_EQ(net.node(0).chain->consensus().stats().nullify_votes, nullified);
+  const auto refused = codec::seal(
+      codec::test::payment({{{net.node(0).chain->genesis_hash(), 0}, 1}}, {{4, 900'000'000}},
+                           99'100'000'000, net.node(0).chain->genesis_hash()));
+  net.turn(net.node(0), SubmitTx{{1}, refused, {}});
+  ASSERT_EQ(net.node(0).answered.size(), 1u);
+  EXPECT_EQ(net.node(0).answered[0].answer.error.code, Code::closed);
+
+  // A start at the halt height halts at once, and one below it too: nothing is undone.
+  net.stop(net.node(0));
+  net.halt_height = {10};
+  net.start(net.node(0));
+  EXPECT_TRUE(net.node(0).chain->is_halted());
+  EXPECT_EQ(net.node(0).chain->height().value, 20u);
+  net.node(0).halted.clear();
+  net.halt_height = {};
+  for (std::size_t i = 0; i < 4; ++i) net.stop(net.node(i));
+  for (std::size_t i = 0; i < 4; ++i) net.start(net.node(i));
+  net.run_for(2s);
+  expect_one_chain(net);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_GT(net.node(i).chain->height().value, 30u) << i;
+    EXPECT_FALSE(net.node(i).chain->is_halted());
+  }
+}
+
+TEST(Chain, OneThatHaltsDoesNotHoldUpTheOthers) {
+  ChainNet net(4);
+  net.stop(net.node(3));
+  net.halt_height = {5};
+  net.start(net.node(3));
+  net.run_for(5s);
+  EXPECT_EQ(net.node(3).chain->height().value, 5u);
+  EXPECT_GT(net.node(0).chain->height().value, 20u);
+}
+
+/// One entry of the registry is another on this node: it finds other roots than the rest.
+void spoil(ChainNode& node) {
+  std::optional<codec::ValidatorEntry> entry;
+  (void)node.store.scan(ledger::Table::validator,
+                        [&](ByteView, ByteView value) { entry = *codec::decode_validator(value); });
+  ASSERT_TRUE(entry);
+  entry->owner[0] ^= 1;
+  ledger::WriteBatch batch;
+  batch.records.push_back({ledger::Table::validator, Bytes(entry->key.begin(), entry->key.end()),
+                           codec::encode_validator(*entry)});
+  batch.first_leaf = node.store.memory.leaves().size();
+  node.store.write(batch);
+}
+
+TEST(Chain, WhoFindsOtherRootsThanAQuorumHaltsAndWritesDownWhatItFound) {
+  ChainNet net(4);
+  ChainNode& other = net.node(3);
+  net.stop(other);
+  spoil(other);
+  net.start(other);
+  net.run_for(1s);
+  EXPECT_EQ(other.chain->height().value, 0u);
+  EXPECT_TRUE(other.chain->is_halted());
+  ASSERT_EQ(other.halted.size(), 1u);
+  EXPECT_NE(other.halted[0].find("a quorum certified block 1"), std::string::npos);
+  ASSERT_EQ(other.dumps.size(), 1u);
+  const std::string& text = other.dumps[0].text;
+  EXPECT_EQ(other.dumps[0].height.value, 1u);
+  // Only the registry differs, and the dump of a node that is right says how.
+  std::size_t differing = 0;
+  for (std::size_t at = text.find("DIFFERS"); at != std::string::npos;
+       at = text.find("DIFFERS", at + 1)) {
+    ++differing;
+  }
+  EXPECT_EQ(differing, 1u) << text;
+  EXPECT_NE(text.find("verdict registry_root"), std::string::npos) << text;
+  const auto right = replay(net.node(0).store, net.genesis(), {1});
+  ASSERT_TRUE(right.has_value()) << right.error().message;
+  EXPECT_NE(right->find("verdict good"), std::string::npos);
+  std::istringstream ours(text), theirs(*right);
+  std::set<std::string> kinds;
+  std::string a, b;
+  while (std::getline(ours, a) && std::getline(theirs, b)) {
+    if (a != b) kinds.insert(a.substr(0, a.find(' ')));
+  }
+  EXPECT_EQ(kinds, (std::set<std::string>{"root", "validator", "verdict"})) << text << *right;
 }
 
 }  // namespace

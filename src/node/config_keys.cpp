@@ -268,6 +268,14 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "about as much disk and time again as the coins themselves. Once switched off it can only be "
      "had again by a new sync.",
      false, [](Settings& s, ConfigValue v) { s.indexes_addresses = v.flag; }},
+    {"chain.halt_height", Type::count, "0", "0..9007199254740992", "blocks",
+     "The last block that this node takes: once it is final the node votes no more, says so, and "
+     "stays up (for an upgrade at an agreed height). A restart without it goes on; 0 goes on.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.halt_height = {v.count}; }},
+    {"chain.mesh_token", Type::text, "", "", "path",
+     "A secret file that the validators of a private mesh share, of at least 32 bytes: who does "
+     "not prove to know it is not listened to in consensus. Followers get blocks all the same.",
+     false, [](Settings& s, ConfigValue v) { s.mesh_token_file = std::move(v.text); }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

@@ -164,6 +164,8 @@ const std::vector<Effect> all_effects = {
     {"network.name", "testnet", [](auto& s) { return s.network_name; }},
     {"chain.index", "false", [](auto& s) { return number(s.indexes_addresses ? 1 : 0); }},
     {"chain.genesis", "g.kith", [](auto& s) { return s.genesis_file; }},
+    {"chain.halt_height", "7", [](auto& s) { return number(s.node.chain.halt_height.value); }},
+    {"chain.mesh_token", "mesh", [](auto& s) { return s.mesh_token_file; }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
     {"limits.upload", "1MB", [](auto& s) { return number(s.node.host.shaping.upload); }},

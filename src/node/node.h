@@ -26,6 +26,7 @@
 #include "node/chain_proofs.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
+#include "node/heartbeat_service.h"
 #include "node/recommend_service.h"
 #include "node/request_guard.h"
 #include "node/sync_service.h"
@@ -33,6 +34,12 @@
 #include "peer/quality.h"
 
 namespace kith::node {
+
+/// Of a node that keeps a chain (Chain, ConsensusService).
+struct ChainOptions {
+  Height halt_height = {};
+  std::optional<codec::Hash> mesh_token = {};  // a secret that validators share
+};
 
 struct NodeConfig {
   host::HostConfig host;
@@ -46,6 +53,7 @@ struct NodeConfig {
   peer::BreakersConfig breakers;
   RecommendConfig recommend;
   peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
+  ChainOptions chain;
 };
 
 // Commands; each is answered by the report that carries its token.
@@ -126,12 +134,13 @@ struct StoreAnswered {
   std::shared_ptr<host::Job> job;
 };
 
-using Report = std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                            gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
-                            host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
-                            peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan,
-                            ChainHalted, TransactionAnswered, StoreAnswered, ProofAnswered,
-                            host::AddressesChanged, host::CannotListen, host::Stopped>;
+using Report =
+    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                 gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
+                 host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
+                 peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
+                 StateDumped, TransactionAnswered, StoreAnswered, ProofAnswered,
+                 host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -173,6 +182,7 @@ class Node final : public host::WorldMachine {
   Chain* chain() { return chain_.get(); }
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
+  const Heartbeats* heartbeats() const { return heartbeats_.get(); }
   /// From first sight of a block to its finality, of the last `finality_max` blocks.
   static constexpr std::size_t finality_max = 1000;
   const std::deque<Duration>& finality_times() const { return finality_; }
@@ -210,6 +220,10 @@ class Node final : public host::WorldMachine {
   bool pump_chain(Instant now);
   void on_chain(Instant now, ChainOutput output);
   void on_tx_message(Instant now, const gossip::Validate& validate);
+  bool on_topic_message(Instant now, const gossip::Validate& validate);
+  bool is_chain_topic(std::string_view topic) const;
+  bool pump_heartbeats(Instant now);
+  void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
   void on_job(Instant now, host::JobDone done);
@@ -236,6 +250,7 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<ChainProofs> proofs_;
   ConsensusService* consensus_ = nullptr;
   SyncService* sync_ = nullptr;
+  std::unique_ptr<Heartbeats> heartbeats_;
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for.

@@ -36,6 +36,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   proofs_ = std::make_unique<ChainProofs>(*chain_);
   ConsensusServiceConfig config;
   config.genesis = chain_->genesis_hash();
+  config.mesh_token = config_.chain.mesh_token;
   auto consensus = std::make_unique<ConsensusService>(config, host_.self(), validator_key);
   auto sync = std::make_unique<SyncService>(SyncConfig{}, chain_->states().store(),
                                             chain_->genesis().params.epoch_blocks, rng_);
@@ -43,6 +44,10 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   sync_ = sync.get();
   add_service(Instant{}, std::move(consensus));
   add_service(Instant{}, std::move(sync));
+  HeartbeatConfig heartbeat;
+  heartbeat.genesis = config.genesis;
+  heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);
+  heartbeats_ = std::make_unique<Heartbeats>(heartbeat, validator_key);
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/1/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
 }
@@ -52,6 +57,10 @@ void Node::start_chain(Instant now) {
   chain_->start(now);
   sync_->start(now, chain_->height());
   to_router(now, gossip::Subscribe{tx_topic_, tx_topic_options()});
+  gossip::TopicOptions options = tx_topic_options();
+  options.priority = base::Priority::bulk;
+  to_router(now, gossip::Subscribe{heartbeats_->topic(), options});
+  note_final(now);
 }
 
 bool Node::pump_chain(Instant now) {
@@ -81,7 +90,44 @@ bool Node::pump_chain(Instant now) {
   proofs_->pump();
   while (auto job = proofs_->poll_job()) outputs_.push_back(std::move(*job));
   while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
+  return pump_heartbeats(now) || is_busy;
+}
+
+bool Node::pump_heartbeats(Instant now) {
+  bool is_busy = false;
+  while (auto output = heartbeats_->poll_output()) {
+    is_busy = true;
+    std::visit(Overload{[&](const Heartbeats::Judged& judged) {
+                          to_router(now, gossip::Validated{judged.token, judged.verdict});
+                        },
+                        [&](Heartbeats::Say& said) {
+                          to_router(now, gossip::Publish{publishing,
+                                                         heartbeats_->topic(),
+                                                         Buffer(std::move(said.message)),
+                                                         {}});
+                        },
+                        [&](host::RunJob& work) { outputs_.push_back(std::move(work)); }},
+               *output);
+  }
   return is_busy;
+}
+
+void Node::on_job(Instant now, host::JobDone done) {
+  if (const auto asked = asked_.extract(done.job.get()); !asked.empty()) {
+    reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
+  } else if (auto* const read = dynamic_cast<ReadBlocksJob*>(done.job.get())) {
+    sync_->on_job(*read);
+  } else if (const auto* const beat = dynamic_cast<VerifyHeartbeatJob*>(done.job.get())) {
+    heartbeats_->on_verified(now, *beat);
+  } else if (!proofs_->on_job(*done.job)) {
+    chain_->on_input(now, std::move(done));
+  }
+}
+
+/// Who is registered, and who votes, follows from the last final block.
+void Node::note_final(Instant now) {
+  heartbeats_->on_final(now, chain_->height(), chain_->tip().digest,
+                        chain_->states().tip()->registry(), chain_->validators());
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
@@ -101,6 +147,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](host::WriteChain& work) { outputs_.push_back(std::move(work)); },
                [&](BlockFinalized& done) {
                  sync_->on_height(now, done.block->header().height);
+                 note_final(now);
                  finality_.push_back(done.took);
                  if (finality_.size() > finality_max) finality_.pop_front();
                  reports_.push_back(std::move(done));
@@ -110,18 +157,23 @@ void Node::on_chain(Instant now, ChainOutput output) {
                  reports_.push_back(std::move(began));
                },
                [&](const TxAnswered& answered) { on_tx_answered(now, answered); },
+               [&](StateDumped& dumped) { reports_.push_back(std::move(dumped)); },
                [&](ChainHalted& halted) { reports_.push_back(std::move(halted)); }},
       output);
 }
 
-void Node::on_job(Instant now, host::JobDone done) {
-  if (const auto asked = asked_.extract(done.job.get()); !asked.empty()) {
-    reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
-  } else if (auto* const read = dynamic_cast<ReadBlocksJob*>(done.job.get())) {
-    sync_->on_job(*read);
-  } else if (!proofs_->on_job(*done.job)) {
-    chain_->on_input(now, std::move(done));
+bool Node::is_chain_topic(std::string_view topic) const {
+  return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic());
+}
+
+bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
+  if (!is_chain_topic(validate.message.topic)) return false;
+  if (validate.message.topic == tx_topic_) {
+    on_tx_message(now, validate);
+  } else {
+    heartbeats_->on_message(now, validate.token, validate.message.data.view());
   }
+  return true;
 }
 
 void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
