@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "api/call.h"
+#include "api/query.h"
 #include "api/views.h"
 #include "base/format.h"
 #include "base/version.h"
@@ -142,7 +143,11 @@ void Api::abandon(Instant now, std::uint64_t request) {
   if (end_subscription(now, request)) return;
   const auto found = std::ranges::find_if(
       pending_, [&](const auto& entry) { return entry.second.call.number == request; });
-  if (found == pending_.end()) return;
+  if (found == pending_.end()) {
+    std::erase_if(asked_, [&](const auto& asked) { return asked.second.number == request; });
+    std::erase_if(waiting_, [&](const auto& each) { return each.second.call.number == request; });
+    return;
+  }
   const Token token = found->first;
   pending_.erase(found);
   node_.on_command(now, node::CancelPerf{token});
@@ -306,12 +311,17 @@ void Api::send_perf(Instant now, Pending pending, const PeerId& peer) {
 }
 
 bool Api::is_open(std::uint64_t request) const {
-  return subscriptions_.contains(request) || std::ranges::any_of(pending_, [&](const auto& entry) {
-           return entry.second.call.number == request;
-         });
+  const auto is_its = [&](const auto& entry) { return entry.second.call.number == request; };
+  return subscriptions_.contains(request) || std::ranges::any_of(pending_, is_its) ||
+         std::ranges::any_of(waiting_, is_its) ||
+         std::ranges::any_of(asked_,
+                             [&](const auto& entry) { return entry.second.number == request; });
 }
 
-void Api::tick(Instant now) { history_.tick(now, figures(now)); }
+void Api::tick(Instant now) {
+  history_.tick(now, figures(now));
+  expire_waiting(now);
+}
 
 std::vector<node::Figure> Api::figures(Instant now) const {
   const node::ShellFigures shell =
@@ -337,38 +347,42 @@ std::optional<Api::Pending> Api::take(Token token) {
 
 void Api::on_report(Instant now, const node::Report& report) {
   now_ = now;
-  std::visit(Overload{[&](const node::Connected& connected) {
-                        auto pending = take(connected.token);
-                        if (!pending) return;
-                        if (!connected.peer) return pending->call.fail(connected.peer.error());
-                        const auto next = pending->next;
-                        (this->*next)(now, std::move(*pending), *connected.peer);
-                      },
-                      [&](const node::Pinged& pinged) {
-                        const auto pending = take(pinged.token);
-                        if (!pending) return;
-                        if (!pinged.rtt) return pending->call.fail(pinged.rtt.error());
-                        pending->call.done(Json{{"peer_id", codec::to_text(pinged.peer)},
-                                                {"rtt_ms", ms_view(*pinged.rtt)}});
-                      },
-                      [&](const host::PerfResult& result) {
-                        const auto pending = take(result.token);
-                        if (!pending) return;
-                        if (result.error) return pending->call.fail(*result.error);
-                        pending->call.done(perf_view(result));
-                      },
-                      [&](const gossip::Deliver& deliver) { on_message(deliver.message); },
-                      [](const gossip::Validate&) {},
-                      [&](const gossip::Published& published) {
-                        const auto pending = take(published.token);
-                        if (!pending) return;
-                        if (!published.recipients) {
-                          return pending->call.fail(published.recipients.error());
-                        }
-                        pending->call.done(Json{{"recipients", *published.recipients}});
-                      },
-                      [](const auto&) {}},
-             report);
+  std::visit(
+      Overload{[&](const node::Connected& connected) {
+                 auto pending = take(connected.token);
+                 if (!pending) return;
+                 if (!connected.peer) return pending->call.fail(connected.peer.error());
+                 const auto next = pending->next;
+                 (this->*next)(now, std::move(*pending), *connected.peer);
+               },
+               [&](const node::Pinged& pinged) {
+                 const auto pending = take(pinged.token);
+                 if (!pending) return;
+                 if (!pinged.rtt) return pending->call.fail(pinged.rtt.error());
+                 pending->call.done(Json{{"peer_id", codec::to_text(pinged.peer)},
+                                         {"rtt_ms", ms_view(*pinged.rtt)}});
+               },
+               [&](const host::PerfResult& result) {
+                 const auto pending = take(result.token);
+                 if (!pending) return;
+                 if (result.error) return pending->call.fail(*result.error);
+                 pending->call.done(perf_view(result));
+               },
+               [&](const gossip::Deliver& deliver) { on_message(deliver.message); },
+               [](const gossip::Validate&) {},
+               [&](const gossip::Published& published) {
+                 const auto pending = take(published.token);
+                 if (!pending) return;
+                 if (!published.recipients) {
+                   return pending->call.fail(published.recipients.error());
+                 }
+                 pending->call.done(Json{{"recipients", *published.recipients}});
+               },
+               [&](const node::TransactionAnswered& tx) { on_tx_answered(now, tx); },
+               [&](const node::ProofAnswered& answered) { on_proof(answered); },
+               [&](const node::StoreAnswered& answered) { on_store_answered(answered); },
+               [&](const node::BlockFinalized& done) { on_block_final(done); }, [](const auto&) {}},
+      report);
 }
 
 }  // namespace kith::api

@@ -65,6 +65,9 @@ class Api {
   using Reply = std::function<void(std::string line, bool is_last)>;
   static constexpr std::size_t pending_max = 1024;
   static constexpr std::size_t subscriptions_max = 64;
+  /// How long tx.wait waits unless it is told, and at most; to the second.
+  static constexpr Duration wait_default = 60s;
+  static constexpr Duration wait_max = 10min;
 
   struct Method {
     std::string_view name;
@@ -93,7 +96,7 @@ class Api {
   void abandon(Instant now, std::uint64_t request);
   /// Every report of the node.
   void on_report(Instant now, const node::Report& report);
-  std::size_t pending() const { return pending_.size(); }
+  std::size_t pending() const { return pending_.size() + asked_.size() + waiting_.size(); }
   std::size_t subscriptions() const { return subscriptions_.size(); }
   /// Whether a request still waits for its answer, or is a subscription.
   bool is_open(std::uint64_t request) const;
@@ -108,6 +111,8 @@ class Api {
 
  private:
   struct Pending;
+  struct Asked;
+  struct Waiting;
 
   // One a method; api.cpp
   void status(Instant now, Call call);
@@ -119,6 +124,28 @@ class Api {
   void chain_status(Instant now, Call call);
   void chain_block(Instant now, Call call);
   void chain_validators(Instant now, Call call);
+  void validator_get(Instant now, Call call);  // these two: api_validator.cpp
+  void validator_list(Instant now, Call call);
+  void chain_blocks(Instant now, Call call);
+  void chain_params(Instant now, Call call);
+  void chain_genesis(Instant now, Call call);
+  void chain_supply(Instant now, Call call);
+  void tx_submit(Instant now, Call call);  // these six: api_tx.cpp
+  void tx_check(Instant now, Call call);
+  void tx_get(Instant now, Call call);
+  void tx_wait(Instant now, Call call);
+  void mempool_status(Instant now, Call call);
+  void mempool_list(Instant now, Call call);
+  void address_balance(Instant now, Call call);  // these four: api_address.cpp
+  void address_utxos(Instant now, Call call);
+  void address_history(Instant now, Call call);
+  void address_validate(Instant now, Call call);
+  void chain_proof(Instant now, Call call);  // these three: api_proof.cpp
+  void chain_header(Instant now, Call call);
+  void chain_commit(Instant now, Call call);
+  void on_proof(const node::ProofAnswered& answered);
+  void chain_consensus(Instant now, Call call);       // api_consensus.cpp
+  void validator_heartbeats(Instant now, Call call);  // api_heartbeat.cpp
   void peers_info(Instant now, Call call);
   void peers_connect(Instant now, Call call);
   void peers_disconnect(Instant now, Call call);
@@ -144,6 +171,21 @@ class Api {
   std::vector<node::Figure> figures(Instant now) const;
   std::optional<Pending> take(Token token);
   void on_message(const gossip::Message& message);
+  // api_query.cpp
+  /// Answers the call itself when it says no.
+  bool may_ask(const Call& call) const;
+  /// REQUIRES: may_ask(). `then` answers the call of this number.
+  void ask_store(Instant now, std::uint64_t number,
+                 std::function<Result<void>(const ledger::Store&)> ask,
+                 std::function<void(const Result<void>& found)> then);
+  void on_store_answered(const node::StoreAnswered& answered);
+  void wait_final(Instant now, Call call, const codec::Hash& txid);
+  void on_block_final(const node::BlockFinalized& done);
+  void expire_waiting(Instant now);
+  void on_tx_answered(Instant now, const node::TransactionAnswered& answered);
+  static Result<std::size_t> page_limit(const Call& call);
+  std::optional<codec::Hash> owner_of(const Call& call) const;
+
   bool end_subscription(Instant now, std::uint64_t request);
 
   static const std::vector<Method> table_;
@@ -151,6 +193,8 @@ class Api {
   node::Node& node_;
   const Surroundings surroundings_;
   std::map<Token, Pending> pending_;
+  std::map<Token, Asked> asked_;                 // of the store
+  std::multimap<codec::Hash, Waiting> waiting_;  // for this transaction to be final
   std::map<std::uint64_t, Call> subscriptions_;  // by request
   std::uint64_t next_token_ = 1;
   std::uint64_t next_request_ = 1;

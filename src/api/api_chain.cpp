@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/call.h"
+#include "api/query.h"
 #include "api/views.h"
 #include "base/format.h"
 
@@ -17,6 +18,48 @@ Json finality_view(const std::deque<Duration>& times) {
   };
   return Json{{"p50", at(50)}, {"p99", at(99)}};
 }
+
+Json header_view(const codec::BlockHeader& header) {
+  return Json{{"height", to_json(header.height.value)},
+              {"digest", base::to_hex(codec::digest_of(header))},
+              {"time_ms", header.time.unix_ms},
+              {"epoch", to_json(header.epoch.value)},
+              {"view", to_json(header.view.value)}};
+}
+
+Json params_view(const codec::ChainParams& params) {
+  Json tiers = Json::array();
+  for (const codec::StakeTier& tier : params.tiers) {
+    tiers.push_back(Json{{"stake", to_json(tier.stake)}, {"weight", to_json(tier.weight)}});
+  }
+  return Json{{"block_bytes_max", params.block_bytes_max},
+              {"tx_bytes_max", params.tx_bytes_max},
+              {"min_fee_rate", to_json(params.min_fee_rate)},
+              {"dust", to_json(params.dust)},
+              {"block_reward", to_json(params.block_reward)},
+              {"halving_blocks", to_json(params.halving_blocks)},
+              {"proposer_share", params.proposer_share},
+              {"treasury_share", params.treasury_share},
+              {"treasury_lock", base::to_hex(params.treasury_lock)},
+              {"epoch_blocks", params.epoch_blocks},
+              {"block_interval_ms", params.block_interval_ms},
+              {"max_drift_ms", params.max_drift_ms},
+              {"min_stake", to_json(params.min_stake)},
+              {"tiers", std::move(tiers)},
+              {"validators_max", params.validators_max},
+              {"unbonding_epochs", params.unbonding_epochs},
+              {"jail_window", params.jail_window},
+              {"jail_threshold", params.jail_threshold},
+              {"jail_epochs", params.jail_epochs},
+              {"slash_equivocation", params.slash_equivocation},
+              {"slash_absence", params.slash_absence},
+              {"heartbeat_ms", params.heartbeat_ms},
+              {"address_hrp", params.address_hrp}};
+}
+
+const Error no_chain{Code::unsupported, "this node keeps no chain"};
+
+}  // namespace
 
 Json block_view(const node::StoredBlock& stored) {
   const codec::BlockHeader& header = stored.block->header();
@@ -40,50 +83,118 @@ Json block_view(const node::StoredBlock& stored) {
   return view;
 }
 
-const Error no_chain{Code::unsupported, "this node keeps no chain"};
-
-}  // namespace
-
 void Api::chain_status(Instant, Call call) {
   const node::Chain* const chain = node_.chain();
   if (chain == nullptr) return call.fail(no_chain);
   const consensus::Engine* const engine = chain->consensus().engine();
   const consensus::EngineStats stats = chain->consensus().stats();
-  Json view{{"network", chain->genesis().network},
-            {"genesis", base::to_hex(chain->genesis_hash())},
-            {"height", to_json(chain->height().value)},
-            {"digest", base::to_hex(chain->tip().digest)},
-            {"time_ms", chain->tip().time.unix_ms},
-            {"validators", chain->validators()->size()},
-            {"validators_connected", node_.consensus_service()->validators_connected()},
-            {"is_validator", chain->is_validator()},
-            {"is_halted", chain->is_halted()},
-            {"syncing", node_.sync_service()->is_catching_up()},
-            {"target_height", to_json(node_.sync_service()->target().value)},
-            {"floor", to_json(chain->floor().value)},
-            {"mempool",
-             Json{{"transactions", chain->mempool().size()}, {"bytes", chain->mempool().bytes()}}},
-            {"transactions_final", to_json(chain->txs_final())},
-            {"finality_ms", finality_view(node_.finality_times())},
-            {"views_nullified", to_json(stats.views_nullified)},
-            {"evidence", to_json(stats.evidence)}};
+  Json view{
+      {"network", chain->genesis().network},
+      {"genesis", base::to_hex(chain->genesis_hash())},
+      {"height", to_json(chain->height().value)},
+      {"digest", base::to_hex(chain->tip().digest)},
+      {"time_ms", chain->tip().time.unix_ms},
+      {"validators", chain->validators()->size()},
+      {"validators_connected", node_.consensus_service()->validators_connected()},
+      {"is_validator", chain->is_validator()},
+      {"is_halted", chain->is_halted()},
+      {"halt_reason", chain->halt_reason().empty() ? Json(nullptr) : Json(chain->halt_reason())},
+      {"halt_height",
+       chain->halt_height().value == 0 ? Json(nullptr) : to_json(chain->halt_height().value)},
+      {"syncing", !chain->is_halted() && node_.sync_service()->is_catching_up()},
+      {"target_height", to_json(node_.sync_service()->target().value)},
+      {"floor", to_json(chain->floor().value)},
+      {"mempool",
+       Json{{"transactions", chain->mempool().size()}, {"bytes", chain->mempool().bytes()}}},
+      {"transactions_final", to_json(chain->txs_final())},
+      {"finality_ms", finality_view(node_.finality_times())},
+      {"views_nullified", to_json(stats.views_nullified)},
+      {"evidence", to_json(stats.evidence)}};
   view["epoch"] = engine == nullptr ? Json(nullptr) : to_json(engine->context().epoch.value);
-  view["halted"] = chain->halt_reason() ? Json(chain->halt_reason()->message) : Json(nullptr);
   view["view"] = engine == nullptr ? Json(nullptr) : to_json(engine->view().value);
   call.done(std::move(view));
 }
 
-void Api::chain_block(Instant, Call call) {
-  const node::Chain* const chain = node_.chain();
-  if (chain == nullptr) return call.fail(no_chain);
-  const std::uint64_t height = call.count("height");
-  const auto stored = node::read_block(chain->states().store(), node::Height{height});
-  if (!stored) return call.fail(stored.error());
-  if (!*stored) {
-    return call.fail({Code::not_found, base::format("no final block {}; here are {} to {}", height,
-                                                    chain->floor().value, chain->height().value)});
-  }
-  call.done(block_view(**stored));
+void Api::chain_block(Instant now, Call call) {
+  if (!may_ask(call)) return;
+  const node::Height height{call.count("height")};
+  auto view = std::make_shared<Json>();
+  const std::uint64_t number = call.number;
+  ask_store(
+      now, number,
+      [view, height, first = node_.chain()->floor(),
+       last = node_.chain()->height()](const ledger::Store& store) -> Result<void> {
+        const auto stored = TRY(node::read_block(store, height));
+        if (!stored) {
+          return fail(Code::not_found,
+                      base::format("no final block {}; the last is {}", height.value, last.value));
+        }
+        *view = block_view(*stored);
+        return {};
+      },
+      [view, call = std::move(call)](const Result<void>& found) {
+        if (!found) return call.fail(found.error());
+        call.done(std::move(*view));
+      });
+}
+
+void Api::chain_blocks(Instant now, Call call) {
+  if (!may_ask(call)) return;
+  const auto limit = page_limit(call);
+  if (!limit) return call.fail(limit.error());
+  const std::uint64_t last = node_.chain()->height().value;
+  const std::uint64_t before = call.params.contains("before") ? call.count("before") : last + 1;
+  auto list = std::make_shared<Json>(Json::array());
+  const std::uint64_t number = call.number;
+  ask_store(
+      now, number,
+      [list, from = std::min(before, last + 1),
+       limit = *limit](const ledger::Store& store) -> Result<void> {
+        for (std::uint64_t h = from; h > 1 && list->size() < limit;) {
+          const auto header = TRY(node::read_header(store, {--h}));
+          if (!header) return {};  // older ones are kept no more
+          list->push_back(header_view(*header));
+        }
+        return {};
+      },
+      [list, limit = *limit, call = std::move(call)](const Result<void>& found) {
+        if (!found) return call.fail(found.error());
+        const bool is_full = list->size() == limit && list->back()["height"] != 1;
+        Json next = is_full ? list->back()["height"] : Json();
+        call.done(Json{{"blocks", std::move(*list)}, {"next", std::move(next)}});
+      });
+}
+
+void Api::chain_genesis(Instant, Call call) {
+  if (!may_ask(call)) return;
+  call.done(Json{{"hash", base::to_hex(node_.chain()->genesis_hash())},
+                 {"genesis", base::to_hex(codec::encode_genesis(node_.chain()->genesis()))}});
+}
+
+void Api::chain_supply(Instant, Call call) {
+  if (!may_ask(call)) return;
+  const ledger::BlockState& state = *node_.chain()->states().tip();
+  const ledger::Supply& supply = state.supply();
+  call.done(Json{{"height", to_json(state.height().value)},
+                 {"outputs", to_json(supply.outputs)},
+                 {"bonded", to_json(supply.bonded)},
+                 {"owed", to_json(supply.owed)},
+                 {"treasury", to_json(supply.treasury)},
+                 {"minted", to_json(supply.minted)},
+                 {"burnt", to_json(supply.burnt)},
+                 {"outputs_ever", to_json(state.txos().size())}});
+}
+
+void Api::chain_params(Instant, Call call) {
+  if (!may_ask(call)) return;
+  const node::Chain& chain = *node_.chain();
+  Json view{{"network", chain.genesis().network},
+            {"genesis", base::to_hex(chain.genesis_hash())},
+            {"genesis_time_ms", to_json(chain.genesis().time_ms)},
+            {"is_indexed", chain.is_indexed()}};
+  view["history_from"] = chain.is_indexed() ? to_json(chain.history_from().value) : Json(nullptr);
+  view.update(params_view(chain.genesis().params));
+  call.done(std::move(view));
 }
 
 void Api::chain_validators(Instant, Call call) {

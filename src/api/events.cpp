@@ -23,7 +23,7 @@ std::optional<std::pair<EventKind, Json>> chain_event(const node::Report& report
     return std::pair(EventKind::block_final, Json{{"height", to_json(header.height.value)},
                                                   {"digest", base::to_hex(done->block->digest())},
                                                   {"time_ms", header.time.unix_ms},
-                                                  {"transactions", done->tx_count},
+                                                  {"transactions", done->txs.size()},
                                                   {"took_ms", ms_view(done->took)}});
   }
   if (const auto* const halted = std::get_if<node::ChainHalted>(&report)) {

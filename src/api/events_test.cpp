@@ -77,7 +77,8 @@ TEST_F(EventsTest, BlocksThatAreFinal) {
   header.height = {7};
   header.time = {1'700'000'000'123};
   const auto block = std::make_shared<const codec::Block>(header, Buffer(), codec::Justification());
-  members_[0]->events->on_report(world_.now(), node::BlockFinalized{block, 2, 4300us});
+  members_[0]->events->on_report(world_.now(),
+                                 node::BlockFinalized{block, {nullptr, nullptr}, 4300us});
   members_[0]->events->on_report(world_.now(),
                                  node::ChainHalted{{Code::protocol, "two certificates"}});
   ASSERT_EQ(lines.size(), 3U);

@@ -18,6 +18,7 @@ Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Insta
 /// What is known of a peer's conduct; null for one never heard of.
 Json quality_view(const node::Node& node, const PeerId& peer, Instant now);
 Json ban_view(const PeerId& peer, const peer::Ban& ban, Instant now);
+Json block_view(const node::StoredBlock& stored);
 Json perf_view(const host::PerfResult& result);
 Json config_view(const std::vector<node::EffectiveSetting>& settings);
 Json methods_view();

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "app/cmd_operations.h"
 #include "base/format.h"
 #include "codec/multiaddr.h"
 #include "codec/peer_id.h"
@@ -41,6 +42,24 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::ChainStatusArgs&) { return run_chain_status(g); },
                [&](const cli::ChainBlockArgs& a) { return run_chain_block(g, a); },
                [&](const cli::ChainValidatorsArgs&) { return run_chain_validators(g); },
+               [&](const cli::WalletCreateArgs& a) { return run_wallet_create(g, a); },
+               [&](const cli::WalletRestoreArgs& a) { return run_wallet_restore(g, a); },
+               [&](const cli::WalletWordsArgs& a) { return run_wallet_words(g, a); },
+               [&](const cli::WalletAddressArgs& a) { return run_wallet_address(g, a); },
+               [&](const cli::WalletBalanceArgs& a) { return run_wallet_balance(g, a); },
+               [&](const cli::WalletUtxosArgs& a) { return run_wallet_utxos(g, a); },
+               [&](const cli::WalletHistoryArgs& a) { return run_wallet_history(g, a); },
+               [&](const cli::WalletSendArgs& a) { return run_wallet_send(g, a); },
+               [&](const cli::WalletMergeArgs& a) { return run_wallet_merge(g, a); },
+               [&](const cli::WalletSignArgs& a) { return run_wallet_sign(g, a); },
+               [&](const cli::WalletBroadcastArgs& a) { return run_wallet_broadcast(g, a); },
+               [&](const cli::ValidatorBondArgs& a) { return run_validator_bond(g, a); },
+               [&](const cli::ValidatorUnbondArgs& a) { return run_validator_unbond(g, a); },
+               [&](const cli::ValidatorUnjailArgs& a) { return run_validator_unjail(g, a); },
+               [&](const cli::ValidatorStatusArgs& a) { return run_validator_status(g, a); },
+               [&](const cli::ValidatorListArgs& a) { return run_validator_list(g, a); },
+               [&](const cli::ChainProofArgs& a) { return run_chain_proof(g, a); },
+               [&](const cli::LightVerifyArgs& a) { return run_light_verify(g, a); },
                [&](const cli::PingArgs& a) { return run_ping(g, a); },
                [&](const cli::PubsubPubArgs& a) { return run_pubsub_pub(g, a); },
                [&](const cli::PubsubSubArgs& a) { return run_pubsub_sub(g, a); },
@@ -50,7 +69,8 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::LogLevelArgs& a) { return run_log_level(g, a); },
                [&](const cli::DevnetArgs& a) { return run_devnet(g, a); },
                [&](const cli::SimulateArgs& a) { return run_simulate(g, a); },
-               [&](const cli::CompletionArgs& a) { return run_completion(g, a); }},
+               [&](const cli::CompletionArgs& a) { return run_completion(g, a); },
+               [&](const cli::OperationArgs& a) { return run_operation(g, a); }},
       command);
 }
 

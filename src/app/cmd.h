@@ -36,6 +36,9 @@ int run_peers_bans(const cli::Globals& globals);
 int run_chain_status(const cli::Globals& globals);
 int run_chain_block(const cli::Globals& globals, const cli::ChainBlockArgs& args);
 int run_chain_validators(const cli::Globals& globals);
+// cmd_light.cpp
+int run_chain_proof(const cli::Globals& globals, const cli::ChainProofArgs& args);
+int run_light_verify(const cli::Globals& globals, const cli::LightVerifyArgs& args);
 // cmd_pubsub.cpp
 int run_pubsub_pub(const cli::Globals& globals, const cli::PubsubPubArgs& args);
 int run_pubsub_sub(const cli::Globals& globals, const cli::PubsubSubArgs& args);
@@ -44,6 +47,24 @@ int run_pubsub_peers(const cli::Globals& globals, const cli::PubsubPeersArgs& ar
 // cmd_measure.cpp
 int run_ping(const cli::Globals& globals, const cli::PingArgs& args);
 int run_perf(const cli::Globals& globals, const cli::PerfArgs& args);
+// cmd_wallet.cpp, cmd_wallet_send.cpp
+int run_wallet_create(const cli::Globals& globals, const cli::WalletCreateArgs& args);
+int run_wallet_restore(const cli::Globals& globals, const cli::WalletRestoreArgs& args);
+int run_wallet_words(const cli::Globals& globals, const cli::WalletWordsArgs& args);
+int run_wallet_address(const cli::Globals& globals, const cli::WalletAddressArgs& args);
+int run_wallet_balance(const cli::Globals& globals, const cli::WalletBalanceArgs& args);
+int run_wallet_utxos(const cli::Globals& globals, const cli::WalletUtxosArgs& args);
+int run_wallet_history(const cli::Globals& globals, const cli::WalletHistoryArgs& args);
+int run_wallet_send(const cli::Globals& globals, const cli::WalletSendArgs& args);
+int run_wallet_merge(const cli::Globals& globals, const cli::WalletMergeArgs& args);
+int run_wallet_sign(const cli::Globals& globals, const cli::WalletSignArgs& args);
+int run_wallet_broadcast(const cli::Globals& globals, const cli::WalletBroadcastArgs& args);
+// cmd_validator.cpp
+int run_validator_bond(const cli::Globals& globals, const cli::ValidatorBondArgs& args);
+int run_validator_unbond(const cli::Globals& globals, const cli::ValidatorUnbondArgs& args);
+int run_validator_unjail(const cli::Globals& globals, const cli::ValidatorUnjailArgs& args);
+int run_validator_status(const cli::Globals& globals, const cli::ValidatorStatusArgs& args);
+int run_validator_list(const cli::Globals& globals, const cli::ValidatorListArgs& args);
 // cmd_doctor.cpp, cmd_devnet.cpp, cmd_simulate.cpp
 int run_doctor(const cli::Globals& globals);
 int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args);

@@ -12,14 +12,14 @@
 #include <thread>
 
 #include "app/cmd.h"
+#include "app/faucet.h"
+#include "app/genesis_files.h"
 #include "base/format.h"
 #include "cli/reports.h"
 #include "cli/wire.h"
-#include "codec/chain_params.h"
 #include "rt/files.h"
 #include "rt/home.h"
 #include "rt/process.h"
-#include "rt/rng_system.h"
 
 namespace kith::app {
 namespace {
@@ -149,6 +149,11 @@ Result<cli::DevnetReport> Devnet::run() {
   for (std::size_t i = 1; i < nodes_.size(); ++i) TRY_VOID(start(i, bootstrap));
   for (std::size_t i = 1; i < nodes_.size(); ++i) TRY_VOID(wait_until_ready(i));
   say(globals_, base::format("{} nodes are up in {}", nodes_.size(), dir_));
+  if (has_chain()) {
+    say(globals_, base::format("coins to play with: kith --home {}/node1 wallet send --to ADDRESS "
+                               "--amount 10",
+                               dir_));
+  }
 
   const auto until = args_.run_for ? Clock::now() + *args_.run_for : Clock::time_point::max();
   while (interrupted == 0 && Clock::now() < until) {
@@ -215,27 +220,18 @@ Result<void> Devnet::make_chain() {
   validators_ = std::min<std::uint64_t>(args_.validators, args_.nodes);
   genesis_ = dir_ + "/genesis.kith";
   if (rt::file_exists(genesis_)) return {};
-  codec::Genesis genesis;
-  genesis.network = "devnet";
-  genesis.time_ms =
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                     std::chrono::system_clock::now().time_since_epoch())
-                                     .count());
+  cli::GenesisOptions options;
+  options.network = "devnet";
+  codec::Genesis genesis = TRY(make_genesis(options, unix_ms_now()));
   genesis.params.block_interval_ms = devnet_block_interval_ms;
-  rt::SystemRng rng;
+  std::vector<std::string> homes;
   for (std::uint64_t i = 0; i < validators_; ++i) {
-    const std::string folder = base::format("{}/node{}/validator", dir_, i + 1);
-    TRY_VOID(rt::make_dirs(folder, rt::private_dir_mode));
-    const auto identity = TRY(rt::load_or_create_identity(folder, std::nullopt, rng));
-    codec::GenesisValidator validator;
-    std::ranges::copy(identity.key.public_key().data, validator.key.begin());
-    validator.owner = codec::lock_of(validator.key);
-    validator.stake = genesis.params.min_stake;
-    genesis.validators.push_back(validator);
+    homes.push_back(base::format("{}/node{}", dir_, i + 1));
   }
-  std::ranges::sort(genesis.validators, {}, &codec::GenesisValidator::key);
-  TRY_VOID(codec::check(genesis));
-  return rt::write_file_atomic(genesis_, codec::encode_genesis(genesis), rt::public_file_mode);
+  TRY_VOID(add_home_validators(genesis, homes));
+  rt::SystemRng rng;
+  TRY_VOID(add_faucet(genesis, dir_, rng));
+  return write_genesis(genesis_, genesis);
 }
 
 /// Heights at which two nodes hold different blocks, of the last that all have.

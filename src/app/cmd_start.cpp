@@ -13,6 +13,7 @@
 #include "cli/reports.h"
 #include "codec/peer_id.h"
 #include "rt/home.h"
+#include "rt/key_lock.h"
 #include "rt/local_server.h"
 #include "rt/process_usage.h"
 #include "rt/signals.h"
@@ -80,6 +81,7 @@ class Daemon {
   // Destroyed from the last to the first: the API's open replies before the server they go through,
   // all before the reactor.
   std::optional<rt::HomeLock> lock_;
+  std::optional<rt::KeyLock> key_lock_;
   std::unique_ptr<rt::LogSink> log_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<rt::LocalServer> server_;
@@ -116,7 +118,13 @@ Result<void> Daemon::prepare() {
   config.genesis = TRY(load_genesis(session_));
   if (config.genesis) {
     config.chain_dir = session_.home + "/chain";
+    config.indexes_addresses = session_.settings.indexes_addresses;
     config.validator_key = TRY(load_validator_key(session_.home));
+    if (config.validator_key) {
+      key_lock_ = TRY(
+          rt::KeyLock::take(session_.home + "/validator", config.validator_key->public_key().data));
+    }
+    config.node.chain.mesh_token = TRY(load_mesh_token(session_));
   }
   const crypto::PublicKey key = identity.key.public_key();
   engine_ = TRY(Engine::make(std::move(config), std::move(identity.key), *log_));

@@ -13,6 +13,9 @@ namespace {
 
 /// A peer that does not let go must not keep us: sockets close by themselves after 1 s of flushing.
 constexpr Duration stop_max = 3s;
+/// Twice the mempool's own limit: what is in it, and how long each waits.
+constexpr std::size_t mempool_file_max = 2 * ledger::MempoolConfig{}.bytes_max;
+constexpr mode_t mempool_mode = 0600;
 constexpr std::size_t fork_file_bytes_max = 1024 * 1024;
 
 /// Whoever found a fork must not go on by itself: which of the two branches counts is for people.
@@ -79,16 +82,19 @@ Result<void> Engine::keep_chain() {
   if (chain_store_ == nullptr || !config_.genesis) return {};
   const codec::Genesis& genesis = *config_.genesis;
   if (!TRY(node::holds_chain(*chain_store_, codec::genesis_hash(genesis)))) {
-    TRY_VOID(chain_store_->write(node::make_genesis_batch(genesis)));
+    TRY_VOID(chain_store_->write(node::make_genesis_batch(genesis, config_.indexes_addresses)));
   }
   const bool is_new = chain_store_->height() == ledger::Height{0};
   const crypto::KeyPair* const key = config_.validator_key ? &*config_.validator_key : nullptr;
-  node::ChainParts parts{genesis, chain_store_.get(), key, votes_, false};
+  node::ChainParts parts{genesis, chain_store_.get(), key, votes_};
   parts.is_log_lost = votes_damage_.has_value() || (votes_were_empty() && !is_new);
+  parts.mempool = read_mempool();
   node::ChainConfig config;
-  config.keeping = config_.node.chain;
+  config.keeping = config_.node.chain.keeping;
+  config.is_indexed = config_.indexes_addresses;
   config.state.seed = rng_.next();
   config.mempool.seed = rng_.next();
+  config.halt_height = config_.node.chain.halt_height;
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));
   node_->keep_chain(std::move(chain), key);
   return {};
@@ -109,15 +115,50 @@ void Engine::set_on_report(std::function<void(node::Report)> on_report) {
   on_report_ = std::move(on_report);
 }
 
-void Engine::run() { reactor_->run(); }
+void Engine::run() {
+  reactor_->run();
+  save_mempool();
+}
+
+std::vector<ledger::Mempool::Saved> Engine::read_mempool() const {
+  const auto bytes = rt::read_file(mempool_path(), mempool_file_max);
+  if (!bytes) return {};  // a first start, or the last end was no clean one
+  auto saved = ledger::Mempool::decode_snapshot(*bytes, bytes->size());
+  if (saved) return *std::move(saved);
+  log_.warn("chain", "{}: {}; transactions that waited are lost", mempool_path(),
+            saved.error().message);
+  return {};
+}
+
+void Engine::save_mempool() const {
+  if (node_->chain() == nullptr) return;
+  const auto written =
+      rt::write_file_atomic(mempool_path(), node_->chain()->mempool().snapshot(), mempool_mode);
+  if (!written) log_.warn("chain", "transactions that wait: {}", written.error().message);
+}
 
 void Engine::stop() {
   reactor_->post([this] { node_->on_command(reactor_->turn_now(), node::ShutDown{}); });
   reactor_->post_after(stop_max, [this] { reactor_->stop(); });
 }
 
+/// For whoever looks into it: the chain goes no further by itself.
+void Engine::keep_dump(const node::StateDumped& dumped) {
+  if (config_.chain_dir.empty()) return;
+  const std::string path =
+      base::format("{}/mismatch-{}.txt", config_.chain_dir, dumped.height.value);
+  const auto written =
+      rt::write_file_atomic(path, base::as_bytes(dumped.text), rt::private_file_mode);
+  if (written) {
+    log_.error("chain", "what this node found is in {}; compare it with that of another", path);
+  } else {
+    log_.error("chain", "cannot keep what this node found: {}", written.error().message);
+  }
+}
+
 void Engine::after_turn() {
   while (auto report = node_->poll_report()) {
+    if (const auto* dumped = std::get_if<node::StateDumped>(&*report)) keep_dump(*dumped);
     const bool is_stopped = std::holds_alternative<host::Stopped>(*report);
     if (on_report_) on_report_(std::move(*report));
     if (is_stopped) reactor_->stop();

@@ -29,6 +29,7 @@ struct EngineConfig {
   rt::ChainStoreConfig chain = {};
   /// Whose chain it is: with both the node follows it, and validates when it has the key.
   std::optional<codec::Genesis> genesis = {};
+  bool indexes_addresses = true;
   std::optional<crypto::KeyPair> validator_key = {};
 };
 
@@ -64,8 +65,12 @@ class Engine {
          std::unique_ptr<rt::QualityStore> quality, Log& log);
   Result<void> open_chain();
   Result<void> keep_chain();
+  std::string mempool_path() const { return config_.chain_dir + "/mempool.dat"; }
+  std::vector<ledger::Mempool::Saved> read_mempool() const;
+  void save_mempool() const;
   void start();
   void after_turn();
+  void keep_dump(const node::StateDumped& dumped);
 
   EngineConfig config_;
   const crypto::KeyPair key_;

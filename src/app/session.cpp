@@ -175,6 +175,22 @@ Result<std::optional<codec::Genesis>> load_genesis(const Session& session) {
   return *std::move(genesis);
 }
 
+Result<std::optional<codec::Hash>> load_mesh_token(const Session& session) {
+  constexpr std::size_t token_bytes_min = 32;
+  const std::string path = session.in_home(session.settings.mesh_token_file);
+  if (path.empty()) return std::nullopt;
+  Bytes bytes = TRY(rt::read_secret_file(path, small_file_bytes_max));
+  while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) bytes.pop_back();
+  const bool is_long = bytes.size() >= token_bytes_min;
+  const codec::Hash token = codec::tagged_hash("kith/mesh-token/1", {bytes});
+  crypto::wipe(bytes);
+  if (!is_long) {
+    return fail(Code::config,
+                base::format("{}: a mesh token has {} bytes at least", path, token_bytes_min));
+  }
+  return token;
+}
+
 Result<std::optional<crypto::KeyPair>> load_validator_key(const std::string& home) {
   const std::string folder = home + "/validator";
   if (!rt::file_exists(rt::identity_path(folder))) return std::nullopt;

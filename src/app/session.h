@@ -47,6 +47,8 @@ Result<std::optional<secure::PresharedKey>> load_network_key(const Session& sess
                                                              const std::string& psk_file);
 /// chain.genesis, else HOME/genesis.kith when that exists; what is read has passed check().
 Result<std::optional<codec::Genesis>> load_genesis(const Session& session);
+/// The secret of chain.mesh_token, hashed; nothing without the key.
+Result<std::optional<codec::Hash>> load_mesh_token(const Session& session);
 /// HOME/validator/identity.key, when it exists: this node validates.
 Result<std::optional<crypto::KeyPair>> load_validator_key(const std::string& home);
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session);

@@ -1,29 +1,13 @@
 #include "cli/app_tree.h"
 
-#include <memory>
-
 #include "base/format.h"
+#include "cli/verbs.h"
 #include "node/config_text.h"
 
 namespace kith::cli {
 namespace {
 
 constexpr std::uint64_t devnet_nodes_max = 256;
-
-template <class T, class Parse>
-CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& target, const std::string& help,
-                        const std::string& type, Parse parse) {
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&target, name, parse](const std::string& text) {
-            auto value = parse(text);
-            if (!value) throw CLI::ValidationError(name, value.error().message);
-            target = *value;
-          },
-          help)
-      ->type_name(type);
-}
 
 template <class T>
 CLI::Option* add_duration(CLI::App& app, const std::string& name, T& target,
@@ -44,45 +28,6 @@ CLI::Option* add_duration_text(CLI::App& app, const std::string& name, std::stri
 CLI::Option* add_size(CLI::App& app, const std::string& name, std::uint64_t& target,
                       const std::string& help) {
   return add_parsed(app, name, target, help, "SIZE", node::parse_size);
-}
-
-/// A count within bounds; `high` is named when it is broken.
-template <class T>
-CLI::Option* add_count(CLI::App& app, const std::string& name, T& target, const std::string& help,
-                       std::uint64_t low, std::uint64_t high) {
-  return add_parsed(
-      app, name, target, help, "N", [low, high](std::string_view text) -> Result<std::uint64_t> {
-        const std::uint64_t count = TRY(node::parse_count(text));
-        if (count < low || count > high) {
-          return fail(Code::usage, base::format("{} is not within {} to {}", count, low, high));
-        }
-        return count;
-      });
-}
-
-/// A verb whose options fill an Args of its own, which becomes the command when it is chosen.
-template <class Args>
-struct Verb {
-  CLI::App* app;
-  std::shared_ptr<Args> args;
-};
-
-template <class Args>
-Verb<Args> add_verb(CLI::App& parent, Draft& draft, const std::string& name,
-                    const std::string& help, const std::string& example) {
-  CLI::App* app = parent.add_subcommand(name, help);
-  app->footer("Example:\n  " + example);
-  auto args = std::make_shared<Args>();
-  app->final_callback([&draft, args] { draft.command = *args; });
-  return {app, args};
-}
-
-CLI::App* add_group(CLI::App& parent, const std::string& name, const std::string& help,
-                    const std::string& example) {
-  CLI::App* group = parent.add_subcommand(name, help);
-  group->require_subcommand(1);
-  group->footer("Example:\n  " + example);
-  return group;
 }
 
 void add_globals(CLI::App& app, Globals& globals) {
@@ -229,6 +174,51 @@ void add_chain_verbs(CLI::App& app, Draft& draft) {
   add_verb<ChainValidatorsArgs>(*chain, draft, "validators",
                                 "The validators of this epoch, and what the set tolerates",
                                 "kith chain validators --json");
+  const auto proof = add_verb<ChainProofArgs>(
+      *chain, draft, "proof", "A proof for `kith light verify`", "kith chain proof output TXID:0");
+  proof.app->add_option("KIND", proof.args->kind, "What is proven")
+      ->required()
+      ->check(CLI::IsMember({"finality", "block", "tx", "output", "validator"}));
+  proof.app->add_option("WHAT", proof.args->what,
+                        "A height, a transaction's id, TXID:N, or a validator's key");
+  add_count(*proof.app, "--from-epoch", proof.args->from_epoch,
+            "The epoch whose validators are trusted already (begins with the genesis)", 0,
+            UINT64_MAX);
+  add_count(*proof.app, "--checkpoint", proof.args->checkpoint, "Begin with this block instead", 1,
+            UINT64_MAX);
+  proof.app->add_option("--out", proof.args->out, "Write bytes here (else hex to standard output)")
+      ->type_name("FILE");
+}
+
+void add_light_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* light = add_group(app, "light", "Check what a chain is said to hold, without a node",
+                              "kith light verify --genesis genesis.kith proof.bin");
+  const auto verify =
+      add_verb<LightVerifyArgs>(*light, draft, "verify", "Check a proof; exit 4 when it is false",
+                                "kith light verify --genesis genesis.kith proof.bin");
+  LightVerifyArgs& args = *verify.args;
+  CLI::App& to = *verify.app;
+  to.add_option("PROOF", args.proof, "A file of `kith chain proof`, bytes or hex; - for stdin")
+      ->required();
+  to.add_option("--genesis", args.genesis, "The chain's genesis: its hash in hex, or the file")
+      ->type_name("HASH|FILE");
+  to.add_option("--checkpoint", args.checkpoint, "A block that is trusted instead of the genesis")
+      ->type_name("HEIGHT:DIGEST");
+  to.add_option("--state", args.state, "Go on from what this file remembers, and remember more")
+      ->type_name("FILE");
+  add_duration(to, "--trusting-period", args.trusting_period,
+               "How long validators are trusted (two thirds of the time that unbonding takes)");
+  to.add_flag("--trust-old-keys", args.trusts_old_keys,
+              "Go on from what is older: no old validator's key may have been sold or stolen");
+  to.add_option("--txid", args.txid, "Expect this transaction")->type_name("TXID");
+  to.add_option("--outpoint", args.outpoint, "Expect this output")->type_name("TXID:N");
+  to.add_option("--address", args.address, "Expect an output to this address")
+      ->type_name("ADDRESS");
+  add_count(to, "--amount", args.amount, "Expect an output of so many units", 0, UINT64_MAX);
+  to.add_option("--validator", args.validator, "Expect this validator's entry")->type_name("KEY");
+  add_count(to, "--height", args.height, "Expect the block of this height", 1, UINT64_MAX);
+  to.add_flag("--unspent", args.unspent, "Expect the output to be unspent");
+  to.add_flag("--spent", args.spent, "Expect the output to be spent")->excludes("--unspent");
 }
 
 void add_measuring_verbs(CLI::App& app, Draft& draft) {
@@ -282,7 +272,7 @@ void add_many_node_verbs(CLI::App& app, Draft& draft) {
   add_duration(*simulate.app, "--for", simulate.args->run_for, "Virtual time (60s)");
   simulate.app
       ->add_option("--scenario", simulate.args->scenario,
-                   "peers, calm, storm or gossip, see docs/simulator.md (peers)")
+                   "peers, calm, storm, gossip or ledger, see docs/simulator.md (peers)")
       ->type_name("NAME");
   add_list(*simulate.app, "--with", simulate.args->settings,
            "A setting of the scenario; may be repeated")
@@ -325,9 +315,12 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_peer_verbs(app, draft);
   add_pubsub_verbs(app, draft);
   add_chain_verbs(app, draft);
+  add_wallet_verbs(app, draft);
+  add_light_verbs(app, draft);
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);
+  add_operation_verbs(app, draft);
 }
 
 }  // namespace kith::cli

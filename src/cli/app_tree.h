@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 
 #include "cli/args.h"
 
@@ -16,5 +17,9 @@ struct Draft {
 
 /// Fills `app` with every verb and option.
 void build_tree(CLI::App& app, Draft& draft);
+/// Its part of wallets and validators (app_tree_wallet.cpp).
+void add_wallet_verbs(CLI::App& app, Draft& draft);
+/// Verbs of whoever runs a chain (app_tree_operations.cpp).
+void add_operation_verbs(CLI::App& app, Draft& draft);
 
 }  // namespace kith::cli

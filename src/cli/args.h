@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/args_operations.h"
+#include "cli/args_wallet.h"
 
 namespace kith::cli {
 
@@ -80,6 +82,25 @@ struct ChainBlockArgs {
   std::uint64_t height = 0;
 };
 struct ChainValidatorsArgs {};
+struct ChainProofArgs {
+  std::string kind;
+  std::string what;
+  std::optional<std::uint64_t> from_epoch;
+  std::optional<std::uint64_t> checkpoint;
+  std::string out;  // empty: hex on standard output
+};
+struct LightVerifyArgs {
+  std::string proof;       // "-": standard input
+  std::string genesis;     // a hash in hex, or a file
+  std::string checkpoint;  // HEIGHT:DIGEST
+  std::string state;       // a file that is read and written
+  std::optional<Duration> trusting_period;
+  bool trusts_old_keys = false;
+  // What is expected to be proven.
+  std::string txid, outpoint, address, validator;
+  std::optional<std::uint64_t> amount, height;
+  bool spent = false, unspent = false;
+};
 /// What all nodes of a topic agree on, as text; empty: left out.
 struct TopicOptionArgs {
   std::string max_age;
@@ -137,13 +158,16 @@ struct CompletionArgs {
   std::string shell;
 };
 
-using Command =
-    std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
-                 VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
-                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
-                 PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainValidatorsArgs, PubsubPubArgs,
-                 PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs,
-                 DevnetArgs, SimulateArgs, CompletionArgs>;
+using Command = std::variant<
+    InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs, VersionArgs,
+    ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs, PeersInfoArgs, PeersConnectArgs,
+    PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs, PeersBansArgs, ChainStatusArgs,
+    ChainBlockArgs, ChainValidatorsArgs, ChainProofArgs, LightVerifyArgs, PubsubPubArgs,
+    PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs, DevnetArgs,
+    SimulateArgs, CompletionArgs, WalletCreateArgs, WalletRestoreArgs, WalletAddressArgs,
+    WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs, WalletSendArgs,
+    WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs,
+    ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;

@@ -147,7 +147,7 @@ TEST(Args, AnUnknownVerbNamesTheNearest) {
   EXPECT_NE(ended({"sttaus"}).err.find("did you mean `kith status`?"), std::string::npos);
   EXPECT_NE(ended({"peers", "lst"}).err.find("did you mean `kith peers list`?"), std::string::npos);
   // Verbs of later versions are not offered.
-  EXPECT_NE(ended({"wallet"}).err.find("unknown verb \"wallet\""), std::string::npos);
+  EXPECT_NE(ended({"chamber"}).err.find("unknown verb \"chamber\""), std::string::npos);
   const ParseEnd json = ended({"sttaus", "--json"});
   EXPECT_TRUE(json.out.starts_with(R"({"error":{"code":"usage")")) << json.out;
 }

@@ -105,10 +105,11 @@ Result<std::vector<StakeTier>> read_tiers(Reader& reader) {
   return tiers;
 }
 
-Result<void> check_validators(const Genesis& genesis, std::optional<Amount>& supply) {
+Result<void> check_validators(const Genesis& genesis, std::size_t least,
+                              std::optional<Amount>& supply) {
   const auto& list = genesis.validators;
-  TRY_VOID(
-      within<std::size_t>("validators at genesis", list.size(), 1, genesis.params.validators_max));
+  TRY_VOID(within<std::size_t>("validators at genesis", list.size(), least,
+                               genesis.params.validators_max));
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (i > 0 && !(list[i - 1].key < list[i].key)) {
       return fail(Code::config,
@@ -244,12 +245,15 @@ Amount min_fee(const ChainParams& params, std::size_t bytes) {
   return (params.min_fee_rate * bytes + 999) / 1000;
 }
 
-Result<void> check(const Genesis& genesis) {
+namespace {
+
+/// With `least` validators.
+Result<void> check_with(const Genesis& genesis, std::size_t least) {
   if (!is_name(genesis.network, network_name_max, true)) {
     return fail(Code::config, "network is not 1 to 32 of a-z, 0-9 and -");
   }
   TRY_VOID(within<std::uint64_t>("time_ms", genesis.time_ms, 0, time_ms_max));
-  TRY_VOID(check(genesis.params));
+  TRY_VOID(kith::codec::check(genesis.params));
   TRY_VOID(
       within<std::size_t>("outputs at genesis", genesis.outputs.size(), 0, genesis_outputs_max));
   std::optional<Amount> supply = 0;
@@ -260,10 +264,14 @@ Result<void> check(const Genesis& genesis) {
     TRY_VOID(within<Amount>("output at genesis", output.value, genesis.params.dust, amount_max));
     if (supply) supply = add(*supply, output.value);
   }
-  TRY_VOID(check_validators(genesis, supply));
+  TRY_VOID(check_validators(genesis, least, supply));
   if (!supply) return fail(Code::config, "supply at genesis overflows");
   return {};
 }
+
+}  // namespace
+
+Result<void> check(const Genesis& genesis) { return check_with(genesis, 1); }
 
 Bytes encode_genesis(const Genesis& genesis) {
   Bytes bytes;
@@ -284,7 +292,7 @@ Bytes encode_genesis(const Genesis& genesis) {
   return bytes;
 }
 
-Result<Genesis> decode_genesis(ByteView bytes) {
+Result<Genesis> decode_genesis_draft(ByteView bytes) {
   if (bytes.size() > genesis_bytes_max) {
     return fail(Code::too_large,
                 base::format("genesis of {} bytes, limit {}", bytes.size(), genesis_bytes_max));
@@ -317,6 +325,12 @@ Result<Genesis> decode_genesis(ByteView bytes) {
     validator.stake = TRY(reader.u64());
   }
   TRY_VOID(reader.finish());
+  TRY_VOID(check_with(genesis, 0));
+  return genesis;
+}
+
+Result<Genesis> decode_genesis(ByteView bytes) {
+  Genesis genesis = TRY(decode_genesis_draft(bytes));
   TRY_VOID(check(genesis));
   return genesis;
 }

@@ -104,6 +104,9 @@ struct Genesis {
 Result<void> check(const Genesis& genesis);
 Bytes encode_genesis(const Genesis& genesis);
 Result<Genesis> decode_genesis(ByteView bytes);
+/// One that is still being put together: the same, but it may lack validators and thus not pass
+/// check() yet.
+Result<Genesis> decode_genesis_draft(ByteView bytes);
 Hash genesis_hash(const Genesis& genesis);
 
 }  // namespace kith::codec

@@ -65,6 +65,8 @@ struct EngineSizes {
               own_votes = 0;
 };
 
+struct EngineReport;
+
 class Engine {
  public:
   using Input = EngineInput;
@@ -117,8 +119,9 @@ class Engine {
   /// It found what must not be, and says nothing any more.
   bool is_halted() const { return is_halted_; }
   EngineSizes sizes() const;
-  /// For people: one line a view that is not final.
+  /// For people: one line a view that is not final; all of it (consensus/describe.h).
   std::string dump(Instant now);
+  EngineReport report(Instant now);
 
  private:
   struct ViewState {
@@ -228,6 +231,7 @@ class Engine {
   const ViewState* find(View view) const;
   void say(EngineOutput output) { outputs_.push_back(std::move(output)); }
   void broadcast(const codec::ConsensusMessage& message);
+  std::string waits_for();
   WallTime wall_now(Instant now) const;
   Token new_token() { return {++last_token_}; }
   bool is_last(Height height) const { return height == context_.last_height; }

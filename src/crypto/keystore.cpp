@@ -18,11 +18,8 @@ constexpr std::string_view kind = "ed25519";
 constexpr std::string_view checksum_prefix = "sha256: ";
 
 constexpr std::size_t seed_bytes = 32;
-constexpr std::size_t sealed_bytes = seed_bytes + crypto_aead_xchacha20poly1305_ietf_ABYTES;
+constexpr std::size_t sealed_bytes = seed_bytes + seal_tag_bytes;
 constexpr std::size_t checksum_line_bytes = checksum_prefix.size() + 2 * sizeof(Hash256) + 1;
-
-using Salt = std::array<std::uint8_t, crypto_pwhash_SALTBYTES>;
-using Nonce = std::array<std::uint8_t, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES>;
 
 /// Text that may hold the secret: reserved once, so that growing leaves no copy, and wiped.
 class SecretText {
@@ -103,30 +100,18 @@ Result<KdfCost> read_cost(std::string_view text, KdfCost cost_max) {
   return KdfCost{*ops, *mem_kib};
 }
 
-/// False when there is no memory for it.
-bool derive(std::string_view passphrase, const Salt& salt, KdfCost cost, ByteSpan key) {
-  return crypto_pwhash(key.data(), key.size(), passphrase.data(), passphrase.size(), salt.data(),
-                       cost.ops, std::size_t{cost.mem_kib} * 1024,
-                       crypto_pwhash_ALG_ARGON2ID13) == 0;
-}
-
 void add_sealed_seed(SecretText& text, const KeyPair& key, std::string_view passphrase, Rng& rng,
                      KdfCost cost) {
-  ASSERT(cost.ops >= kdf_cost_min.ops && cost.ops <= kdf_cost_max.ops);
-  ASSERT(cost.mem_kib >= kdf_cost_min.mem_kib && cost.mem_kib <= kdf_cost_max.mem_kib);
-  Salt salt;
-  Nonce nonce;
+  KdfSalt salt;
+  SealNonce nonce;
   rng.fill(salt);
   rng.fill(nonce);
   text.add(base::format("kdf: {}\nsalt: {}\nnonce: {}\n", cost_text(cost), base::to_hex(salt),
                         base::to_hex(nonce)));
 
-  SecretBytes sealing_key(crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
-  ASSERT(derive(passphrase, salt, cost, sealing_key.span()));
-  std::array<std::uint8_t, sealed_bytes> sealed;
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-      sealed.data(), nullptr, key.seed().data(), key.seed().size(), text.view().data(),
-      text.view().size(), nullptr, nonce.data(), sealing_key.view().data());
+  const auto sealing_key = stretch_passphrase(passphrase, salt, cost);
+  ASSERT(sealing_key.has_value());
+  const Bytes sealed = seal_secret(*sealing_key, nonce, text.view(), key.seed());
   text.add("sealed: ");
   text.add_hex(sealed);
   text.add("\n");
@@ -160,31 +145,23 @@ Result<std::string_view> check_frame(std::string_view file) {
   return rest.substr(0, rest.size() - checksum_line_bytes);
 }
 
-Result<void> open_seed(std::string_view file, std::string_view rest, std::string_view passphrase,
-                       KdfCost cost_max, ByteSpan seed) {
+Result<SecretBytes> open_seed(std::string_view file, std::string_view rest,
+                              std::string_view passphrase, KdfCost cost_max) {
   const std::string_view kdf = TRY(take_line(rest, "kdf: "));
   const KdfCost cost = TRY(read_cost(kdf, cost_max));
-  Salt salt;
+  KdfSalt salt;
   TRY_VOID(take_hex(rest, "salt: ", salt));
-  Nonce nonce;
+  SealNonce nonce;
   TRY_VOID(take_hex(rest, "nonce: ", nonce));
   const auto associated = file.substr(0, static_cast<std::size_t>(rest.data() - file.data()));
   std::array<std::uint8_t, sealed_bytes> sealed;
   TRY_VOID(take_hex(rest, "sealed: ", sealed));
   if (!rest.empty()) return damaged("there is more after the sealed seed");
 
-  SecretBytes key(crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
-  if (!derive(passphrase, salt, cost, key.span())) {
-    return fail(Code::internal,
-                base::format("no {} KiB of memory to open the identity key file", cost.mem_kib));
-  }
-  const ByteView header = base::as_bytes(associated);
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(seed.data(), nullptr, nullptr, sealed.data(),
-                                                 sealed.size(), header.data(), header.size(),
-                                                 nonce.data(), key.view().data()) != 0) {
-    return fail(Code::passphrase, "wrong passphrase for the identity key file");
-  }
-  return {};
+  const SecretBytes key = TRY(stretch_passphrase(passphrase, salt, cost));
+  auto seed = open_secret(key, nonce, base::as_bytes(associated), sealed);
+  if (!seed) return fail(seed.error().code, "wrong passphrase for the identity key file");
+  return seed;
 }
 
 }  // namespace
@@ -223,7 +200,7 @@ Result<KeyPair> decode_identity_key(ByteView file, std::optional<std::string_vie
     if (!passphrase) {
       return fail(Code::passphrase, "the identity key file needs a passphrase and none was given");
     }
-    TRY_VOID(open_seed(text, rest, *passphrase, cost_max, seed.span()));
+    seed = TRY(open_seed(text, rest, *passphrase, cost_max));
   } else {
     TRY_VOID(take_hex(rest, "seed: ", seed.span()));
     if (!rest.empty()) return damaged("there is more after the seed");

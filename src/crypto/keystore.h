@@ -22,20 +22,12 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "crypto/key.h"
+#include "crypto/passphrase_seal.h"
 
 namespace kith::crypto {
 
 /// A valid file has at most 360 bytes; more is not one.
 inline constexpr std::size_t identity_key_file_bytes_max = 1024;
-
-/// What opening a passphrase costs, and thus each guess at it.
-struct KdfCost {
-  std::uint32_t ops = 3;
-  std::uint32_t mem_kib = 64 * 1024;  // RFC 9106's second recommendation, some 0.2 s
-  friend bool operator==(const KdfCost&, const KdfCost&) = default;
-};
-inline constexpr KdfCost kdf_cost_min = {1, 8};
-inline constexpr KdfCost kdf_cost_max = {10, 1024 * 1024};
 
 /// The file's bytes. Those made without a passphrase hold the secret: wipe() them once written.
 /// REQUIRES: `cost` within kdf_cost_min and kdf_cost_max, and memory for it. An empty passphrase

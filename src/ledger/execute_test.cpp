@@ -255,6 +255,10 @@ struct FailingStore final : Store {
   Result<void> scan(Table table, const Visit& visit) const override {
     return inner->scan(table, visit);
   }
+  Result<std::optional<Bytes>> scan_from(Table table, ByteView from, std::size_t limit,
+                                         const Visit& visit) const override {
+    return inner->scan_from(table, from, limit, visit);
+  }
   const Store* inner;
   bool is_broken = false;
 };

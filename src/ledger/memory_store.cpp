@@ -9,14 +9,6 @@ MemoryStore::MemoryStore() : shelf_(std::make_shared<MemoryShelf>()) {}
 
 SnapshotShelf* MemoryStore::shelf() const { return shelf_.get(); }
 
-Result<std::vector<Hash>> MemoryStore::leaves(std::uint64_t first, std::size_t count) const {
-  if (first > leaves_.size() || count > leaves_.size() - first) {
-    return fail(Code::usage, "leaves beyond the last one");
-  }
-  const auto from = leaves_.begin() + static_cast<std::ptrdiff_t>(first);
-  return std::vector<Hash>(from, from + static_cast<std::ptrdiff_t>(count));
-}
-
 std::shared_ptr<const Store> MemoryStore::freeze() const {
   return std::make_shared<const MemoryStore>(*this);
 }
@@ -34,6 +26,26 @@ Result<void> MemoryStore::scan(Table table, const Visit& visit) const {
   if (records == records_.end()) return {};
   for (const auto& [key, value] : records->second) visit(key, value);
   return {};
+}
+
+Result<std::optional<Bytes>> MemoryStore::scan_from(Table table, ByteView from, std::size_t limit,
+                                                    const Visit& visit) const {
+  const auto records = records_.find(table);
+  if (records == records_.end()) return std::nullopt;
+  for (auto at = records->second.lower_bound(base::to_bytes(from)); at != records->second.end();
+       ++at) {
+    if (limit-- == 0) return at->first;
+    visit(at->first, at->second);
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<Hash>> MemoryStore::leaves(std::uint64_t first, std::size_t count) const {
+  if (first > leaves_.size() || count > leaves_.size() - first) {
+    return fail(Code::usage, "leaves beyond the last one");
+  }
+  const auto from = leaves_.begin() + static_cast<std::ptrdiff_t>(first);
+  return std::vector<Hash>(from, from + static_cast<std::ptrdiff_t>(count));
 }
 
 void MemoryStore::write(const WriteBatch& batch) {

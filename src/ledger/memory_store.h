@@ -14,10 +14,12 @@ class MemoryStore final : public Store {
 
   Result<std::optional<Bytes>> get(Table table, ByteView key) const override;
   Result<void> scan(Table table, const Visit& visit) const override;
+  Result<std::optional<Bytes>> scan_from(Table table, ByteView from, std::size_t limit,
+                                         const Visit& visit) const override;
+  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override;
 
   void write(const WriteBatch& batch);
 
-  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override;
   std::shared_ptr<const Store> freeze() const override;
   std::shared_ptr<const Store> import() const override { return import_; }
   SnapshotShelf* shelf() const override;

@@ -362,6 +362,9 @@ void Mempool::insert(const TxPtr& tx, const Source& source, WallTime since, cons
   by_age_.emplace(since.unix_ms, txid);
   if (tx->tx.expiry != 0) by_expiry_.emplace(tx->tx.expiry, txid);
   if (!tx->tx.actions.empty()) with_actions_.insert(txid);
+  for (std::uint32_t i = 0; i < tx->tx.outputs.size(); ++i) {
+    by_lock_.insert({tx->tx.outputs[i].lock, {txid, i}});
+  }
 }
 
 void Mempool::remove(const Hash& txid) {
@@ -388,6 +391,9 @@ void Mempool::remove(const Hash& txid) {
   by_age_.erase({entry.since.unix_ms, txid});
   by_expiry_.erase({entry.tx->tx.expiry, txid});
   with_actions_.erase(txid);
+  for (std::uint32_t i = 0; i < entry.tx->tx.outputs.size(); ++i) {
+    by_lock_.erase({entry.tx->tx.outputs[i].lock, {txid, i}});
+  }
   entries_.erase(found);
   // Those that stay have one ancestor less to pay for.
   for (const Hash& descendant : descendants) {
@@ -453,6 +459,30 @@ void Mempool::expire(WallTime now) {
 TxPtr Mempool::find(const Hash& txid) const {
   const auto entry = entries_.find(txid);
   return entry == entries_.end() ? nullptr : entry->second.tx;
+}
+
+std::vector<OutPoint> Mempool::outputs_of(const Hash& lock) const {
+  std::vector<OutPoint> outputs;
+  for (auto at = by_lock_.lower_bound({lock, {}}); at != by_lock_.end() && at->first == lock;
+       ++at) {
+    outputs.push_back(at->second);
+  }
+  return outputs;
+}
+
+std::vector<Mempool::Waiting> Mempool::list(const std::optional<Hash>& after,
+                                            std::size_t limit) const {
+  auto at = by_order_.begin();
+  if (after) {
+    const auto entry = entries_.find(*after);
+    if (entry != entries_.end()) at = by_order_.upper_bound(entry->second.order);
+  }
+  std::vector<Waiting> waiting;
+  for (; at != by_order_.end() && waiting.size() < limit; ++at) {
+    const Entry& entry = entries_.find(at->second)->second;
+    waiting.push_back({entry.tx, entry.since});
+  }
+  return waiting;
 }
 
 std::optional<Hash> Mempool::spender_of(const OutPoint& outpoint) const {

@@ -86,6 +86,14 @@ class Mempool {
   void expire(WallTime now);
 
   codec::TxPtr find(const Hash& txid) const;
+  /// Outputs of transactions in here that this lock keeps, by outpoint.
+  std::vector<OutPoint> outputs_of(const Hash& lock) const;
+  struct Waiting {
+    codec::TxPtr tx;
+    WallTime since;
+  };
+  /// Up to `limit` in the order of arrival, those after `after` where it is given and in here.
+  std::vector<Waiting> list(const std::optional<Hash>& after, std::size_t limit) const;
   /// The transaction in here that spends the output: it is locked.
   std::optional<Hash> spender_of(const OutPoint& outpoint) const;
   std::size_t size() const { return entries_.size(); }
@@ -197,6 +205,7 @@ class Mempool {
   Ranks by_score_;
   Ranks leaves_;  // by their own rate; those without children
   std::map<PeerId, Share> shares_;
+  std::set<std::pair<Hash, OutPoint>> by_lock_;
   std::map<std::uint64_t, Hash> by_order_;
   std::set<std::pair<std::int64_t, Hash>> by_age_;
   std::set<std::pair<std::uint64_t, Hash>> by_expiry_;

@@ -30,7 +30,7 @@ std::vector<std::pair<std::string, Bytes>> records() {
   const Bytes empty_pool = pool.snapshot();
   pool.add(codec::seal(world.pay(1, 2, test::coin)), {}, {1'700'000'000'000}, world.rules,
            *world.tree->tip());
-  return {{"spend", encode(Spend{hash_of(9), {5}})},
+  return {{"spend", encode(Spend{hash_of(9), {5}, {0, 0, 7, hash_of(8)}})},
           {"supply", encode(supply)},
           {"supply", encode(Supply())},
           {"tip", encode(some_tip())},

@@ -1,10 +1,10 @@
 #include "ledger/registry.h"
 
+#include "codec/chain_proof_check.h"
+
 namespace kith::ledger {
 
-codec::Hash registry_key_of(const ChainKey& validator) {
-  return codec::tagged_hash("kith/registry-key/1", {validator});
-}
+codec::Hash registry_key_of(const ChainKey& validator) { return codec::registry_key(validator); }
 
 codec::Hash registry_key_of_supply() { return codec::tagged_hash("kith/supply-key/1", {}); }
 

@@ -103,6 +103,13 @@ BlockState::Roots BlockState::settle() {
   return {txos_->root(), registry_.settle(supply_)};
 }
 
+void BlockState::visit_changes(const VisitChange& visit) const {
+  for (const OutPoint& outpoint : touched_) {
+    const Change& change = changes_.find(outpoint)->second;
+    visit(outpoint, change.utxo, change.is_created, change.is_spent ? &change.spender : nullptr);
+  }
+}
+
 WriteBatch BlockState::batch() const {
   WriteBatch batch;
   batch.height = height_;
@@ -114,7 +121,7 @@ WriteBatch BlockState::batch() const {
     const Bytes key = bytes_of(codec::encode(outpoint));
     if (change.is_spent) {
       if (!change.is_created) add(Table::utxo, key, std::nullopt);
-      add(Table::spent, key, encode(Spend{change.spender, height_}));
+      add(Table::spent, key, encode(Spend{change.spender, height_, change.utxo.output}));
     } else {
       add(Table::utxo, key, bytes_of(codec::encode(change.utxo)));
     }

@@ -7,6 +7,7 @@
 // belongs to one worker at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -51,6 +52,12 @@ class BlockState {
   }
   /// Whether a block above the final one creates the output.
   bool is_pending(const OutPoint& outpoint) const;
+
+  /// What this block alone changed, in its order: an output that it created, spent (`spender`), or
+  /// both.
+  using VisitChange =
+      std::function<void(const OutPoint&, const Utxo&, bool is_created, const Hash* spender)>;
+  void visit_changes(const VisitChange& visit) const;
 
   // For execute.h, while the state is made.
 

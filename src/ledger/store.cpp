@@ -8,7 +8,7 @@
 namespace kith::ledger {
 namespace {
 
-constexpr std::uint8_t spend_format = 1;
+constexpr std::uint8_t spend_format = 2;
 
 /// What does not decode is the store's fault, not that of whoever asked.
 template <class T>
@@ -26,6 +26,7 @@ Bytes encode(const Spend& spend) {
   writer.u8(spend_format);
   writer.bytes(spend.txid);
   writer.u64(spend.height.value);
+  writer.bytes(codec::encode(spend.output));
   return bytes;
 }
 
@@ -38,6 +39,7 @@ Result<Spend> decode_spend(ByteView bytes) {
   Spend spend;
   std::ranges::copy(TRY(reader.bytes(32)), spend.txid.begin());
   spend.height = {TRY(reader.u64())};
+  spend.output = TRY(codec::read_output(reader));
   TRY_VOID(reader.finish());
   return spend;
 }

@@ -31,10 +31,11 @@ enum class Table : std::uint8_t {
   txo_chunk = 4,  // u64 -> 64 bytes: leaf root and bitmap
 };
 
-/// Who spent an output, in a final block.
+/// Who spent an output, in a final block, and what it was.
 struct Spend {
   Hash txid{};
   Height height;
+  codec::TxOutput output;
   friend bool operator==(const Spend&, const Spend&) = default;
 };
 Bytes encode(const Spend& spend);

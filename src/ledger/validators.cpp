@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/chain_proof_check.h"
 #include "crypto/ed25519_zip215.h"
 
 namespace kith::ledger {
@@ -159,14 +160,17 @@ bool has_left(const ValidatorEntry& entry) {
 
 }  // namespace
 
-Weight weight_of(const ChainParams& params, Amount stake) {
-  if (stake < params.min_stake) return 0;
-  if (params.tiers.empty()) return stake / codec::units_per_coin;
-  Weight weight = 0;
-  for (const codec::StakeTier& tier : params.tiers) {
-    if (stake >= tier.stake) weight = tier.weight;
+Result<void> check_genesis_keys(const codec::Genesis& genesis) {
+  for (const codec::GenesisValidator& validator : genesis.validators) {
+    if (crypto::has_prime_order(validator.key)) continue;
+    return fail(Code::bad_key, base::format("genesis: anybody can sign for the validator key {}",
+                                            hex(validator.key)));
   }
-  return weight;
+  return {};
+}
+
+Weight weight_of(const ChainParams& params, Amount stake) {
+  return codec::stake_weight(params, stake);
 }
 
 std::vector<WeightedKey> next_validators(const ChainParams& params, const Registry& registry) {

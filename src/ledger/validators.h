@@ -31,6 +31,8 @@ struct WeightedKey {
 
 /// What a stake weighs; 0 below the minimum.
 Weight weight_of(const ChainParams& params, Amount stake);
+/// A validator's key for which anybody can sign is refused at genesis as in a bond: `bad_key`.
+Result<void> check_genesis_keys(const codec::Genesis& genesis);
 /// Of the next epoch, by key. Never empty while anybody validates: if nobody qualifies, the present
 /// ones stay, since a chain without validators has ended.
 std::vector<WeightedKey> next_validators(const ChainParams& params, const Registry& registry);

@@ -46,6 +46,28 @@ bool says(const std::string& message, const char* words) {
   return message.find(words) != std::string::npos;
 }
 
+TEST(Validators, AGenesisWithAKeyThatAnybodySignsForIsRefused) {
+  codec::Genesis genesis;
+  genesis.network = "test";
+  genesis.validators = {{identity(1).key, identity(1).lock, 1'000 * coin}};
+  EXPECT_TRUE(check_genesis_keys(genesis));
+  // The neutral point in its one encoding, and a point of order 8.
+  codec::ChainKey neutral{};
+  neutral[0] = 1;
+  const auto eighth =
+      base::from_hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a");
+  codec::ChainKey small{};
+  std::ranges::copy(*eighth, small.begin());
+  for (const codec::ChainKey& key : {neutral, small}) {
+    genesis.validators[0].key = key;
+    ASSERT_TRUE(codec::check(genesis));
+    const auto refused = check_genesis_keys(genesis);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::bad_key);
+    EXPECT_TRUE(says(refused.error().message, base::to_hex(key).c_str()));
+  }
+}
+
 TEST(Validators, WeightIsWholeCoinsOrTheTier) {
   codec::ChainParams params;
   params.min_stake = 10 * coin;

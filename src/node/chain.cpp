@@ -4,6 +4,9 @@
 
 #include "base/format.h"
 #include "codec/chain_evidence.h"
+#include "ledger/validators.h"
+#include "node/chain_index.h"
+#include "node/state_dump.h"
 
 namespace kith::node {
 
@@ -57,6 +60,7 @@ Chain::~Chain() = default;
 
 Result<std::unique_ptr<Chain>> Chain::open(const ChainConfig& config, ChainParts parts, Rng& rng,
                                            Log& log) {
+  TRY_VOID(ledger::check_genesis_keys(parts.genesis));
   auto chain = std::unique_ptr<Chain>(new Chain(config, std::move(parts), rng, log));
   TRY_VOID(chain->read_tip());
   TRY_VOID(chain->read_sets());
@@ -66,6 +70,7 @@ Result<std::unique_ptr<Chain>> Chain::open(const ChainConfig& config, ChainParts
 Result<void> Chain::read_tip() {
   const ledger::Store& store = *parts_.store;
   history_ = TRY(read_history(store));
+  history_from_ = TRY(read_history_from(store));
   const Height height{history_.count() - 1};
   if (height.value == 0) {
     tip_ = {
@@ -112,7 +117,9 @@ bool Chain::is_validator() const {
 }
 
 void Chain::start(Instant now) {
+  restoring_.assign(parts_.mempool.begin(), parts_.mempool.end());
   begin_epoch(now);
+  note_halt_height();
   pump(now);
 }
 
@@ -190,29 +197,30 @@ void Chain::on_input(Instant now, ChainInput input) {
                          std::holds_alternative<host::ChainWritten>(input) ||
                          std::holds_alternative<host::ProofSaved>(input);
   if (is_answer) --outstanding_;
-  std::visit(
-      Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
-               [&](consensus::BlocksHeard& heard) { consensus_.on_input(now, std::move(heard)); },
-               [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
-               [&](consensus::WallClockRead& read) {
-                 wall_ = read.now;
-                 wall_read_ = now;
-                 consensus_.on_input(now, read);
-               },
-               [&](SubmitTx& submitted) { submit(std::move(submitted)); },
-               [&](host::JobDone& done) { on_job(now, done.job); },
-               [&](host::LogAppended& done) {
-                 const auto at = logging_.find(done.token);
-                 if (at == logging_.end()) return;  // the beginning of an epoch
-                 const Token token = at->second;
-                 logging_.erase(at);
-                 consensus_.on_input(now, consensus::Persisted{token});
-               },
-               [&](host::ChainWritten&) { on_written(now); },
-               [&](host::ProofSaved& saved) {
-                 if (saved.token == proof_saving_) halt(*halt_reason_);
-               }},
-      input);
+  std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
+                      [&](consensus::BlocksHeard& heard) {
+                        if (!is_at_halt_height()) consensus_.on_input(now, std::move(heard));
+                      },
+                      [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
+                      [&](consensus::WallClockRead& read) {
+                        wall_ = read.now;
+                        wall_read_ = now;
+                        consensus_.on_input(now, read);
+                      },
+                      [&](SubmitTx& submitted) { submit(std::move(submitted)); },
+                      [&](host::JobDone& done) { on_job(now, done.job); },
+                      [&](host::LogAppended& done) {
+                        const auto at = logging_.find(done.token);
+                        if (at == logging_.end()) return;  // the beginning of an epoch
+                        const Token token = at->second;
+                        logging_.erase(at);
+                        consensus_.on_input(now, consensus::Persisted{token});
+                      },
+                      [&](host::ChainWritten&) { on_written(now); },
+                      [&](host::ProofSaved& saved) {
+                        if (saved.token == proof_saving_) halt({Code::protocol, halt_reason_});
+                      }},
+             input);
   pump(now);
 }
 
@@ -250,13 +258,22 @@ void Chain::perform(Instant now, EngineOutput output) {
           [&](consensus::SendTo& said) { say(std::move(said)); },
           [&](consensus::ReplyTo& said) { say(std::move(said)); },
           [&](consensus::PeerFault& fault) { say(std::move(fault)); },
-          [&](consensus::Behind& behind) { say(std::move(behind)); },
+          [&](consensus::Behind& behind) {
+            if (!is_at_halt_height()) say(std::move(behind));
+          },
           [&](consensus::Verify& work) {
             say(host::RunJob{new_token(), std::make_shared<VerifyVotesJob>(std::move(work))});
           },
-          [&](consensus::Build& work) { tasks_.push_back(std::move(work)); },
-          [&](consensus::Check& work) { tasks_.push_back(Check{std::move(work.block), now}); },
+          // What is beyond the halt height is neither built nor judged: nobody votes for it.
+          [&](consensus::Build& work) {
+            if (!is_beyond_halt(work.header.height)) tasks_.push_back(std::move(work));
+          },
+          [&](consensus::Check& work) {
+            if (is_beyond_halt(work.block->header().height)) return;
+            tasks_.push_back(Check{std::move(work.block), now});
+          },
           [&](consensus::Sign& work) {
+            if (is_at_halt_height()) return;
             const Bytes message = codec::signed_bytes(rules_->genesis, work.statement);
             consensus_.on_input(now, consensus::Signed{work.statement, parts_.key->sign(message)});
           },
@@ -268,16 +285,10 @@ void Chain::perform(Instant now, EngineOutput output) {
             halt({Code::internal,
                   base::format("a quorum certified block {}, which this node finds wrong: {}",
                                diverged.block->header().height.value, diverged.error.message)});
+            dump(diverged.block);
           },
           [&](consensus::Forked& forked) { halt_for(forked); }},
       output);
-}
-
-void Chain::halt(Error error) {
-  is_halted_ = true;
-  halt_reason_ = error;
-  log_.error("chain", "HALT: {}", error.message);
-  say(ChainHalted{std::move(error)});
 }
 
 void Chain::note_evidence(const codec::Evidence& evidence) {
@@ -289,24 +300,38 @@ void Chain::note_evidence(const codec::Evidence& evidence) {
 
 // --- transactions --------------------------------------------------------------------------------
 
+/// Those that waited when the program ended, a few at a time.
+void Chain::restore_waiting() {
+  for (; !restoring_.empty() && submitted_ < restoring_max; restoring_.pop_front()) {
+    auto& [tx, since] = restoring_.front();
+    submit({nobody, std::move(tx), {}, since});
+  }
+}
+
 void Chain::submit(SubmitTx submitted) {
-  if (submitted_ >= submitted_max || is_stopped()) {
+  if (submitted_ >= submitted_max || is_halted() || is_suspended_) {
     ledger::MempoolAnswer answer;
     answer.refusal = ledger::Refusal::full;
-    answer.error = is_stopped() ? Error{Code::closed, "the chain stands still"}
-                                : Error{Code::limit, "too many transactions are being verified"};
+    if (is_halted()) {
+      answer.error = {Code::closed, base::format("the chain is halted: {}", halt_reason_)};
+    } else if (is_suspended_) {
+      answer.error = {Code::closed, "a snapshot is being taken over: try again"};
+    } else {
+      answer.error = {Code::limit, "too many transactions are being verified"};
+    }
     say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
     return;
   }
   ++submitted_;
   const Token token = submitted.token;
-  say(host::RunJob{new_token(), std::make_shared<VerifyTxJob>(token, std::move(submitted.tx),
-                                                              submitted.source, rules_->genesis)});
+  say(host::RunJob{new_token(),
+                   std::make_shared<VerifyTxJob>(token, std::move(submitted.tx), submitted.source,
+                                                 rules_->genesis, submitted.since)});
 }
 
 void Chain::on_tx_verified(const VerifyTxJob& job) {
   if (job.verdict()) {
-    verified_.push_back({job.token(), job.tx(), job.source()});
+    verified_.push_back({job.token(), job.tx(), job.source(), job.since()});
     return;
   }
   --submitted_;
@@ -321,7 +346,8 @@ void Chain::take_submitted(Instant now) {
     const SubmitTx& next = verified_.front();
     --submitted_;
     say(TxAnswered{next.token, next.tx,
-                   mempool_.add(next.tx, next.source, wall_now(now), *rules_, *states_->tip())});
+                   mempool_.add(next.tx, next.source, next.since.value_or(wall_now(now)), *rules_,
+                                *states_->tip())});
   }
 }
 
@@ -334,6 +360,7 @@ WallTime Chain::wall_now(Instant now) const {
 /// Consensus asks in the order in which answers matter; one job at a time reads the states.
 void Chain::next_task(Instant now) {
   if (!is_state_busy_) take_submitted(now);
+  if (!is_stopped()) restore_waiting();
   while (!is_state_busy_ && !tasks_.empty() && !is_stopped()) {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
@@ -341,6 +368,13 @@ void Chain::next_task(Instant now) {
                         [&](const Check& work) { check(now, work.block, work.asked); }},
                task);
   }
+}
+
+bool Chain::is_pending(const Hash& txid) const {
+  return std::ranges::any_of(pending_, [&](const auto& pending) {
+    const auto state = states_->find(pending.first);
+    return state != nullptr && state->is_pending({txid, 0});
+  });
 }
 
 std::optional<codec::Mmr> Chain::history_of(const Hash& digest) const {
@@ -358,6 +392,7 @@ std::optional<BlockGround> Chain::ground_of(const codec::BlockHeader& header,
   BlockGround ground;
   ground.rules = rules_;
   ground.parent = state;
+  ground.mempool = &mempool_;
   ground.history_root = history->root();
   ground.is_last_of_epoch = codec::is_last_of_epoch(rules_->params, header.height);
   ground.context.height = header.height;
@@ -420,7 +455,10 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
     on_checked(now, *checked);
   } else if (auto* const built = dynamic_cast<BuildJob*>(job.get())) {
     on_built(now, *built);
+  } else if (const auto* const dumped = dynamic_cast<DumpJob*>(job.get())) {
+    say(StateDumped{dumped->height(), dumped->text()});
   }
+  if (undumped_ != nullptr && !is_state_busy_) dump(std::exchange(undumped_, nullptr));
   if (is_written_ && !is_stopped()) finish(now);
 }
 
@@ -430,6 +468,7 @@ bool Chain::is_our_failure(const Error& error) { return error.code == Code::io; 
 
 void Chain::on_checked(Instant now, CheckJob& checked) {
   const BlockPtr& block = checked.block();
+  txs_known_ += checked.known_txs();
   if (!checked.verdict() && is_our_failure(checked.verdict().error())) {
     return halt(checked.verdict().error());
   }
@@ -483,6 +522,8 @@ void Chain::write_next() {
   std::vector<Hash> txids;
   for (const codec::TxPtr& tx : pending->second.txs) txids.push_back(tx->txid);
   add_block(*batch, next.stored, history, txids);
+  if (history_from_ && config_.is_indexed) add_index(*batch, *states_->find(digest), txids);
+  if (history_from_ && !config_.is_indexed) end_index(*batch);
   if (codec::is_last_of_epoch(rules_->params, next.stored.block->header().height)) {
     const auto validators = validators_after(*states_->find(digest));
     ASSERT(validators.has_value());
@@ -495,6 +536,7 @@ void Chain::write_next() {
 }
 
 void Chain::on_written(Instant now) {
+  if (!config_.is_indexed) history_from_.reset();
   is_writing_ = false;
   is_written_ = true;
   if (!is_state_busy_ && !is_suspended_) finish(now);
@@ -514,14 +556,14 @@ void Chain::finish(Instant now) {
   const codec::Mmr before = std::exchange(history_, std::move(pending.mapped().history));
   tip_ = {done.stored.certificate->statement.view(), header.height, block->digest(), header.time,
           done.stored.certificate};
-  const std::vector<codec::TxPtr>& txs = pending.mapped().txs;
+  std::vector<codec::TxPtr>& txs = pending.mapped().txs;
   txs_final_ += txs.size();
   hot_ = states_->hot_counters();
   mempool_.on_final(txs, wall_now(now), *rules_, *states_->tip());
   if (!evidence_.empty()) {
     for (const Hash& id : evidence_in(*block)) evidence_.erase(id);
   }
-  say(BlockFinalized{block, txs.size(), now - pending.mapped().seen});
+  say(BlockFinalized{block, std::move(txs), now - pending.mapped().seen});
   if (ends_epoch) {
     make_snapshot(done.stored, before);
     // The next epoch's validators are a matter of the state that is final now.
@@ -538,6 +580,7 @@ void Chain::finish(Instant now) {
     consensus_.on_input(now, consensus::Committed{header.height});
   }
   prune();
+  note_halt_height();
   write_next();
 }
 

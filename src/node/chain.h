@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct ChainConfig {
   ledger::StateTree::Config state;
   ledger::MempoolConfig mempool;
   ChainKeeping keeping;
+  bool is_indexed = true;  // addresses, in stores that have been from the start (chain_index.h)
+  /// After this block nothing more is voted for or taken as final; 0: it goes on.
+  Height halt_height = {};
 };
 
 /// What a chain begins with.
@@ -46,6 +50,7 @@ struct ChainParts {
   const ledger::Store* store;            // holds_chain()
   const crypto::KeyPair* key = nullptr;  // the validator's; null: the node only follows
   std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
+  std::vector<ledger::Mempool::Saved> mempool = {};      // what waited when the program ended
   bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
 };
 
@@ -54,12 +59,13 @@ struct SubmitTx {
   Token token;
   codec::TxPtr tx;
   ledger::Source source;
+  std::optional<WallTime> since = {};  // it waits for a block; empty: now
 };
 
 // Outputs, beside consensus' messages and host/world_chain.h's words.
 struct BlockFinalized {
   codec::BlockPtr block;
-  std::size_t tx_count = 0;
+  std::vector<codec::TxPtr> txs;
   Duration took{0};  // since this node first saw it proposed
 };
 struct EpochBegan {
@@ -75,11 +81,16 @@ struct TxAnswered {
 struct ChainHalted {
   Error error;
 };
+/// What this node found where a quorum found something else: to be kept for whoever looks into it.
+struct StateDumped {
+  Height height;
+  std::string text;
+};
 
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
                  consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain,
-                 host::SaveProof, BlockFinalized, EpochBegan, TxAnswered, ChainHalted>;
+                 host::SaveProof, BlockFinalized, EpochBegan, TxAnswered, ChainHalted, StateDumped>;
 using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
                                 consensus::WallClockRead, SubmitTx, host::JobDone,
                                 host::LogAppended, host::ChainWritten, host::ProofSaved>;
@@ -91,6 +102,10 @@ class Chain {
   static constexpr std::size_t evidence_max = 256;
   /// Transactions whose signatures are being verified, or that wait for a job to end.
   static constexpr std::size_t submitted_max = 16384;
+  /// Of those, transactions that waited when the program ended.
+  static constexpr std::size_t restoring_max = 256;
+  /// The token of transactions that nobody asked about.
+  static constexpr Token nobody{0};
 
   /// Reads where the store stands. `malformed` when what is there does not fit together. All parts
   /// outlive it, and so do `rng` and `log`.
@@ -105,6 +120,7 @@ class Chain {
   std::optional<ChainOutput> poll_output(Instant now);
   /// Nothing new is begun from now on: the store gets another state (node/snapshot_service.h).
   void suspend() { is_suspended_ = true; }
+  bool is_suspended() const { return is_suspended_; }
   /// Nothing that was asked of the world is unanswered.
   bool is_quiet() const { return outstanding_ == 0 && outputs_.empty(); }
   /// The chain as the store has it now. REQUIRES: suspended and quiet; this one is of no use then.
@@ -125,12 +141,24 @@ class Chain {
   codec::Epoch epoch() const { return epoch_; }
   bool is_validator() const;
   const ledger::Mempool& mempool() const { return mempool_; }
+  const ledger::Rules& rules() const { return *rules_; }
+  /// Whether the store knows of addresses.
+  bool is_indexed() const { return history_from_.has_value(); }
+  /// From which block on it knows what addresses did: later than genesis behind a snapshot.
+  Height history_from() const { return history_from_.value_or(Height{0}); }
+  /// Whether a block that is not final yet holds the transaction, which has outputs.
+  bool is_pending(const Hash& txid) const;
   std::uint64_t txs_final() const { return txs_final_; }
+  /// Of blocks that were checked: transactions whose signatures had been verified before.
+  std::uint64_t txs_known() const { return txs_known_; }
   /// Of reading outputs, as of the last final block: the cache itself is a job's while one runs.
   const ledger::HotCache::Counters& hot_counters() const { return hot_; }
-  bool is_halted() const { return is_halted_; }
-  /// Why, when it is.
-  const std::optional<Error>& halt_reason() const { return halt_reason_; }
+  /// It takes no further block: of an error, or at its halt height.
+  bool is_halted() const { return is_halted_ || is_at_halt_height(); }
+  bool is_at_halt_height() const { return is_beyond_halt({tip_.height.value + 1}); }
+  Height halt_height() const { return config_.halt_height; }
+  /// Why it is halted; empty while it is not.
+  const std::string& halt_reason() const { return halt_reason_; }
   const ChainConfig& config() const { return config_; }
 
  private:
@@ -173,12 +201,18 @@ class Chain {
   void write_next();
   void on_written(Instant now);
   void finish(Instant now);
+  void restore_waiting();
   void submit(SubmitTx submitted);
   void on_tx_verified(const VerifyTxJob& job);
   void take_submitted(Instant now);
   WallTime wall_now(Instant now) const;
   void note_evidence(const codec::Evidence& evidence);
   void halt(Error error);
+  bool is_beyond_halt(Height height) const {
+    return config_.halt_height.value > 0 && height > config_.halt_height;
+  }
+  void note_halt_height();
+  void dump(BlockPtr block);
   // chain_history.cpp
   void halt_for(const consensus::Forked& forked);
   void prune();
@@ -221,7 +255,8 @@ class Chain {
   std::map<Token, Token> logging_;  // ours to consensus'
   std::map<Hash, Bytes> evidence_;  // by id
   ledger::Mempool mempool_;
-  std::size_t submitted_ = 0;      // in verified_ or with a job
+  std::size_t submitted_ = 0;  // in verified_ or with a job
+  std::deque<ledger::Mempool::Saved> restoring_;
   std::deque<SubmitTx> verified_;  // wait until no job reads the states
   std::optional<WallTime> wall_;
   Instant wall_read_;
@@ -229,15 +264,18 @@ class Chain {
   base::Queue<ChainOutput> outputs_;
   std::uint64_t last_token_ = 0;
   std::uint64_t txs_final_ = 0;
+  std::uint64_t txs_known_ = 0;
   ledger::HotCache::Counters hot_;
   bool is_pumping_ = false;
   bool is_halted_ = false;
   bool is_suspended_ = false;
   bool is_making_snapshot_ = false;
   std::size_t outstanding_ = 0;  // asked of the world, and not answered
-  std::optional<Error> halt_reason_;
   Token proof_saving_;
   Hash leaders_floor_{};  // what this epoch begins on
+  std::optional<Height> history_from_;
+  std::string halt_reason_;
+  BlockPtr undumped_;  // waits until no job reads the states
 };
 
 }  // namespace kith::node

@@ -1,10 +1,11 @@
-// Of the chain: what it keeps of its past (node/chain_prune.h), and the proof that it stops for.
+// Of the chain: what it keeps of its past (node/chain_prune.h), and how it stops.
 #include <algorithm>
 
 #include "base/format.h"
 #include "codec/chain_fork.h"
 #include "codec/writer.h"
 #include "node/chain.h"
+#include "node/state_dump.h"
 
 namespace kith::node {
 
@@ -24,7 +25,8 @@ void PruneJob::run() {
 void ReclaimJob::run() {
   Bytes end;
   codec::Writer(end).u64(floor_.value);
-  for (const Table table : {block_table, certificate_table}) store_.reclaim(table, {}, end);
+  for (const Table table : {block_table, certificate_table, first_output_table})
+    store_.reclaim(table, {}, end);
 }
 
 /// One job at a time, so that the batches stay small.
@@ -102,11 +104,46 @@ void Chain::say(ChainOutput output) {
 
 Result<std::unique_ptr<Chain>> Chain::reopen(Instant now) {
   ASSERT(is_suspended_ && is_quiet());
-  ChainParts parts{parts_.genesis, parts_.store, parts_.key, {}, parts_.is_log_lost};
+  ChainParts parts{parts_.genesis, parts_.store, parts_.key, {}, {}, parts_.is_log_lost};
+  const Bytes waiting = mempool_.snapshot();
+  if (auto saved = ledger::Mempool::decode_snapshot(waiting, waiting.size())) {
+    parts.mempool = *std::move(saved);
+  }
   auto next = TRY(open(config_, std::move(parts), rng_, log_));
   next->last_token_ = last_token_;
   if (wall_) next->on_input(now, consensus::WallClockRead{wall_now(now)});
   return next;
+}
+
+// --- halting ------------------------------------------------------------------------------------
+
+void Chain::halt(Error error) {
+  is_halted_ = true;
+  halt_reason_ = error.message;
+  log_.error("chain", "HALT: {}", error.message);
+  say(ChainHalted{std::move(error)});
+}
+
+/// It goes on to help those who are not as far, but says nothing of its own any more.
+void Chain::note_halt_height() {
+  if (!is_at_halt_height() || !halt_reason_.empty()) return;
+  halt_reason_ =
+      base::format("chain.halt_height is {}, and block {} is final: this node goes no further",
+                   config_.halt_height.value, tip_.height.value);
+  log_.warn("chain", "{}", halt_reason_);
+  say(ChainHalted{{Code::closed, halt_reason_}});
+}
+
+/// The block is executed once more, and all that comes of it written down.
+void Chain::dump(BlockPtr block) {
+  if (is_state_busy_) {
+    undumped_ = std::move(block);
+    return;
+  }
+  auto ground = ground_of(block->header(), block->justification());
+  if (!ground) return;
+  is_state_busy_ = true;
+  say(host::RunJob{new_token(), std::make_shared<DumpJob>(*std::move(ground), std::move(block))});
 }
 
 // --- forks ---------------------------------------------------------------------------------------
@@ -119,12 +156,11 @@ void Chain::halt_for(const consensus::Forked& forked) {
       leaders_floor_,  *forked.second};
   const std::string name = codec::fork_file_name(tip_.height);
   is_halted_ = true;
-  halt_reason_ =
-      Error{Code::protocol,
-            base::format("two certificates of view {} of epoch {} cannot both be: a third of the "
-                         "validators' weight lied. Both are kept in {}",
-                         forked.second->statement.view().value, epoch_.value, name)};
-  log_.error("chain", "{}", halt_reason_->message);
+  halt_reason_ = base::format(
+      "two certificates of view {} of epoch {} cannot both be: a third of the validators' weight "
+      "lied. Both are kept in {}",
+      forked.second->statement.view().value, epoch_.value, name);
+  log_.error("chain", "{}", halt_reason_);
   proof_saving_ = new_token();
   say(host::SaveProof{proof_saving_, name, codec::encode(proof)});
 }

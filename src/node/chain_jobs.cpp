@@ -4,11 +4,16 @@
 #include "crypto/ed25519_zip215.h"
 
 namespace kith::node {
-namespace {
+Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state) {
+  std::vector<codec::Validator> validators;
+  for (const ledger::WeightedKey& each : ledger::current_validators(state.registry())) {
+    validators.push_back({each.key, each.weight});
+  }
+  return codec::ValidatorSet::make(std::move(validators));
+}
 
-/// The header's fields that are the application's, as this node finds them.
-Result<void> fill(codec::BlockHeader& header, const BlockGround& ground,
-                  const ledger::Executed& executed) {
+Result<void> fill_header(codec::BlockHeader& header, const BlockGround& ground,
+                         const ledger::Executed& executed) {
   header.tx_root = executed.roots.txs;
   header.utxo_root = executed.roots.utxos;
   header.registry_root = executed.roots.registry;
@@ -22,7 +27,7 @@ Result<void> fill(codec::BlockHeader& header, const BlockGround& ground,
   return {};
 }
 
-Result<void> compare(const codec::BlockHeader& said, const codec::BlockHeader& found) {
+Result<void> compare_headers(const codec::BlockHeader& said, const codec::BlockHeader& found) {
   const auto differs = [&](const char* name, const codec::Hash& a, const codec::Hash& b) {
     return fail(Code::malformed,
                 base::format("{} {} is said, {} is right", name, base::to_hex(a), base::to_hex(b)));
@@ -42,28 +47,33 @@ Result<void> compare(const codec::BlockHeader& said, const codec::BlockHeader& f
   return {};
 }
 
-}  // namespace
-
-Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state) {
-  std::vector<codec::Validator> validators;
-  for (const ledger::WeightedKey& each : ledger::current_validators(state.registry())) {
-    validators.push_back({each.key, each.weight});
-  }
-  return codec::ValidatorSet::make(std::move(validators));
-}
-
 void CheckJob::run() { verdict_ = check(); }
 
 Result<void> CheckJob::check() {
   const codec::BlockHeader& header = block_->header();
   body_ = TRY(codec::decode_body(block_->body().view(), ground_.rules->params.block_bytes_max));
+  const std::vector<bool> known = take_known();
   ledger::Executed executed =
-      TRY(ledger::execute(*ground_.rules, ground_.parent, ground_.context, body_, {}));
+      TRY(ledger::execute(*ground_.rules, ground_.parent, ground_.context, body_, known));
   codec::BlockHeader found = header;
-  TRY_VOID(fill(found, ground_, executed));
-  TRY_VOID(compare(header, found));
+  TRY_VOID(fill_header(found, ground_, executed));
+  TRY_VOID(compare_headers(header, found));
   state_ = std::move(executed.state);
   return {};
+}
+
+/// Which transactions the mempool holds too, byte for byte; those are its objects from now on.
+std::vector<bool> CheckJob::take_known() {
+  std::vector<bool> known;
+  known.reserve(body_.transactions.size());
+  for (codec::TxPtr& tx : body_.transactions) {
+    codec::TxPtr ours = ground_.mempool->find(tx->txid);
+    known.push_back(ours != nullptr && ours->wtxid == tx->wtxid);
+    if (!known.back()) continue;
+    tx = std::move(ours);
+    ++known_txs_;
+  }
+  return known;
 }
 
 void BuildJob::run() { block_ = build(); }
@@ -78,7 +88,7 @@ Result<codec::BlockPtr> BuildJob::build() {
   const Bytes body = codec::encode_body(assembled.body);
   codec::BlockHeader header = asked_.header;
   header.body_hash = codec::body_hash(body);
-  TRY_VOID(fill(header, ground_, assembled.executed));
+  TRY_VOID(fill_header(header, ground_, assembled.executed));
   body_ = std::move(assembled.body);
   state_ = std::move(assembled.executed.state);
   skipped_ = std::move(assembled.skipped);

@@ -11,6 +11,7 @@
 #include "consensus/engine_io.h"
 #include "host/world_chain.h"
 #include "ledger/execute.h"
+#include "ledger/mempool.h"
 
 namespace kith::node {
 
@@ -18,10 +19,19 @@ namespace kith::node {
 struct BlockGround {
   std::shared_ptr<const ledger::Rules> rules;
   std::shared_ptr<const ledger::BlockState> parent;
+  /// Changes between jobs alone, as the states do: whose signatures it has seen verified, a block's
+  /// need no more.
+  const ledger::Mempool* mempool = nullptr;
   ledger::BlockContext context;
   codec::Hash history_root{};
   bool is_last_of_epoch = false;
 };
+
+/// Writes the header's fields that are the application's, as this node finds them.
+Result<void> fill_header(codec::BlockHeader& header, const BlockGround& ground,
+                         const ledger::Executed& executed);
+/// Names the first of these fields in which they differ.
+Result<void> compare_headers(const codec::BlockHeader& said, const codec::BlockHeader& found);
 
 /// Whether the block leads to the state that its header says.
 class CheckJob final : public host::Job {
@@ -36,9 +46,12 @@ class CheckJob final : public host::Job {
   const Result<void>& verdict() const { return verdict_; }
   std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
   codec::BlockBody take_body() { return std::move(body_); }
+  /// Transactions whose signatures the mempool had seen verified.
+  std::size_t known_txs() const { return known_txs_; }
 
  private:
   Result<void> check();
+  std::vector<bool> take_known();
 
   const BlockGround ground_;
   const codec::BlockPtr block_;
@@ -46,6 +59,7 @@ class CheckJob final : public host::Job {
   Result<void> verdict_;
   codec::BlockBody body_;
   std::shared_ptr<ledger::BlockState> state_;
+  std::size_t known_txs_ = 0;
 };
 
 /// Makes the block that a skeleton of a header asks for.
@@ -100,13 +114,14 @@ class VerifyVotesJob final : public host::Job {
 class VerifyTxJob final : public host::Job {
  public:
   VerifyTxJob(Token token, codec::TxPtr tx, std::optional<PeerId> source,
-              const codec::Hash& genesis)
-      : token_(token), tx_(std::move(tx)), source_(source), genesis_(genesis) {}
+              const codec::Hash& genesis, std::optional<WallTime> since)
+      : token_(token), tx_(std::move(tx)), source_(source), genesis_(genesis), since_(since) {}
   void run() override { verdict_ = codec::verify_signatures(tx_->tx, genesis_); }
 
   Token token() const { return token_; }
   const codec::TxPtr& tx() const { return tx_; }
   const std::optional<PeerId>& source() const { return source_; }
+  std::optional<WallTime> since() const { return since_; }
   const Result<void>& verdict() const { return verdict_; }
 
  private:
@@ -114,6 +129,7 @@ class VerifyTxJob final : public host::Job {
   const codec::TxPtr tx_;
   const std::optional<PeerId> source_;
   const codec::Hash genesis_;
+  const std::optional<WallTime> since_;
   Result<void> verdict_;
 };
 

@@ -26,6 +26,14 @@ class TestStore final : public ledger::Store {
   Result<void> scan(ledger::Table table, const Visit& visit) const override {
     return memory.scan(table, visit);
   }
+  Result<std::optional<Bytes>> scan_from(ledger::Table table, ByteView from, std::size_t limit,
+                                         const Visit& visit) const override {
+    if (is_broken) return fail(Code::io, "the disk is gone");
+    return memory.scan_from(table, from, limit, visit);
+  }
+  Result<std::vector<Hash>> leaves(std::uint64_t first, std::size_t count) const override {
+    return memory.leaves(first, count);
+  }
   void write(const ledger::WriteBatch& batch) { memory.write(batch); }
 
   ledger::MemoryStore memory;
@@ -43,6 +51,7 @@ struct ChainNode {
   std::vector<TxAnswered> answered = {};
   std::vector<std::string> halted = {};
   std::map<std::string, Bytes> proofs = {};
+  std::vector<StateDumped> dumps = {};
   std::uint64_t life = 0;
 };
 
@@ -87,6 +96,9 @@ class ChainNet {
     return params;
   }
 
+  /// Of the chains that start from now on.
+  Height halt_height;
+
   ChainNode& node(std::size_t i) { return *nodes_[i]; }
   std::size_t size() const { return nodes_.size(); }
   const codec::Genesis& genesis() const { return genesis_; }
@@ -104,8 +116,9 @@ class ChainNet {
     node.rng = std::make_unique<SeededRng>(node.life * 100 + node.peer.bytes()[2]);
     ChainConfig config = config_;
     config.consensus.delta = 200ms;
-    auto chain = Chain::open(config, {genesis_, &node.store, &node.key, node.log, false}, *node.rng,
-                             base::null_log());
+    config.halt_height = halt_height;
+    auto chain = Chain::open(config, {genesis_, &node.store, &node.key, node.log, {}, false},
+                             *node.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     node.chain = std::move(*chain);
     node.chain->on_input(now_, consensus::WallClockRead{wall()});
@@ -212,6 +225,7 @@ class ChainNet {
                         [&](BlockFinalized& done) { node.finalized.push_back(std::move(done)); },
                         [&](EpochBegan&) {},
                         [&](TxAnswered& answered) { node.answered.push_back(std::move(answered)); },
+                        [&](StateDumped& dumped) { node.dumps.push_back(std::move(dumped)); },
                         [&](ChainHalted& halted) { node.halted.push_back(halted.error.message); }},
                output);
   }

@@ -4,6 +4,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "ledger/validators.h"
+#include "node/chain_index.h"
 
 namespace kith::node {
 namespace {
@@ -69,6 +70,28 @@ Result<std::optional<StoredBlock>> read_block(const Store& store, Height height)
   stored.certificate =
       std::make_shared<const codec::Certificate>(TRY(codec::decode_certificate(ByteView(*by))));
   return stored;
+}
+
+Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, block_table, key_of(height.value)));
+  if (!bytes) return std::nullopt;
+  if (bytes->size() < codec::header_bytes) {
+    return fail(Code::io, base::format("block {} in the store is cut short", height.value));
+  }
+  return TRY(codec::decode_header(ByteView(*bytes).first(codec::header_bytes)));
+}
+
+Result<std::optional<codec::Certificate>> read_certificate(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, certificate_table, key_of(height.value)));
+  if (!bytes) return std::nullopt;
+  return TRY(codec::decode_certificate(ByteView(*bytes)));
+}
+
+Result<std::optional<std::uint64_t>> read_first_output(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, first_output_table, key_of(height.value)));
+  if (!bytes) return std::nullopt;
+  codec::Reader reader(*bytes);
+  return TRY(reader.u64());
 }
 
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest) {
@@ -148,6 +171,7 @@ void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history
   put(batch, block_table, height, bytes);
   put(batch, certificate_table, height, codec::encode(*stored.certificate));
   put(batch, digest_table, base::to_bytes(ByteView(stored.block->digest())), height);
+  put(batch, first_output_table, height, key_of(batch.first_leaf));
   add_history(batch, history, stored.block->digest());
   for (std::size_t i = 0; i < txids.size(); ++i) {
     Bytes place = height;
@@ -190,6 +214,7 @@ void remove_block(WriteBatch& batch, const StoredBlock& stored) {
   const Bytes height = key_of(stored.block->header().height.value);
   remove(block_table, height);
   remove(certificate_table, height);
+  remove(first_output_table, height);
   remove(digest_table, base::to_bytes(ByteView(stored.block->digest())));
   const auto body = codec::decode_body(stored.block->body().view(), stored.block->body().size());
   if (!body) return;
@@ -217,13 +242,14 @@ codec::ValidatorSet genesis_validators(const codec::Genesis& genesis) {
   return *std::move(set);
 }
 
-WriteBatch make_genesis_batch(const codec::Genesis& genesis) {
+WriteBatch make_genesis_batch(const codec::Genesis& genesis, bool is_indexed) {
   WriteBatch batch = ledger::make_genesis_state(genesis).batch;
   const Hash hash = codec::genesis_hash(genesis);
   codec::Mmr history;
   add_history(batch, history, hash);
   put(batch, Table::meta, base::to_bytes(genesis_key), hash);
   add_validators(batch, {0}, genesis_validators(genesis));
+  if (is_indexed) begin_index(batch, hash, genesis.outputs);
   return batch;
 }
 

@@ -35,6 +35,8 @@ inline constexpr auto history_table = static_cast<Table>(19);      // level u8, 
 inline constexpr auto validators_table = static_cast<Table>(20);   // epoch -> set
 inline constexpr auto tx_table = static_cast<Table>(21);           // txid -> height, place
 inline constexpr auto epoch_end_table = static_cast<Table>(22);    // epoch -> header, certificate
+// 24 and 25 are those of chain_index.h; 23 and 26 to 31 are free.
+inline constexpr auto first_output_table = static_cast<Table>(32);  // height -> place among all
 
 struct StoredBlock {
   BlockPtr block;
@@ -54,6 +56,11 @@ struct TxPlace {
 
 /// Nothing when there is no such block; height 0 has none.
 Result<std::optional<StoredBlock>> read_block(const Store& store, Height height);
+/// Parts of it, without the body.
+Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height);
+Result<std::optional<codec::Certificate>> read_certificate(const Store& store, Height height);
+/// How many outputs there were before the block's first.
+Result<std::optional<std::uint64_t>> read_first_output(const Store& store, Height height);
 Result<std::optional<Height>> read_height(const Store& store, const Hash& digest);
 Result<std::optional<codec::ValidatorSet>> read_validators(const Store& store, codec::Epoch epoch);
 Result<std::optional<TxPlace>> read_tx_place(const Store& store, const Hash& txid);
@@ -81,7 +88,7 @@ void remove_block(WriteBatch& batch, const StoredBlock& stored);
 void add_validators(WriteBatch& batch, codec::Epoch epoch, const codec::ValidatorSet& validators);
 
 /// All that the store of a new chain is to hold.
-WriteBatch make_genesis_batch(const codec::Genesis& genesis);
+WriteBatch make_genesis_batch(const codec::Genesis& genesis, bool is_indexed = true);
 /// The validators of the first epoch. `genesis` has passed check().
 codec::ValidatorSet genesis_validators(const codec::Genesis& genesis);
 /// Whether the store has a chain, and of which genesis: `wrong_peer` when of another.

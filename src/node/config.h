@@ -83,6 +83,8 @@ struct Settings {
   std::string network_name;
   std::string network_key_file;
   std::string genesis_file;
+  bool indexes_addresses = false;
+  std::string mesh_token_file;  // empty: there is no private mesh
   std::string passphrase_file;
   std::string api_socket;
   HttpSettings http;

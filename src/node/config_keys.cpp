@@ -266,15 +266,29 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"chain.retain_blocks", Type::count, "0", "0..1000000000000", "blocks",
      "How many blocks are kept, with their certificates, their transactions' places and who spent "
      "what in them; at least 64. 0: all. The last header of each epoch stays with its certificate.",
-     false, [](Settings& s, ConfigValue v) { s.node.chain.retain_blocks = v.count; }},
+     false, [](Settings& s, ConfigValue v) { s.node.chain.keeping.retain_blocks = v.count; }},
     {"chain.snapshot_interval", Type::count, "1", "0..1000000", "epochs",
      "A snapshot of the state is made after every so many epochs, and the last two are kept and "
      "given to peers. 0: none.",
-     false, [](Settings& s, ConfigValue v) { s.node.chain.snapshot_interval = v.count; }},
+     false, [](Settings& s, ConfigValue v) { s.node.chain.keeping.snapshot_interval = v.count; }},
     {"chain.snapshot_behind", Type::count, "10000", "0..1000000000000", "blocks",
      "A node that is so far behind takes a peer's snapshot instead of the blocks, when somebody "
      "has one. 0: only when nobody has the blocks any more.",
-     false, [](Settings& s, ConfigValue v) { s.node.chain.snapshot_behind = v.count; }},
+     false, [](Settings& s, ConfigValue v) { s.node.chain.keeping.snapshot_behind = v.count; }},
+    {"chain.index", Type::flag, "true", "", "",
+     "Keep an index of addresses, for wallets that ask this node for balances and histories. Costs "
+     "about as much disk and time again as the coins themselves. Once switched off it can only be "
+     "had again by a new sync; behind a snapshot it has what is unspent, and histories from there "
+     "on.",
+     false, [](Settings& s, ConfigValue v) { s.indexes_addresses = v.flag; }},
+    {"chain.halt_height", Type::count, "0", "0..9007199254740992", "blocks",
+     "The last block that this node takes: once it is final the node votes no more, says so, and "
+     "stays up (for an upgrade at an agreed height). A restart without it goes on; 0 goes on.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.halt_height = {v.count}; }},
+    {"chain.mesh_token", Type::text, "", "", "path",
+     "A secret file that the validators of a private mesh share, of at least 32 bytes: who does "
+     "not prove to know it is not listened to in consensus. Followers get blocks all the same.",
+     false, [](Settings& s, ConfigValue v) { s.mesh_token_file = std::move(v.text); }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

@@ -1,23 +1,38 @@
 #include "node/consensus_service.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/format.h"
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "crypto/ed25519_zip215.h"
+#include "crypto/hash.h"
+#include "crypto/secret.h"
 
 namespace kith::node {
 namespace {
 
 constexpr Token open_token{1};
 constexpr std::uint8_t hello_version = 1;
-constexpr std::size_t hello_bytes_max = 1 + 32 + 1 + 32 + 64;
+constexpr std::size_t hello_bytes_max = 1 + 32 + 1 + 32 + 64 + 32;
+// What a hello holds.
+constexpr std::uint8_t has_key = 1;
+constexpr std::uint8_t has_mesh_proof = 2;
 
 /// What a validator signs to prove itself on a channel.
 codec::Hash hello_hash(const codec::Hash& genesis, const crypto::Hash256& channel,
                        const PeerId& sender) {
   return codec::tagged_hash("kith/validator-hello/1", {genesis, channel, sender.bytes()});
+}
+
+/// What only a member of the mesh can make, for this channel and way alone: the other side cannot
+/// send it back as its own.
+codec::Hash mesh_proof(const codec::Hash& token, const codec::Hash& genesis,
+                       const crypto::Hash256& channel, const PeerId& sender) {
+  constexpr std::string_view tag = "kith/mesh/1";
+  constexpr std::array<std::uint8_t, 1> end{0};
+  return crypto::hmac_sha256(token, {base::as_bytes(tag), end, genesis, channel, sender.bytes()});
 }
 
 codec::ValidatorKey key_of(const crypto::KeyPair& pair) {
@@ -104,10 +119,15 @@ Bytes ConsensusService::hello(const crypto::Hash256& channel) const {
   codec::Writer writer(bytes);
   writer.u8(hello_version);
   writer.bytes(config_.genesis);
-  writer.u8(key_ != nullptr ? 1 : 0);
+  const bool is_member = config_.mesh_token.has_value();
+  writer.u8(static_cast<std::uint8_t>((key_ != nullptr ? has_key : 0) |
+                                      (is_member ? has_mesh_proof : 0)));
   if (key_ != nullptr) {
     writer.bytes(key_of(*key_));
     writer.bytes(key_->sign(hello_hash(config_.genesis, channel, self_)));
+  }
+  if (is_member) {
+    writer.bytes(mesh_proof(*config_.mesh_token, config_.genesis, channel, self_));
   }
   return bytes;
 }
@@ -130,7 +150,8 @@ void ConsensusService::on_data(Instant now, const host::StreamData& data) {
 void ConsensusService::on_frame(Instant now, const PeerId& id, Peer& peer, ByteView frame) {
   if (!peer.has_said_hello) {
     if (auto said = on_hello(id, peer, frame); !said) {
-      // Of another chain, or of another version of this: not ours to judge.
+      // Of another chain, of another version of this, or no member: not ours to judge.
+      ++refused_;
       inbound_.erase(*peer.in);
       say(host::Reset{*std::exchange(peer.in, std::nullopt)});
     }
@@ -149,18 +170,29 @@ base::Result<void> ConsensusService::on_hello(const PeerId& id, Peer& peer, Byte
   codec::Reader reader(frame);
   const std::uint8_t version = TRY(reader.u8());
   const ByteView genesis = TRY(reader.bytes(config_.genesis.size()));
-  const std::uint8_t has_key = TRY(reader.u8());
+  const std::uint8_t holds = TRY(reader.u8());
   if (version != hello_version || !base::equal(genesis, config_.genesis)) {
     return fail(Code::wrong_peer, "the peer is of another chain");
   }
-  if (has_key != 0) {
+  if ((holds & ~(has_key | has_mesh_proof)) != 0) {
+    return fail(Code::unsupported, base::format("a hello of kind {}", holds));
+  }
+  std::optional<codec::ValidatorKey> proven;
+  if ((holds & has_key) != 0) {
     codec::ValidatorKey key{};
     std::ranges::copy(TRY(reader.bytes(key.size())), key.begin());
     const ByteView signature = TRY(reader.bytes(sizeof(crypto::Signature)));
     TRY_VOID(crypto::verify_zip215(key, hello_hash(config_.genesis, peer.channel, id), signature));
-    peer.key = key;
+    proven = key;
   }
+  const ByteView proof = TRY(reader.bytes((holds & has_mesh_proof) != 0 ? sizeof(codec::Hash) : 0));
   TRY_VOID(reader.finish());
+  if (config_.mesh_token &&
+      !crypto::equal_in_constant_time(
+          proof, mesh_proof(*config_.mesh_token, config_.genesis, peer.channel, id))) {
+    return fail(Code::wrong_peer, "the peer is no member of this mesh");
+  }
+  peer.key = proven;
   peer.has_said_hello = true;
   const bool is_proven = is_validator(peer);
   peer.reader.emplace(codec::FramePrefix::varint,

@@ -2,7 +2,9 @@
 // stream each way and peer, and knows which peer is which validator. The first frame of a stream
 // says of which chain the sender is and, when it is a validator, proves it: a signature by the
 // validator's key over the Noise handshake hash of the connection and the sender's peer id, so that
-// nobody can carry the proof to another connection. Grammar: docs/protocol/consensus.md, "Streams".
+// nobody can carry the proof to another connection. In a private mesh it also proves, by an HMAC of
+// the same, to know the secret that the validators share. Grammar: docs/protocol/consensus.md,
+// "Streams".
 //
 // Only proven validators of the present set may send what is large; what others may send (requests,
 // votes they hand on) is small and limited in rate. Each peer has a queue of `queue_bytes_max`;
@@ -32,6 +34,8 @@ inline constexpr std::string_view consensus_protocol = "/kith/consensus/1.0.0";
 
 struct ConsensusServiceConfig {
   codec::Hash genesis{};
+  /// Of a private mesh of validators: with it, who does not prove to know it is not listened to.
+  std::optional<codec::Hash> mesh_token = {};
   std::size_t queue_bytes_max = 32 * 1024 * 1024;
   std::size_t small_bytes_max = 16 * 1024;  // of a frame from who is no proven validator…
   base::TokenRate small_rate{100, 200};     // …and how many
@@ -74,6 +78,8 @@ class ConsensusService final : public host::Service {
   std::size_t peers() const { return peers_.size(); }
   /// Messages that found no room.
   std::uint64_t dropped() const { return dropped_; }
+  /// Streams whose hello was refused.
+  std::uint64_t refused() const { return refused_; }
 
  private:
   struct Peer {
@@ -114,6 +120,7 @@ class ConsensusService final : public host::Service {
   mutable base::DeadlineHeap<PeerId> reopening_;
   base::Queue<Result> results_;
   std::uint64_t dropped_ = 0;
+  std::uint64_t refused_ = 0;
 };
 
 }  // namespace kith::node

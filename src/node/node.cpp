@@ -88,6 +88,8 @@ void Node::on_command(Instant now, Command command) {
           [&](peer::BanPeer& ban) { quality_.on_input(now, std::move(ban)); },
           [&](peer::UnbanPeer& unban) { quality_.on_input(now, unban); },
           [&](SubmitTransaction& s) { submit(now, std::move(s)); },
+          [&](AskStore& ask) { ask_store(std::move(ask)); },
+          [&](MakeProof& work) { make_proof(std::move(work)); },
           [&](ShutDown&) { host_.on_input(now, host::ShutDown{}); }},
       command);
   pump(now);
@@ -100,11 +102,13 @@ void Node::on_input(Instant now, host::WorldInput input) {
   }
   if (const auto* clock = std::get_if<host::WallClock>(&input)) {
     quality_.on_input(now, peer::WallClock{clock->now});
-    if (chain_ != nullptr) chain_->on_input(now, consensus::WallClockRead{clock->now});
+    if (chain_ != nullptr) {
+      chain_->on_input(now, consensus::WallClockRead{clock->now});
+      heartbeats_->on_wall_clock(now, clock->now);
+    }
   }
   if (auto* done = std::get_if<host::JobDone>(&input)) {
-    const bool is_theirs = sync_->on_job(now, *done->job) || snapshots_->on_job(now, *done->job);
-    if (!is_theirs) chain_->on_input(now, std::move(*done));
+    on_job(now, std::move(*done));
     return pump(now);
   }
   if (const auto* appended = std::get_if<host::LogAppended>(&input)) {
@@ -145,6 +149,7 @@ void Node::on_deadline(Instant now) {
   }
   if (chain_ != nullptr) {
     if (const auto at = chain_->next_deadline(); at && *at <= now) chain_->on_deadline(now);
+    heartbeats_->on_deadline(now);
   }
   pump(now);
 }
@@ -171,7 +176,10 @@ std::optional<Instant> Node::next_deadline() {
   for (const auto& service : services_) {
     deadline = base::soonest(deadline, service->next_deadline());
   }
-  if (chain_ != nullptr) deadline = base::soonest(deadline, chain_->next_deadline());
+  if (chain_ != nullptr) {
+    deadline = base::soonest(deadline, chain_->next_deadline());
+    deadline = base::soonest(deadline, heartbeats_->next_deadline());
+  }
   return deadline;
 }
 
@@ -410,11 +418,11 @@ bool Node::pump_gossip(Instant now) {
     is_busy = true;
     std::visit(
         Overload{[&](gossip::Deliver& deliver) {
-                   if (deliver.message.topic == tx_topic_) return;
+                   if (is_chain_topic(deliver.message.topic)) return;
                    reports_.push_back(std::move(deliver));
                  },
                  [&](gossip::Validate& validate) {
-                   if (validate.message.topic == tx_topic_) return on_tx_message(now, validate);
+                   if (on_topic_message(now, validate)) return;
                    reports_.push_back(std::move(validate));
                  },
                  [&](gossip::Settled& settled) { reports_.push_back(settled); },

@@ -23,8 +23,10 @@
 #include "host/service.h"
 #include "host/world.h"
 #include "node/chain.h"
+#include "node/chain_proofs.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
+#include "node/heartbeat_service.h"
 #include "node/recommend_service.h"
 #include "node/request_guard.h"
 #include "node/snapshot_service.h"
@@ -33,6 +35,13 @@
 #include "peer/quality.h"
 
 namespace kith::node {
+
+/// Of a node that keeps a chain (Chain, ConsensusService, SnapshotService).
+struct ChainOptions {
+  Height halt_height = {};
+  std::optional<codec::Hash> mesh_token = {};  // a secret that validators share
+  ChainKeeping keeping = {};                   // of its past
+};
 
 struct NodeConfig {
   host::HostConfig host;
@@ -45,8 +54,8 @@ struct NodeConfig {
   peer::QualityConfig quality;
   peer::BreakersConfig breakers;
   RecommendConfig recommend;
-  ChainKeeping chain;
   peer::LimitsConfig limits = {.kinds = {{"gossip", {}, {}}}};  // by the Kind of gossip_service.h
+  ChainOptions chain;
 };
 
 // Commands; each is answered by the report that carries its token.
@@ -84,6 +93,17 @@ struct SubmitTransaction {
   Token token;
   codec::TxPtr tx;
 };
+/// A question to the chain's store, for another thread; answered by StoreAnswered. It reads what is
+/// final alone, and nothing that changes.
+struct AskStore {
+  Token token;
+  std::shared_ptr<host::Job> job;
+};
+/// A proof for a light client; answered by ProofAnswered.
+struct MakeProof {
+  Token token;
+  ProofWanted wanted;
+};
 struct ShutDown {};
 // Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
 // (peer/quality_io.h): BanPeer, UnbanPeer.
@@ -91,7 +111,7 @@ struct ShutDown {};
 using Command =
     std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
                  gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
-                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, ShutDown>;
+                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, AskStore, MakeProof, ShutDown>;
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -109,6 +129,11 @@ struct TransactionAnswered {
   Token token;
   Hash txid{};
   Result<void> accepted;
+  bool is_known = false;  // accepted, since it waits here already
+};
+struct StoreAnswered {
+  Token token;
+  std::shared_ptr<host::Job> job;
 };
 
 using Report =
@@ -116,7 +141,8 @@ using Report =
                  gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
                  host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
                  peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
-                 TransactionAnswered, host::AddressesChanged, host::CannotListen, host::Stopped>;
+                 StateDumped, TransactionAnswered, StoreAnswered, ProofAnswered,
+                 host::AddressesChanged, host::CannotListen, host::Stopped>;
 
 class Node final : public host::WorldMachine {
  public:
@@ -159,6 +185,7 @@ class Node final : public host::WorldMachine {
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
   const SnapshotService* snapshot_service() const { return snapshots_; }
+  const Heartbeats* heartbeats() const { return heartbeats_.get(); }
   /// From first sight of a block to its finality, of the last `finality_max` blocks.
   static constexpr std::size_t finality_max = 1000;
   const std::deque<Duration>& finality_times() const { return finality_; }
@@ -198,8 +225,15 @@ class Node final : public host::WorldMachine {
   bool pump_snapshots(Instant now);
   void reopen_chain(Instant now);
   void on_tx_message(Instant now, const gossip::Validate& validate);
+  bool on_topic_message(Instant now, const gossip::Validate& validate);
+  bool is_chain_topic(std::string_view topic) const;
+  bool pump_heartbeats(Instant now);
+  void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
+  void on_job(Instant now, host::JobDone done);
+  void make_proof(MakeProof work);
+  void ask_store(AskStore ask);
 
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
@@ -218,10 +252,12 @@ class Node final : public host::WorldMachine {
   host::PeerExchange* peer_exchange_ = nullptr;
   RecommendService* recommend_ = nullptr;
   GossipService* gossip_ = nullptr;  // null: not spoken
-  std::unique_ptr<Chain> chain_;     // null: none, and so the two below
+  std::unique_ptr<Chain> chain_;     // null: none, and so the three below
+  std::unique_ptr<ChainProofs> proofs_;
   ConsensusService* consensus_ = nullptr;
   SyncService* sync_ = nullptr;
   SnapshotService* snapshots_ = nullptr;
+  std::unique_ptr<Heartbeats> heartbeats_;
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for.
@@ -231,7 +267,9 @@ class Node final : public host::WorldMachine {
   };
   std::map<Token, Submitted> submitted_;
   std::uint64_t last_submitted_ = 0;
-  std::deque<Duration> finality_;  // of the last blocks
+  std::map<const host::Job*, Token> asked_;  // jobs of AskStore under way
+  std::vector<AskStore> held_;               // while a snapshot is taken over
+  std::deque<Duration> finality_;            // of the last blocks
   base::Queue<host::WorldOutput> outputs_;
   base::Queue<Report> reports_;
   bool is_pumping_ = false;

@@ -33,8 +33,10 @@ gossip::Verdict verdict_of(const ledger::MempoolAnswer& answer) {
 void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key) {
   ASSERT(chain_ == nullptr);
   chain_ = std::move(chain);
+  proofs_ = std::make_unique<ChainProofs>(*chain_);
   ConsensusServiceConfig config;
   config.genesis = chain_->genesis_hash();
+  config.mesh_token = config_.chain.mesh_token;
   auto consensus = std::make_unique<ConsensusService>(config, host_.self(), validator_key);
   const codec::ChainParams& params = chain_->genesis().params;
   SyncConfig sync_config;
@@ -44,7 +46,9 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   auto sync = std::make_unique<SyncService>(sync_config, chain_->states().store(),
                                             params.epoch_blocks, chain_->genesis_hash(), rng_);
   SnapshotConfig snapshot_config;
-  snapshot_config.behind = config_.chain.snapshot_behind;
+  snapshot_config.behind = config_.chain.keeping.snapshot_behind;
+  snapshot_config.is_indexed = chain_->config().is_indexed;
+  snapshot_config.height_max = chain_->halt_height();
   auto snapshots = std::make_unique<SnapshotService>(
       snapshot_config, chain_->states().store(), params.epoch_blocks, chain_->genesis_hash(), rng_);
   snapshots_ = snapshots.get();
@@ -53,6 +57,10 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   add_service(Instant{}, std::move(consensus));
   add_service(Instant{}, std::move(sync));
   add_service(Instant{}, std::move(snapshots));
+  HeartbeatConfig heartbeat;
+  heartbeat.genesis = config.genesis;
+  heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);
+  heartbeats_ = std::make_unique<Heartbeats>(heartbeat, validator_key);
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/1/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
 }
@@ -62,6 +70,10 @@ void Node::start_chain(Instant now) {
   chain_->start(now);
   sync_->start(now, chain_->height(), chain_->floor());
   to_router(now, gossip::Subscribe{tx_topic_, tx_topic_options()});
+  gossip::TopicOptions options = tx_topic_options();
+  options.priority = base::Priority::bulk;
+  to_router(now, gossip::Subscribe{heartbeats_->topic(), options});
+  note_final(now);
 }
 
 bool Node::pump_chain(Instant now) {
@@ -88,6 +100,10 @@ bool Node::pump_chain(Instant now) {
     is_busy = true;
     on_chain(now, std::move(*output));
   }
+  proofs_->pump();
+  while (auto job = proofs_->poll_job()) outputs_.push_back(std::move(*job));
+  while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
+  is_busy = pump_heartbeats(now) || is_busy;
   return pump_snapshots(now) || is_busy;
 }
 
@@ -102,8 +118,9 @@ bool Node::pump_snapshots(Instant now) {
     outputs_.push_back(std::move(*write));
   }
   if (snapshots_->wants_adoption() && !chain_->is_halted()) {
+    // Whoever reads the store is done with it before another state takes its place.
     chain_->suspend();
-    if (chain_->is_quiet()) {
+    if (chain_->is_quiet() && asked_.empty() && proofs_->is_quiet()) {
       is_busy = true;
       snapshots_->adopt();
     }
@@ -112,10 +129,13 @@ bool Node::pump_snapshots(Instant now) {
     is_busy = true;
     reopen_chain(now);
   }
-  if (sync_->is_paused() != snapshots_->is_importing()) {
+  // Whoever takes no further block need not ask for any.
+  const bool is_paused = snapshots_->is_importing() || chain_->is_halted();
+  if (sync_->is_paused() != is_paused) {
     is_busy = true;
-    sync_->pause(now, snapshots_->is_importing());
+    sync_->pause(now, is_paused);
   }
+  if (chain_->is_halted() || chain_->is_suspended()) return is_busy;
   const SnapshotService::View view{chain_->height(), sync_->target(), sync_->floor_of_peers(),
                                    chain_->epoch(), chain_->validators()};
   snapshots_->on_view(now, view);
@@ -128,7 +148,7 @@ void Node::reopen_chain(Instant now) {
   if (!chain) {
     log_.error("chain", "the snapshot that was taken cannot be opened: {}", chain.error().message);
     reports_.push_back(ChainHalted{chain.error()});
-    return;
+    return;  // suspended for good
   }
   // Whoever waits for the old one's answer.
   for (const auto& [token, whose] : std::exchange(submitted_, {})) {
@@ -141,9 +161,62 @@ void Node::reopen_chain(Instant now) {
   }
   log_.info("chain", "a snapshot brought the chain from height {} to {}", chain_->height().value,
             (*chain)->height().value);
+  proofs_->close();
+  while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
+  proofs_.reset();
   chain_ = *std::move(chain);
+  proofs_ = std::make_unique<ChainProofs>(*chain_);
   chain_->start(now);
   sync_->on_height(now, chain_->height(), chain_->floor());
+  note_final(now);
+  for (AskStore& ask : std::exchange(held_, {})) ask_store(std::move(ask));
+}
+
+bool Node::pump_heartbeats(Instant now) {
+  bool is_busy = false;
+  while (auto output = heartbeats_->poll_output()) {
+    is_busy = true;
+    std::visit(Overload{[&](const Heartbeats::Judged& judged) {
+                          to_router(now, gossip::Validated{judged.token, judged.verdict});
+                        },
+                        [&](Heartbeats::Say& said) {
+                          to_router(now, gossip::Publish{publishing,
+                                                         heartbeats_->topic(),
+                                                         Buffer(std::move(said.message)),
+                                                         {}});
+                        },
+                        [&](host::RunJob& work) { outputs_.push_back(std::move(work)); }},
+               *output);
+  }
+  return is_busy;
+}
+
+void Node::on_job(Instant now, host::JobDone done) {
+  if (const auto asked = asked_.extract(done.job.get()); !asked.empty()) {
+    reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
+  } else if (sync_->on_job(now, *done.job) || snapshots_->on_job(now, *done.job)) {
+    // theirs
+  } else if (const auto* const beat = dynamic_cast<VerifyHeartbeatJob*>(done.job.get())) {
+    heartbeats_->on_verified(now, *beat);
+  } else if (!proofs_->on_job(*done.job)) {
+    chain_->on_input(now, std::move(done));
+  }
+}
+
+void Node::ask_store(AskStore ask) {
+  // What is asked while a snapshot is taken over is answered from it.
+  if (chain_ != nullptr && chain_->is_suspended()) {
+    held_.push_back(std::move(ask));
+    return;
+  }
+  asked_.emplace(ask.job.get(), ask.token);
+  outputs_.push_back(host::RunJob{ask.token, std::move(ask.job)});
+}
+
+/// Who is registered, and who votes, follows from the last final block.
+void Node::note_final(Instant now) {
+  heartbeats_->on_final(now, chain_->height(), chain_->tip().digest,
+                        chain_->states().tip()->registry(), chain_->validators());
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
@@ -164,6 +237,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](host::SaveProof& work) { outputs_.push_back(std::move(work)); },
                [&](BlockFinalized& done) {
                  sync_->on_height(now, done.block->header().height, chain_->floor());
+                 note_final(now);
                  finality_.push_back(done.took);
                  if (finality_.size() > finality_max) finality_.pop_front();
                  reports_.push_back(std::move(done));
@@ -174,8 +248,23 @@ void Node::on_chain(Instant now, ChainOutput output) {
                  reports_.push_back(std::move(began));
                },
                [&](const TxAnswered& answered) { on_tx_answered(now, answered); },
+               [&](StateDumped& dumped) { reports_.push_back(std::move(dumped)); },
                [&](ChainHalted& halted) { reports_.push_back(std::move(halted)); }},
       output);
+}
+
+bool Node::is_chain_topic(std::string_view topic) const {
+  return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic());
+}
+
+bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
+  if (!is_chain_topic(validate.message.topic)) return false;
+  if (validate.message.topic == tx_topic_) {
+    on_tx_message(now, validate);
+  } else {
+    heartbeats_->on_message(now, validate.token, validate.message.data.view());
+  }
+  return true;
 }
 
 void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
@@ -193,12 +282,24 @@ void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
 void Node::submit(Instant now, SubmitTransaction submitted) {
   if (chain_ == nullptr) {
     reports_.push_back(TransactionAnswered{submitted.token, submitted.tx->txid,
-                                           fail(Code::unsupported, "this node keeps no chain")});
+                                           fail(Code::unsupported, "this node keeps no chain"),
+                                           false});
     return;
   }
   const Token token{++last_submitted_};
   submitted_.emplace(token, Submitted{submitted.token, false});
   chain_->on_input(now, SubmitTx{token, std::move(submitted.tx), {}});
+}
+
+void Node::make_proof(MakeProof work) {
+  if (chain_ != nullptr && chain_->is_suspended()) {
+    reports_.push_back(
+        ProofAnswered{work.token, fail(Code::closed, "a snapshot is being taken over: try again")});
+    return;
+  }
+  if (chain_ != nullptr) return proofs_->ask(work.token, std::move(work.wanted));
+  reports_.push_back(
+      ProofAnswered{work.token, fail(Code::unsupported, "this node keeps no chain")});
 }
 
 void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
@@ -209,15 +310,17 @@ void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
     to_router(now, gossip::Validated{whose.token, verdict_of(answered.answer)});
     return;
   }
-  const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused;
+  const bool is_known = answered.answer.kind == ledger::MempoolAnswer::Kind::refused &&
+                        answered.answer.refusal == ledger::Refusal::known;
+  const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused && !is_known;
   if (!is_refused) {
     to_router(now,
               gossip::Publish{
                   publishing, tx_topic_, Buffer(codec::encode_transaction(answered.tx->tx)), {}});
   }
-  reports_.push_back(
-      TransactionAnswered{whose.token, answered.tx->txid,
-                          is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>()});
+  reports_.push_back(TransactionAnswered{
+      whose.token, answered.tx->txid,
+      is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>(), is_known});
 }
 
 }  // namespace kith::node

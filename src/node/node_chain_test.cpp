@@ -1,8 +1,11 @@
 // Whole nodes that keep a chain: consensus, sync and transactions over real connections.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "codec/prometheus.h"
 #include "codec/test_chain.h"
+#include "node/chain_index.h"
 #include "node/node_metrics.h"
 #include "node/node_test_util.h"
 
@@ -47,7 +50,8 @@ class NodeChainTest : public NodeTest {
     };
     ledger::MemoryStore& store = world_.work[index].chain;
     store.write(make_genesis_batch(genesis));
-    auto chain = Chain::open({}, {genesis, &store, key, {}, false}, member.rng, base::null_log());
+    auto chain =
+        Chain::open({}, {genesis, &store, key, {}, {}, false}, member.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     member.node.keep_chain(*std::move(chain), key);
     world_.input(index, host::WallClock{wall()});
@@ -67,6 +71,34 @@ class NodeChainTest : public NodeTest {
     const auto stored = read_block(world_.work[i].chain, {height});
     EXPECT_TRUE(stored.has_value() && stored->has_value()) << "node " << i << ", " << height;
     return (*stored)->block->digest();
+  }
+
+  /// The index of addresses has what the outputs say, those that blocks pay themselves included.
+  void expect_index_is_right(std::size_t i) {
+    const ledger::MemoryStore& store = world_.work[i].chain;
+    std::set<std::pair<Hash, Bytes>> outputs;
+    ASSERT_TRUE(store.scan(Table::utxo, [&](ByteView key, ByteView value) {
+      outputs.emplace(codec::decode_utxo(value)->output.lock, base::to_bytes(key));
+    }));
+    std::set<std::pair<Hash, Bytes>> owned;
+    ASSERT_TRUE(store.scan(owned_table, [&](ByteView key, ByteView) {
+      Hash lock;
+      std::ranges::copy(key.first(lock.size()), lock.begin());
+      owned.emplace(lock, base::to_bytes(key.subspan(lock.size())));
+    }));
+    EXPECT_EQ(owned, outputs);
+    // What a lock received and did not spend is what it has.
+    for (const auto& [lock, outpoint] : outputs) {
+      const auto history = read_owner_history(store, lock, {}, 1000);
+      ASSERT_TRUE(history.has_value());
+      codec::Amount left = 0;
+      for (const OwnerEntry& entry : *history) left += entry.received - entry.spent;
+      codec::Amount has = 0;
+      for (const auto& outpoint_of : read_owned(store, lock, {}, 1000).value()) {
+        has += ledger::find_utxo(store, outpoint_of).value()->output.value;
+      }
+      EXPECT_EQ(left, has);
+    }
   }
 
   codec::Genesis genesis_;
@@ -128,6 +160,11 @@ TEST_F(NodeChainTest, ATransactionTravelsAndIsFinalEverywhere) {
     EXPECT_EQ(members_[i]->node.chain()->mempool().counters().accepted, 1u) << i;
     EXPECT_EQ(members_[i]->node.chain()->mempool().size(), 0u) << i;
   }
+  // So that nobody verified its signature twice: the proposer had it, the others knew it.
+  std::uint64_t known = 0;
+  for (std::size_t i = 0; i < 4; ++i) known += members_[i]->node.chain()->txs_known();
+  EXPECT_EQ(known, 3u);
+  for (std::size_t i = 0; i < 4; ++i) expect_index_is_right(i);
   command(1, SubmitTransaction{Token{6}, tx});
   world_.run_for(1s);
   const auto* again = members_[1]->last<TransactionAnswered>();

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "codec/test_chain.h"
+#include "node/chain_index.h"
+#include "node/inspect.h"
 #include "node/test_config_effect.h"
 
 namespace kith::node {
@@ -39,6 +41,22 @@ class BadSync final : public host::Service {
  private:
   const Hash genesis_;
   const bool is_sleeper_;
+};
+
+/// What the store says of itself; never anything in between two states.
+class WhereJob final : public host::Job {
+ public:
+  explicit WhereJob(const Store& store) : store_(store) {}
+  void run() override {
+    const auto tip = store_.get(Table::meta, base::as_bytes(ledger::tip_key));
+    height = ledger::decode_tip(**tip)->height;
+    history = read_history(store_)->count() - 1;
+  }
+  Height height;
+  std::uint64_t history = 0;
+
+ private:
+  const Store& store_;
 };
 
 class NodeSyncTest : public NodeTest {
@@ -86,7 +104,7 @@ class NodeSyncTest : public NodeTest {
   void add_keeper(const crypto::KeyPair* key, const ChainKeeping& keeping = {}) {
     const std::size_t index = members_.size();
     NodeConfig with = config();
-    with.chain = keeping;
+    with.chain.keeping = keeping;
     members_.push_back(std::make_unique<Member>(index + 1, with));
     world_.add(members_.back()->node);
     ledger::MemoryStore& store = world_.work[index].chain;
@@ -95,8 +113,8 @@ class NodeSyncTest : public NodeTest {
     }
     ChainConfig chain_config;
     chain_config.keeping = keeping;
-    auto chain = Chain::open(chain_config, {genesis_, &store, key, {}, false}, members_.back()->rng,
-                             base::null_log());
+    auto chain =
+        Chain::open(chain_config, {genesis_, &store, key}, members_.back()->rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     members_.back()->node.keep_chain(*std::move(chain), key);
     start_last();
@@ -125,7 +143,7 @@ class NodeSyncTest : public NodeTest {
     return config_with({{"chain.snapshot_behind", std::to_string(behind)},
                         {"chain.retain_blocks", std::to_string(retain)},
                         {"chain.snapshot_interval", "1"}})
-        .chain;
+        .chain.keeping;
   }
   /// The node's state is that of node 0 at the same height, byte for byte.
   void expect_same_state(std::size_t i) {
@@ -133,7 +151,7 @@ class NodeSyncTest : public NodeTest {
     EXPECT_EQ(members_[i]->node.chain()->states().txos().root(),
               members_[0]->node.chain()->states().txos().root());
     EXPECT_EQ(members_[i]->node.chain()->tip().digest, members_[0]->node.chain()->tip().digest);
-    for (const Table table : {Table::utxo, Table::validator, Table::txo_chunk}) {
+    for (const Table table : {Table::utxo, Table::validator, Table::txo_chunk, owned_table}) {
       std::map<Bytes, Bytes> here, there;
       (void)world_.work[i].chain.scan(table, [&](ByteView key, ByteView value) {
         here[base::to_bytes(key)] = base::to_bytes(value);
@@ -216,12 +234,92 @@ TEST_F(NodeSyncTest, ANewNodeTakesASnapshotAndGoesOn) {
   EXPECT_GT(members_[late]->node.chain()->floor().value, 20u);
   EXPECT_LT(members_[late]->node.sync_service()->blocks_received(), 60u);
   expect_same_state(late);
+  // What is unspent is indexed; what was before is not there.
+  const Chain& chain = *members_[late]->node.chain();
+  EXPECT_TRUE(chain.is_indexed());
+  EXPECT_EQ(chain.history_from(), chain.floor());
+  EXPECT_EQ(members_[0]->node.chain()->history_from(), Height{0});
+  const Hash lock = codec::test::identity(4).lock;
+  EXPECT_EQ(read_owned(world_.work[late].chain, lock, {}, 1000)->size(), 900u);
+  EXPECT_TRUE(read_owner_history(world_.work[late].chain, lock, {}, 10)->empty());
+  EXPECT_EQ(read_owner_history(world_.work[0].chain, lock, {}, 10)->size(), 1u);
+  EXPECT_EQ(members_[late]->node.heartbeats()->rows(world_.now()).size(), 0u);
   // It has what it needs to begin anew, too.
   world_.run_for(5s);
-  const auto again = Chain::open({}, {genesis_, &world_.work[late].chain, nullptr, {}, false},
+  const auto again = Chain::open({}, {genesis_, &world_.work[late].chain, nullptr},
                                  members_[late]->rng, base::null_log());
   ASSERT_TRUE(again.has_value()) << again.error().message;
   EXPECT_EQ((*again)->height().value, height(late));
+}
+
+TEST_F(NodeSyncTest, WhoAsksWhileASnapshotIsTakenOverIsAnsweredFromOneStateOrTheOther) {
+  add_four(snapshots(0));
+  world_.run_for(12s);
+  add_keeper(nullptr, snapshots(30));
+  const std::size_t late = 4;
+  for (const std::size_t peer : {0U, 1U, 2U}) connect(late, peer, 90 + peer);
+  std::uint64_t asked = 0;
+  for (; asked < 20'000 && height(late) < 60; ++asked) {
+    command(late, AskStore{Token{asked}, std::make_shared<WhereJob>(world_.work[late].chain)});
+    command(late, MakeProof{Token{asked}, {}});
+    world_.run_for(1ms);
+  }
+  ASSERT_GE(height(late), 60u);
+  world_.run_for(1s);
+  Member& member = *members_[late];
+  EXPECT_GT(member.node.chain()->floor().value, 20u);
+  EXPECT_EQ(member.count<StoreAnswered>(), asked);
+  EXPECT_EQ(member.count<ProofAnswered>(), asked);
+  std::size_t before = 0;
+  for (const Report& report : member.reports) {
+    const auto* const answered = std::get_if<StoreAnswered>(&report);
+    if (answered == nullptr) continue;
+    const auto& where = static_cast<const WhereJob&>(*answered->job);
+    EXPECT_EQ(where.height.value, where.history);
+    before += where.height.value == 0 ? 1 : 0;
+  }
+  EXPECT_GT(before, 0u);
+  EXPECT_LT(before, asked);
+}
+
+TEST_F(NodeSyncTest, BehindASnapshotWhatIsThereIsProvenAndTheRestIsCalledPruned) {
+  add_four(snapshots(0));
+  world_.run_for(12s);
+  add_keeper(nullptr, snapshots(30));
+  for (const std::size_t peer : {0U, 1U, 2U}) connect(4, peer, 90 + peer);
+  ASSERT_TRUE(world_.run_until([&] { return height(4) + 2 >= height(0); }, 60s)) << height(4);
+  const Height floor = members_[4]->node.chain()->floor();
+  ASSERT_GT(floor.value, 20u);
+  const auto ask = [&](const ProofWanted& wanted) -> Result<Bytes> {
+    const std::size_t before = members_[4]->count<ProofAnswered>();
+    command(4, MakeProof{Token{1}, wanted});
+    EXPECT_TRUE(
+        world_.run_until([&] { return members_[4]->count<ProofAnswered>() > before; }, 10s));
+    const auto& proof = members_[4]->last<ProofAnswered>()->proof;
+    if (!proof) return fail(proof.error());
+    return proof->bytes;
+  };
+  EXPECT_TRUE(ask({})) << "from genesis, over the ends of epochs";
+  ProofWanted block{ProofKind::block, floor};
+  const auto there = ask(block);
+  EXPECT_TRUE(there) << there.error().message;
+  block.height = {floor.value - 3};
+  const auto gone = ask(block);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Code::not_found);
+  EXPECT_NE(gone.error().message.find("pruned"), std::string::npos) << gone.error().message;
+  ProofWanted output{ProofKind::output};
+  output.outpoint = {codec::genesis_hash(genesis_), 1};
+  const auto unspent = ask(output);
+  EXPECT_TRUE(unspent) << unspent.error().message;
+  // A look at the store finds nothing wrong with what a snapshot brought.
+  const ledger::MemoryStore& store = world_.work[4].chain;
+  auto found = inspect(store, genesis_);
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  const auto deep = inspect_deep(
+      store, genesis_, [&](auto first, auto count) { return store.leaves(first, count); }, *found);
+  EXPECT_TRUE(deep.has_value());
+  EXPECT_TRUE(found->problems.empty()) << found->problems.front();
 }
 
 TEST_F(NodeSyncTest, WhereAllHavePrunedASnapshotIsTheOnlyWay) {

@@ -8,6 +8,7 @@
 #include "codec/writer.h"
 #include "ledger/state.h"
 #include "node/answer_streams.h"
+#include "node/chain_index.h"
 
 namespace kith::node {
 namespace {
@@ -88,6 +89,7 @@ Result<codec::SnapshotManifest> BeginImportJob::begin() {
   batch_->target = ledger::BatchTarget::import_anew;
   put(*batch_, Table::meta, base::to_bytes(import_key), bytes_);
   put_next(*batch_, 0);
+  if (is_indexed_) begin_index(*batch_, codec::next(manifest.header.height));
   const codec::Epoch first = ends_->front().header.epoch;
   for (codec::Epoch epoch{0}; epoch <= first; epoch = codec::next(epoch)) {
     if (const auto set = TRY(read_validators(store_, epoch))) add_validators(*batch_, epoch, *set);
@@ -107,7 +109,9 @@ void ResumeImportJob::run() {
   if (import == nullptr) return;
   const auto bytes = import->get(Table::meta, base::as_bytes(import_key));
   const auto next = import->get(Table::meta, base::as_bytes(import_next_key));
-  if (!bytes || !*bytes || !next || !*next) return;
+  const auto history_from = read_history_from(*import);
+  if (!bytes || !*bytes || !next || !*next || !history_from) return;
+  if (history_from->has_value() != is_indexed_) return;
   auto manifest = codec::decode_manifest(**bytes);
   codec::Reader reader(**next);
   const auto part = reader.u64();
@@ -138,6 +142,7 @@ Result<void> CheckPartJob::check() {
       const auto key = codec::encode(output->outpoint);
       const auto value = codec::encode(output->utxo);
       put(batch, Table::utxo, Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end()));
+      if (is_indexed_) add_owned(batch, output->utxo.output.lock, output->outpoint);
     }
   }
   std::uint64_t number = index_ * codec::snapshot_part_chunks;

@@ -65,9 +65,14 @@ class VerifyEpochsJob final : public host::Job {
 /// batch.
 class BeginImportJob final : public host::Job {
  public:
+  /// `is_indexed`: with the index of addresses (node/chain_index.h).
   BeginImportJob(PeerId from, Bytes manifest, const Store& store,
-                 std::shared_ptr<const std::vector<codec::EpochEnd>> ends)
-      : from_(from), bytes_(std::move(manifest)), store_(store), ends_(std::move(ends)) {}
+                 std::shared_ptr<const std::vector<codec::EpochEnd>> ends, bool is_indexed)
+      : from_(from),
+        bytes_(std::move(manifest)),
+        store_(store),
+        ends_(std::move(ends)),
+        is_indexed_(is_indexed) {}
   void run() override;
   const PeerId& from() const { return from_; }
   Result<codec::SnapshotManifest>& manifest() { return manifest_; }
@@ -80,14 +85,16 @@ class BeginImportJob final : public host::Job {
   const Bytes bytes_;
   const Store& store_;  // what is known of earlier epochs is taken over
   const std::shared_ptr<const std::vector<codec::EpochEnd>> ends_;
+  const bool is_indexed_;
   Result<codec::SnapshotManifest> manifest_ = fail(Code::internal, "not read yet");
   std::shared_ptr<WriteBatch> batch_;
 };
 
-/// What an import that was broken off had come to.
+/// What an import that was broken off had come to; one that was with an index where there is to be
+/// none, or without, is not gone on with.
 class ResumeImportJob final : public host::Job {
  public:
-  explicit ResumeImportJob(const Store& store) : store_(store) {}
+  ResumeImportJob(const Store& store, bool is_indexed) : store_(store), is_indexed_(is_indexed) {}
   void run() override;
   struct Found {
     codec::SnapshotManifest manifest;
@@ -97,18 +104,20 @@ class ResumeImportJob final : public host::Job {
 
  private:
   const Store& store_;
+  const bool is_indexed_;
   std::optional<Found> found_;
 };
 
 class CheckPartJob final : public host::Job {
  public:
   CheckPartJob(PeerId from, Height height, std::uint64_t index, Bytes part,
-               std::shared_ptr<const codec::SnapshotManifest> manifest)
+               std::shared_ptr<const codec::SnapshotManifest> manifest, bool is_indexed)
       : from_(from),
         height_(height),
         index_(index),
         bytes_(std::move(part)),
-        manifest_(std::move(manifest)) {}
+        manifest_(std::move(manifest)),
+        is_indexed_(is_indexed) {}
   void run() override;
   const PeerId& from() const { return from_; }
   Height height() const { return height_; }
@@ -125,6 +134,7 @@ class CheckPartJob final : public host::Job {
   const std::uint64_t index_;
   Bytes bytes_;
   const std::shared_ptr<const codec::SnapshotManifest> manifest_;
+  const bool is_indexed_;
   Result<void> verdict_;
   std::shared_ptr<WriteBatch> batch_;
 };

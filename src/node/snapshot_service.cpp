@@ -42,7 +42,9 @@ void SnapshotService::on_view(Instant now, const View& view) {
 bool SnapshotService::is_worth_it() const {
   if (view_.validators == nullptr || view_.target <= view_.height) return false;
   const bool is_pruned = view_.floor && *view_.floor > codec::next(view_.height);
-  const std::uint64_t lead = view_.target.value - view_.height.value;
+  const Height limit = config_.height_max.value == 0 ? view_.target : config_.height_max;
+  if (limit <= view_.height) return false;
+  const std::uint64_t lead = std::min(view_.target, limit).value - view_.height.value;
   return is_pruned || (config_.behind > 0 && lead >= config_.behind);
 }
 
@@ -55,7 +57,7 @@ void SnapshotService::begin(Instant now) {
   if (!has_looked_) {
     has_looked_ = true;
     state_ = State::resuming;
-    jobs_.push_back({Token{}, std::make_shared<ResumeImportJob>(store_)});
+    jobs_.push_back({Token{}, std::make_shared<ResumeImportJob>(store_, config_.is_indexed)});
     return;
   }
   state_ = State::epochs;
@@ -267,7 +269,10 @@ void SnapshotService::choose(Instant now) {
     for (const Height height : peer.offers) {
       const bool is_known = height.value % epoch_blocks_ == 0 && height.value <= known &&
                             height.value > first_.value * epoch_blocks_;
-      if (is_known && height > view_.height && (!best || height > *best)) best = height;
+      const bool is_wanted = config_.height_max.value == 0 || height <= config_.height_max;
+      if (is_known && is_wanted && height > view_.height && (!best || height > *best)) {
+        best = height;
+      }
     }
   }
   if (!best) {
@@ -481,22 +486,24 @@ void SnapshotService::end(Instant now, Askings::iterator at) {
   } else {
     say(host::RequestDone{from, snapshot_protocol, now - since});
     std::visit(
-        Overload{[&](const codec::EpochsRequest&) { on_epochs(now, from, frames); },
-                 [&](const codec::SnapshotsRequest&) { on_offers(now, from, frames); },
-                 [&](const codec::ManifestRequest&) {
-                   is_verifying_ = true;
-                   auto ends = std::make_shared<const std::vector<codec::EpochEnd>>(ends_);
-                   jobs_.push_back({Token{}, std::make_shared<BeginImportJob>(
-                                                 from, std::move(frames[0]), store_, ends)});
-                 },
-                 [&](const codec::PartRequest& part) {
-                   if (const auto found = under_way_.find(part.index); found != under_way_.end()) {
-                     found->second.is_asked = true;  // until it is checked
-                   }
-                   jobs_.push_back(
-                       {Token{}, std::make_shared<CheckPartJob>(from, part.height, part.index,
-                                                                std::move(frames[0]), manifest_)});
-                 }},
+        Overload{
+            [&](const codec::EpochsRequest&) { on_epochs(now, from, frames); },
+            [&](const codec::SnapshotsRequest&) { on_offers(now, from, frames); },
+            [&](const codec::ManifestRequest&) {
+              is_verifying_ = true;
+              auto ends = std::make_shared<const std::vector<codec::EpochEnd>>(ends_);
+              jobs_.push_back(
+                  {Token{}, std::make_shared<BeginImportJob>(from, std::move(frames[0]), store_,
+                                                             ends, config_.is_indexed)});
+            },
+            [&](const codec::PartRequest& part) {
+              if (const auto found = under_way_.find(part.index); found != under_way_.end()) {
+                found->second.is_asked = true;  // until it is checked
+              }
+              jobs_.push_back({Token{}, std::make_shared<CheckPartJob>(
+                                            from, part.height, part.index, std::move(frames[0]),
+                                            manifest_, config_.is_indexed)});
+            }},
         request);
   }
   if (state_ == State::offers && offers_until_ && askings_.empty()) {

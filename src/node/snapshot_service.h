@@ -34,6 +34,8 @@ inline constexpr std::string_view snapshot_protocol = "/kith/snapshot/1.0.0";
 
 struct SnapshotConfig {
   std::uint64_t behind = 10'000;  // chain.snapshot_behind
+  bool is_indexed = true;         // chain.index
+  Height height_max = {};         // chain.halt_height: none beyond it is taken; 0: any
   std::size_t parts_at_once = 12;
   std::size_t per_peer = 4;
   Duration stall_after = 5s;

@@ -7,6 +7,7 @@
 #include "codec/test_votes.h"
 #include "host/test_service.h"
 #include "ledger/memory_store.h"
+#include "node/chain_index.h"
 #include "node/snapshot_make.h"
 
 namespace kith::node {
@@ -309,6 +310,52 @@ TEST(Snapshot, ACrashAtAnyWriteIsGoneOnFrom) {
     expect_taken(own);
     if (writes < 5) EXPECT_EQ(bench.parts_asked(), 4 - writes);
   }
+}
+
+/// What was begun with an index of addresses is not gone on with by who keeps none.
+TEST(Snapshot, OneThatWasBegunWithAnIndexIsBegunAnewWithout) {
+  for (const bool is_indexed : {true, false}) {
+    SCOPED_TRACE(is_indexed);
+    ledger::MemoryStore own;
+    SnapshotConfig config;
+    config.is_indexed = !is_indexed;
+    {
+      JoinBench bench(own, config);
+      bench.writes_left = 3;
+      bench.meet(a);
+      bench.look(35);
+      EXPECT_FALSE(bench.finish(honest));
+    }
+    config.is_indexed = is_indexed;
+    JoinBench bench(own, config);
+    bench.meet(a);
+    bench.look(35);
+    EXPECT_TRUE(bench.finish(honest));
+    expect_taken(own);
+    EXPECT_EQ(bench.parts_asked(), 3u);
+    const auto from = read_history_from(own).value();
+    EXPECT_EQ(own.size(owned_table), is_indexed ? own.size(Table::utxo) : 0);
+    EXPECT_EQ(from, is_indexed ? std::optional(codec::next(giver().header.height)) : std::nullopt);
+  }
+}
+
+TEST(Snapshot, NoneBeyondTheHaltHeightIsTaken) {
+  ledger::MemoryStore own;
+  SnapshotConfig config;
+  config.height_max = {giver().header.height.value - 1};
+  JoinBench bench(own, config);
+  bench.meet(a);
+  bench.look(35);
+  EXPECT_TRUE(bench.service.is_importing());
+  EXPECT_FALSE(bench.finish(honest));
+  EXPECT_EQ(own.import(), nullptr);
+  EXPECT_EQ(bench.parts_asked(), 0u);
+  config.height_max = giver().header.height;
+  JoinBench other(own, config);
+  other.meet(a);
+  other.look(35);
+  EXPECT_TRUE(other.finish(honest));
+  expect_taken(own);
 }
 
 TEST(Snapshot, WhereNobodyHasOneBlocksAreFetched) {

@@ -51,7 +51,6 @@ class ChainStore final : public ledger::Store {
   // Any thread.
   Result<std::optional<Bytes>> get(ledger::Table table, ByteView key) const override;
   Result<void> scan(ledger::Table table, const Visit& visit) const override;
-  /// At most `limit` records from `from` on; gives the key to go on from, nothing at the end.
   Result<std::optional<Bytes>> scan_from(ledger::Table table, ByteView from, std::size_t limit,
                                          const Visit& visit) const override;
   /// Leaf hashes first … first + count − 1. `usage` beyond leaf_count().

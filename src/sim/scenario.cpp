@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "sim/scenario_gossip.h"
+#include "sim/scenario_ledger.h"
 #include "sim/scenario_peers.h"
 #include "sim/scenario_storm.h"
 
@@ -24,7 +25,8 @@ Result<ScenarioResult> without_settings(const ScenarioOptions& options) {
 constexpr Scenario scenarios[] = {{"peers", without_settings<run_peers>},
                                   {"calm", without_settings<run_calm>},
                                   {"storm", without_settings<run_storm>},
-                                  {"gossip", run_gossip}};
+                                  {"gossip", run_gossip},
+                                  {"ledger", run_ledger}};
 
 }  // namespace
 

@@ -46,6 +46,51 @@ class ConfigTest(Case):
         self.assertEqual(broken.code, 1)
         self.assertIn("genesis.kith", broken.json()["error"]["message"])
 
+    def test_chain_index(self):
+        kith("devnet", "--nodes", 1, "--until-height", 1, "--base-port", 0, "--dir",
+             self.folder / "net", "--json")
+        genesis = self.folder / "net" / "genesis.kith"
+        node = self.start("a", self.set("chain.genesis", genesis))
+        self.assertTrue(ask(node.api + "/v1/chain/params").json()["is_indexed"])
+        node.end()
+        node = self.start("b", self.set("chain.genesis", genesis), self.set("chain.index", "false"))
+        self.assertFalse(ask(node.api + "/v1/chain/params").json()["is_indexed"])
+
+    def testnet(self, validators):
+        made = kith("genesis", "testnet", "--dir", self.folder / "net", "--validators", validators,
+                    "--param", "block_interval_ms=100", "--json")
+        self.assertEqual(made.code, 0, made.out + made.err)
+
+    def test_chain_halt_height(self):
+        self.testnet(1)
+        node = self.start("net/node1", self.set("chain.halt_height", "3"))
+        wait_for(lambda: node.call("chain", "status")["is_halted"], "the halt")
+        self.assertEqual(node.call("chain", "status")["height"], 3)
+        node.end()
+        node = self.start("net/node1")
+        wait_for(lambda: node.call("chain", "status")["height"] > 3, "it goes on")
+
+    def test_chain_mesh_token(self):
+        self.testnet(2)
+        secret = self.folder / "mesh"
+        secret.write_text("a secret of the validators, 32 bytes and more\n")
+        secret.chmod(0o600)
+        token = self.set("chain.mesh_token", secret)
+        first = self.start("net/node1", token)
+        # One without is not listened to: two of two are needed for a block.
+        other = self.start("net/node2", "--bootstrap", first.address)
+        wait_for(lambda: first.call("status")["peers"] == 1, "a connection")
+        time.sleep(3)
+        self.assertEqual(first.call("chain", "status")["height"], 0)
+        self.assertEqual(first.call("chain", "status")["validators_connected"], 0)
+        other.end()
+        other = self.start("net/node2", "--bootstrap", first.address, token)
+        wait_for(lambda: first.call("chain", "status")["height"] > 2, "blocks")
+        secret.chmod(0o644)
+        first.end()
+        open_file = kith("--home", self.home("net/node1"), "--json", "start", token)
+        self.assertEqual(open_file.json()["error"]["code"], "permission")
+
     def test_identity_passphrase_file(self):
         secret = self.folder / "words"
         secret.write_text("correct horse\n")

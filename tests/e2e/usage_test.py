@@ -43,7 +43,7 @@ class UsageTest(Case):
     def test_help_has_examples_and_no_later_verbs(self):
         shown = kith("--help")
         self.assertEqual(shown.code, 0)
-        for verb in ("wallet", "dht"):
+        for verb in ("chamber", "dht"):
             self.assertNotIn(f" {verb} ", shown.out)
             self.assertEqual(kith(verb).code, 2)
         for verb in (["start"], ["ping"], ["peers", "list"], ["devnet"]):

@@ -1,0 +1,109 @@
+// Asking the store, and waiting for what becomes final.
+#include <algorithm>
+
+#include "api/call.h"
+#include "api/query.h"
+#include "base/format.h"
+#include "node/config_text.h"
+
+namespace kith::api {
+
+Json final_view(const codec::Hash& txid, codec::Height height) {
+  return Json{{"txid", base::to_hex(txid)}, {"status", "final"}, {"height", to_json(height.value)}};
+}
+
+Result<codec::OutPoint> parse_outpoint(std::string_view name, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const auto wrong = [&] {
+    return fail(Code::usage,
+                base::format("{} is TXID:INDEX, not \"{}\"", name, text.substr(0, 100)));
+  };
+  if (colon == std::string_view::npos) return wrong();
+  codec::OutPoint outpoint;
+  outpoint.txid = TRY(parse_hex<codec::Hash>(name, text.substr(0, colon)));
+  const auto index = node::parse_count(text.substr(colon + 1));
+  if (!index || *index > UINT32_MAX) return wrong();
+  outpoint.index = static_cast<std::uint32_t>(*index);
+  return outpoint;
+}
+
+void Api::ask_store(Instant now, std::uint64_t number,
+                    std::function<Result<void>(const ledger::Store&)> ask,
+                    std::function<void(const Result<void>& found)> then) {
+  const Token token{next_token_++};
+  auto job = std::make_shared<Query>(node_.chain()->states().store(), std::move(ask));
+  asked_.emplace(token, Asked{number, std::move(then)});
+  node_.on_command(now, node::AskStore{token, std::move(job)});
+}
+
+bool Api::may_ask(const Call& call) const {
+  if (node_.chain() == nullptr) {
+    call.fail({Code::unsupported, "this node keeps no chain"});
+    return false;
+  }
+  const std::size_t waiting = pending_.size() + asked_.size() + waiting_.size();
+  if (waiting >= pending_max) {
+    call.fail({Code::limit, base::format("{} requests wait already", waiting)});
+    return false;
+  }
+  return true;
+}
+
+void Api::on_store_answered(const node::StoreAnswered& answered) {
+  const auto asked = asked_.extract(answered.token);
+  if (asked.empty()) return;  // whoever asked has gone
+  asked.mapped().then(static_cast<const Query&>(*answered.job).found());
+}
+
+// --- waiting for finality ------------------------------------------------------------------------
+
+void Api::wait_final(Instant now, Call call, const codec::Hash& txid) {
+  const std::uint64_t number = call.number;
+  const std::uint64_t asked_ms = call.count("timeout_ms");
+  const Duration timeout = std::min<Duration>(
+      asked_ms == 0 ? wait_default : Duration(std::chrono::milliseconds(asked_ms)), wait_max);
+  // Before the store is asked: it may become final in between.
+  waiting_.emplace(txid, Waiting{std::move(call), now + timeout});
+  auto place = std::make_shared<std::optional<node::TxPlace>>();
+  ask_store(
+      now, number,
+      [place, txid](const ledger::Store& store) -> Result<void> {
+        *place = TRY(node::read_tx_place(store, txid));
+        return {};
+      },
+      [this, place, txid, number](const Result<void>& found) {
+        const auto [first, last] = waiting_.equal_range(txid);
+        const auto at = std::find_if(
+            first, last, [&](const auto& each) { return each.second.call.number == number; });
+        if (at == last || (found && !*place)) return;
+        const Waiting waiting = std::move(at->second);
+        waiting_.erase(at);
+        if (!found) return waiting.call.fail(found.error());
+        waiting.call.done(final_view(txid, (*place)->height));
+      });
+}
+
+void Api::on_block_final(const node::BlockFinalized& done) {
+  if (waiting_.empty()) return;
+  for (const codec::TxPtr& tx : done.txs) {
+    const auto [first, last] = waiting_.equal_range(tx->txid);
+    for (auto at = first; at != last; ++at) {
+      at->second.call.done(final_view(tx->txid, done.block->header().height));
+    }
+    waiting_.erase(first, last);
+  }
+}
+
+void Api::expire_waiting(Instant now) {
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    if (at->second.until > now) {
+      ++at;
+      continue;
+    }
+    at->second.call.fail(
+        {Code::timeout, base::format("{} is not final yet", base::to_hex(at->first))});
+    at = waiting_.erase(at);
+  }
+}
+
+}  // namespace kith::api

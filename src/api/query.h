@@ -1,0 +1,64 @@
+// Questions that need the chain's store: asked on another thread, answered on the reactor. What is
+// read is final and does not change; what changes (mempool, blocks that are not final) is looked at
+// before or after. Internal to api.
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "api/api.h"
+#include "api/call.h"
+#include "api/json.h"
+#include "host/world_chain.h"
+#include "ledger/store.h"
+
+namespace kith::api {
+
+class Query final : public host::Job {
+ public:
+  /// Keeps what it finds somewhere that the answer can reach; errors are the store's, or say that
+  /// there is no such thing.
+  using Ask = std::function<Result<void>(const ledger::Store& store)>;
+
+  Query(const ledger::Store& store, Ask ask) : store_(store), ask_(std::move(ask)) {}
+  void run() override { found_ = ask_(store_); }
+  const Result<void>& found() const { return found_; }
+
+ private:
+  const ledger::Store& store_;
+  const Ask ask_;
+  Result<void> found_ = fail(Code::internal, "not asked yet");
+};
+
+/// One that waits for its Query.
+struct Api::Asked {
+  std::uint64_t number = 0;  // of the call
+  std::function<void(const Result<void>& found)> then;
+};
+
+/// One that waits for a transaction to be final.
+struct Api::Waiting {
+  Call call;
+  Instant until;
+};
+
+/// Hex of exactly `bytes.size()` bytes; `usage` names what it should have been.
+template <class Array>
+Result<Array> parse_hex(std::string_view name, std::string_view text) {
+  Array array{};
+  const auto bytes = base::from_hex(text);
+  if (!bytes || bytes->size() != array.size()) {
+    return fail(Code::usage, std::string(name) + " is " + std::to_string(2 * array.size()) +
+                                 " digits of hex, not \"" + std::string(text.substr(0, 100)) +
+                                 "\"");
+  }
+  std::ranges::copy(*bytes, array.begin());
+  return array;
+}
+/// "0123…ef:2"
+Result<codec::OutPoint> parse_outpoint(std::string_view name, std::string_view text);
+
+/// What is said of a final transaction.
+Json final_view(const codec::Hash& txid, codec::Height height);
+
+}  // namespace kith::api
