@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace kith;
   using namespace kith::codec;
   const ByteView bytes{data, size};
-  if (const auto proof = decode_fork_proof(bytes)) {
+  if (const auto proof = decode_fork_record(bytes)) {
     ASSERT(base::equal(encode(*proof), bytes));
     (void)verify(*proof);
   }

@@ -27,7 +27,7 @@ Result<void> check_no_fork(const std::string& folder) {
     const std::string path = entry.path().string();
     const auto bytes = rt::read_file(path, fork_file_bytes_max);
     const auto proof =
-        bytes ? codec::decode_fork_proof(*bytes) : Result<codec::ForkProof>(fail(bytes.error()));
+        bytes ? codec::decode_fork_record(*bytes) : Result<codec::ForkRecord>(fail(bytes.error()));
     const auto holds = proof ? codec::verify(*proof) : Result<void>(fail(proof.error()));
     return fail(Code::refused,
                 base::format("{} stands in the way: the chain forked after block {} ({}). Keep the "

@@ -12,7 +12,7 @@ constexpr std::size_t fork_set_bytes_max = 3 + validators_in_set_max * 40;
 
 }  // namespace
 
-Bytes encode(const ForkProof& proof) {
+Bytes encode(const ForkRecord& proof) {
   Bytes bytes;
   Writer writer(bytes);
   writer.u8(fork_format);
@@ -26,7 +26,7 @@ Bytes encode(const ForkProof& proof) {
   return bytes;
 }
 
-Result<ForkProof> decode_fork_proof(ByteView bytes) {
+Result<ForkRecord> decode_fork_record(ByteView bytes) {
   Reader reader(bytes);
   const std::uint8_t format = TRY(reader.u8());
   if (format != fork_format) {
@@ -49,11 +49,11 @@ Result<ForkProof> decode_fork_proof(ByteView bytes) {
   const ByteView other = TRY(reader.sized(certificate_bytes_max));
   Certificate second = TRY(decode_certificate(other));
   TRY_VOID(reader.finish());
-  return ForkProof{genesis,          height, std::move(validators),
-                   std::move(first), floor,  std::move(second)};
+  return ForkRecord{genesis,          height, std::move(validators),
+                    std::move(first), floor,  std::move(second)};
 }
 
-Result<void> verify(const ForkProof& proof) {
+Result<void> verify(const ForkRecord& proof) {
   if (proof.first) TRY_VOID(verify(*proof.first, proof.genesis, proof.validators));
   TRY_VOID(verify(proof.second, proof.genesis, proof.validators));
   if (proof.first && proof.first->statement == proof.second.statement) {

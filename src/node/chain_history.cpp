@@ -150,7 +150,7 @@ void Chain::dump(BlockPtr block) {
 
 /// Nothing more is said or signed; that it halted is told once both certificates are on the disk.
 void Chain::halt_for(const consensus::Forked& forked) {
-  const codec::ForkProof proof{
+  const codec::ForkRecord proof{
       rules_->genesis, tip_.height,
       *validators_,    forked.first == nullptr ? std::nullopt : std::optional(*forked.first),
       leaders_floor_,  *forked.second};

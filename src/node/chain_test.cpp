@@ -187,7 +187,7 @@ TEST(Chain, AForkHaltsItAndBothCertificatesAreKept) {
   const auto& [name, bytes] = *node.proofs.begin();
   EXPECT_NE(node.halted[0].find(name), std::string::npos);
   EXPECT_EQ(node.chain->halt_reason(), node.halted[0]);
-  const codec::ForkProof proof = codec::decode_fork_proof(bytes).value();
+  const codec::ForkRecord proof = codec::decode_fork_record(bytes).value();
   EXPECT_EQ(codec::fork_file_name(proof.height), name);
   EXPECT_TRUE(codec::verify(proof));
   const std::uint64_t height = node.chain->height().value;

@@ -48,8 +48,7 @@ class OperatedNodes : public NodeTest {
     const crypto::KeyPair* const key = number == 0 ? nullptr : &codec::test::identity(number).pair;
     ChainConfig config;
     config.halt_height = options.halt_height;
-    auto chain =
-        Chain::open(config, {genesis_, &store, key, {}, false}, member.rng, base::null_log());
+    auto chain = Chain::open(config, {genesis_, &store, key}, member.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     member.node.keep_chain(*std::move(chain), key);
     world_.input(index,

@@ -300,7 +300,9 @@ TEST_F(NodeSyncTest, BehindASnapshotWhatIsThereIsProvenAndTheRestIsCalledPruned)
     return proof->bytes;
   };
   EXPECT_TRUE(ask({})) << "from genesis, over the ends of epochs";
-  ProofWanted block{ProofKind::block, floor};
+  ProofWanted block;
+  block.kind = ProofKind::block;
+  block.height = floor;
   const auto there = ask(block);
   EXPECT_TRUE(there) << there.error().message;
   block.height = {floor.value - 3};
@@ -308,7 +310,8 @@ TEST_F(NodeSyncTest, BehindASnapshotWhatIsThereIsProvenAndTheRestIsCalledPruned)
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, Code::not_found);
   EXPECT_NE(gone.error().message.find("pruned"), std::string::npos) << gone.error().message;
-  ProofWanted output{ProofKind::output};
+  ProofWanted output;
+  output.kind = ProofKind::output;
   output.outpoint = {codec::genesis_hash(genesis_), 1};
   const auto unspent = ask(output);
   EXPECT_TRUE(unspent) << unspent.error().message;
