@@ -49,7 +49,7 @@ class OperatedNodes : public NodeTest {
     ChainConfig config;
     config.halt_height = options.halt_height;
     auto chain =
-        Chain::open(config, {genesis_, &store, key, {}, false}, member.rng, base::null_log());
+        Chain::open(config, {genesis_, &store, key, {}, {}, false}, member.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     member.node.keep_chain(*std::move(chain), key);
     world_.input(index,
