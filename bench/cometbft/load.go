@@ -17,6 +17,7 @@ import (
 const (
 	connectionsANode = 3
 	warmUp           = 3 * time.Second
+	startLimit       = 30 * time.Second
 	payment          = 1000
 	fee              = 400
 	pacedMax         = 80 // Payments that wait at one node: CometBFT serves 100 subscribers.
@@ -117,6 +118,9 @@ func runLoad(what string, seconds, rate float64, waitingMax int, targets []strin
 	for i, target := range targets {
 		nodes[i] = newRPCClient(target)
 	}
+	if err := waitForFirstBlock(nodes); err != nil {
+		return err
+	}
 	t := &tally{}
 	var group sync.WaitGroup
 	warm := time.Duration(0)
@@ -146,6 +150,24 @@ func runLoad(what string, seconds, rate float64, waitingMax int, targets []strin
 	return report(t, first, last)
 }
 
+// waitForFirstBlock: a node answers before it has found the others.
+func waitForFirstBlock(nodes []*rpcClient) error {
+	end := time.Now().Add(startLimit)
+	for _, node := range nodes {
+		for {
+			p, err := node.progress()
+			if err == nil && p.Height > 0 {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("no block within %v: %v", startLimit, err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
 func startRun(t *tally, group *sync.WaitGroup, nodes []*rpcClient, rate float64) {
 	for i, node := range nodes {
 		first := i * (connectionsANode + 1)
@@ -157,7 +179,7 @@ func startRun(t *tally, group *sync.WaitGroup, nodes []*rpcClient, rate float64)
 		group.Go(func() {
 			l := newLane(first + connectionsANode)
 			for !t.isOver.Load() {
-				sample(t, node, l, time.Now)
+				sample(t, node, l)
 			}
 		})
 	}
@@ -198,13 +220,13 @@ func sendBatches(t *tally, node *rpcClient, l *lane, rate float64) {
 }
 
 // sample pays once and waits until that is final.
-func sample(t *tally, node *rpcClient, l *lane, since func() time.Time) {
+func sample(t *tally, node *rpcClient, l *lane) {
 	p, err := l.next()
 	if err != nil {
 		t.fail(err)
 		return
 	}
-	began := since()
+	began := time.Now()
 	why, err := node.submitAndWait(p.tx)
 	if err != nil {
 		t.fail(err)
@@ -260,7 +282,7 @@ func pace(t *tally, group *sync.WaitGroup, nodes []*rpcClient, rate float64) {
 func idle(t *tally, node *rpcClient) {
 	l := newLane(idleLane)
 	for !t.isOver.Load() {
-		sample(t, node, l, time.Now)
+		sample(t, node, l)
 		time.Sleep(time.Duration(100+rand.IntN(200)) * time.Millisecond)
 	}
 }

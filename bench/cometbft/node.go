@@ -13,6 +13,7 @@ import (
 
 	dbm "github.com/cometbft/cometbft-db"
 	cfg "github.com/cometbft/cometbft/config"
+	cmtflags "github.com/cometbft/cometbft/libs/cli/flags"
 	"github.com/cometbft/cometbft/libs/log"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
@@ -129,14 +130,14 @@ func freePorts(count int) ([]int, error) {
 	return ports, nil
 }
 
-// runNode is one validator, with the application in its process; it ends with a signal, or when
-// whoever started it closes its standard input.
+// runNode is one validator, with the application in its process; it ends with a signal.
 func runNode(home string) error {
 	c, err := readConfig(home)
 	if err != nil {
 		return err
 	}
-	logger, err := logAbove(c.LogLevel)
+	logger, err := cmtflags.ParseLogLevel(
+		c.LogLevel, log.NewTMLogger(log.NewSyncWriter(os.Stderr)), cfg.DefaultLogLevel)
 	if err != nil {
 		return err
 	}
@@ -172,12 +173,4 @@ func runNode(home string) error {
 	}
 	n.Wait()
 	return nil
-}
-
-func logAbove(level string) (log.Logger, error) {
-	option, err := log.AllowLevel(level)
-	if err != nil {
-		return nil, err
-	}
-	return log.NewFilter(log.NewTMLogger(log.NewSyncWriter(os.Stderr)), option), nil
 }

@@ -133,7 +133,7 @@ func (c *rpcClient) waiting() (int, error) {
 	}
 	refusal, err := c.call("num_unconfirmed_txs", map[string]any{}, &result)
 	if err != nil || refusal != "" {
-		return 0, fmt.Errorf("num_unconfirmed_txs: %w %s", err, refusal)
+		return 0, fmt.Errorf("num_unconfirmed_txs: %v %s", err, refusal)
 	}
 	return strconv.Atoi(result.Count)
 }
@@ -147,7 +147,7 @@ func (c *rpcClient) progress() (progress, error) {
 	var p progress
 	refusal, err := c.call("abci_info", map[string]any{}, &result)
 	if err != nil || refusal != "" {
-		return p, fmt.Errorf("abci_info: %w %s", err, refusal)
+		return p, fmt.Errorf("abci_info: %v %s", err, refusal)
 	}
 	return p, json.Unmarshal([]byte(result.Response.Data), &p)
 }
