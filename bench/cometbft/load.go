@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ const (
 	connectionsANode = 3
 	warmUp           = 3 * time.Second
 	startLimit       = 30 * time.Second
+	drainLimit       = 5 * time.Second
 	payment          = 1000
 	fee              = 400
 	pacedMax         = 80 // Payments that wait at one node: CometBFT serves 100 subscribers.
@@ -104,7 +106,7 @@ func (t *tally) add(took time.Duration) {
 func (t *tally) fail(err error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	if t.failure == nil {
+	if t.failure == nil && !t.isOver.Load() { // Later it is the end that breaks requests off.
 		t.failure = err
 	}
 	t.isOver.Store(true)
@@ -114,9 +116,11 @@ func runLoad(what string, seconds, rate float64, waitingMax int, targets []strin
 	if len(targets) == 0 || len(targets)*(connectionsANode+1) > pacedLane {
 		return fmt.Errorf("%d nodes; 1 to %d", len(targets), pacedLane/(connectionsANode+1))
 	}
+	all, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	nodes := make([]*rpcClient, len(targets))
 	for i, target := range targets {
-		nodes[i] = newRPCClient(target)
+		nodes[i] = newRPCClient(all, target)
 	}
 	if err := waitForFirstBlock(nodes); err != nil {
 		return err
@@ -140,6 +144,8 @@ func runLoad(what string, seconds, rate float64, waitingMax int, targets []strin
 	}
 	first, last, err := watch(t, nodes, warm, seconds, waitingMax)
 	t.isOver.Store(true)
+	// What is not final soon after the end counts neither way.
+	time.AfterFunc(drainLimit, cancel)
 	group.Wait()
 	if err == nil {
 		err = t.failure

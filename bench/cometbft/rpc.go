@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,13 +15,15 @@ const answerMax = 16 << 20
 
 // rpcClient speaks JSON-RPC with one node; its connections stay open.
 type rpcClient struct {
-	url  string
-	http http.Client
+	context context.Context
+	url     string
+	http    http.Client
 }
 
-func newRPCClient(target string) *rpcClient {
+func newRPCClient(all context.Context, target string) *rpcClient {
 	return &rpcClient{
-		url: "http://" + target,
+		context: all,
+		url:     "http://" + target,
 		http: http.Client{
 			Timeout:   commitLimit + 10*time.Second,
 			Transport: &http.Transport{MaxIdleConnsPerHost: 2 * pacedMax},
@@ -49,7 +52,13 @@ func (c *rpcClient) post(request, answer any) error {
 	if err != nil {
 		return err
 	}
-	response, err := c.http.Post(c.url, "application/json", bytes.NewReader(body))
+	post, err := http.NewRequestWithContext(
+		c.context, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	post.Header.Set("Content-Type", "application/json")
+	response, err := c.http.Do(post)
 	if err != nil {
 		return err
 	}
