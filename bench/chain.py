@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures how many signed payments a second four validators on this machine make final, how soon,
-and what they need for it, beside CometBFT with the same payments: real processes, fsync on, loopback.
+and what they need for it, beside CometBFT with the same payments: real processes, fsync on.
 
 bench/run.sh builds what this needs; bench/README.md says what the figures mean. The ceiling is what
 the cores could do if nodes did nothing but verify and execute: cores / (nodes * time of both), both
@@ -91,7 +91,7 @@ def parse_arguments():
     parser.add_argument("--nodes", type=int, default=4, help="to 6")
     parser.add_argument("--seconds", type=float, help="of each load; 40, or 4 with --quick")
     parser.add_argument("--sustain", type=float,
-                        help="seconds that Kith pays without an end after all; 600, or 0 with --quick")
+                        help="seconds that Kith alone pays after all; 600, or 0 with --quick")
     parser.add_argument("--repeat", type=int, help="rounds; 3, or 1 with --quick")
     parser.add_argument("--interval-ms", type=int, default=0, help="between Kith's blocks")
     parser.add_argument("--index", action="store_true", help="Kith with an index of addresses")

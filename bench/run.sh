@@ -143,8 +143,8 @@ cometbft_bench() {
     echo "bench: no go on this machine: CometBFT is not measured" >&2
     return 1
   fi
-  (cd "$here/cometbft" && GOFLAGS='-trimpath -buildvcs=false' timeout 900 go build -o "$program" .) \
-    >&2 || {
+  (cd "$here/cometbft" &&
+    GOFLAGS='-trimpath -buildvcs=false' timeout 900 go build -o "$program" .) >&2 || {
     echo "bench: go cannot build bench/cometbft: CometBFT is not measured" >&2
     return 1
   }

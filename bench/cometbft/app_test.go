@@ -151,7 +151,8 @@ func TestStateOutlivesARestart(t *testing.T) {
 	block(t, a, 1, next(t, l).tx, next(t, l).tx)
 	b := start(t, db)
 	if len(b.coins) != len(a.coins) || string(b.done.Hash) != string(a.done.Hash) {
-		t.Errorf("%d coins and %x, before %d and %x", len(b.coins), b.done.Hash, len(a.coins), a.done.Hash)
+		t.Errorf("%d coins and %x, before %d and %x",
+			len(b.coins), b.done.Hash, len(a.coins), a.done.Hash)
 	}
 	if b.done.Height != 1 || b.done.Transactions != 2 {
 		t.Errorf("%+v", b.done)
