@@ -101,7 +101,7 @@ func configOf(profile string) (*cfg.Config, error) {
 		c.Consensus.TimeoutCommit = 0
 		c.Consensus.SkipTimeoutCommit = true
 		c.Consensus.CreateEmptyBlocks = false // A payment starts a block; none has to end first.
-		c.Consensus.PeerGossipSleepDuration = 2 * time.Millisecond
+		c.Consensus.PeerGossipSleepDuration = 5 * time.Millisecond
 		c.P2P.FlushThrottleTimeout = time.Millisecond
 		c.P2P.SendRate = 1 << 30
 		c.P2P.RecvRate = 1 << 30
