@@ -250,9 +250,8 @@ class CometNetwork(Network):
             node.wait_until_ready()
 
     def load_command(self, what, seconds, rate):
-        waiting = 4000 if self.profile == "default" else 20000  # Below what a mempool takes.
         return [self.program, "load", what, "--seconds", str(seconds), "--rate", str(rate),
-                "--waiting", str(waiting), *self.rpc]
+                *self.rpc]
 
 
 class Node:
