@@ -4,6 +4,8 @@
 //   chain_load setup DIR NODES BLOCK_INTERVAL_MS      keys and genesis.kith, as `kith devnet` lays
 //                                                     them out: DIR/nodeI/validator/identity.key
 //   chain_load run DIR SECONDS RATE HOST:PORT...      RATE a second in all; 0: without a limit
+//   chain_load paced DIR SECONDS RATE HOST:PORT...    RATE a second, each waited for until final
+//   chain_load idle DIR SECONDS 0 HOST:PORT...        one after another, with pauses; else nothing
 //
 // A payment has one input and two outputs: a little for somebody else, the rest for its payer, who
 // pays with it again in some seconds. They are signed as they are sent. Each of a few connections
@@ -19,7 +21,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +42,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t connections_a_node = 3;
 constexpr std::uint32_t lanes_max = 32;  // connections and samplers of all nodes
+constexpr std::uint32_t run_lanes = 24;  // of `run`; those after them are of `paced`,
+constexpr std::uint32_t idle_lane = 31;  // the last of `idle`: none spends another's coins
 constexpr std::uint32_t coins_a_lane = 2'000;
 constexpr codec::Amount coin_value = 10 * codec::units_per_coin;
 constexpr codec::Amount payment = 1'000;
@@ -263,15 +269,46 @@ void send_batches(Shared& shared, Http& http, Lane& lane, double rate) {
   }
 }
 
-void sample(Shared& shared, Http& http, Lane& lane) {
-  while (!shared.is_over) {
-    const std::string body = submit_request(lane.next(), 1, true);
-    const auto began = Clock::now();
-    const std::string answer = http.post(body);
-    const double ms = std::chrono::duration<double, std::milli>(Clock::now() - began).count();
-    if (answer.find("\"final\"") == std::string::npos) continue;
-    const std::lock_guard lock(shared.mutex);
+/// Latency counts from `since`; by default from when the payment is signed.
+void pay_and_wait(Shared& shared, Http& http, Lane& lane, std::optional<Clock::time_point> since) {
+  const std::string body = submit_request(lane.next(), 1, true);
+  const auto began = since.value_or(Clock::now());
+  const std::string answer = http.post(body);
+  const double ms = std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+  ++shared.sent;
+  const std::lock_guard lock(shared.mutex);
+  if (answer.find("\"final\"") != std::string::npos) {
     shared.latencies_ms.push_back(ms);
+    return;
+  }
+  ++shared.refused;
+  if (shared.first_refusal.empty()) shared.first_refusal = answer.substr(0, 200);
+}
+
+void sample(Shared& shared, Http& http, Lane& lane) {
+  while (!shared.is_over) pay_and_wait(shared, http, lane, std::nullopt);
+}
+
+/// Pays on time, as far as one connection that waits can, from `first_due` on; latency counts from
+/// when a payment was due.
+void pace(Shared& shared, Http& http, Lane& lane, Clock::time_point first_due, double every_s) {
+  for (std::uint64_t i = 0;; ++i) {
+    const auto due =
+        first_due + std::chrono::duration_cast<Clock::duration>(
+                        std::chrono::duration<double>(static_cast<double>(i) * every_s));
+    while (!shared.is_over && Clock::now() < due) {
+      std::this_thread::sleep_until(std::min(due, Clock::now() + std::chrono::milliseconds(50)));
+    }
+    if (shared.is_over) return;
+    pay_and_wait(shared, http, lane, due);
+  }
+}
+
+/// Pays into a network that has nothing else to do, at moments that no block knows.
+void idle(Shared& shared, Http& http, Lane& lane) {
+  for (std::uint32_t pause_ms = 100; !shared.is_over; pause_ms = 100 + (pause_ms * 7 + 13) % 200) {
+    pay_and_wait(shared, http, lane, std::nullopt);
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
   }
 }
 
@@ -315,11 +352,10 @@ double percentile(std::vector<double> values, double share) {
   return values[std::min(at, values.size() - 1)];
 }
 
-void run(const std::string& dir, double seconds, double rate, const std::vector<Target>& targets) {
-  const Bytes genesis_bytes = must(rt::read_file(dir + "/genesis.kith", genesis_bytes_max));
-  const codec::Hash genesis = codec::genesis_hash(must(codec::decode_genesis(genesis_bytes)));
-  Shared shared;
-  std::vector<std::thread> threads;
+using Threads = std::vector<std::thread>;
+
+void start_run(Shared& shared, Threads& threads, const std::vector<Target>& targets,
+               const codec::Hash& genesis, double rate) {
   std::uint32_t lanes = 0;
   const double lane_rate = rate / static_cast<double>(targets.size() * connections_a_node);
   for (const Target& target : targets) {
@@ -332,11 +368,71 @@ void run(const std::string& dir, double seconds, double rate, const std::vector<
       });
     }
   }
+}
+
+void start_paced(Shared& shared, Threads& threads, const std::vector<Target>& targets,
+                 const codec::Hash& genesis, double rate) {
+  const double every_s = 1 / rate;
+  const auto began = Clock::now();
+  constexpr std::uint32_t lanes = idle_lane - run_lanes;
+  for (std::uint32_t i = 0; i < lanes; ++i) {
+    const Target& target = targets[i % targets.size()];
+    const auto first_due = began + std::chrono::duration_cast<Clock::duration>(
+                                       std::chrono::duration<double>(i * every_s));
+    threads.emplace_back([&shared, &target, genesis, first_due, every_s, i] {
+      Http http(target.host, target.port, target.token);
+      Lane coins(run_lanes + i, genesis);
+      pace(shared, http, coins, first_due, every_s * lanes);
+    });
+  }
+}
+
+void start_idle(Shared& shared, Threads& threads, const Target& target,
+                const codec::Hash& genesis) {
+  threads.emplace_back([&shared, &target, genesis] {
+    Http http(target.host, target.port, target.token);
+    Lane coins(idle_lane, genesis);
+    idle(shared, http, coins);
+  });
+}
+
+/// A node answers before it has found the others.
+void wait_for_first_block(Http& http) {
+  const auto end = Clock::now() + std::chrono::seconds(30);
+  while (tally_of(http).height == 0) {
+    if (Clock::now() > end) die("no block within 30 s");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+void report(Shared& shared, const Tally& first, const Tally& last) {
+  const double took = std::chrono::duration<double>(last.at - first.at).count();
+  std::printf(
+      R"({"seconds":%.1f,"tx_per_s":%.1f,"blocks_per_s":%.2f,"final_ms_p50":%.1f,)"
+      R"("final_ms_p99":%.1f,"samples":%zu,"sent":%llu,"refused":%llu,"first_refusal":"%s"})"
+      "\n",
+      took, static_cast<double>(last.final - first.final) / took,
+      static_cast<double>(last.height - first.height) / took, percentile(shared.latencies_ms, 0.5),
+      percentile(shared.latencies_ms, 0.99), shared.latencies_ms.size(),
+      static_cast<unsigned long long>(shared.sent), static_cast<unsigned long long>(shared.refused),
+      base::to_hex(base::as_bytes(shared.first_refusal)).c_str());
+}
+
+void run(const std::string& what, const std::string& dir, double seconds, double rate,
+         const std::vector<Target>& targets) {
+  const Bytes genesis_bytes = must(rt::read_file(dir + "/genesis.kith", genesis_bytes_max));
+  const codec::Hash genesis = codec::genesis_hash(must(codec::decode_genesis(genesis_bytes)));
   std::vector<std::unique_ptr<Http>> watchers;
   for (const Target& target : targets) {
     watchers.push_back(std::make_unique<Http>(target.host, target.port, target.token));
+    wait_for_first_block(*watchers.back());
   }
-  const auto warm_until = Clock::now() + std::chrono::seconds(3);
+  Shared shared;
+  Threads threads;
+  if (what == "run") start_run(shared, threads, targets, genesis, rate);
+  if (what == "paced") start_paced(shared, threads, targets, genesis, rate);
+  if (what == "idle") start_idle(shared, threads, targets.front(), genesis);
+  const auto warm_until = Clock::now() + std::chrono::seconds(what == "run" ? 3 : 0);
   std::optional<Tally> first;
   Tally last;
   do {
@@ -355,16 +451,7 @@ void run(const std::string& dir, double seconds, double rate, const std::vector<
   } while (!first || Clock::now() < first->at + std::chrono::duration<double>(seconds));
   shared.is_over = true;
   for (std::thread& thread : threads) thread.join();
-  const double took = std::chrono::duration<double>(last.at - first->at).count();
-  std::printf(
-      R"({"seconds":%.1f,"tx_per_s":%.1f,"blocks_per_s":%.2f,"final_ms_p50":%.1f,)"
-      R"("final_ms_p99":%.1f,"samples":%zu,"sent":%llu,"refused":%llu,"first_refusal":"%s"})"
-      "\n",
-      took, static_cast<double>(last.final - first->final) / took,
-      static_cast<double>(last.height - first->height) / took, percentile(shared.latencies_ms, 0.5),
-      percentile(shared.latencies_ms, 0.99), shared.latencies_ms.size(),
-      static_cast<unsigned long long>(shared.sent), static_cast<unsigned long long>(shared.refused),
-      base::to_hex(base::as_bytes(shared.first_refusal)).c_str());
+  report(shared, *first, last);
 }
 
 }  // namespace
@@ -376,16 +463,19 @@ int main(int argc, char** argv) {
           static_cast<std::uint32_t>(std::strtoul(words[3].c_str(), nullptr, 10)));
     return 0;
   }
-  if (words.size() >= 5 && words[0] == "run") {
+  const bool is_load =
+      words.size() >= 5 && (words[0] == "run" || words[0] == "paced" || words[0] == "idle");
+  if (is_load) {
     std::vector<Target> targets;
     for (std::size_t i = 4; i < words.size(); ++i) {
       targets.push_back(parse_target(words[1], i - 4, words[i]));
     }
-    if (targets.size() * (connections_a_node + 1) > lanes_max) die("8 nodes at most");
-    run(words[1], std::strtod(words[2].c_str(), nullptr), std::strtod(words[3].c_str(), nullptr),
-        targets);
+    if (targets.size() * (connections_a_node + 1) > run_lanes) die("6 nodes at most");
+    const double rate = std::strtod(words[3].c_str(), nullptr);
+    if (words[0] == "paced" && rate <= 0) die("paced wants a rate");
+    run(words[0], words[1], std::strtod(words[2].c_str(), nullptr), rate, targets);
     return 0;
   }
   die("usage: chain_load setup DIR NODES BLOCK_INTERVAL_MS | "
-      "chain_load run DIR SECONDS RATE HOST:PORT...");
+      "chain_load run|paced|idle DIR SECONDS RATE HOST:PORT...");
 }

@@ -8,6 +8,8 @@
 #   all                           these four; the default
 #   pubsub                        messages delivered and their latency, of Kith, the foreign peers
 #                                 and NATS, 2 and 10 nodes, signed and not (pubsub.py)
+#   chain                         payments that four validators make final, Kith and CometBFT
+#                                 (chain.py); --stacks kith,cometbft,cometbft-tuned
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
 #   sim                           events a second and memory of `kith simulate`, 1,000 nodes
 #   micro                         every Google Benchmark program in build/release/bench
@@ -24,6 +26,7 @@ options=()
 quick=false
 json=false
 is_pubsub_wanted=false
+is_chain_wanted=false
 is_idle_wanted=false
 is_sim_wanted=false
 
@@ -34,6 +37,9 @@ main() {
   fi
   if $is_pubsub_wanted; then
     run_pubsub
+  fi
+  if $is_chain_wanted; then
+    run_chain
   fi
   if $is_idle_wanted; then
     run_idle
@@ -51,6 +57,7 @@ read_arguments() {
     case $1 in
       all | perf | handshakes | ping | memory) peer_figures+=("$1") ;;
       pubsub) is_pubsub_wanted=true ;;
+      chain) is_chain_wanted=true ;;
       idle) is_idle_wanted=true ;;
       sim) is_sim_wanted=true ;;
       micro)
@@ -73,7 +80,7 @@ read_arguments() {
     shift
   done
   if ((${#peer_figures[@]} + ${#micro[@]} == 0)) &&
-    ! $is_pubsub_wanted && ! $is_idle_wanted && ! $is_sim_wanted; then
+    ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_idle_wanted && ! $is_sim_wanted; then
     peer_figures=(all)
   fi
 }
@@ -112,6 +119,36 @@ nats_server() {
     }
   fi
   echo "$out/nats-server"
+}
+
+run_chain() {
+  local arguments=(--kith "$root/build/release/kith" --load "$programs/chain_load") comet
+  arguments+=(--folder "$root/build/bench")
+  mkdir -p "$root/build/bench"
+  if [[ -x $programs/ledger_bench ]]; then
+    arguments+=(--ledger-bench "$programs/ledger_bench")
+  fi
+  if comet=$(cometbft_bench); then
+    arguments+=(--cometbft "$comet")
+  fi
+  $quick && arguments+=(--quick)
+  $json && arguments+=(--json)
+  python3 "$here/chain.py" "${arguments[@]}" "${options[@]}"
+}
+
+# Prints where it is; CometBFT's version is that of bench/cometbft/go.mod.
+cometbft_bench() {
+  local program=$root/build/bench/cometbft-bench
+  if ! command -v go >/dev/null; then
+    echo "bench: no go on this machine: CometBFT is not measured" >&2
+    return 1
+  fi
+  (cd "$here/cometbft" &&
+    GOFLAGS='-trimpath -buildvcs=false' timeout 900 go build -o "$program" .) >&2 || {
+    echo "bench: go cannot build bench/cometbft: CometBFT is not measured" >&2
+    return 1
+  }
+  echo "$program"
 }
 
 run_idle() {

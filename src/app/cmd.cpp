@@ -41,6 +41,7 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::PeersBansArgs&) { return run_peers_bans(g); },
                [&](const cli::ChainStatusArgs&) { return run_chain_status(g); },
                [&](const cli::ChainBlockArgs& a) { return run_chain_block(g, a); },
+               [&](const cli::ChainTxArgs& a) { return run_chain_tx(g, a); },
                [&](const cli::ChainValidatorsArgs&) { return run_chain_validators(g); },
                [&](const cli::WalletCreateArgs& a) { return run_wallet_create(g, a); },
                [&](const cli::WalletRestoreArgs& a) { return run_wallet_restore(g, a); },

@@ -35,6 +35,7 @@ int run_peers_unban(const cli::Globals& globals, const cli::PeersUnbanArgs& args
 int run_peers_bans(const cli::Globals& globals);
 int run_chain_status(const cli::Globals& globals);
 int run_chain_block(const cli::Globals& globals, const cli::ChainBlockArgs& args);
+int run_chain_tx(const cli::Globals& globals, const cli::ChainTxArgs& args);
 int run_chain_validators(const cli::Globals& globals);
 // cmd_light.cpp
 int run_chain_proof(const cli::Globals& globals, const cli::ChainProofArgs& args);

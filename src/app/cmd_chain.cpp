@@ -18,6 +18,10 @@ int run_chain_block(const cli::Globals& globals, const cli::ChainBlockArgs& args
                      cli::render_object);
 }
 
+int run_chain_tx(const cli::Globals& globals, const cli::ChainTxArgs& args) {
+  return ask_running(globals, "tx.get", {{"txid", args.txid}}, answer_timeout, cli::render_object);
+}
+
 int run_chain_validators(const cli::Globals& globals) {
   return ask_running(globals, "chain.validators", {}, answer_timeout, cli::render_object);
 }

@@ -15,6 +15,7 @@
 #include "app/faucet.h"
 #include "app/genesis_files.h"
 #include "base/format.h"
+#include "cli/devnet_table.h"
 #include "cli/reports.h"
 #include "cli/wire.h"
 #include "rt/files.h"
@@ -51,6 +52,9 @@ struct DevNode {
   cli::NodeStatus status;
   cli::NodeStats stats;
   cli::ChainStatus chain;
+  cli::PeersBrief peers;
+  Clock::time_point chain_at = {};
+  double tx_per_s = 0;  // since the look before
 };
 
 /// Removes a temporary folder at the end, whatever the end is.
@@ -84,6 +88,7 @@ class Devnet {
   Result<void> start(std::size_t index, const std::string& bootstrap);
   Result<void> wait_until_ready(std::size_t index);
   Result<void> look();
+  static void note_chain(DevNode& node, const cli::ChainStatus& chain);
   bool is_meshed() const;
   Result<void> publish();
   Result<void> wait_until_heard();
@@ -327,15 +332,28 @@ Result<void> Devnet::look() {
                   base::format("node {} does not answer: {}", i + 1, stats.error().message));
     }
     node.status = TRY(cli::read_status(*status));
+    const auto peers = node.caller->call("peers.list", {}, call_timeout);
+    if (peers) node.peers = TRY(cli::read_peers_brief(*peers));
     node.stats = TRY(cli::read_stats(*stats));
     if (!has_chain()) continue;
     const auto chain = node.caller->call("chain.status", {}, call_timeout);
     if (!chain && interrupted == 0) {
       return fail(chain.error().code, base::format("node {}: {}", i + 1, chain.error().message));
     }
-    if (chain) node.chain = TRY(cli::read_chain_status(*chain));
+    if (chain) note_chain(node, TRY(cli::read_chain_status(*chain)));
   }
   return {};
+}
+
+void Devnet::note_chain(DevNode& node, const cli::ChainStatus& chain) {
+  const auto now = Clock::now();
+  const double since = std::chrono::duration<double>(now - node.chain_at).count();
+  if (since > 0 && chain.transactions_final >= node.chain.transactions_final) {
+    node.tx_per_s =
+        static_cast<double>(chain.transactions_final - node.chain.transactions_final) / since;
+  }
+  node.chain = chain;
+  node.chain_at = now;
 }
 
 /// Everybody has found enough of the others to hear what is said from now on.
@@ -398,19 +416,18 @@ void Devnet::show(bool is_last) {
     }
     return;
   }
+  std::vector<cli::DevnetRow> rows;
+  for (const DevNode& node : nodes_) {
+    rows.push_back({node.status.peer_id, node.status.peers, node.peers.healthy,
+                    node.peers.reputation_min, has_chain(), node.chain.height,
+                    node.chain.finality_p50_ms, node.tx_per_s, node.chain.mempool,
+                    node.stats.messages_delivered});
+  }
   std::string text;
   if (lines_shown_ > 0) text += base::format("\x1b[{}A", lines_shown_);
-  text +=
-      base::format("\x1b[K{:<5} {:<52} {:>5} {:>7} {:>5} {:>9} {:>6} {:>6}  ({:.1f} s)\n", "NODE",
-                   "PEER", "PEERS", "HEIGHT", "POOL", "FINAL ms", "SAID", "HEARD", seconds);
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const DevNode& node = nodes_[i];
-    text += base::format("\x1b[K{:<5} {:<52} {:>5} {:>7} {:>5} {:>9.1f} {:>6} {:>6}\n", i + 1,
-                         node.status.peer_id, node.status.peers, node.chain.height,
-                         node.chain.mempool, node.chain.finality_p50_ms,
-                         node.stats.messages_published, node.stats.messages_delivered);
-  }
-  lines_shown_ = nodes_.size() + 1;
+  const auto lines = cli::devnet_table(rows, seconds);
+  for (const std::string& line : lines) text += "\x1b[K" + line;
+  lines_shown_ = lines.size();
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 

@@ -171,6 +171,10 @@ void add_chain_verbs(CLI::App& app, Draft& draft) {
   const auto block =
       add_verb<ChainBlockArgs>(*chain, draft, "block", "A final block", "kith chain block 7");
   block.app->add_option("HEIGHT", block.args->height, "From 1")->required();
+  const auto tx = add_verb<ChainTxArgs>(
+      *chain, draft, "tx", "A transaction that waits or is final, and where its outputs stand",
+      "kith chain tx 3f1c...");
+  tx.app->add_option("TXID", tx.args->txid, "Its name, 64 digits of hex")->required();
   add_verb<ChainValidatorsArgs>(*chain, draft, "validators",
                                 "The validators of this epoch, and what the set tolerates",
                                 "kith chain validators --json");

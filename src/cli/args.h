@@ -81,6 +81,9 @@ struct ChainStatusArgs {};
 struct ChainBlockArgs {
   std::uint64_t height = 0;
 };
+struct ChainTxArgs {
+  std::string txid;
+};
 struct ChainValidatorsArgs {};
 struct ChainProofArgs {
   std::string kind;
@@ -158,16 +161,18 @@ struct CompletionArgs {
   std::string shell;
 };
 
-using Command = std::variant<
-    InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs, VersionArgs,
-    ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs, PeersInfoArgs, PeersConnectArgs,
-    PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs, PeersBansArgs, ChainStatusArgs,
-    ChainBlockArgs, ChainValidatorsArgs, ChainProofArgs, LightVerifyArgs, PubsubPubArgs,
-    PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs, DevnetArgs,
-    SimulateArgs, CompletionArgs, WalletCreateArgs, WalletRestoreArgs, WalletAddressArgs,
-    WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs, WalletSendArgs,
-    WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs,
-    ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, OperationArgs>;
+using Command =
+    std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
+                 VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
+                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
+                 PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainTxArgs, ChainValidatorsArgs,
+                 ChainProofArgs, LightVerifyArgs, PubsubPubArgs, PubsubSubArgs, PubsubTopicsArgs,
+                 PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs, DevnetArgs, SimulateArgs,
+                 CompletionArgs, WalletCreateArgs, WalletRestoreArgs, WalletAddressArgs,
+                 WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
+                 WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs,
+                 ValidatorBondArgs, ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs,
+                 ValidatorListArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;

@@ -20,12 +20,15 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  return base::format("{}", fmt::join(words, " "));
+}
+
 std::string words_of(const CLI::App& app) {
-  std::string words;
-  for (const CLI::App* verb : verbs_of(app)) words += verb->get_name() + " ";
-  for (const auto& flag : flags_of(app)) words += flag + " ";
-  if (!words.empty()) words.pop_back();
-  return words;
+  std::vector<std::string> words;
+  for (const CLI::App* verb : verbs_of(app)) words.push_back(verb->get_name());
+  for (std::string& flag : flags_of(app)) words.push_back(std::move(flag));
+  return joined(words);
 }
 
 /// One line of the shell's case for each verb: what may follow it.
@@ -53,7 +56,7 @@ std::string bash_script(const CLI::App& app) {
     at = end + 1;
   }
   std::string cases;
-  bash_cases(app, "", words_of(app), cases);
+  bash_cases(app, "", joined(flags_of(app)), cases);
   return base::format(R"(# Completion of kith for bash; written by `kith completion bash`.
 _kith() {{
   local word path="" words="" next

@@ -127,6 +127,22 @@ Result<ChainStatus> read_chain_status(std::string_view result) {
   return status;
 }
 
+Result<PeersBrief> read_peers_brief(std::string_view result) {
+  const Json json = TRY(parse(result));
+  PeersBrief brief;
+  const auto peers = json.find("peers");
+  if (peers == json.end() || !peers->is_array()) return brief;
+  for (const Json& peer : *peers) {
+    if (!peer.is_object()) continue;
+    const int reputation = peer.value("reputation", 0);
+    brief.reputation_min =
+        brief.count == 0 ? reputation : std::min(brief.reputation_min, reputation);
+    ++brief.count;
+    if (text(peer, "health") == "healthy") ++brief.healthy;
+  }
+  return brief;
+}
+
 Result<std::string> read_block_digest(std::string_view result) {
   const Json json = TRY(parse(result));
   return text(json, "digest");

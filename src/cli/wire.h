@@ -57,6 +57,13 @@ struct ChainStatus {
   double finality_p99_ms = 0;
 };
 Result<ChainStatus> read_chain_status(std::string_view result);
+/// Of peers.list's result.
+struct PeersBrief {
+  std::uint64_t count = 0;
+  std::uint64_t healthy = 0;
+  int reputation_min = 0;
+};
+Result<PeersBrief> read_peers_brief(std::string_view result);
 /// "digest" of chain.block's result.
 Result<std::string> read_block_digest(std::string_view result);
 /// "rtt_ms" of a ping's result.

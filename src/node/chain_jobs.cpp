@@ -65,6 +65,7 @@ Result<void> CheckJob::check() {
 /// Which transactions the mempool holds too, byte for byte; those are its objects from now on.
 std::vector<bool> CheckJob::take_known() {
   std::vector<bool> known;
+  if (ground_.mempool == nullptr) return known;
   known.reserve(body_.transactions.size());
   for (codec::TxPtr& tx : body_.transactions) {
     codec::TxPtr ours = ground_.mempool->find(tx->txid);

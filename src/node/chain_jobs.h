@@ -20,7 +20,7 @@ struct BlockGround {
   std::shared_ptr<const ledger::Rules> rules;
   std::shared_ptr<const ledger::BlockState> parent;
   /// Changes between jobs alone, as the states do: whose signatures it has seen verified, a block's
-  /// need no more.
+  /// need no more. Null: there is none.
   const ledger::Mempool* mempool = nullptr;
   ledger::BlockContext context;
   codec::Hash history_root{};

@@ -56,13 +56,13 @@ class ConfigTest(Case):
         node = self.start("b", self.set("chain.genesis", genesis), self.set("chain.index", "false"))
         self.assertFalse(ask(node.api + "/v1/chain/params").json()["is_indexed"])
 
-    def testnet(self, validators):
+    def make_testnet(self, validators):
         made = kith("genesis", "testnet", "--dir", self.folder / "net", "--validators", validators,
                     "--param", "block_interval_ms=100", "--json")
         self.assertEqual(made.code, 0, made.out + made.err)
 
     def test_chain_halt_height(self):
-        self.testnet(1)
+        self.make_testnet(1)
         node = self.start("net/node1", self.set("chain.halt_height", "3"))
         wait_for(lambda: node.call("chain", "status")["is_halted"], "the halt")
         self.assertEqual(node.call("chain", "status")["height"], 3)
@@ -71,7 +71,7 @@ class ConfigTest(Case):
         wait_for(lambda: node.call("chain", "status")["height"] > 3, "it goes on")
 
     def test_chain_mesh_token(self):
-        self.testnet(2)
+        self.make_testnet(2)
         secret = self.folder / "mesh"
         secret.write_text("a secret of the validators, 32 bytes and more\n")
         secret.chmod(0o600)
