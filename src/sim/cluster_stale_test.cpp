@@ -112,6 +112,7 @@ TEST(ClusterStale, AllStartAtOnceAndNobodyWaitsForEver) {
       EXPECT_TRUE(goes_on(cluster, heal)) << nodes;
     }
     EXPECT_EQ(violations_of(cluster), "") << nodes;
+    cluster.run_for(1s);
     for (std::uint32_t i = 0; i < nodes; ++i) EXPECT_FALSE(cluster.engine(i)->is_silent());
   }
 }
