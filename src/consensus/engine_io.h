@@ -40,6 +40,7 @@ struct FinalBlock {
 struct Heard {
   PeerId from;
   codec::ConsensusMessage message;
+  std::optional<codec::ValidatorKey> proven = {};  // the key that the peer has shown to hold
 };
 /// What a peer gave when it was asked for what follows our last final block: blocks in order, each
 /// on the one before, and what makes the last of them final. Unverified. All of one epoch.

@@ -114,6 +114,20 @@ bool Chain::is_validator() const {
   return consensus_.engine() != nullptr && consensus_.engine()->me().has_value();
 }
 
+std::optional<std::string_view> Chain::why_no_vote() const {
+  const consensus::Engine* const engine = consensus_.engine();
+  if (is_halted_) return "it has halted";
+  if (engine == nullptr || !parts_.key || !validators_->index_of(key_of(*parts_.key))) {
+    return "it is no validator of this epoch";
+  }
+  if (engine->is_stale()) {
+    return "its log is older than what it said; it follows until the next epoch";
+  }
+  if (!engine->me()) return "its log was lost; it follows until the next epoch";
+  if (engine->is_silent()) return "other validators have not told yet what they hold of it";
+  return std::nullopt;
+}
+
 void Chain::start(Instant now) {
   restoring_.assign(parts_.mempool.begin(), parts_.mempool.end());
   begin_epoch(now);

@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -127,6 +128,8 @@ class Chain {
   consensus::Consensus& consensus() { return consensus_; }
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   bool is_validator() const;
+  /// Empty: it may. Else why this node does not vote, for people.
+  std::optional<std::string_view> why_no_vote() const;
   const ledger::Mempool& mempool() const { return mempool_; }
   const ledger::Rules& rules() const { return *rules_; }
   /// Whether the store knows of addresses.
