@@ -39,16 +39,6 @@
 
 namespace kith::consensus {
 
-/// What an epoch is.
-struct EpochContext {
-  Hash genesis{};
-  Epoch epoch;
-  codec::ValidatorSet validators;
-  FinalBlock floor;  // the last block of the epoch before, or genesis
-  Height last_height;
-  Hash params_hash{};
-};
-
 struct EngineReport;
 
 class Engine {

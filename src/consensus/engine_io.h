@@ -20,6 +20,7 @@
 namespace kith::consensus {
 
 using codec::BlockPtr;
+using codec::Epoch;
 using codec::Hash;
 using codec::Height;
 using codec::ValidatorIndex;
@@ -32,6 +33,16 @@ struct FinalBlock {
   Hash digest{};
   WallTime time;
   CertificatePtr finalization;  // null at the floor
+};
+
+/// What an epoch is.
+struct EpochContext {
+  Hash genesis{};
+  Epoch epoch;
+  codec::ValidatorSet validators;
+  FinalBlock floor;  // the last block of the epoch before, or genesis
+  Height last_height;
+  Hash params_hash{};
 };
 
 // --- to the engine -------------------------------------------------------------------------------
