@@ -75,8 +75,8 @@ class WalletTest(Case):
         self.assertEqual(made.code, 0, made.err)
         address = made.json()["address"]
         sent = self.pay_in(net, address, "3.25")
-        outputs = kith("--home", net.home(1), "--json", "chain", "tx", sent["txid"]).json()["outputs"]
-        index = next(i for i, each in enumerate(outputs) if each["address"] == address)
+        told = kith("--home", net.home(1), "--json", "chain", "tx", sent["txid"]).json()
+        index = [each["address"] for each in told["outputs"]].index(address)
 
         def prove(*what):
             path = self.folder / what[0]
