@@ -62,7 +62,7 @@ class Play {
   void begin() {
     engine_.emplace(EngineConfig{.block_interval = 0s, .log_bytes_max = 2000},
                     EpochContext{genesis, {0}, set_, floor(), last_height, {}}, me, stored_, rng_,
-                    base::null_log());
+                    base::null_log(), flags_ / 16 % 2 != 0);
     ASSERT(engine_->recover(log_));
     engine_->on_input(now_, WallClockRead{genesis_time});
     engine_->start(now_);
@@ -72,7 +72,7 @@ class Play {
   static FinalBlock floor() { return {{}, {}, genesis, genesis_time, nullptr}; }
 
   void step() {
-    switch (input_.byte() % 16) {
+    switch (input_.byte() % 18) {
       case 0:
       case 1: hear(Vote{statement(), input_.byte(), signature()}); break;
       case 2:
@@ -89,6 +89,13 @@ class Play {
       case 13: store(); break;
       case 14: flags_ = input_.byte(); break;
       case 15: input(WallClockRead{{genesis_time.unix_ms + 1000 * input_.byte()}}); break;
+      case 16: {
+        const std::uint64_t final_view = input_.byte() % 12U;
+        hear(codec::MemoryRequest{
+            {0}, static_cast<ValidatorIndex>(input_.byte() % 6), 1, {final_view}});
+        break;
+      }
+      case 17: remember(); break;
     }
   }
 
@@ -186,6 +193,25 @@ class Play {
   void hear(ConsensusMessage message) {
     if (const auto* const vote = std::get_if<Vote>(&message); vote && vote->signer == me) return;
     input(Heard{peer(input_.byte() % 8), std::move(message)});
+  }
+
+  /// What another may tell of this node: what it said and no more, for nobody else has its key; or
+  /// what is no signature at all.
+  void remember() {
+    const std::uint8_t what = input_.byte();
+    codec::Memory memory{{0}, nonce_, {}, {}};
+    if (what % 4 == 1) memory.final = certificate(statement());
+    if (what % 16 == 2) ++memory.nonce;
+    for (const Statement& each : own_) {
+      if (what % 2 == 0 && memory.votes.size() < codec::memory_votes_max) {
+        memory.votes.push_back({each, me, crypto::Signature{1}});
+      }
+    }
+    if (what % 32 == 3) memory.votes.push_back({statement(), me, crypto::Signature{0}});
+    const auto by = static_cast<ValidatorIndex>(input_.byte() % validators);
+    input(Heard{peer(by), std::move(memory), set_.at(by).key});
+    // Its log has all that it said.
+    ASSERT(!engine_->is_stale());
   }
 
   // --- the world ---------------------------------------------------------------------------------
@@ -289,6 +315,9 @@ class Play {
     ++words_;
     const auto message = codec::decode_consensus_message(bytes.view());
     ASSERT(message.has_value());
+    if (const auto* const asked = std::get_if<codec::MemoryRequest>(&*message)) {
+      nonce_ = asked->nonce;
+    }
     const auto* const proposal = std::get_if<ProposalMessage>(&*message);
     const Vote* const vote = proposal ? &proposal->vote : std::get_if<Vote>(&*message);
     if (vote == nullptr || vote->signer != me) return;
@@ -348,6 +377,7 @@ class Play {
   std::set<Statement> durable_, own_;
   std::size_t words_ = 0;
   std::uint8_t flags_ = 0;
+  std::uint64_t nonce_ = 0;
   std::uint8_t built_ = 0;
 };
 

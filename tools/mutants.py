@@ -28,6 +28,7 @@ GUARD, VOTES = "src/consensus/guard.cpp", "src/consensus/view_votes.cpp"
 HEAR, RULES = "src/consensus/engine_hear.cpp", "src/consensus/engine_rules.cpp"
 BLOCKS, FINAL = "src/consensus/engine_blocks.cpp", "src/consensus/engine_final.cpp"
 ENGINE, EPOCHS = "src/consensus/engine.cpp", "src/consensus/consensus.cpp"
+MEMORY, SILENCE = "src/consensus/engine_memory.cpp", "src/consensus/silence.cpp"
 
 # (what is broken, (file, text, replacement)...). What stands in two places is broken in both.
 MUTANTS = [
@@ -125,6 +126,22 @@ MUTANTS = [
       "  for (const auto& [token, durable] : decltype(logging_){}) {\n    for")),
     ("who lost its log votes nevertheless",
      (EPOCHS, "if (key_ && may_vote) me =", "if (key_) me =")),
+    ("nobody is silent after a start",
+     (EPOCHS, "const bool is_silent = !engine_ || engine_->is_silent();",
+      "const bool is_silent = false;")),
+    ("the silence ends with the epoch",
+     (EPOCHS, "const bool is_silent = !engine_ || engine_->is_silent();",
+      "const bool is_silent = !engine_;")),
+    ("what the others remember is not looked at",
+     (MEMORY, "if (!guard_.remembers(vote.statement)) return become_stale(vote.statement);",
+      "(void)vote;")),
+    ("nobody tells what it remembers",
+     (MEMORY, "memory.votes = votes_of(request.validator, above);", "(void)above;")),
+    ("the slowest answer is not waited for",
+     (SILENCE, "if (answered_.size() + 1 < validators.size() && now < *ends_at_) return false;",
+      "")),
+    ("it asks once",
+     (ENGINE, "if (silence_.ask_at() && now >= *silence_.ask_at()) ask_memory(now);", "")),
     ("answers of the epoch before are taken",
      (ENGINE, "last_token_(context_.epoch.value << 32)", "last_token_(0)")),
     ("signatures of the epoch before are said",
@@ -140,7 +157,8 @@ MUTANTS = [
      (BLOCKS, "is_in_vain && at != views_.rend()", "false && at != views_.rend()")),
 ]
 
-TESTS = ["engine_cluster_test", "engine_cluster_time_test", "cluster_liars_test"]
+TESTS = ["engine_cluster_test", "engine_cluster_time_test", "cluster_liars_test",
+         "cluster_stale_test"]
 FLAGS = ["-DFMT_SHARED", "-Isrc", "-Iinclude", "-std=c++23", "-O1", "-include", "cmake/pch.h"]
 LIBRARIES = ["build/release/src/codec/libkith_codec.a", "build/release/src/crypto/libkith_crypto.a",
              "build/release/src/base/libkith_base.a"]

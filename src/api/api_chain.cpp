@@ -97,6 +97,7 @@ void Api::chain_status(Instant, Call call) {
       {"validators", chain->validators()->size()},
       {"validators_connected", node_.consensus_service()->validators_connected()},
       {"is_validator", chain->is_validator()},
+      {"may_vote", !chain->why_no_vote()},
       {"is_halted", chain->is_halted()},
       {"halt_reason", chain->halt_reason().empty() ? Json(nullptr) : Json(chain->halt_reason())},
       {"halt_height",
@@ -110,6 +111,8 @@ void Api::chain_status(Instant, Call call) {
       {"finality_ms", finality_view(node_.finality_times())},
       {"views_nullified", to_json(stats.views_nullified)},
       {"evidence", to_json(stats.evidence)}};
+  const auto why_no_vote = chain->why_no_vote();
+  view["why_no_vote"] = why_no_vote ? Json(std::string(*why_no_vote)) : Json(nullptr);
   view["epoch"] = engine == nullptr ? Json(nullptr) : to_json(engine->context().epoch.value);
   view["view"] = engine == nullptr ? Json(nullptr) : to_json(engine->view().value);
   call.done(std::move(view));

@@ -7,6 +7,11 @@
 //                  the end of an epoch, the justification of that (its own is of the first time)
 //   4 request      a digest: whoever has this block answers with it
 //   5 block        the answer
+//   6 memory request   a validator that has just started asks what it may have forgotten to have
+//   said 7 memory       the answer: its own votes above the answerer's last final view. If that
+//   view is
+//                  above the asker's, the certificate of it comes first; at most `memory_votes_max`
+//                  votes, of one signer, all above that view, by ascending statement
 #pragma once
 
 #include <cstdint>
@@ -32,8 +37,25 @@ struct BlockAnswer {
   BlockPtr block;
 };
 
-using ConsensusMessage =
-    std::variant<Vote, Certificate, ProposalMessage, BlockRequest, BlockAnswer>;
+struct MemoryRequest {
+  Epoch epoch;
+  ValidatorIndex validator = 0;  // who asks
+  std::uint64_t nonce = 0;       // of this start of the process: what was asked before is over
+  View final_view;               // the asker's
+  friend bool operator==(const MemoryRequest&, const MemoryRequest&) = default;
+};
+struct Memory {
+  Epoch epoch;
+  std::uint64_t nonce = 0;
+  std::optional<Certificate> final;  // notarize where a later block made this one final
+  std::vector<Vote> votes;
+};
+
+using ConsensusMessage = std::variant<Vote, Certificate, ProposalMessage, BlockRequest, BlockAnswer,
+                                      MemoryRequest, Memory>;
+
+/// As many as a validator says again at a standstill: three a view, of 32 views.
+inline constexpr std::size_t memory_votes_max = 96;
 
 inline constexpr std::size_t consensus_message_bytes_max =
     1 + vote_bytes_max + header_bytes + block_body_bytes_max + 2 * justification_bytes_max + 32;

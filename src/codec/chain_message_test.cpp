@@ -31,9 +31,23 @@ ProposalMessage proposal_at(std::uint64_t view) {
   return {four().vote(0, notarize({0}, view, 0, block->digest())), block, std::nullopt};
 }
 
+Memory memory_at(std::uint64_t final_view, std::vector<Vote> votes) {
+  Memory memory{{0}, 7, {}, std::move(votes)};
+  if (final_view > 0) {
+    memory.final = four().certificate(finalize({0}, final_view, 0, number_hash(1)), {0, 1, 2});
+  }
+  return memory;
+}
+
+std::optional<Code> code_of(const Memory& memory) {
+  const auto decoded = decode_consensus_message(encode(ConsensusMessage(memory)));
+  return decoded ? std::optional<Code>() : decoded.error().code;
+}
+
 TEST(ChainMessage, GoldenVectors) {
   const std::map<std::string, std::size_t> kinds = {
-      {"vote", 0}, {"certificate", 1}, {"proposal", 2}, {"anew", 2}, {"request", 3}, {"block", 4}};
+      {"vote", 0},    {"certificate", 1}, {"proposal", 2},       {"anew", 2},
+      {"request", 3}, {"block", 4},       {"memory_request", 5}, {"memory", 6}};
   for (const GoldenLine& line : golden_lines("chain_message.txt")) {
     SCOPED_TRACE(line[0]);
     const Bytes bytes = unhex(line[1]);
@@ -56,7 +70,7 @@ TEST(ChainMessage, GoldenVectors) {
 
 TEST(ChainMessage, RefusesWhatIsNoMessage) {
   EXPECT_EQ(decode_consensus_message({}).error().code, Code::truncated);
-  for (const int kind : {0, 6, 255}) {
+  for (const int kind : {0, 8, 255}) {
     Bytes bytes(200);
     bytes[0] = static_cast<std::uint8_t>(kind);
     EXPECT_EQ(decode_consensus_message(bytes).error().code, Code::malformed) << kind;
@@ -65,7 +79,8 @@ TEST(ChainMessage, RefusesWhatIsNoMessage) {
        {ConsensusMessage(four().vote(1, nullify({0}, 1))),
         ConsensusMessage(four().certificate(nullify({0}, 1), {0, 1, 2})),
         ConsensusMessage(proposal_at(2)), ConsensusMessage(BlockRequest{number_hash(1)}),
-        ConsensusMessage(BlockAnswer{block_at(2)})}) {
+        ConsensusMessage(BlockAnswer{block_at(2)}), ConsensusMessage(MemoryRequest{{1}, 2, 3, {4}}),
+        ConsensusMessage(memory_at(1, {four().vote(1, nullify({0}, 2))}))}) {
     Bytes bytes = encode(message);
     EXPECT_LE(bytes.size(), consensus_message_bytes_max);
     for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
@@ -109,13 +124,42 @@ TEST(ChainMessage, OnlyABlockOfAnEarlierViewIsProposedAnew) {
   EXPECT_EQ(code_of({before, block, Justification{}}), Code::malformed);
 }
 
+TEST(ChainMessage, AMemoryIsOfOneValidatorAboveOneView) {
+  const auto nullified = [](std::uint64_t view) { return four().vote(1, nullify({0}, view)); };
+  const Vote notarized = four().vote(1, notarize({0}, 9, 0, number_hash(1)));
+  EXPECT_EQ(code_of(memory_at(0, {})), std::nullopt);
+  EXPECT_EQ(code_of(memory_at(3, {})), std::nullopt);
+  EXPECT_EQ(code_of(memory_at(3, {notarized, nullified(4), nullified(5)})), std::nullopt);
+  EXPECT_EQ(code_of(memory_at(3, {nullified(5), nullified(4)})), Code::malformed) << "order";
+  EXPECT_EQ(code_of(memory_at(3, {nullified(4), nullified(4)})), Code::malformed) << "twice";
+  EXPECT_EQ(code_of(memory_at(3, {nullified(3)})), Code::malformed) << "a view that is final";
+  EXPECT_EQ(code_of(memory_at(0, {nullified(4), four().vote(2, nullify({0}, 5))})), Code::malformed)
+      << "two signers";
+  EXPECT_EQ(code_of(memory_at(0, {four().vote(1, nullify({1}, 4))})), Code::malformed) << "epoch";
+  Memory other = memory_at(1, {});
+  other.final->statement.epoch = {1};
+  EXPECT_EQ(code_of(other), Code::malformed) << "a final view of another epoch";
+  other.final = four().certificate(nullify({0}, 1), {0, 1, 2});
+  EXPECT_EQ(code_of(other), Code::malformed) << "a final view that was nullified";
+  other.final->statement = notarize({0}, 1, 0, number_hash(1));
+  EXPECT_EQ(code_of(other), std::nullopt);
+  std::vector<Vote> votes;
+  for (std::size_t i = 1; i <= memory_votes_max; ++i) votes.push_back(nullified(i));
+  EXPECT_EQ(code_of(memory_at(0, votes)), std::nullopt);
+  votes.push_back(nullified(memory_votes_max + 1));
+  EXPECT_EQ(code_of(memory_at(0, votes)), Code::malformed) << "too many";
+}
+
 TEST(ChainMessage, AnyBytesDecodeToThemselvesOrNotAtAll) {
   const std::vector<Bytes> all = {
       encode(ConsensusMessage(four().vote(1, nullify({0}, 1)))),
       encode(ConsensusMessage(four().certificate(nullify({0}, 1), {0, 1, 2}))),
       encode(ConsensusMessage(proposal_at(2))),
       encode(ConsensusMessage(BlockRequest{number_hash(1)})),
-      encode(ConsensusMessage(BlockAnswer{block_at(2)}))};
+      encode(ConsensusMessage(BlockAnswer{block_at(2)})),
+      encode(ConsensusMessage(MemoryRequest{{1}, 2, 3, {4}})),
+      encode(ConsensusMessage(
+          memory_at(2, {four().vote(1, nullify({0}, 3)), four().vote(1, nullify({0}, 4))})))};
   EXPECT_TRUE(rc::check([&](std::uint8_t which, std::uint16_t at, std::uint8_t flip,
                             const std::vector<std::uint8_t>& noise) {
     Bytes bytes = all[which % all.size()];

@@ -11,7 +11,9 @@ std::optional<Epoch> epoch_of(const codec::ConsensusMessage& message) {
                [](const codec::Certificate& held) -> Of { return held.statement.epoch; },
                [](const codec::ProposalMessage& said) -> Of { return said.vote.statement.epoch; },
                [](const codec::BlockRequest&) -> Of { return std::nullopt; },
-               [](const codec::BlockAnswer&) -> Of { return std::nullopt; }},
+               [](const codec::BlockAnswer&) -> Of { return std::nullopt; },
+               [](const codec::MemoryRequest& request) -> Of { return request.epoch; },
+               [](const codec::Memory& memory) -> Of { return memory.epoch; }},
       message);
 }
 
@@ -41,12 +43,14 @@ Result<void> Consensus::begin(Instant now, EpochContext context, const FinalBloc
     const bool is_next = next(engine_->context().epoch) == context.epoch;
     if (is_next && engine_->is_over()) last_ended_ = engine_->last_final().finalization;
   }
+  // Until it has heard in some epoch what the others hold of it, it stays silent in the next one.
+  const bool is_silent = !engine_ || engine_->is_silent();
   std::optional<ValidatorIndex> me;
   if (key_ && may_vote) me = context.validators.index_of(*key_);
-  engine_.emplace(config_, context, me, last_final, rng_, log_);
+  engine_.emplace(config_, context, me, last_final, rng_, log_, is_silent);
   Result<void> recovered = engine_->recover(records);
   if (!recovered)
-    engine_.emplace(config_, std::move(context), std::nullopt, last_final, rng_, log_);
+    engine_.emplace(config_, std::move(context), std::nullopt, last_final, rng_, log_, is_silent);
   engine_->on_input(now, WallClockRead{{wall_->now.unix_ms + base::to_ms(now - wall_read_)}});
   engine_->start(now);
   early_of_.clear();
@@ -68,6 +72,7 @@ void Consensus::on_input(Instant now, EngineInput input) {
   if (auto* const heard = std::get_if<Heard>(&input)) {
     const std::optional<Epoch> epoch = epoch_of(heard->message);
     if (epoch && *epoch != engine_->context().epoch) {
+      if (std::holds_alternative<codec::Memory>(heard->message)) return;  // asked for in the last
       if (*epoch == next(engine_->context().epoch))
         hear_early(std::move(*heard));
       else if (next(*epoch) == engine_->context().epoch)
@@ -124,7 +129,8 @@ EngineStats Consensus::stats() const {
        {&EngineStats::proposals, &EngineStats::notarize_votes, &EngineStats::nullify_votes,
         &EngineStats::finalize_votes, &EngineStats::views_entered, &EngineStats::views_nullified,
         &EngineStats::blocks_final, &EngineStats::evidence, &EngineStats::dropped,
-        &EngineStats::useless, &EngineStats::standstills, &EngineStats::signatures_checked}) {
+        &EngineStats::useless, &EngineStats::standstills, &EngineStats::signatures_checked,
+        &EngineStats::stale}) {
     sum.*member += now.*member;
   }
   return sum;

@@ -21,6 +21,7 @@ struct Node {
   Instant now = Instant{} + 1h;
   std::vector<std::pair<PeerId, ConsensusMessage>> replies;
   std::vector<ConsensusMessage> said;
+  bool others_answer = true;
 
   Node() { consensus.on_input(now, WallClockRead{genesis_time}); }
 
@@ -33,7 +34,27 @@ struct Node {
                          {epoch + 1},         {}};
     auto begun = consensus.begin(now, context, last_final, records, may_vote);
     drain();
+    if (others_answer) answer();
     return begun;
+  }
+  /// What it asked all others when it began.
+  std::optional<codec::MemoryRequest> request() const {
+    for (const ConsensusMessage& message : said) {
+      const auto* const found = std::get_if<codec::MemoryRequest>(&message);
+      if (found != nullptr && found->epoch == consensus.engine()->context().epoch) return *found;
+    }
+    return std::nullopt;
+  }
+  /// With these votes of its own.
+  void answer(const std::vector<Vote>& votes = {}) {
+    const auto asked = request();
+    for (const ValidatorIndex other : world.others) {
+      if (!asked) return;
+      const codec::Memory memory{asked->epoch, asked->nonce, {}, votes};
+      consensus.on_input(now, Heard{peer(static_cast<std::uint8_t>(other)), memory,
+                                    world.validators.set.at(other).key});
+      drain();
+    }
   }
   void hear(std::uint8_t from, ConsensusMessage message) {
     consensus.on_input(now, Heard{peer(from), std::move(message)});
@@ -169,6 +190,75 @@ TEST(Consensus, ADamagedLogIsALostOne) {
   node.end_epoch_0();
   ASSERT_TRUE(node.begin(1));
   EXPECT_TRUE(node.consensus.engine()->me());
+}
+
+// A copy of the disk of the epoch before knows nothing of this one.
+TEST(Consensus, TheSilenceLastsUntilOthersHaveAnsweredInSomeEpoch) {
+  Node node;
+  node.others_answer = false;
+  ASSERT_TRUE(node.begin(0));
+  ASSERT_TRUE(node.request());
+  node.end_epoch_0();
+  EXPECT_EQ(node.consensus.stats().notarize_votes, 0u);
+  ASSERT_TRUE(node.begin(1));
+  ASSERT_TRUE(node.request()) << "it asks anew";
+  EXPECT_TRUE(node.consensus.engine()->is_silent());
+  node.answer();
+  EXPECT_FALSE(node.consensus.engine()->is_silent());
+  node.said.clear();
+  ASSERT_TRUE(node.begin(2));
+  EXPECT_FALSE(node.consensus.engine()->is_silent()) << "it knows what it has said since";
+  EXPECT_FALSE(node.request());
+}
+
+TEST(Consensus, AStaleLogMakesItFollowAndAskAgainInTheNextEpoch) {
+  Node node;
+  node.others_answer = false;
+  ASSERT_TRUE(node.begin(0));
+  node.answer({node.world.validators.vote(node.world.me, nullify({0}, 1))});
+  EXPECT_TRUE(node.consensus.engine()->is_stale());
+  EXPECT_FALSE(node.consensus.engine()->me());
+  node.end_epoch_0();
+  ASSERT_TRUE(node.begin(1));
+  EXPECT_EQ(node.consensus.engine()->me(), node.world.me);
+  EXPECT_FALSE(node.consensus.engine()->is_stale());
+  EXPECT_TRUE(node.consensus.engine()->is_silent());
+  EXPECT_EQ(node.consensus.stats().stale, 1u);
+  node.answer();
+  EXPECT_FALSE(node.consensus.engine()->is_silent());
+}
+
+TEST(Consensus, WhoseLogIsLostAsksInTheNextEpoch) {
+  Node node;
+  node.others_answer = false;
+  ASSERT_TRUE(node.begin(0, {}, false));
+  EXPECT_FALSE(node.request());
+  node.end_epoch_0();
+  ASSERT_TRUE(node.begin(1));
+  EXPECT_TRUE(node.consensus.engine()->is_silent());
+  EXPECT_TRUE(node.request());
+}
+
+TEST(Consensus, QuestionsOfOtherEpochs) {
+  Node node;
+  ASSERT_TRUE(node.begin(0));
+  const auto end = node.end_epoch_0();
+  const auto ask = [&](std::uint8_t from, std::uint64_t epoch) {
+    node.replies.clear();
+    node.hear(from, codec::MemoryRequest{{epoch}, node.world.others[0], 5, {}});
+  };
+  ask(1, 1);
+  EXPECT_TRUE(node.replies.empty());
+  ASSERT_TRUE(node.begin(1));
+  ASSERT_EQ(node.replies.size(), 1u) << "it waited for the epoch";
+  EXPECT_EQ(std::get<codec::Memory>(node.replies[0].second).epoch.value, 1u);
+  ask(2, 0);
+  ASSERT_EQ(node.replies.size(), 1u) << "and who is behind is told how that epoch ended";
+  EXPECT_EQ(std::get<Certificate>(node.replies[0].second).statement, end);
+  node.replies.clear();
+  node.hear(3, codec::Memory{{0}, 5, {}, {}});
+  node.hear(3, codec::Memory{{2}, 5, {}, {}});
+  EXPECT_TRUE(node.replies.empty());
 }
 
 TEST(Consensus, WhoIsNoValidatorFollows) {

@@ -55,7 +55,12 @@ std::string describe(const LogRecord& record) {
                                      short_of(held.block->digest()), header.height.value,
                                      header.view.value, held.block->body().size());
                },
-               [](const OwnProposal& own) { return "proposed: " + describe(own.message); }},
+               [](const OwnProposal& own) { return "proposed: " + describe(own.message); },
+               [](const StaleLog& stale) {
+                 return base::format(
+                     "the log was found to be older than what was said in epoch {}: silent there",
+                     stale.epoch.value);
+               }},
       record);
 }
 

@@ -7,7 +7,7 @@
 namespace kith::consensus {
 
 Engine::Engine(const EngineConfig& config, EpochContext context, std::optional<ValidatorIndex> me,
-               FinalBlock last_final, Rng& rng, Log& log)
+               FinalBlock last_final, Rng& rng, Log& log, bool is_silent)
     : config_(config),
       context_(std::move(context)),
       me_(me),
@@ -15,6 +15,7 @@ Engine::Engine(const EngineConfig& config, EpochContext context, std::optional<V
       log_(log),
       leaders_(context_.validators, context_.floor.digest, context_.epoch),
       guard_(context_.epoch, last_final.view),
+      silence_(is_silent),
       view_(next(last_final.view)),
       last_final_(std::move(last_final)),
       committed_{last_final_.height, last_final_.view},
@@ -45,6 +46,7 @@ void Engine::start(Instant now) {
   fetch_missing(now);
   enter(now, view_, nullptr);
   for (Buffer& message : all_said()) say(Broadcast{std::move(message)});
+  begin_silence(now);
   progress(now);
 }
 
@@ -63,6 +65,9 @@ void Engine::on_input(Instant now, EngineInput input) {
                  last_heard_[up.validator] = now;
                  for (Buffer& message : all_said()) {
                    say(SendTo{up.validator, std::move(message)});
+                 }
+                 if (silence_.ask_at()) {
+                   say(SendTo{up.validator, Buffer(codec::encode(memory_request()))});
                  }
                },
                [&](const Verified& verified) { on_verified(now, verified); },
@@ -92,6 +97,8 @@ void Engine::on_deadline(Instant now) {
   const bool is_view_late = is_due(view_timeout_);
   if (is_leader_late || is_view_late) nullify(view_);  // R7
   if (is_due(standstill_at_)) on_standstill(now);
+  if (silence_.ask_at() && now >= *silence_.ask_at()) ask_memory(now);
+  end_silence(now);
   const bool is_time_to_propose = is_due(propose_at_);
   const bool is_time_to_judge = is_due(judge_at_);
   ask_again(now);
@@ -106,7 +113,7 @@ std::optional<EngineOutput> Engine::poll_output(Instant) {
 
 std::optional<Instant> Engine::next_deadline() const {
   if (!is_started_ || is_halted_ || is_over()) return std::nullopt;
-  std::optional<Instant> at = standstill_at_;
+  std::optional<Instant> at = base::soonest(standstill_at_, silence_.next_deadline());
   for (const auto& deadline : {leader_timeout_, view_timeout_, propose_at_, judge_at_}) {
     at = base::soonest(at, deadline);
   }

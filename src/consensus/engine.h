@@ -31,39 +31,13 @@
 #include "consensus/block_pool.h"
 #include "consensus/config.h"
 #include "consensus/engine_io.h"
+#include "consensus/engine_stats.h"
 #include "consensus/guard.h"
 #include "consensus/leaders.h"
 #include "consensus/log_record.h"
+#include "consensus/silence.h"
 
 namespace kith::consensus {
-
-/// What an epoch is.
-struct EpochContext {
-  Hash genesis{};
-  Epoch epoch;
-  codec::ValidatorSet validators;
-  FinalBlock floor;  // the last block of the epoch before, or genesis
-  Height last_height;
-  Hash params_hash{};
-};
-
-struct EngineStats {
-  std::uint64_t proposals = 0;                                              // of this node
-  std::uint64_t notarize_votes = 0, nullify_votes = 0, finalize_votes = 0;  // of this node
-  std::uint64_t views_entered = 0, views_nullified = 0;
-  std::uint64_t blocks_final = 0;
-  std::uint64_t evidence = 0;
-  std::uint64_t dropped = 0;  // messages: out of range, or too many
-  std::uint64_t useless = 0;  // messages that told nothing new
-  std::uint64_t standstills = 0;
-  std::uint64_t signatures_checked = 0;
-};
-
-/// What an engine remembers, in numbers.
-struct EngineSizes {
-  std::size_t views = 0, votes = 0, pending = 0, blocks = 0, block_bytes = 0, fetches = 0,
-              own_votes = 0;
-};
 
 struct EngineReport;
 
@@ -89,13 +63,16 @@ class Engine {
   /// So many views in a row are given up at once when they are seen to be lost; after that each
   /// takes its time, lest a passing trouble use up all the views that a justification can hold.
   static constexpr std::uint64_t hasty_views_max = 16;
+  /// What waits to be logged until there is something to say is written when it is so much.
+  static constexpr std::size_t unlogged_max = 16 * 1024 * 1024;
   /// Bytes of blocks to one peer.
   static constexpr base::TokenRate given_rate{16 * 1024 * 1024, 64 * 1024 * 1024};
 
   /// `me`: empty for a node that only follows. `last_final`: what the store says, of this epoch;
-  /// its floor when there is none. `rng` and `log` outlive it.
+  /// its floor when there is none. `is_silent`: the process has just started, and what the log has
+  /// may be older than what was said (consensus/silence.h). `rng` and `log` outlive it.
   Engine(const EngineConfig& config, EpochContext context, std::optional<ValidatorIndex> me,
-         FinalBlock last_final, Rng& rng, Log& log);
+         FinalBlock last_final, Rng& rng, Log& log, bool is_silent = false);
 
   /// What the log holds; once, before start(). `malformed` for a record that is none of ours: the
   /// log is damaged, and the node must not vote in this epoch.
@@ -116,6 +93,10 @@ class Engine {
   const EpochContext& context() const { return context_; }
   const EngineStats& stats() const { return stats_; }
   std::optional<ValidatorIndex> me() const { return me_; }
+  /// It must not speak yet. Stays so over epochs in which it may not speak at all.
+  bool is_silent() const { return silence_.is_on(); }
+  /// The log was found to be older than what was said: me() is empty for this epoch.
+  bool is_stale() const { return is_stale_; }
   /// It found what must not be, and says nothing any more.
   bool is_halted() const { return is_halted_; }
   EngineSizes sizes() const;
@@ -132,7 +113,8 @@ class Engine {
   };
   struct Pending {
     PeerId from;
-    std::variant<codec::Vote, CertificatePtr, codec::ProposalMessage, BlocksHeard> what;
+    std::variant<codec::Vote, CertificatePtr, codec::ProposalMessage, BlocksHeard, MemoryHeard>
+        what;
     std::size_t jobs = 0;
   };
   /// What of a peer waits for its signatures' check.
@@ -176,6 +158,7 @@ class Engine {
   void progress(Instant now);
   bool advance_view(Instant now);
   void enter(Instant now, View view, const CertificatePtr& by);
+  void set_timers(Instant now);
   void vote_finalize();
   void nullify(View view);
   void give_up();
@@ -212,6 +195,19 @@ class Engine {
   void fetch(Instant now, const Hash& digest, const codec::Certificate& certificate);
   void ask_again(Instant now);
 
+  // engine_memory.cpp: the silence after a start.
+  void begin_silence(Instant now);
+  void end_silence(Instant now);
+  void ask_memory(Instant now);
+  codec::ConsensusMessage memory_request() const;
+  void hear_memory_request(Instant now, const PeerId& from, const codec::MemoryRequest& request);
+  std::vector<codec::Vote> votes_of(ValidatorIndex signer, View above) const;
+  void hear_memory(Instant now, const PeerId& from,
+                   const std::optional<codec::ValidatorKey>& proven, codec::Memory memory);
+  void accept(Instant now, MemoryHeard heard);
+  void become_stale(const codec::Statement& statement);
+  bool may_speak() const { return me_ && !silence_.is_on(); }
+
   // engine_final.cpp: finality, the log, and waking up from it.
   bool try_commit(Instant now);
   bool commit_chain(Instant now, const CertificatePtr& finalization);
@@ -238,12 +234,13 @@ class Engine {
 
   const EngineConfig config_;
   const EpochContext context_;
-  const std::optional<ValidatorIndex> me_;
+  std::optional<ValidatorIndex> me_;
   Rng& rng_;
   Log& log_;
   LeaderSchedule leaders_;
   SafetyGuard guard_;
   BlockPool blocks_;
+  Silence silence_;
 
   View view_{1};
   FinalBlock last_final_;
@@ -258,7 +255,7 @@ class Engine {
   std::map<PeerId, Load> pending_of_;
   Load pending_load_;  // of all
   std::map<codec::Statement, std::vector<std::pair<PeerId, CertificatePtr>>> certificates_waiting_;
-  std::map<PeerId, Instant> helped_;           // and when
+  std::map<PeerId, Instant> helped_, told_;    // and when
   std::map<PeerId, base::TokenBucket> given_;  // blocks
   std::map<Hash, Fetch> fetches_;
 
@@ -267,7 +264,8 @@ class Engine {
   std::optional<codec::ProposalMessage> unsigned_proposal_;
   std::vector<codec::Statement> refused_;  // by the signer; it is asked again
 
-  std::vector<Bytes> unlogged_;     // records of this turn
+  std::vector<Bytes> unlogged_;  // records of this turn
+  std::size_t unlogged_bytes_ = 0;
   std::vector<Durable> undurable_;  // what may be said once they are durable
   std::map<Token, std::vector<Durable>> logging_;
   struct FinalPlace {
@@ -289,6 +287,7 @@ class Engine {
   EngineStats stats_;
   bool is_started_ = false;
   bool is_halted_ = false;
+  bool is_stale_ = false;
 };
 
 }  // namespace kith::consensus

@@ -23,7 +23,7 @@ std::optional<Engine::Known> Engine::known(const Hash& digest) const {
 // --- proposing -----------------------------------------------------------------------------------
 
 void Engine::try_propose(Instant now) {
-  const bool is_mine = me_ && leaders_.leader(view_) == *me_;
+  const bool is_mine = may_speak() && leaders_.leader(view_) == *me_;
   if (!is_mine || proposed_ == view_ || building_ || guard_.nullified(view_)) return;
   const std::optional<View> parent = parent_view();
   if (!parent) return;
@@ -149,7 +149,8 @@ void Engine::on_built(Built built) {
 
 void Engine::judge_proposal(Instant now) {
   ViewState* const state = find(view_);
-  if (!me_ || state == nullptr || (!state->proposal && !state->is_proposal_wrong)) return;
+  if (!may_speak() || state == nullptr) return;
+  if (!state->proposal && !state->is_proposal_wrong) return;
   if (guard_.notarized(view_) || guard_.nullified(view_)) return;
   const Judgement judgement =
       state->is_proposal_wrong ? Judgement::wrong : judge(now, *state->proposal);

@@ -107,12 +107,14 @@ void Engine::log_record(const LogRecord& record) {
   if (!me_) return;
   unlogged_.push_back(encode(record));
   log_bytes_ += unlogged_.back().size();
+  unlogged_bytes_ += unlogged_.back().size();
 }
 
 /// One write a turn, and only when there is something to say afterwards: what others certified may
-/// wait for the next vote.
+/// wait for the next vote, if that comes before there is too much of it.
 void Engine::flush_log() {
-  if (undurable_.empty()) return;
+  if (undurable_.empty() && unlogged_bytes_ < unlogged_max) return;
+  unlogged_bytes_ = 0;
   const Token token = new_token();
   logging_.emplace(token, std::exchange(undurable_, {}));
   say(Persist{token, std::exchange(unlogged_, {})});
@@ -123,6 +125,7 @@ void Engine::on_persisted(Instant now, Token token) {
   if (at == logging_.end()) return;
   const std::vector<Durable> durable = std::move(at->second);
   logging_.erase(at);
+  if (!me_) return;  // it may not speak any more
   for (const Durable& each : durable) {
     const auto* const proposal = std::get_if<ProposalMessage>(&each);
     const Vote& vote = proposal != nullptr ? proposal->vote : std::get<Vote>(each);
@@ -189,6 +192,7 @@ Result<void> Engine::recover(const std::vector<Bytes>& records) {
     restore(TRY(decode_log_record(bytes)));
     log_bytes_ += bytes.size();
   }
+  if (is_stale_) me_.reset();
   return {};
 }
 
@@ -212,31 +216,33 @@ void Engine::restore(LogRecord record) {
     }
     blocks_.add(held).is_logged = true;
   };
-  std::visit(Overload{[&](const OwnVote& own) { own_vote(own.vote); },
-                      [&](const HeldCertificate& held) {
-                        const codec::Statement& statement = held.certificate.statement;
-                        if (statement.epoch != context_.epoch ||
-                            statement.view() <= last_final_.view || holds(statement)) {
-                          return;
-                        }
-                        place_of(held.certificate) =
-                            std::make_shared<const codec::Certificate>(held.certificate);
-                      },
-                      [&](const HeldBlock& held) { block(held.block); },
-                      [&](OwnProposal& own) {
-                        block(own.message.block);
-                        own_vote(own.message.vote);
-                        const View view = own.message.vote.statement.view();
-                        if (own.message.vote.statement.epoch != context_.epoch ||
-                            view <= last_final_.view) {
-                          return;
-                        }
-                        proposed_ = std::max(proposed_, view);
-                        ViewState& state = views_[view];
-                        if (!state.proposal) state.proposal = own.message;
-                        own_proposal_ = std::move(own.message);
-                      }},
-             record);
+  std::visit(
+      Overload{
+          [&](const OwnVote& own) { own_vote(own.vote); },
+          [&](const HeldCertificate& held) {
+            const codec::Statement& statement = held.certificate.statement;
+            if (statement.epoch != context_.epoch || statement.view() <= last_final_.view ||
+                holds(statement)) {
+              return;
+            }
+            place_of(held.certificate) =
+                std::make_shared<const codec::Certificate>(held.certificate);
+          },
+          [&](const HeldBlock& held) { block(held.block); },
+          [&](OwnProposal& own) {
+            block(own.message.block);
+            own_vote(own.message.vote);
+            const View view = own.message.vote.statement.view();
+            if (own.message.vote.statement.epoch != context_.epoch || view <= last_final_.view) {
+              return;
+            }
+            proposed_ = std::max(proposed_, view);
+            ViewState& state = views_[view];
+            if (!state.proposal) state.proposal = own.message;
+            own_proposal_ = std::move(own.message);
+          },
+          [&](const StaleLog& stale) { is_stale_ = is_stale_ || stale.epoch == context_.epoch; }},
+      record);
 }
 
 }  // namespace kith::consensus

@@ -27,7 +27,12 @@ std::size_t bytes_of(const codec::Block& block) {
   }
   return bytes;
 }
-std::size_t bytes_of(const std::variant<Vote, CertificatePtr, ProposalMessage, BlocksHeard>& what) {
+std::size_t bytes_of(
+    const std::variant<Vote, CertificatePtr, ProposalMessage, BlocksHeard, MemoryHeard>& what) {
+  if (const auto* const heard = std::get_if<MemoryHeard>(&what)) {
+    const std::size_t signatures = heard->memory.final ? heard->memory.final->signatures.size() : 0;
+    return 512 + heard->memory.votes.size() * sizeof(Vote) + signatures * 64;
+  }
   if (const auto* const heard = std::get_if<BlocksHeard>(&what)) {
     std::size_t bytes = 256;
     for (const BlockPtr& block : heard->blocks) bytes += bytes_of(*block);
@@ -61,7 +66,13 @@ void Engine::hear(Instant now, Heard heard) {
                       [&](const codec::BlockRequest& request) {
                         hear_request(now, heard.from, request.digest);
                       },
-                      [&](const codec::BlockAnswer& answer) { hear_block(now, answer.block); }},
+                      [&](const codec::BlockAnswer& answer) { hear_block(now, answer.block); },
+                      [&](const codec::MemoryRequest& request) {
+                        hear_memory_request(now, heard.from, request);
+                      },
+                      [&](codec::Memory& memory) {
+                        hear_memory(now, heard.from, heard.proven, std::move(memory));
+                      }},
              heard.message);
 }
 
@@ -389,7 +400,8 @@ void Engine::verified(Instant now, Pending& pending) {
                         progress(now);
                       },
                       [&](ProposalMessage& message) { accept(now, std::move(message)); },
-                      [&](const BlocksHeard& heard) { accept(now, heard); }},
+                      [&](const BlocksHeard& heard) { accept(now, heard); },
+                      [&](MemoryHeard& heard) { accept(now, std::move(heard)); }},
              pending.what);
 }
 

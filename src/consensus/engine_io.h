@@ -20,6 +20,7 @@
 namespace kith::consensus {
 
 using codec::BlockPtr;
+using codec::Epoch;
 using codec::Hash;
 using codec::Height;
 using codec::ValidatorIndex;
@@ -34,12 +35,23 @@ struct FinalBlock {
   CertificatePtr finalization;  // null at the floor
 };
 
+/// What an epoch is.
+struct EpochContext {
+  Hash genesis{};
+  Epoch epoch;
+  codec::ValidatorSet validators;
+  FinalBlock floor;  // the last block of the epoch before, or genesis
+  Height last_height;
+  Hash params_hash{};
+};
+
 // --- to the engine -------------------------------------------------------------------------------
 
 /// From a peer, decoded and unverified.
 struct Heard {
   PeerId from;
   codec::ConsensusMessage message;
+  std::optional<codec::ValidatorKey> proven = {};  // the key that the peer has shown to hold
 };
 /// What a peer gave when it was asked for what follows our last final block: blocks in order, each
 /// on the one before, and what makes the last of them final. Unverified. All of one epoch.

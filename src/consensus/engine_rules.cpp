@@ -132,6 +132,10 @@ void Engine::enter(Instant now, View view, const CertificatePtr& by) {
       }
     }
   }
+  set_timers(now);
+}
+
+void Engine::set_timers(Instant now) {
   const Duration pace = std::max(Duration{0}, parent_seen_ + config_.block_interval - now);
   leader_timeout_ = now + pace + 2 * delta();
   view_timeout_ = now + pace + 3 * delta();
@@ -166,7 +170,7 @@ Duration Engine::delta() const {
 
 /// Whatever view it is of: a notarization may come late.
 void Engine::vote_finalize() {
-  if (!me_) return;
+  if (!may_speak()) return;
   for (auto at = views_.upper_bound(last_final_.view); at != views_.end(); ++at) {
     const CertificatePtr& notarization = at->second.notarization;
     if (notarization == nullptr || guard_.finalized(at->first)) continue;
@@ -178,7 +182,7 @@ void Engine::vote_finalize() {
 
 void Engine::nullify(View view) {
   if (view == view_) leader_timeout_ = view_timeout_ = std::nullopt;
-  if (!me_ || guard_.nullified(view)) return;
+  if (!may_speak() || guard_.nullified(view)) return;
   vote({context_.epoch, VoteKind::nullify, {view, {}, {}}});
 }
 
@@ -188,7 +192,7 @@ void Engine::give_up() {
 }
 
 bool Engine::vote(const Statement& statement) {
-  if (!me_ || is_halted_) return false;
+  if (!may_speak() || is_halted_) return false;
   const ViewState* const state = find(statement.view());
   const bool holds_notarization = state != nullptr && state->notarization != nullptr &&
                                   state->notarization->statement.subject == statement.subject;
@@ -207,6 +211,7 @@ bool Engine::vote(const Statement& statement) {
 
 void Engine::on_signed(const Signed& given) {
   if (given.statement.epoch != context_.epoch) return;  // asked for before this epoch began
+  if (!me_) return;                                     // it may not speak any more
   if (!given.signature) {
     log_.error("consensus", "the signer refuses {} of view {}: {}",
                codec::name_of(given.statement.kind), given.statement.view().value,

@@ -86,6 +86,17 @@ std::optional<Proposal> SafetyGuard::finalized(View view) const {
   return found == nullptr ? std::nullopt : found->finalize;
 }
 
+bool SafetyGuard::remembers(const Statement& statement) const {
+  const View view = statement.view();
+  if (view <= final_view_) return true;
+  switch (statement.kind) {
+    case VoteKind::notarize: return notarized(view) == statement.subject;
+    case VoteKind::nullify: return nullified(view);
+    case VoteKind::finalize: break;
+  }
+  return finalized(view) == statement.subject;
+}
+
 bool SafetyGuard::nullified(View view) const {
   const Said* const found = said(view);
   return found != nullptr && found->nullify;

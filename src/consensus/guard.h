@@ -48,6 +48,8 @@ class SafetyGuard {
   std::optional<Proposal> notarized(View view) const;
   std::optional<Proposal> finalized(View view) const;
   bool nullified(View view) const;
+  /// It was approved, or is of a view below which everything is forgotten.
+  bool remembers(const Statement& statement) const;
   View final_view() const { return final_view_; }
 
  private:

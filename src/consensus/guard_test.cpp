@@ -148,5 +148,24 @@ TEST(SafetyGuard, NeverContradictsItself) {
   }));
 }
 
+TEST(SafetyGuard, RemembersWhatItApprovedAndNothingElse) {
+  SafetyGuard guard({0}, {3});
+  const Statement notarized{{0}, VoteKind::notarize, {{5}, {4}, codec::number_hash(1)}};
+  const Statement finalized{{0}, VoteKind::finalize, {{5}, {4}, codec::number_hash(1)}};
+  const Statement nullified{{0}, VoteKind::nullify, {{6}, {}, {}}};
+  for (const Statement& each : {notarized, finalized, nullified}) {
+    EXPECT_FALSE(guard.remembers(each));
+    ASSERT_TRUE(guard.approve(each, true));
+    EXPECT_TRUE(guard.remembers(each));
+  }
+  Statement other = notarized;
+  other.subject.digest = codec::number_hash(2);
+  EXPECT_FALSE(guard.remembers(other));
+  EXPECT_FALSE(guard.remembers({{0}, VoteKind::nullify, {{7}, {}, {}}}));
+  EXPECT_TRUE(guard.remembers({{0}, VoteKind::nullify, {{3}, {}, {}}})) << "forgotten, and over";
+  guard.advance({7});
+  EXPECT_TRUE(guard.remembers({{0}, VoteKind::nullify, {{7}, {}, {}}}));
+}
+
 }  // namespace
 }  // namespace kith::consensus

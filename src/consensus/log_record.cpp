@@ -6,7 +6,7 @@
 namespace kith::consensus {
 namespace {
 
-enum class Kind : std::uint8_t { vote = 1, certificate, block, proposal };
+enum class Kind : std::uint8_t { vote = 1, certificate, block, proposal, stale };
 
 void put(codec::Writer& writer, Kind kind) { writer.u8(static_cast<std::uint8_t>(kind)); }
 
@@ -38,6 +38,10 @@ Bytes encode(const LogRecord& record) {
                       [&](const OwnProposal& own) {
                         put(writer, Kind::proposal);
                         writer.bytes(codec::encode(codec::ConsensusMessage(own.message)));
+                      },
+                      [&](const StaleLog& stale) {
+                        put(writer, Kind::stale);
+                        writer.u64(stale.epoch.value);
                       }},
              record);
   return bytes;
@@ -52,6 +56,7 @@ Result<LogRecord> decode_log_record(ByteView bytes) {
     case Kind::certificate: record = HeldCertificate{TRY(codec::decode_certificate(reader))}; break;
     case Kind::block: record = HeldBlock{TRY(codec::decode_block(reader))}; break;
     case Kind::proposal: record = TRY(decode_proposal(reader.rest())); break;
+    case Kind::stale: record = StaleLog{{TRY(reader.u64())}}; break;
     default: return fail(Code::malformed, base::format("a log record of kind {}", kind));
   }
   TRY_VOID(reader.finish());

@@ -22,7 +22,11 @@ struct HeldBlock {
 struct OwnProposal {
   codec::ProposalMessage message;
 };
-using LogRecord = std::variant<OwnVote, HeldCertificate, HeldBlock, OwnProposal>;
+/// This log was found to be older than what was said in the epoch: nobody knows what else was.
+struct StaleLog {
+  codec::Epoch epoch;
+};
+using LogRecord = std::variant<OwnVote, HeldCertificate, HeldBlock, OwnProposal, StaleLog>;
 
 Bytes encode(const LogRecord& record);
 Result<LogRecord> decode_log_record(ByteView bytes);

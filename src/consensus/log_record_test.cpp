@@ -17,7 +17,7 @@ TEST(LogRecord, GoldenVectors) {
     if (is_proposal) {
       bytes.push_back(4);
       base::append(bytes, message);
-    } else if (line[0] != "request") {
+    } else if (line[0] == "vote" || line[0] == "certificate" || line[0] == "block") {
       bytes = message;
       bytes[0] = line[0] == "vote" ? 1 : line[0] == "certificate" ? 2 : 3;
     } else {
@@ -32,10 +32,18 @@ TEST(LogRecord, GoldenVectors) {
   EXPECT_EQ(count, 10u);
 }
 
+TEST(LogRecord, AStaleLogIsARecordOfItsEpoch) {
+  const Bytes bytes = codec::unhex("050000000000000102");
+  const LogRecord record = decode_log_record(bytes).value();
+  EXPECT_EQ(std::get<StaleLog>(record).epoch.value, 0x102u);
+  EXPECT_EQ(encode(record), bytes);
+}
+
 TEST(LogRecord, RefusesWhatIsNoRecord) {
   EXPECT_EQ(decode_log_record({}).error().code, Code::truncated);
   EXPECT_EQ(decode_log_record(Bytes{0, 1, 2}).error().code, Code::malformed);
-  EXPECT_EQ(decode_log_record(Bytes{5, 1, 2}).error().code, Code::malformed);
+  EXPECT_EQ(decode_log_record(Bytes{6, 1, 2}).error().code, Code::malformed);
+  EXPECT_EQ(decode_log_record(Bytes{5, 1, 2}).error().code, Code::truncated);
   const codec::TestValidators four(4);
   const codec::Vote vote = four.vote(1, codec::nullify({0}, 1));
   const Bytes good = encode(LogRecord(OwnVote{vote}));

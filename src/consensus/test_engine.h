@@ -56,7 +56,7 @@ class Bench : public World {
     std::optional<ValidatorIndex> index;
     if (!scene.follows) index = me;
     engine = std::make_unique<Engine>(scene.config, context, index, last_final.value_or(floor),
-                                      rng_, base::null_log());
+                                      rng_, base::null_log(), scene.is_silent);
     EXPECT_TRUE(engine->recover(log));
     engine->on_input(now, WallClockRead{wall_now()});
     engine->start(now);
@@ -98,6 +98,10 @@ class Bench : public World {
 
   void hear(std::size_t from, ConsensusMessage message) {
     input(Heard{peer(from), std::move(message)});
+  }
+  /// On a channel on which it has shown its key.
+  void hear_proven(ValidatorIndex from, ConsensusMessage message) {
+    input(Heard{peer(from), std::move(message), validators.set.at(from).key});
   }
   void vote(ValidatorIndex from, const codec::Statement& statement) {
     hear(from, validators.vote(from, statement));

@@ -47,6 +47,7 @@ struct Scene {
   Epoch epoch{0};
   std::uint64_t leads = 4;  // the engine's validator leads this view
   bool follows = false;     // it is no validator
+  bool is_silent = false;   // its process has just started
 };
 
 class World {

@@ -116,6 +116,20 @@ bool Chain::is_validator() const {
   return consensus_.engine() != nullptr && consensus_.engine()->me().has_value();
 }
 
+std::optional<std::string_view> Chain::why_no_vote() const {
+  const consensus::Engine* const engine = consensus_.engine();
+  if (is_halted_) return "it has halted";
+  if (engine == nullptr || !parts_.key || !validators_->index_of(key_of(*parts_.key))) {
+    return "it is no validator of this epoch";
+  }
+  if (engine->is_stale()) {
+    return "its log is older than what it said; it follows until the next epoch";
+  }
+  if (!engine->me()) return "its log was lost; it follows until the next epoch";
+  if (engine->is_silent()) return "other validators have not told yet what they hold of it";
+  return std::nullopt;
+}
+
 void Chain::start(Instant now) {
   restoring_.assign(parts_.mempool.begin(), parts_.mempool.end());
   begin_epoch(now);
@@ -296,59 +310,6 @@ void Chain::note_evidence(const codec::Evidence& evidence) {
   log_.warn("chain", "validator {} contradicts itself in view {}: {}", base::to_hex(evidence.key),
             evidence.first.statement.view().value, codec::name_of(evidence.offence()));
   evidence_.emplace(codec::id_of(evidence), codec::encode(evidence));
-}
-
-// --- transactions --------------------------------------------------------------------------------
-
-/// Those that waited when the program ended, a few at a time.
-void Chain::restore_waiting() {
-  for (; !restoring_.empty() && submitted_ < restoring_max; restoring_.pop_front()) {
-    auto& [tx, since] = restoring_.front();
-    submit({nobody, std::move(tx), {}, since});
-  }
-}
-
-void Chain::submit(SubmitTx submitted) {
-  if (submitted_ >= submitted_max || is_halted() || is_suspended_) {
-    ledger::MempoolAnswer answer;
-    answer.refusal = ledger::Refusal::full;
-    if (is_halted()) {
-      answer.error = {Code::closed, base::format("the chain is halted: {}", halt_reason_)};
-    } else if (is_suspended_) {
-      answer.error = {Code::closed, "a snapshot is being taken over: try again"};
-    } else {
-      answer.error = {Code::limit, "too many transactions are being verified"};
-    }
-    say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
-    return;
-  }
-  ++submitted_;
-  const Token token = submitted.token;
-  say(host::RunJob{new_token(),
-                   std::make_shared<VerifyTxJob>(token, std::move(submitted.tx), submitted.source,
-                                                 rules_->genesis, submitted.since)});
-}
-
-void Chain::on_tx_verified(const VerifyTxJob& job) {
-  if (job.verdict()) {
-    verified_.push_back({job.token(), job.tx(), job.source(), job.since()});
-    return;
-  }
-  --submitted_;
-  ledger::MempoolAnswer answer;
-  answer.error = job.verdict().error();
-  say(TxAnswered{job.token(), job.tx(), std::move(answer)});
-}
-
-/// The mempool reads the final state too.
-void Chain::take_submitted(Instant now) {
-  for (; !verified_.empty(); verified_.pop_front()) {
-    const SubmitTx& next = verified_.front();
-    --submitted_;
-    say(TxAnswered{next.token, next.tx,
-                   mempool_.add(next.tx, next.source, next.since.value_or(wall_now(now)), *rules_,
-                                *states_->tip())});
-  }
 }
 
 WallTime Chain::wall_now(Instant now) const {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -140,6 +141,8 @@ class Chain {
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   codec::Epoch epoch() const { return epoch_; }
   bool is_validator() const;
+  /// Empty: it may. Else why this node does not vote, for people.
+  std::optional<std::string_view> why_no_vote() const;
   const ledger::Mempool& mempool() const { return mempool_; }
   const ledger::Rules& rules() const { return *rules_; }
   /// Whether the store knows of addresses.

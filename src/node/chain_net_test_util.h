@@ -171,10 +171,12 @@ class ChainNet {
 
   void send(ChainNode& from, ChainNode& to, const Buffer& bytes) {
     if (&from == &to) return;
-    after(5ms, [this, &to, peer = from.peer, bytes] {
+    codec::ValidatorKey key{};
+    std::ranges::copy(from.key.public_key().data, key.begin());
+    after(5ms, [this, &to, peer = from.peer, key, bytes] {
       auto message = codec::decode_consensus_message(bytes.view());
       ASSERT_TRUE(message.has_value()) << message.error().message;
-      turn(to, consensus::Heard{peer, std::move(*message)});
+      turn(to, consensus::Heard{peer, std::move(*message), key});
     });
   }
 

@@ -124,8 +124,7 @@ TEST_F(ChainProofsTest, TransactionsAndOutputsUnspentAndSpent) {
   output.outpoint = {chain().genesis_hash(), 0};
   EXPECT_TRUE(fact<light::OutputFact>(output).is_unspent);
 
-  const codec::Transaction tx =
-      pay({chain().genesis_hash(), 0}, net_.genesis().outputs[0].value);
+  const codec::Transaction tx = pay({chain().genesis_hash(), 0}, net_.genesis().outputs[0].value);
   const Hash txid = codec::txid_of(tx);
   net_.run_for(3s);
   ProofWanted paid;

@@ -163,7 +163,7 @@ void ConsensusService::on_frame(Instant now, const PeerId& id, Peer& peer, ByteV
   }
   auto message = codec::decode_consensus_message(frame);
   if (!message) return say(host::Fault{id, std::move(message).error()});
-  results_.push_back(consensus::Heard{id, std::move(*message)});
+  results_.push_back(consensus::Heard{id, std::move(*message), peer.key});
 }
 
 base::Result<void> ConsensusService::on_hello(const PeerId& id, Peer& peer, ByteView frame) {

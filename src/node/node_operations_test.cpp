@@ -75,7 +75,7 @@ TEST_F(OperatedNodes, AMeshListensToItsMembersOnly) {
   for (std::uint32_t key = 10; key < 13; ++key) add_keeper(key, member);
   add_keeper(13, stranger);
   add_keeper(0);  // a follower without the token
-  world_.run_for(6s);
+  world_.run_for(10s);
   // Three of four go on.
   EXPECT_GT(height(0), 4u);
   for (std::size_t i = 0; i < 3; ++i) {

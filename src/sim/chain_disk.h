@@ -55,6 +55,11 @@ class ChainDisk {
   // For scenarios, while the node is down.
   /// Somebody removed the log.
   void lose_log() { log_.clear(); }
+  /// Somebody put back what was there before.
+  void put_back(const ledger::MemoryStore& store, const Segments& log) {
+    store_ = store;
+    log_ = log;
+  }
   void damage_log() { log_damage_ = Error{Code::malformed, "the log of votes is damaged"}; }
 
  private:

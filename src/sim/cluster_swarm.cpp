@@ -24,6 +24,7 @@ struct Weather {
   std::vector<Liar> liars;
   bool has_crashes = false, has_pauses = false, has_partitions = false, has_jumps = false;
   bool has_lost_logs = false;
+  bool has_old_disks = false;
   Duration gust_mean{0};
   Duration lasts{0};
 };
@@ -93,6 +94,13 @@ Weather Swarm::draw(std::uint64_t seed, double scale) {
   const Weight all = std::accumulate(config.weights.begin(), config.weights.end(), Weight{0});
   weather.has_lost_logs =
       weather.liars.empty() && !config.weights_of && 3 * config.weights[0] < all && chance(0.4);
+  // Others hold what it said as long as it reaches them and they do not start anew.
+  weather.has_old_disks = weather.liars.empty() && !config.weights_of && config.loss == 0 &&
+                          3 * config.weights[0] < all && chance(0.3);
+  if (weather.has_old_disks) {
+    weather.has_crashes = true;
+    weather.has_pauses = weather.has_partitions = weather.has_lost_logs = false;
+  }
   const Duration interval = config.engine.block_interval;
   weather.gust_mean = 10 * config.engine.delta + 3 * interval;
   if (chance(0.3)) weather.gust_mean /= 10;
@@ -167,9 +175,18 @@ void Swarm::gust() {
   const auto later = [&](std::function<void()> action) {
     cluster_.at(cluster_.now() - Instant{} + span(0s, 2 * weather_.gust_mean), std::move(action));
   };
+  if (weather_.has_old_disks && chance(0.5)) cluster_.back_up(0);
   const auto fall = [&](std::uint32_t index) {
     if (!cluster_.is_up(index)) return;
     cluster_.crash(index);
+    if (weather_.has_old_disks) {
+      // It takes a while to put it back: what it said has arrived.
+      const Duration after = 2 * weather_.cluster.engine.delta;
+      cluster_.at(cluster_.now() - Instant{} + after, [this, index] {
+        if (!cluster_.is_up(index)) cluster_.restart(index, EngineCluster::Disk::stale);
+      });
+      return;
+    }
     const bool is_lost = weather_.has_lost_logs && index == 0;
     later([this, index, is_lost] {
       if (cluster_.is_up(index)) return;
@@ -178,10 +195,10 @@ void Swarm::gust() {
   };
   switch (rng_.below(5)) {
     case 0:
-      if (weather_.has_crashes) fall(node);
+      if (weather_.has_crashes) fall(weather_.has_old_disks ? 0 : node);
       break;
     case 1:
-      if (weather_.has_crashes && chance(0.2)) {
+      if (weather_.has_crashes && !weather_.has_old_disks && chance(0.2)) {
         for (std::uint32_t i = 0; i < cluster_.nodes(); ++i) fall(i);
       }
       break;
@@ -288,6 +305,7 @@ std::string Swarm::words() const {
   if (weather_.has_partitions) text += ", partitions";
   if (weather_.has_jumps) text += ", jumping clocks";
   if (weather_.has_lost_logs) text += ", lost logs";
+  if (weather_.has_old_disks) text += ", old disks";
   for (const Liar& liar : weather_.liars) {
     text += base::format(", {} is {}", liar.node, name_of(liar.lie));
   }

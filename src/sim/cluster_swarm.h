@@ -1,8 +1,8 @@
 // Weather drawn from a seed for a whole EngineCluster, in the way of TigerBeetle's VOPR: how many
 // nodes, of what weight, how lossy a network, how slow a disk, how long an epoch, who lies how
 // (less than a third), and what befalls the honest meanwhile: crashes of one and of all, pauses,
-// partitions, jumping clocks, logs that are lost. Then the weather clears, and the network must
-// finalize within ten delta_max and be one again.
+// partitions, jumping clocks, logs that are lost, disks of the past. Then the weather clears, and
+// the network must finalize within ten delta_max and be one again.
 //
 // A violation names its seed; the same seed shows it again.
 #pragma once

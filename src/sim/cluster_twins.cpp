@@ -44,6 +44,11 @@ TwinsResult run(EngineCluster& cluster, const Parts& parts) {
   cluster.set_filter(
       [&](std::uint32_t from, std::uint32_t to, const codec::ConsensusMessage& message) {
         if (is_healed) return true;
+        // Partitions are of views, and this is of none.
+        if (std::holds_alternative<codec::MemoryRequest>(message) ||
+            std::holds_alternative<codec::Memory>(message)) {
+          return true;
+        }
         std::uint64_t view = view_in(message);
         if (view == 0) view = cluster.engine(from)->view().value;
         if (view == 0 || view > parts.size()) return false;

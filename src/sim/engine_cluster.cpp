@@ -123,9 +123,20 @@ void EngineCluster::crash(std::uint32_t index) {
   tear(node, node.store_writes);
 }
 
+void EngineCluster::back_up(std::uint32_t index) {
+  Node& node = *nodes_[index];
+  node.backup = {node.log, node.log_epoch, node.height()};
+}
+
 void EngineCluster::restart(std::uint32_t index, Disk disk) {
   Node& node = *nodes_[index];
   trace({2, index});
+  if (disk == Disk::stale && node.backup) {
+    node.log = node.backup->log;
+    node.log_epoch = node.backup->log_epoch;
+    node.final.resize(node.backup->height + 1);
+    node.blocks.resize(node.backup->height + 1);
+  }
   ++node.incarnation;
   node.rng = std::make_unique<SeededRng>(rng_.next());
   node.states.clear();
@@ -143,6 +154,7 @@ void EngineCluster::restart(std::uint32_t index, Disk disk) {
   node.consensus = std::make_unique<consensus::Consensus>(config_.engine, key_of(index), *node.rng,
                                                           base::null_log());
   node.consensus->on_input(now_, consensus::WallClockRead{wall_now(node)});
+  node.silent_since = now_;
   begin_epoch(node);
   after(between(0ms, sync_period), What::sync, &node);
 }
@@ -261,7 +273,12 @@ void EngineCluster::drain(Node& node) {
     }
   }
   node.is_draining = false;
-  if (node.is_up()) arm(node);
+  if (!node.is_up()) return;
+  arm(node);
+  const Engine* const engine = node.consensus->engine();
+  if (node.is_byzantine || !node.silent_since || engine->is_silent()) return;
+  silences_ms_.push_back(static_cast<double>((now_ - *node.silent_since).count()) / 1e6);
+  node.silent_since.reset();
 }
 
 /// A deadline that moved back is left where it is: at its time the engine says what is next.

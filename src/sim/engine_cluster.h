@@ -72,10 +72,12 @@ class EngineCluster {
 
   /// Of what was under way to the disk a random part arrives there, in order.
   void crash(std::uint32_t node);
-  enum class Disk : std::uint8_t { whole, log_lost };
+  enum class Disk : std::uint8_t { whole, log_lost, stale };
   /// With what was durable. `log_lost`: it follows until an epoch begins that it cannot have spoken
-  /// in.
+  /// in. `stale`: with what back_up() found, if it was ever called.
   void restart(std::uint32_t node, Disk disk = Disk::whole);
+  /// Somebody copies the disk as it is at this moment; the copy before is forgotten.
+  void back_up(std::uint32_t node);
   bool is_up(std::uint32_t node) const;
   /// Its process stops; what arrives waits.
   void pause(std::uint32_t node);
@@ -117,6 +119,8 @@ class EngineCluster {
   std::uint64_t events() const { return events_; }
   /// From the first proposal of a height to its finality at each honest node, milliseconds.
   const std::vector<double>& finality_ms() const { return finality_ms_; }
+  /// From each start of an honest validator to the end of its silence, milliseconds.
+  const std::vector<double>& silences_ms() const { return silences_ms_; }
   const std::map<std::uint64_t, std::int64_t>& block_times() const { return block_times_; }
   /// When the height was first final anywhere honest.
   const std::map<std::uint64_t, Instant>& final_at() const { return final_at_; }
@@ -201,7 +205,7 @@ class EngineCluster {
   std::map<codec::Hash, Instant> proposed_at_;
   /// Right by construction: signatures made here, the latest and those before.
   std::set<codec::Hash> signed_, signed_before_;
-  std::vector<double> finality_ms_;
+  std::vector<double> finality_ms_, silences_ms_;
   std::map<std::uint64_t, std::int64_t> block_times_;
   std::map<std::uint64_t, Instant> final_at_;
   std::vector<std::string> violations_;

@@ -19,6 +19,7 @@ using codec::Statement;
 using codec::ValidatorKey;
 using codec::Vote;
 using consensus::EngineOutput;
+using consensus::Heard;
 
 namespace {
 
@@ -153,7 +154,11 @@ void EngineCluster::deliver(Slot& slot) {
       witness_.vote(*vote, false);
     }
   }
-  turn(*slot.node, consensus::Heard{from.peer, *slot.message});
+  Heard heard{from.peer, *slot.message, key_of(from.index)};
+  // A liar is not kept from contradicting itself by what others remember.
+  auto* const memory = std::get_if<codec::Memory>(&heard.message);
+  if (memory != nullptr && slot.node->is_byzantine) memory->votes.clear();
+  turn(*slot.node, std::move(heard));
 }
 
 void EngineCluster::note_said(const Node& node, const ConsensusMessage& message) {

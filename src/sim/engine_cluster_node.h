@@ -39,6 +39,13 @@ struct EngineCluster::Node {
   std::vector<consensus::FinalBlock> final;    // by height, from genesis
   std::vector<codec::BlockPtr> blocks;         // likewise; null for genesis
   WriteQueue log_writes, store_writes;         // under way
+  // A copy of an earlier moment. What is final only grows, so that its height tells what it had.
+  struct Backup {
+    std::vector<Bytes> log;
+    codec::Epoch log_epoch;
+    std::uint64_t height = 0;
+  };
+  std::optional<Backup> backup;
   // Of this incarnation.
   std::uint64_t incarnation = 0;
   std::unique_ptr<SeededRng> rng;
@@ -49,6 +56,7 @@ struct EngineCluster::Node {
   bool is_paused = false;
   bool is_behind = false;
   std::optional<Instant> armed;
+  std::optional<Instant> silent_since;
 
   bool is_up() const { return consensus != nullptr; }
   std::uint64_t height() const { return final.size() - 1; }

@@ -31,10 +31,11 @@ enum class Gust : std::uint8_t {
   clocks,
   links,
   disks,
+  backup,
   everything
 };
-constexpr std::string_view gust_names[] = {"power",  "pauses", "minority", "halves",
-                                           "clocks", "links",  "disks",    "everything"};
+constexpr std::string_view gust_names[] = {"power", "pauses", "minority", "halves",    "clocks",
+                                           "links", "disks",  "backup",   "everything"};
 constexpr std::size_t gusts_count = std::size(gust_names);
 
 struct Settings {
@@ -112,6 +113,7 @@ class LedgerScenario {
   void end_gust();
   void await_one(Instant healed_at, std::uint64_t height);
   void power_off(std::uint32_t index);
+  void put_back(std::uint32_t index);
   std::vector<std::uint32_t> some(std::size_t most);
   Duration between(Duration low, Duration high);
 
@@ -133,7 +135,7 @@ class LedgerScenario {
   std::vector<std::uint32_t> off_;
   std::vector<Gust> to_come_;
   bool is_gusting_ = false;
-  std::uint64_t gusts_ = 0, power_losses_ = 0;
+  std::uint64_t gusts_ = 0, power_losses_ = 0, put_back_ = 0;
   Duration longest_heal_{0};
   std::vector<double> finality_ms_;
 };
@@ -267,6 +269,7 @@ ScenarioResult LedgerScenario::run() {
       {"finality_ms_p99", at(0.99)},
       {"gusts", static_cast<double>(gusts_)},
       {"power_losses", static_cast<double>(power_losses_)},
+      {"backups_put_back", static_cast<double>(put_back_)},
       {"one_again_after_s_max", std::chrono::duration<double>(longest_heal_).count()},
   };
   return result;
@@ -388,6 +391,12 @@ void LedgerScenario::blow(Gust gust) {
         world_.chain_disk(node).set_model({.slow_chance = 0.3});
       }
       return;
+    case Gust::backup: {
+      // A third of the weight might forget what it said otherwise.
+      if (bound == 0) return;
+      const auto index = static_cast<std::uint32_t>(world_.rng().below(settings_.validators));
+      return put_back(index);
+    }
     case Gust::everything:
       for (const Gust each :
            {Gust::power, Gust::pauses, Gust::minority, Gust::clocks, Gust::links, Gust::disks}) {
@@ -436,6 +445,27 @@ void LedgerScenario::power_off(std::uint32_t index) {
   off_.push_back(index);
   world_.after(between(10ms, 30s), [this, index] {
     if (std::erase(off_, index) > 0) world_.start(index);
+  });
+}
+
+/// Somebody copies a validator's disk, and seconds later, when it has said more, puts the copy
+/// back.
+void LedgerScenario::put_back(std::uint32_t index) {
+  if (!world_.is_up(index)) return;
+  ChainDisk& disk = world_.chain_disk(index);
+  disk.settle(world_.now());
+  const auto copy = std::make_shared<const std::pair<ledger::MemoryStore, ChainDisk::Segments>>(
+      disk.store(), disk.log());
+  world_.after(between(10ms, 4s), [this, index, copy] {
+    if (!world_.is_up(index)) return;
+    ++put_back_;
+    world_.crash(index, CrashKind::power);
+    world_.chain_disk(index).put_back(copy->first, copy->second);
+    lost_below_[index] = 0;
+    off_.push_back(index);
+    world_.after(between(500ms, 2s), [this, index] {
+      if (std::erase(off_, index) > 0) world_.start(index);
+    });
   });
 }
 

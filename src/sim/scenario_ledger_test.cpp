@@ -51,6 +51,15 @@ TEST(ScenarioLedger, HalvesWaitForEachOther) {
   EXPECT_GT(figure(*result, "height"), 100);
 }
 
+// An older disk is put back again and again: nobody accuses anybody, and all are one again.
+TEST(ScenarioLedger, OldDisksArePutBack) {
+  const ScenarioOptions options{"ledger", 4, 7, 8min, {{"gusts", "backup"}, {"epoch", "16"}}};
+  const auto result = run_scenario(options);
+  EXPECT_EQ(violations_of(*result), "");
+  EXPECT_GT(figure(*result, "height"), 300);
+  EXPECT_GE(figure(*result, "backups_put_back"), 2);
+}
+
 TEST(ScenarioLedger, SettingsAreChecked) {
   const auto code = [](std::pair<std::string, std::string> setting) {
     const auto result = run_scenario({"ledger", 4, 1, 10s, {std::move(setting)}});

@@ -66,6 +66,40 @@ class WalletTest(Case):
         self.assertGreater(sent["height"], 0)
         return sent
 
+    def test_the_receivers_light_client_proves_the_coins(self):
+        net = self.devnet("--nodes", 1, "--validators", 1)
+        payee = self.home("payee")
+        genesis = net.folder / "genesis.kith"
+        made = kith("--home", payee, "--json", f"--set=chain.genesis={genesis}", "wallet", "create",
+                    "--no-passphrase")
+        self.assertEqual(made.code, 0, made.err)
+        address = made.json()["address"]
+        sent = self.pay_in(net, address, "3.25")
+        told = kith("--home", net.home(1), "--json", "chain", "tx", sent["txid"]).json()
+        index = [each["address"] for each in told["outputs"]].index(address)
+
+        def prove(*what):
+            path = self.folder / what[0]
+            asked = kith("--home", net.home(1), "chain", "proof", *what, "--out", path)
+            self.assertEqual(asked.code, 0, asked.err)
+            return path
+
+        def verify(path, *expected):
+            # The payee has the genesis and the proof; no node.
+            return kith("--home", payee, "--json", "light", "verify", path, "--genesis", genesis,
+                        *expected)
+
+        coin = prove("output", f"{sent['txid']}:{index}")
+        paid = ("--address", address, "--amount", 325_000_000, "--unspent")
+        self.assertEqual(verify(coin, *paid).code, 0)
+        self.assertEqual(verify(coin, "--address", address, "--amount", 325_000_001).code, 4)
+        self.assertEqual(verify(coin, "--spent").code, 4)
+        self.assertEqual(verify(prove("tx", sent["txid"]), "--txid", sent["txid"]).code, 0)
+        forged = bytearray(coin.read_bytes())
+        forged[len(forged) // 2] ^= 1
+        coin.write_bytes(forged)
+        self.assertEqual(verify(coin, *paid).code, 4)
+
     def test_coins_go_from_home_to_home(self):
         net = self.devnet("--nodes", 2, "--validators", 2)
         one, two = net.home(1), net.home(2)

@@ -1,0 +1,164 @@
+// Of the engine: the silence after a start (consensus/silence.h). What others hold of a validator
+// is asked, told, and compared with what its guard remembers.
+#include <algorithm>
+
+#include "base/format.h"
+#include "consensus/engine.h"
+
+namespace kith::consensus {
+
+using codec::Certificate;
+using codec::Memory;
+using codec::MemoryRequest;
+using codec::Statement;
+using codec::Vote;
+
+namespace {
+
+/// Of one who signed it.
+crypto::Signature signature_of(const Certificate& certificate, ValidatorIndex signer) {
+  const auto before =
+      std::count(certificate.signers.begin(), certificate.signers.begin() + signer, true);
+  return certificate.signatures[static_cast<std::size_t>(before)];
+}
+
+}  // namespace
+
+void Engine::begin_silence(Instant now) {
+  if (!me_ || !silence_.is_on()) return;
+  silence_.begin(rng_.next());
+  // Where nobody else is needed for a quorum nobody is waited for.
+  if (silence_.ends(now, *me_, context_.validators, Duration{0})) return;
+  ask_memory(now);
+}
+
+void Engine::end_silence(Instant now) {
+  if (!me_ || !silence_.ends(now, *me_, context_.validators, config_.delta)) return;
+  set_timers(now);  // its time in this view begins
+  progress(now);
+}
+
+/// Soon again at first: peers that connect just now do not hear each other yet.
+void Engine::ask_memory(Instant now) {
+  broadcast(memory_request());
+  silence_.asked(now, config_.delta / 4, config_.standstill_max);
+}
+
+codec::ConsensusMessage Engine::memory_request() const {
+  return MemoryRequest{context_.epoch, *me_, *silence_.nonce(), last_final_.view};
+}
+
+/// Who only follows counts for nothing, and need not answer.
+void Engine::hear_memory_request(Instant now, const PeerId& from, const MemoryRequest& request) {
+  constexpr Duration pause = 200ms;
+  constexpr std::size_t told_max = 4096;
+  if (!me_ || request.epoch != context_.epoch || request.validator >= context_.validators.size()) {
+    ++stats_.dropped;
+    return;
+  }
+  if (told_.size() >= told_max) told_.clear();
+  const auto [at, is_new] = told_.try_emplace(from, now);
+  if (!is_new && now - at->second < pause) return;
+  at->second = now;
+  Memory memory{context_.epoch, request.nonce, {}, {}};
+  const View above = std::max(last_final_.view, request.final_view);
+  if (last_final_.view > request.final_view) memory.final = *last_final_.finalization;
+  memory.votes = votes_of(request.validator, above);
+  say(ReplyTo{from, Buffer(codec::encode(codec::ConsensusMessage(std::move(memory))))});
+}
+
+/// Those of the latest views, whether they came alone or in a certificate.
+std::vector<Vote> Engine::votes_of(ValidatorIndex signer, View above) const {
+  constexpr std::size_t in_view_max = 8;  // five of a signer, and one in each certificate
+  std::map<Statement, Vote> votes;
+  for (auto at = views_.rbegin(); at != views_.rend() && at->first > above; ++at) {
+    if (votes.size() + in_view_max > codec::memory_votes_max) break;
+    const ViewState& state = at->second;
+    for (const Vote& vote : state.votes.all()) {
+      if (vote.signer == signer) votes.try_emplace(vote.statement, vote);
+    }
+    for (const auto& held : {state.notarization, state.nullification, state.finalization}) {
+      if (held == nullptr || !held->signers[signer]) continue;
+      const Statement& statement = held->statement;
+      votes.try_emplace(statement, Vote{statement, signer, signature_of(*held, signer)});
+    }
+  }
+  std::vector<Vote> sorted;
+  for (const auto& [statement, vote] : votes) sorted.push_back(vote);
+  return sorted;
+}
+
+/// Late answers count too: what they show is no less true.
+void Engine::hear_memory(Instant now, const PeerId& from,
+                         const std::optional<codec::ValidatorKey>& proven, Memory memory) {
+  const auto by = proven ? context_.validators.index_of(*proven) : std::nullopt;
+  const bool is_asked = me_ && memory.epoch == context_.epoch && silence_.nonce() == memory.nonce;
+  if (!is_asked || !by || by == me_ || silence_.has_answered(*by)) {
+    ++stats_.useless;
+    return;
+  }
+  if (!memory.votes.empty() && memory.votes.front().signer != *me_) {
+    say(PeerFault{from,
+                  {Code::protocol, base::format("votes of validator {} where those of {} were "
+                                                "asked for",
+                                                memory.votes.front().signer, *me_)}});
+    return;
+  }
+  std::vector<VerifyJob> jobs;
+  if (memory.final) {
+    if (auto formed = check_form(*memory.final, context_.validators); !formed) {
+      say(PeerFault{from, std::move(formed).error()});
+      return;
+    }
+    if (memory.final->statement.view() <= last_final_.view) {
+      memory.final.reset();
+    } else if (!holds(memory.final->statement)) {
+      add_jobs(jobs, *memory.final);
+    }
+  }
+  std::erase_if(memory.votes, [&](const Vote& vote) { return guard_.remembers(vote.statement); });
+  for (const Vote& vote : memory.votes) add_job(jobs, vote);
+  verify(now, {from, MemoryHeard{*by, std::move(memory)}, 0}, std::move(jobs));
+}
+
+/// What the answerer has forgotten stands below its last final view: this validator says nothing
+/// there either. A certificate shows that view, for one liar's number would silence for ever.
+void Engine::accept(Instant now, MemoryHeard heard) {
+  if (!me_) return;
+  for (const Vote& vote : heard.memory.votes) {
+    if (!guard_.remembers(vote.statement)) return become_stale(vote.statement);
+  }
+  if (heard.memory.final) {
+    const Statement statement = heard.memory.final->statement;
+    guard_.advance(statement.view());
+    if (statement.view() > last_final_.view && !holds(statement)) {
+      hold(now, std::make_shared<const Certificate>(*std::move(heard.memory.final)));
+    }
+  }
+  silence_.answered(heard.by);
+  progress(now);
+  end_silence(now);
+}
+
+/// It said what its log does not know, and perhaps more: as with a log that is lost. The record
+/// keeps it from asking again, of others who have forgotten, after the next start.
+void Engine::become_stale(const Statement& statement) {
+  log_.error("consensus",
+             "the log of votes is older than what this validator said: nothing in it of its {} of "
+             "view {}; it follows until epoch {}",
+             codec::name_of(statement.kind), statement.view().value, context_.epoch.value + 1);
+  ++stats_.stale;
+  log_record(StaleLog{context_.epoch});
+  unlogged_bytes_ = 0;
+  say(Persist{new_token(), std::exchange(unlogged_, {})});
+  is_stale_ = true;
+  me_.reset();
+  silence_.stay();
+  leader_timeout_ = view_timeout_ = propose_at_ = std::nullopt;
+  building_.reset();
+  unsigned_proposal_.reset();
+  undurable_.clear();
+  refused_.clear();
+}
+
+}  // namespace kith::consensus
