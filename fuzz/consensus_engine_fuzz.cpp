@@ -209,7 +209,7 @@ class Play {
     }
     if (what % 32 == 3) memory.votes.push_back({statement(), me, crypto::Signature{0}});
     const auto by = static_cast<ValidatorIndex>(input_.byte() % validators);
-    input(Heard{peer(by), std::move(memory), set_.at(by).key});
+    input(Heard{peer(static_cast<std::uint8_t>(by)), std::move(memory), set_.at(by).key});
     // Its log has all that it said.
     ASSERT(!engine_->is_stale());
   }

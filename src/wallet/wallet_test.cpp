@@ -86,7 +86,8 @@ Bytes forged(const WalletFile& file, const std::function<void(Bytes&)>& change) 
 }
 
 TEST(WalletFile, OtherBytesAreReadTheSameOrRefused) {
-  const WalletFile& file = a_wallet("p").file();
+  const Wallet wallet = a_wallet("p");
+  const WalletFile& file = wallet.file();
   rc::check([&](std::uint64_t seed) {
     SeededRng rng(seed);
     const Bytes bytes = forged(file, [&](Bytes& body) {
