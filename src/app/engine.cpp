@@ -131,9 +131,12 @@ std::vector<ledger::Mempool::Saved> Engine::read_mempool() const {
 }
 
 void Engine::save_mempool() const {
-  if (node_->chain() == nullptr) return;
+  const node::Chain* const chain = node_->chain();
+  if (chain == nullptr) return;
+  // One that was halted from its start has taken nothing in: what the file holds waits on.
+  if (chain->is_halted() && chain->mempool().size() == 0) return;
   const auto written =
-      rt::write_file_atomic(mempool_path(), node_->chain()->mempool().snapshot(), mempool_mode);
+      rt::write_file_atomic(mempool_path(), chain->mempool().snapshot(), mempool_mode);
   if (!written) log_.warn("chain", "transactions that wait: {}", written.error().message);
 }
 

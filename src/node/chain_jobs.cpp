@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "crypto/ed25519_zip215.h"
+#include "node/header_roots.h"
 
 namespace kith::node {
 Result<codec::ValidatorSet> validators_after(const ledger::BlockState& state) {
@@ -32,16 +33,7 @@ Result<void> compare_headers(const codec::BlockHeader& said, const codec::BlockH
     return fail(Code::malformed,
                 base::format("{} {} is said, {} is right", name, base::to_hex(a), base::to_hex(b)));
   };
-  using Header = codec::BlockHeader;
-  constexpr std::pair<const char*, codec::Hash Header::*> fields[] = {
-      {"tx_root", &Header::tx_root},
-      {"utxo_root", &Header::utxo_root},
-      {"registry_root", &Header::registry_root},
-      {"receipts_root", &Header::receipts_root},
-      {"evidence_root", &Header::evidence_root},
-      {"history_root", &Header::history_root},
-      {"next_validators_root", &Header::next_validators_root}};
-  for (const auto& [name, field] : fields) {
+  for (const auto& [name, field] : header_roots) {
     if (said.*field != found.*field) return differs(name, said.*field, found.*field);
   }
   return {};

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "codec/chain_validator.h"
+#include "node/header_roots.h"
 
 namespace kith::node {
 namespace {
@@ -23,17 +24,8 @@ std::string supply_text(const ledger::Supply& supply) {
 }
 
 std::string roots_text(const codec::BlockHeader& said, const codec::BlockHeader* found) {
-  using Header = codec::BlockHeader;
-  constexpr std::pair<const char*, codec::Hash Header::*> fields[] = {
-      {"tx_root", &Header::tx_root},
-      {"utxo_root", &Header::utxo_root},
-      {"registry_root", &Header::registry_root},
-      {"receipts_root", &Header::receipts_root},
-      {"evidence_root", &Header::evidence_root},
-      {"history_root", &Header::history_root},
-      {"next_validators_root", &Header::next_validators_root}};
   std::string text;
-  for (const auto& [name, field] : fields) {
+  for (const auto& [name, field] : header_roots) {
     const std::string ours = found == nullptr ? "none" : hex(found->*field);
     const bool is_same = found != nullptr && said.*field == found->*field;
     text += base::format("root {} said {} found {}{}\n", name, hex(said.*field), ours,
