@@ -320,6 +320,7 @@ bool Api::is_open(std::uint64_t request) const {
 
 void Api::tick(Instant now) {
   history_.tick(now, figures(now));
+  answer_early();  // a snapshot's height comes without its blocks
   expire_waiting(now);
 }
 

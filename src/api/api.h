@@ -177,8 +177,9 @@ class Api {
   /// REQUIRES: may_ask(). `then` answers the call of this number.
   void ask_store(Instant now, std::uint64_t number,
                  std::function<Result<void>(const ledger::Store&)> ask,
-                 std::function<void(const Result<void>& found)> then);
+                 std::function<void(const Result<void>& found, codec::Height height)> then);
   void on_store_answered(const node::StoreAnswered& answered);
+  void answer_early();
   void wait_final(Instant now, Call call, const codec::Hash& txid);
   void on_block_final(const node::BlockFinalized& done);
   void expire_waiting(Instant now);
@@ -194,6 +195,7 @@ class Api {
   const Surroundings surroundings_;
   std::map<Token, Pending> pending_;
   std::map<Token, Asked> asked_;                 // of the store
+  std::vector<node::StoreAnswered> early_;       // of blocks that are not told of yet
   std::multimap<codec::Hash, Waiting> waiting_;  // for this transaction to be final
   std::map<std::uint64_t, Call> subscriptions_;  // by request
   std::uint64_t next_token_ = 1;

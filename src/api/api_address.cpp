@@ -163,7 +163,8 @@ void Api::address_balance(Instant now, Call call) {
       [owned, lock = *lock](const ledger::Store& store) {
         return read_all_owned(store, lock, *owned);
       },
-      [this, owned, lock = *lock, call = std::move(call)](const Result<void>& found) {
+      [this, owned, lock = *lock, call = std::move(call)](const Result<void>& found,
+                                                          codec::Height height) {
         if (!found) return call.fail(found.error());
         const node::Chain& chain = *node_.chain();
         codec::Amount final_sum = 0;
@@ -178,7 +179,7 @@ void Api::address_balance(Instant now, Call call) {
           pending += chain.mempool().find(outpoint.txid)->tx.outputs[outpoint.index].value;
         }
         call.done(Json{{"address", call.text("address")},
-                       {"height", to_json(chain.height().value)},
+                       {"height", to_json(height.value)},
                        {"final", to_json(final_sum)},
                        {"locked", to_json(locked)},
                        {"pending", to_json(pending)},
@@ -209,7 +210,8 @@ void Api::address_utxos(Instant now, Call call) {
         page->next = TRY(read_page(store, lock, after, limit, page->owned));
         return {};
       },
-      [this, page, lock = *lock, call = std::move(call)](const Result<void>& found) {
+      [this, page, lock = *lock, call = std::move(call)](const Result<void>& found,
+                                                         codec::Height height) {
         if (!found) return call.fail(found.error());
         const node::Chain& chain = *node_.chain();
         Json list = Json::array();
@@ -217,7 +219,7 @@ void Api::address_utxos(Instant now, Call call) {
         Json next = page->next ? Json(codec::to_text(*page->next)) : Json();
         if (!page->next) add_pending(list, lock, chain.mempool());
         call.done(Json{{"address", call.text("address")},
-                       {"height", to_json(chain.height().value)},
+                       {"height", to_json(height.value)},
                        {"utxos", std::move(list)},
                        {"next", std::move(next)}});
       });
@@ -252,8 +254,8 @@ void Api::address_history(Instant now, Call call) {
         if (is_first) TRY_VOID(read_all_owned(store, lock, all->owned));
         return {};
       },
-      [this, all, lock = *lock, limit = *limit, is_first,
-       call = std::move(call)](const Result<void>& found) {
+      [this, all, lock = *lock, limit = *limit, is_first, call = std::move(call)](
+          const Result<void>& found, codec::Height height) {
         if (!found) return call.fail(found.error());
         const node::Chain& chain = *node_.chain();
         Json list = Json::array();
@@ -272,7 +274,7 @@ void Api::address_history(Instant now, Call call) {
           next = to_text({all->entries.back().height, all->entries.back().place});
         }
         call.done(Json{{"address", call.text("address")},
-                       {"height", to_json(chain.height().value)},
+                       {"height", to_json(height.value)},
                        {"history_from", to_json(chain.history_from().value)},
                        {"entries", std::move(list)},
                        {"next", std::move(next)}});

@@ -135,7 +135,7 @@ void Api::chain_block(Instant now, Call call) {
         *view = block_view(*stored);
         return {};
       },
-      [view, call = std::move(call)](const Result<void>& found) {
+      [view, call = std::move(call)](const Result<void>& found, codec::Height) {
         if (!found) return call.fail(found.error());
         call.done(std::move(*view));
       });
@@ -160,7 +160,7 @@ void Api::chain_blocks(Instant now, Call call) {
         }
         return {};
       },
-      [list, limit = *limit, call = std::move(call)](const Result<void>& found) {
+      [list, limit = *limit, call = std::move(call)](const Result<void>& found, codec::Height) {
         if (!found) return call.fail(found.error());
         const bool is_full = list->size() == limit && list->back()["height"] != 1;
         Json next = is_full ? list->back()["height"] : Json();

@@ -4,6 +4,7 @@
 #include "api/call.h"
 #include "api/query.h"
 #include "base/format.h"
+#include "ledger/state.h"
 #include "node/config_text.h"
 
 namespace kith::api {
@@ -27,9 +28,19 @@ Result<codec::OutPoint> parse_outpoint(std::string_view name, std::string_view t
   return outpoint;
 }
 
+void Query::run() {
+  const auto frozen = store_.freeze();
+  const ledger::Store& store = frozen == nullptr ? store_ : *frozen;
+  found_ = [&]() -> Result<void> {
+    const auto tip = TRY(store.get(ledger::Table::meta, base::as_bytes(ledger::tip_key)));
+    if (tip) height_ = TRY(ledger::decode_tip(*tip)).height;
+    return ask_(store);
+  }();
+}
+
 void Api::ask_store(Instant now, std::uint64_t number,
                     std::function<Result<void>(const ledger::Store&)> ask,
-                    std::function<void(const Result<void>& found)> then) {
+                    std::function<void(const Result<void>& found, codec::Height height)> then) {
   const Token token{next_token_++};
   auto job = std::make_shared<Query>(node_.chain()->states().store(), std::move(ask));
   asked_.emplace(token, Asked{number, std::move(then)});
@@ -50,9 +61,17 @@ bool Api::may_ask(const Call& call) const {
 }
 
 void Api::on_store_answered(const node::StoreAnswered& answered) {
+  const Query& query = static_cast<const Query&>(*answered.job);
+  // A block that is on the disk is told of in a moment: until then an answer from it waits, so that
+  // nobody hears a height and then a lower one.
+  if (query.height() > node_.chain()->height()) return early_.push_back(answered);
   const auto asked = asked_.extract(answered.token);
   if (asked.empty()) return;  // whoever asked has gone
-  asked.mapped().then(static_cast<const Query&>(*answered.job).found());
+  asked.mapped().then(query.found(), query.height());
+}
+
+void Api::answer_early() {
+  for (const auto& answered : std::exchange(early_, {})) on_store_answered(answered);
 }
 
 // --- waiting for finality ------------------------------------------------------------------------
@@ -71,7 +90,7 @@ void Api::wait_final(Instant now, Call call, const codec::Hash& txid) {
         *place = TRY(node::read_tx_place(store, txid));
         return {};
       },
-      [this, place, txid, number](const Result<void>& found) {
+      [this, place, txid, number](const Result<void>& found, codec::Height) {
         const auto [first, last] = waiting_.equal_range(txid);
         const auto at = std::find_if(
             first, last, [&](const auto& each) { return each.second.call.number == number; });
@@ -84,6 +103,7 @@ void Api::wait_final(Instant now, Call call, const codec::Hash& txid) {
 }
 
 void Api::on_block_final(const node::BlockFinalized& done) {
+  answer_early();
   if (waiting_.empty()) return;
   for (const codec::TxPtr& tx : done.txs) {
     const auto [first, last] = waiting_.equal_range(tx->txid);

@@ -166,8 +166,8 @@ void Api::on_tx_answered(Instant now, const node::TransactionAnswered& answered)
         *place = TRY(node::read_tx_place(store, txid));
         return {};
       },
-      [place, txid = answered.txid, call = std::move(call),
-       refused = answered.accepted.error()](const Result<void>&) {
+      [place, txid = answered.txid, call = std::move(call), refused = answered.accepted.error()](
+          const Result<void>&, codec::Height) {
         if (!*place) return call.fail(refused);
         call.done(final_view(txid, (*place)->height));
       });
@@ -201,7 +201,7 @@ void Api::tx_get(Instant now, Call call) {
   ask_store(
       now, number,
       [lookup, txid = *txid](const ledger::Store& store) { return look_up(store, txid, *lookup); },
-      [this, lookup, call = std::move(call)](const Result<void>& found) {
+      [this, lookup, call = std::move(call)](const Result<void>& found, codec::Height) {
         if (!found) return call.fail(found.error());
         call.done(tx_view(*lookup, *node_.chain()));
       });

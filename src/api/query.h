@@ -1,5 +1,6 @@
 // Questions that need the chain's store: asked on another thread, answered on the reactor. What is
-// read is final and does not change; what changes (mempool, blocks that are not final) is looked at
+// read is final and of one moment, whose height goes with the answer: blocks become final between
+// two reads, and before the answer. What changes (mempool, blocks that are not final) is looked at
 // before or after. Internal to api.
 #pragma once
 
@@ -21,19 +22,22 @@ class Query final : public host::Job {
   using Ask = std::function<Result<void>(const ledger::Store& store)>;
 
   Query(const ledger::Store& store, Ask ask) : store_(store), ask_(std::move(ask)) {}
-  void run() override { found_ = ask_(store_); }
+  void run() override;
   const Result<void>& found() const { return found_; }
+  /// Of the last block in what was read.
+  codec::Height height() const { return height_; }
 
  private:
   const ledger::Store& store_;
   const Ask ask_;
   Result<void> found_ = fail(Code::internal, "not asked yet");
+  codec::Height height_;
 };
 
 /// One that waits for its Query.
 struct Api::Asked {
   std::uint64_t number = 0;  // of the call
-  std::function<void(const Result<void>& found)> then;
+  std::function<void(const Result<void>& found, codec::Height height)> then;
 };
 
 /// One that waits for a transaction to be final.

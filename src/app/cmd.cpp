@@ -12,6 +12,7 @@ namespace kith::app {
 
 int run_program(int argc, const char* const* argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes is an error of write, not our end
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may grow no more
   const auto parsed = cli::parse_args(argc, argv);
   if (const auto* end = std::get_if<cli::ParseEnd>(&parsed)) {
     if (!end->out.empty()) print(end->out);
