@@ -160,6 +160,10 @@ class Node final : public host::WorldMachine {
 
   /// Gives the node a chain to follow, and to validate when the chain has a key: before start().
   void keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key);
+  /// For validators that lie (sim/lying_validator.h): true when `tongue` has said, to whom and in
+  /// what form it likes, what consensus gave to be said.
+  using Tongue = std::function<bool(ConsensusService& service, const ChainOutput& said)>;
+  void set_tongue(Tongue tongue) { tongue_ = std::move(tongue); }
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.
   void start(Instant now);
   void on_command(Instant now, Command command);
@@ -255,6 +259,7 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Chain> chain_;     // null: none, and so the three below
   std::unique_ptr<ChainProofs> proofs_;
   ConsensusService* consensus_ = nullptr;
+  Tongue tongue_;
   SyncService* sync_ = nullptr;
   SnapshotService* snapshots_ = nullptr;
   std::unique_ptr<Heartbeats> heartbeats_;
