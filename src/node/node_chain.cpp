@@ -43,12 +43,14 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   // Between two blocks nobody need ask for one.
   sync_config.idle_after = std::max<Duration>(
       sync_config.idle_after, 2 * std::chrono::milliseconds(params.block_interval_ms));
+  sync_config.serve_rate = config_.chain.keeping.serve_rate;
   auto sync = std::make_unique<SyncService>(sync_config, chain_->states().store(),
                                             params.epoch_blocks, chain_->genesis_hash(), rng_);
   SnapshotConfig snapshot_config;
   snapshot_config.behind = config_.chain.keeping.snapshot_behind;
   snapshot_config.is_indexed = chain_->config().is_indexed;
   snapshot_config.height_max = chain_->halt_height();
+  snapshot_config.answers.bytes_per_second = config_.chain.keeping.serve_rate;
   auto snapshots = std::make_unique<SnapshotService>(
       snapshot_config, chain_->states().store(), params.epoch_blocks, chain_->genesis_hash(), rng_);
   snapshots_ = snapshots.get();
