@@ -95,7 +95,7 @@ TEST_F(AnswerStreamsTest, WithoutARateAllGoesAtOnce) {
 
 TEST_F(AnswerStreamsTest, WhoeverLeavesWhileItWaitsHoldsNobodyUp) {
   AnswerStreams streams = serve(100'000);
-  for (const std::uint64_t stream : {1, 2}) {
+  for (const std::uint64_t stream : {1U, 2U}) {
     ask(streams, stream);
     streams.give(now_, StreamId{stream}, {Buffer(numbered(200'000, 9))});
   }

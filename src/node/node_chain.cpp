@@ -277,7 +277,7 @@ void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
     to_router(now, gossip::Validated{validate.token, gossip::Verdict::reject});
     return;
   }
-  bundles_.emplace(validate.token, Bundle{txs->size(), false, {}});
+  bundles_.emplace(validate.token, Bundle{txs->size(), false, false, {}});
   for (codec::TxPtr& tx : *txs) {
     const Token token{++last_submitted_};
     submitted_.emplace(token, Submitted{validate.token, true});

@@ -208,7 +208,7 @@ class BundleTest : public NodeChainTest {
 TEST_F(BundleTest, ThatIsNewAsAWholeTravelsAsItIs) {
   const std::vector<codec::TxPtr> txs{payment(0), payment(1)};
   publish(txs);
-  for (const std::size_t i : {0, 1, 2}) EXPECT_TRUE(has(i, txs[0]) && has(i, txs[1])) << i;
+  for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(has(i, txs[0]) && has(i, txs[1])) << i;
   EXPECT_EQ(members_[outsider]->count<gossip::Deliver>(), 1u);  // its own
 }
 
@@ -218,7 +218,7 @@ TEST_F(BundleTest, ThatIsOldInPartGoesOnWithoutThat) {
   world_.run_for(1s);
   EXPECT_TRUE(has(0, old) && has(2, old));
   publish({old, fresh});
-  for (const std::size_t i : {0, 1, 2}) EXPECT_TRUE(has(i, fresh)) << i;
+  for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(has(i, fresh)) << i;
   const auto* heard = members_[outsider]->last<gossip::Deliver>();
   ASSERT_NE(heard, nullptr);
   const auto bundle = codec::decode_tx_bundle(heard->message.data.view());
@@ -234,7 +234,7 @@ TEST_F(BundleTest, WithAWrongSignatureInItGoesNoFurther) {
   const auto wrong = codec::seal(forged);
   const auto before = members_[1]->node.quality().standing(world_.now(), members_[3]->id());
   publish({good, wrong});
-  for (const std::size_t i : {0, 1, 2}) {
+  for (const std::size_t i : {0U, 1U, 2U}) {
     EXPECT_TRUE(has(i, good)) << i;
     EXPECT_FALSE(has(i, wrong)) << i;
   }
