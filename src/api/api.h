@@ -123,6 +123,7 @@ class Api {
   void peers_list(Instant now, Call call);
   void chain_status(Instant now, Call call);
   void chain_block(Instant now, Call call);
+  void chain_block_by_digest(Instant now, Call call);
   void chain_validators(Instant now, Call call);
   void validator_get(Instant now, Call call);  // these two: api_validator.cpp
   void validator_list(Instant now, Call call);
@@ -180,6 +181,8 @@ class Api {
                  std::function<void(const Result<void>& found, codec::Height height)> then);
   void on_store_answered(const node::StoreAnswered& answered);
   void answer_early();
+  void give_block(Instant now, Call call,
+                  std::function<Result<std::optional<node::Height>>(const ledger::Store&)> find);
   void wait_final(Instant now, Call call, const codec::Hash& txid);
   void on_block_final(const node::BlockFinalized& done);
   void expire_waiting(Instant now);

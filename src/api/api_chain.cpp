@@ -121,16 +121,35 @@ void Api::chain_status(Instant, Call call) {
 void Api::chain_block(Instant now, Call call) {
   if (!may_ask(call)) return;
   const node::Height height{call.count("height")};
+  give_block(
+      now, std::move(call),
+      [height](const ledger::Store&) -> Result<std::optional<node::Height>> { return height; });
+}
+
+void Api::chain_block_by_digest(Instant now, Call call) {
+  if (!may_ask(call)) return;
+  const auto digest = parse_hex<codec::Hash>("digest", call.text("digest"));
+  if (!digest) return call.fail(digest.error());
+  give_block(now, std::move(call), [digest = *digest](const ledger::Store& store) {
+    return node::read_height(store, digest);
+  });
+}
+
+void Api::give_block(
+    Instant now, Call call,
+    std::function<Result<std::optional<node::Height>>(const ledger::Store&)> find) {
   auto view = std::make_shared<Json>();
   const std::uint64_t number = call.number;
   ask_store(
       now, number,
-      [view, height, first = node_.chain()->floor(),
+      [view, find = std::move(find),
        last = node_.chain()->height()](const ledger::Store& store) -> Result<void> {
-        const auto stored = TRY(node::read_block(store, height));
+        const auto height = TRY(find(store));
+        if (!height) return fail(Code::not_found, "no final block of this digest is kept");
+        const auto stored = TRY(node::read_block(store, *height));
         if (!stored) {
           return fail(Code::not_found,
-                      base::format("no final block {}; the last is {}", height.value, last.value));
+                      base::format("no final block {}; the last is {}", height->value, last.value));
         }
         *view = block_view(*stored);
         return {};
@@ -154,9 +173,11 @@ void Api::chain_blocks(Instant now, Call call) {
       [list, from = std::min(before, last + 1),
        limit = *limit](const ledger::Store& store) -> Result<void> {
         for (std::uint64_t h = from; h > 1 && list->size() < limit;) {
-          const auto header = TRY(node::read_header(store, {--h}));
-          if (!header) return {};  // older ones are kept no more
-          list->push_back(header_view(*header));
+          const auto summary = TRY(node::read_summary(store, {--h}));
+          if (!summary) return {};  // older ones are kept no more
+          list->push_back(header_view(summary->header));
+          list->back()["transactions"] = summary->transactions;
+          list->back()["body_bytes"] = summary->body_bytes;
         }
         return {};
       },

@@ -242,6 +242,8 @@ TEST_F(ApiCoinsTest, BadInputIsNamed) {
   EXPECT_EQ(error("address.history", {{"address", address(1)}, {"before", "x"}}).first, "usage");
   EXPECT_EQ(error("mempool.list", {{"after", std::string(64, '0')}}).first, "not_found");
   EXPECT_EQ(error("chain.block", {{"height", 1'000'000}}).first, "not_found");
+  EXPECT_EQ(error("chain.block_by_digest", {{"digest", std::string(64, 'a')}}).first, "not_found");
+  EXPECT_EQ(error("chain.block_by_digest", {{"digest", "7"}}).first, "usage");
   EXPECT_FALSE(ask("address.validate", {{"address", "kith1qq"}})["is_valid"].get<bool>());
   EXPECT_TRUE(ask("address.validate", {{"address", address(7)}})["is_valid"].get<bool>());
   // A signature of somebody else.
@@ -260,6 +262,16 @@ TEST_F(ApiCoinsTest, BlocksParametersAndSupply) {
   EXPECT_EQ(ask("chain.blocks", {{"before", 2}})["blocks"][0]["height"], 1);
   EXPECT_EQ(ask("chain.blocks", {{"before", 2}})["next"], nullptr);
   EXPECT_EQ(ask("chain.block", {{"height", top}})["digest"], blocks["blocks"][0]["digest"]);
+  const Json block = ask("chain.block_by_digest", {{"digest", blocks["blocks"][0]["digest"]}});
+  EXPECT_EQ(block["height"], top);
+  EXPECT_EQ(blocks["blocks"][0]["body_bytes"], block["body_bytes"]);
+  EXPECT_EQ(blocks["blocks"][0]["transactions"], 0);
+  const auto tx = pay(1, {hash_, 0}, 10 * coin, 4, 9 * coin);
+  const std::uint64_t height =
+      ask("tx.submit", {{"tx", hex(tx)}, {"wait", "final"}})["height"].get<std::uint64_t>();
+  const Json with = ask("chain.blocks", {{"before", height + 1}, {"limit", 1}})["blocks"][0];
+  EXPECT_EQ(with["height"], height);
+  EXPECT_EQ(with["transactions"], 1);
   const Json params = ask("chain.params");
   EXPECT_EQ(params["genesis"], base::to_hex(hash_));
   EXPECT_EQ(params["block_interval_ms"], 1000);

@@ -170,7 +170,8 @@ void add_chain_verbs(CLI::App& app, Draft& draft) {
                             "kith chain status --json");
   const auto block =
       add_verb<ChainBlockArgs>(*chain, draft, "block", "A final block", "kith chain block 7");
-  block.app->add_option("HEIGHT", block.args->height, "From 1")->required();
+  block.app->add_option("BLOCK", block.args->block, "Its height, from 1, or its digest in hex")
+      ->required();
   const auto tx = add_verb<ChainTxArgs>(
       *chain, draft, "tx", "A transaction that waits or is final, and where its outputs stand",
       "kith chain tx 3f1c...");

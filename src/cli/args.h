@@ -79,7 +79,7 @@ struct PeersUnbanArgs {
 struct PeersBansArgs {};
 struct ChainStatusArgs {};
 struct ChainBlockArgs {
-  std::uint64_t height = 0;
+  std::string block;  // a height or a digest
 };
 struct ChainTxArgs {
   std::string txid;

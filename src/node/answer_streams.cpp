@@ -42,7 +42,7 @@ bool AnswerStreams::on_data(Instant now, const host::StreamData& data) {
   }
 }
 
-void AnswerStreams::give(StreamId stream, std::vector<Buffer> frames) {
+void AnswerStreams::give(Instant now, StreamId stream, std::vector<Buffer> frames) {
   const auto at = answers_.find(stream);
   if (at == answers_.end()) return;
   Answer& answer = at->second;
@@ -51,20 +51,26 @@ void AnswerStreams::give(StreamId stream, std::vector<Buffer> frames) {
   bytes_ += answer.bytes;
   if (bytes_ > limits_.bytes_max) return refuse(stream);
   answer.is_read = true;
-  write(stream, answer);
+  write(now, stream, answer);
 }
 
-void AnswerStreams::on_room(const host::StreamRoom& told) {
+void AnswerStreams::on_room(Instant now, const host::StreamRoom& told) {
   const auto at = answers_.find(told.stream);
   if (at == answers_.end()) return;
   at->second.room = told.room;
-  write(told.stream, at->second);
+  write(now, told.stream, at->second);
 }
 
-void AnswerStreams::write(StreamId stream, Answer& answer) {
+void AnswerStreams::on_deadline(Instant now) {
+  while (const auto stream = ends_.pop_due(now)) refuse(*stream);
+  if (resume_at_ && now >= *resume_at_) resume(now);
+}
+
+void AnswerStreams::write(Instant now, StreamId stream, Answer& answer) {
   while (answer.next < answer.frames.size() && answer.room > 0) {
     Buffer& frame = answer.frames[answer.next];
-    const std::size_t size = std::min(frame.size(), answer.room);
+    const std::size_t size = allowed(now, stream, std::min(frame.size(), answer.room));
+    if (size == 0) return;
     say_(host::Write{stream, frame.slice(0, size)});
     answer.room -= size;
     frame = frame.slice(size, frame.size() - size);
@@ -73,6 +79,27 @@ void AnswerStreams::write(StreamId stream, Answer& answer) {
   if (!answer.is_read || answer.next < answer.frames.size()) return;
   say_(host::Finish{stream});
   forget(stream);
+}
+
+std::size_t AnswerStreams::allowed(Instant now, StreamId stream, std::size_t size) {
+  if (!rate_) return size;
+  if (!bucket_) bucket_.emplace(*rate_, now);
+  size = std::min<std::size_t>(size, turn_bytes);
+  if (bucket_->take(*rate_, now, size)) return size;
+  if (std::ranges::find(waiting_, stream) == waiting_.end()) waiting_.push_back(stream);
+  if (!resume_at_) resume_at_ = bucket_->ready_at(*rate_, now, size);
+  return 0;
+}
+
+/// In turn, until the rate is used up again or nobody waits.
+void AnswerStreams::resume(Instant now) {
+  resume_at_.reset();
+  for (std::size_t left = waiting_.size(); left > 0 && !resume_at_; --left) {
+    const StreamId stream = waiting_.front();
+    waiting_.pop_front();
+    const auto at = answers_.find(stream);
+    if (at != answers_.end()) write(now, stream, at->second);
+  }
 }
 
 void AnswerStreams::forget(StreamId stream) {

@@ -2,11 +2,14 @@
 // an answer wait here until the peer makes room for them. For services of this folder.
 //
 // Limits: requests a second of a peer, answers under way of a peer, their bytes in all, the time of
-// each. Whoever is over one, or asks twice, has its stream reset.
+// each: whoever is over one, or asks twice, has its stream reset. And bytes a second to all peers
+// together: answers take turns and wait for it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/deadline_heap.h"
@@ -22,6 +25,7 @@ struct AnswerLimits {
   std::size_t bytes_max = 64 * 1024 * 1024;
   Duration time = 60s;
   std::size_t request_bytes_max = 64;
+  std::uint64_t bytes_per_second = 0;  // chain.serve_rate; 0: any
 };
 
 class AnswerStreams {
@@ -31,21 +35,26 @@ class AnswerStreams {
   using OnRequest = std::function<void(Instant now, StreamId stream, ByteView frame)>;
 
   AnswerStreams(const AnswerLimits& limits, Say say, OnRequest on_request)
-      : limits_(limits), say_(std::move(say)), on_request_(std::move(on_request)) {}
+      : limits_(limits), say_(std::move(say)), on_request_(std::move(on_request)) {
+    if (limits.bytes_per_second > 0) {
+      // Half a second's, or a turn's: what is saved up must not be a burst that hurts.
+      rate_ = {limits.bytes_per_second, std::max(limits.bytes_per_second / 2, turn_bytes)};
+    }
+  }
 
   void on_stream(Instant now, const host::StreamUp& up);
   /// False: no stream of ours.
   bool on_data(Instant now, const host::StreamData& data);
-  void on_room(const host::StreamRoom& told);
+  void on_room(Instant now, const host::StreamRoom& told);
   void on_down(StreamId stream) { forget(stream); }
   void on_peer_down(const PeerId& peer) { buckets_.erase(peer); }
-  void on_deadline(Instant now) {
-    while (const auto stream = ends_.pop_due(now)) refuse(*stream);
+  void on_deadline(Instant now);
+  std::optional<Instant> next_deadline() const {
+    return base::soonest(ends_.soonest(), resume_at_);
   }
-  std::optional<Instant> next_deadline() const { return ends_.soonest(); }
 
   /// Nothing happens when the stream has gone meanwhile.
-  void give(StreamId stream, std::vector<Buffer> frames);
+  void give(Instant now, StreamId stream, std::vector<Buffer> frames);
   void refuse(StreamId stream);
   std::uint64_t refused() const { return refused_; }
 
@@ -59,7 +68,12 @@ class AnswerStreams {
     std::size_t next = 0;
     std::size_t bytes = 0;
   };
-  void write(StreamId stream, Answer& answer);
+  static constexpr std::uint64_t turn_bytes = 64 * 1024;
+
+  void write(Instant now, StreamId stream, Answer& answer);
+  /// Up to `size` bytes that may be sent now; 0: the answer waits for its turn.
+  std::size_t allowed(Instant now, StreamId stream, std::size_t size);
+  void resume(Instant now);
   void forget(StreamId stream);
 
   const AnswerLimits limits_;
@@ -70,6 +84,10 @@ class AnswerStreams {
   mutable base::DeadlineHeap<StreamId> ends_;
   std::size_t bytes_ = 0;
   std::uint64_t refused_ = 0;
+  std::optional<base::TokenRate> rate_;
+  std::optional<base::TokenBucket> bucket_;  // from the first answer on
+  std::deque<StreamId> waiting_;             // for bytes of the rate
+  std::optional<Instant> resume_at_;
 };
 
 /// One frame, as these protocols have them.

@@ -407,7 +407,7 @@ void Chain::on_job(Instant now, const std::shared_ptr<host::Job>& job) {
     consensus_.on_input(now, consensus::Verified{votes->token(), votes->take_verdicts()});
     return;
   }
-  if (auto* const tx = dynamic_cast<VerifyTxJob*>(job.get())) return on_tx_verified(*tx);
+  if (auto* const txs = dynamic_cast<VerifyTxsJob*>(job.get())) return on_txs_verified(*txs);
   if (auto* const pruned = dynamic_cast<PruneJob*>(job.get())) return on_pruned(*pruned);
   if (dynamic_cast<ReclaimJob*>(job.get()) != nullptr) return;
   if (auto* const made = dynamic_cast<MakeSnapshotJob*>(job.get())) return on_snapshot(job, *made);

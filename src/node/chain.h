@@ -55,14 +55,6 @@ struct ChainParts {
   bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
 };
 
-/// A transaction, from a peer or from this node itself; answered by TxAnswered.
-struct SubmitTx {
-  Token token;
-  codec::TxPtr tx;
-  ledger::Source source;
-  std::optional<WallTime> since = {};  // it waits for a block; empty: now
-};
-
 // Outputs, beside consensus' messages and host/world_chain.h's words.
 struct BlockFinalized {
   codec::BlockPtr block;
@@ -103,6 +95,8 @@ class Chain {
   static constexpr std::size_t evidence_max = 256;
   /// Transactions whose signatures are being verified, or that wait for a job to end.
   static constexpr std::size_t submitted_max = 16384;
+  /// Jobs that verify transactions at once; what comes meanwhile is verified together.
+  static constexpr std::size_t verify_jobs_max = 4;
   /// Of those, transactions that waited when the program ended.
   static constexpr std::size_t restoring_max = 256;
   /// The token of transactions that nobody asked about.
@@ -206,7 +200,8 @@ class Chain {
   void finish(Instant now);
   void restore_waiting();
   void submit(SubmitTx submitted);
-  void on_tx_verified(const VerifyTxJob& job);
+  void verify_submitted();
+  void on_txs_verified(VerifyTxsJob& job);
   void take_submitted(Instant now);
   WallTime wall_now(Instant now) const;
   void note_evidence(const codec::Evidence& evidence);
@@ -258,7 +253,9 @@ class Chain {
   std::map<Token, Token> logging_;  // ours to consensus'
   std::map<Hash, Bytes> evidence_;  // by id
   ledger::Mempool mempool_;
-  std::size_t submitted_ = 0;  // in verified_ or with a job
+  std::size_t submitted_ = 0;  // in unverified_, verified_ or with a job
+  std::deque<SubmitTx> unverified_;
+  std::size_t verify_jobs_ = 0;
   std::deque<ledger::Mempool::Saved> restoring_;
   std::deque<SubmitTx> verified_;  // wait until no job reads the states
   std::optional<WallTime> wall_;

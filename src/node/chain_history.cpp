@@ -25,7 +25,7 @@ void PruneJob::run() {
 void ReclaimJob::run() {
   Bytes end;
   codec::Writer(end).u64(floor_.value);
-  for (const Table table : {block_table, certificate_table, first_output_table})
+  for (const Table table : {block_table, certificate_table, first_output_table, header_table})
     store_.reclaim(table, {}, end);
 }
 

@@ -95,4 +95,11 @@ void VerifyVotesJob::run() {
   }
 }
 
+void VerifyTxsJob::run() {
+  verdicts_.reserve(submitted_.size());
+  for (const SubmitTx& next : submitted_) {
+    verdicts_.push_back(codec::verify_signatures(next.tx->tx, genesis_));
+  }
+}
+
 }  // namespace kith::node

@@ -110,27 +110,32 @@ class VerifyVotesJob final : public host::Job {
   std::vector<bool> verdicts_;
 };
 
-/// The signatures of a transaction, by the same rule.
-class VerifyTxJob final : public host::Job {
- public:
-  VerifyTxJob(Token token, codec::TxPtr tx, std::optional<PeerId> source,
-              const codec::Hash& genesis, std::optional<WallTime> since)
-      : token_(token), tx_(std::move(tx)), source_(source), genesis_(genesis), since_(since) {}
-  void run() override { verdict_ = codec::verify_signatures(tx_->tx, genesis_); }
+/// A transaction, from a peer or from this node itself; answered by TxAnswered.
+struct SubmitTx {
+  Token token;
+  codec::TxPtr tx;
+  ledger::Source source;
+  std::optional<WallTime> since = {};  // it waits for a block; empty: now
+};
 
-  Token token() const { return token_; }
-  const codec::TxPtr& tx() const { return tx_; }
-  const std::optional<PeerId>& source() const { return source_; }
-  std::optional<WallTime> since() const { return since_; }
-  const Result<void>& verdict() const { return verdict_; }
+/// The signatures of transactions, by the same rule.
+class VerifyTxsJob final : public host::Job {
+ public:
+  /// So many at once that waking a thread is little beside it, and none waits long for the last.
+  static constexpr std::size_t size_max = 64;
+
+  VerifyTxsJob(std::vector<SubmitTx> submitted, const codec::Hash& genesis)
+      : submitted_(std::move(submitted)), genesis_(genesis) {}
+  void run() override;
+
+  std::vector<SubmitTx> take_submitted() { return std::move(submitted_); }
+  /// One each, in their order.
+  const std::vector<Result<void>>& verdicts() const { return verdicts_; }
 
  private:
-  const Token token_;
-  const codec::TxPtr tx_;
-  const std::optional<PeerId> source_;
+  std::vector<SubmitTx> submitted_;
   const codec::Hash genesis_;
-  const std::optional<WallTime> since_;
-  Result<void> verdict_;
+  std::vector<Result<void>> verdicts_;
 };
 
 /// The validators of the epoch that follows the state of its last block.

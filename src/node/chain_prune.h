@@ -24,6 +24,8 @@ struct ChainKeeping {
   /// Who is so far behind takes a snapshot when somebody offers one; 0: only when nobody has the
   /// blocks any more.
   std::uint64_t snapshot_behind = 10'000;
+  /// Bytes a second of blocks, and as many of snapshots, to all peers together; 0: any.
+  std::uint64_t serve_rate = 64 * 1024 * 1024;
 };
 
 /// Consensus gives blocks to who lags by less.

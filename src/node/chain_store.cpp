@@ -72,13 +72,22 @@ Result<std::optional<StoredBlock>> read_block(const Store& store, Height height)
   return stored;
 }
 
-Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height) {
-  const std::optional<Bytes> bytes = TRY(get(store, block_table, key_of(height.value)));
+Result<std::optional<BlockSummary>> read_summary(const Store& store, Height height) {
+  const std::optional<Bytes> bytes = TRY(get(store, header_table, key_of(height.value)));
   if (!bytes) return std::nullopt;
-  if (bytes->size() < codec::header_bytes) {
-    return fail(Code::io, base::format("block {} in the store is cut short", height.value));
-  }
-  return TRY(codec::decode_header(ByteView(*bytes).first(codec::header_bytes)));
+  codec::Reader reader(*bytes);
+  BlockSummary summary;
+  const ByteView header = TRY(reader.bytes(codec::header_bytes));
+  summary.header = TRY(codec::decode_header(header));
+  summary.transactions = TRY(reader.u32());
+  summary.body_bytes = TRY(reader.u32());
+  return summary;
+}
+
+Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height) {
+  const auto summary = TRY(read_summary(store, height));
+  if (!summary) return std::nullopt;
+  return summary->header;
 }
 
 Result<std::optional<codec::Certificate>> read_certificate(const Store& store, Height height) {
@@ -131,8 +140,11 @@ Result<std::optional<FinalHeader>> read_epoch_end(const Store& store, codec::Epo
 
 Result<std::optional<FinalHeader>> read_final(const Store& store, Height height,
                                               std::uint64_t epoch_blocks) {
-  if (const auto stored = TRY(read_block(store, height))) {
-    return FinalHeader{stored->block->header(), stored->certificate};
+  const auto header = TRY(read_header(store, height));
+  auto certificate = TRY(read_certificate(store, height));
+  if (header && certificate) {
+    return FinalHeader{*header,
+                       std::make_shared<const codec::Certificate>(*std::move(certificate))};
   }
   if (height.value == 0 || height.value % epoch_blocks != 0) return std::nullopt;
   return read_epoch_end(store, {height.value / epoch_blocks - 1});
@@ -170,6 +182,11 @@ void add_block(WriteBatch& batch, const StoredBlock& stored, codec::Mmr& history
   codec::encode(writer, *stored.block);
   put(batch, block_table, height, bytes);
   put(batch, certificate_table, height, codec::encode(*stored.certificate));
+  Bytes summary = codec::encode(header);
+  codec::Writer parts(summary);
+  parts.u32(static_cast<std::uint32_t>(txids.size()));
+  parts.u32(static_cast<std::uint32_t>(stored.block->body().size()));
+  put(batch, header_table, height, summary);
   put(batch, digest_table, base::to_bytes(ByteView(stored.block->digest())), height);
   put(batch, first_output_table, height, key_of(batch.first_leaf));
   add_history(batch, history, stored.block->digest());
@@ -214,6 +231,7 @@ void remove_block(WriteBatch& batch, const StoredBlock& stored) {
   const Bytes height = key_of(stored.block->header().height.value);
   remove(block_table, height);
   remove(certificate_table, height);
+  remove(header_table, height);
   remove(first_output_table, height);
   remove(digest_table, base::to_bytes(ByteView(stored.block->digest())));
   const auto body = codec::decode_body(stored.block->body().view(), stored.block->body().size());

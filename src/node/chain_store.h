@@ -37,6 +37,7 @@ inline constexpr auto tx_table = static_cast<Table>(21);           // txid -> he
 inline constexpr auto epoch_end_table = static_cast<Table>(22);    // epoch -> header, certificate
 // 24 and 25 are those of chain_index.h; 23 and 26 to 31 are free.
 inline constexpr auto first_output_table = static_cast<Table>(32);  // height -> place among all
+inline constexpr auto header_table = static_cast<Table>(33);        // height -> BlockSummary
 
 struct StoredBlock {
   BlockPtr block;
@@ -49,6 +50,12 @@ struct FinalHeader {
   codec::BlockHeader header;
   CertificatePtr certificate;
 };
+/// A block without its body, which may be large.
+struct BlockSummary {
+  codec::BlockHeader header;
+  std::uint32_t transactions = 0;
+  std::uint32_t body_bytes = 0;
+};
 struct TxPlace {
   Height height;
   std::uint32_t index = 0;
@@ -57,6 +64,7 @@ struct TxPlace {
 /// Nothing when there is no such block; height 0 has none.
 Result<std::optional<StoredBlock>> read_block(const Store& store, Height height);
 /// Parts of it, without the body.
+Result<std::optional<BlockSummary>> read_summary(const Store& store, Height height);
 Result<std::optional<codec::BlockHeader>> read_header(const Store& store, Height height);
 Result<std::optional<codec::Certificate>> read_certificate(const Store& store, Height height);
 /// How many outputs there were before the block's first.

@@ -27,22 +27,46 @@ void Chain::submit(SubmitTx submitted) {
     say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
     return;
   }
-  ++submitted_;
-  const Token token = submitted.token;
-  say(host::RunJob{new_token(),
-                   std::make_shared<VerifyTxJob>(token, std::move(submitted.tx), submitted.source,
-                                                 rules_->genesis, submitted.since)});
-}
-
-void Chain::on_tx_verified(const VerifyTxJob& job) {
-  if (job.verdict()) {
-    verified_.push_back({job.token(), job.tx(), job.source(), job.since()});
+  // It came another way: its signatures are verified once.
+  if (const auto waiting = mempool_.find(submitted.tx->txid);
+      waiting != nullptr && waiting->wtxid == submitted.tx->wtxid) {
+    ledger::MempoolAnswer answer;
+    answer.refusal = ledger::Refusal::known;
+    answer.error = {Code::exists, base::format("{} is here", base::to_hex(submitted.tx->txid))};
+    say(TxAnswered{submitted.token, std::move(submitted.tx), std::move(answer)});
     return;
   }
-  --submitted_;
-  ledger::MempoolAnswer answer;
-  answer.error = job.verdict().error();
-  say(TxAnswered{job.token(), job.tx(), std::move(answer)});
+  ++submitted_;
+  unverified_.push_back(std::move(submitted));
+  verify_submitted();
+}
+
+void Chain::verify_submitted() {
+  while (!unverified_.empty() && verify_jobs_ < verify_jobs_max && !is_suspended_) {
+    std::vector<SubmitTx> next;
+    for (; !unverified_.empty() && next.size() < VerifyTxsJob::size_max; unverified_.pop_front()) {
+      next.push_back(std::move(unverified_.front()));
+    }
+    ++verify_jobs_;
+    say(host::RunJob{new_token(),
+                     std::make_shared<VerifyTxsJob>(std::move(next), rules_->genesis)});
+  }
+}
+
+void Chain::on_txs_verified(VerifyTxsJob& job) {
+  --verify_jobs_;
+  std::vector<SubmitTx> submitted = job.take_submitted();
+  for (std::size_t i = 0; i < submitted.size(); ++i) {
+    if (job.verdicts()[i]) {
+      verified_.push_back(std::move(submitted[i]));
+      continue;
+    }
+    --submitted_;
+    ledger::MempoolAnswer answer;
+    answer.error = job.verdicts()[i].error();
+    say(TxAnswered{submitted[i].token, std::move(submitted[i].tx), std::move(answer)});
+  }
+  verify_submitted();
 }
 
 /// The mempool reads the final state too.

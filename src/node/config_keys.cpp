@@ -275,6 +275,10 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "A node that is so far behind takes a peer's snapshot instead of the blocks, when somebody "
      "has one. 0: only when nobody has the blocks any more.",
      false, [](Settings& s, ConfigValue v) { s.node.chain.keeping.snapshot_behind = v.count; }},
+    {"chain.serve_rate", Type::size, "64MiB", "0..8000000000", "bytes/s",
+     "Bytes of blocks, and as many of snapshots, that all peers together are given a second; 0 is "
+     "as much as goes. Whoever asks for more waits.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.keeping.serve_rate = v.count; }},
     {"chain.index", Type::flag, "true", "", "",
      "Keep an index of addresses, for wallets that ask this node for balances and histories. Costs "
      "about as much disk and time again as the coins themselves. Once switched off it can only be "

@@ -170,6 +170,7 @@ const std::vector<Effect> all_effects = {
      [](auto& s) { return number(s.node.chain.keeping.snapshot_interval); }},
     {"chain.snapshot_behind", "50",
      [](auto& s) { return number(s.node.chain.keeping.snapshot_behind); }},
+    {"chain.serve_rate", "1MiB", [](auto& s) { return number(s.node.chain.keeping.serve_rate); }},
     {"chain.halt_height", "7", [](auto& s) { return number(s.node.chain.halt_height.value); }},
     {"chain.mesh_token", "mesh", [](auto& s) { return s.mesh_token_file; }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},

@@ -35,6 +35,7 @@ constexpr std::pair<Table, const char*> tables[] = {{Table::meta, "meta"},
                                                     {tx_table, "transactions"},
                                                     {epoch_end_table, "ends of epochs"},
                                                     {first_output_table, "first outputs"},
+                                                    {header_table, "headers"},
                                                     {owned_table, "owned outputs"},
                                                     {history_of_table, "histories of addresses"}};
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/queue.h"
+#include "codec/tx_bundle.h"
 #include "host/host.h"
 #include "host/peer_exchange.h"
 #include "host/perf.h"
@@ -234,6 +235,9 @@ class Node final : public host::WorldMachine {
   bool pump_heartbeats(Instant now);
   void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
+  void on_bundled_answer(Instant now, Token bundle, const TxAnswered& answered);
+  void announce(Instant now, const codec::TxPtr& tx);
+  void send_announced(Instant now);
   void submit(Instant now, SubmitTransaction submitted);
   void on_job(Instant now, host::JobDone done);
   void make_proof(MakeProof work);
@@ -265,11 +269,21 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Heartbeats> heartbeats_;
   Rng& rng_;
   std::string tx_topic_;
-  /// Whom the chain's answer to a transaction is for.
+  /// Whom the chain's answer to a transaction is for: a command's token or a bundle's.
   struct Submitted {
     Token token;
     bool is_gossip = false;
   };
+  /// Transactions that came in one message, while they are judged.
+  struct Bundle {
+    std::size_t waiting = 0;
+    bool has_old = false;
+    bool has_wrong = false;
+    std::vector<codec::TxPtr> news;
+  };
+  std::map<Token, Bundle> bundles_;      // by the router's token
+  std::vector<codec::TxPtr> announced_;  // to be sent when the turn ends
+  std::size_t announced_bytes_ = codec::bundle_head_bytes;
   std::map<Token, Submitted> submitted_;
   std::uint64_t last_submitted_ = 0;
   std::map<const host::Job*, Token> asked_;  // jobs of AskStore under way

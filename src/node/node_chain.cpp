@@ -43,12 +43,14 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   // Between two blocks nobody need ask for one.
   sync_config.idle_after = std::max<Duration>(
       sync_config.idle_after, 2 * std::chrono::milliseconds(params.block_interval_ms));
+  sync_config.serve_rate = config_.chain.keeping.serve_rate;
   auto sync = std::make_unique<SyncService>(sync_config, chain_->states().store(),
                                             params.epoch_blocks, chain_->genesis_hash(), rng_);
   SnapshotConfig snapshot_config;
   snapshot_config.behind = config_.chain.keeping.snapshot_behind;
   snapshot_config.is_indexed = chain_->config().is_indexed;
   snapshot_config.height_max = chain_->halt_height();
+  snapshot_config.answers.bytes_per_second = config_.chain.keeping.serve_rate;
   auto snapshots = std::make_unique<SnapshotService>(
       snapshot_config, chain_->states().store(), params.epoch_blocks, chain_->genesis_hash(), rng_);
   snapshots_ = snapshots.get();
@@ -62,7 +64,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);
   heartbeats_ = std::make_unique<Heartbeats>(heartbeat, validator_key);
   constexpr std::size_t name_bytes = 8;
-  tx_topic_ = "/kith/tx/1/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
+  tx_topic_ = "/kith/tx/2/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
 }
 
 void Node::start_chain(Instant now) {
@@ -100,6 +102,7 @@ bool Node::pump_chain(Instant now) {
     is_busy = true;
     on_chain(now, std::move(*output));
   }
+  send_announced(now);
   proofs_->pump();
   while (auto job = proofs_->poll_job()) outputs_.push_back(std::move(*job));
   while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
@@ -151,10 +154,11 @@ void Node::reopen_chain(Instant now) {
     return;  // suspended for good
   }
   // Whoever waits for the old one's answer.
+  for (const auto& [token, bundle] : std::exchange(bundles_, {})) {
+    to_router(now, gossip::Validated{token, gossip::Verdict::ignore});
+  }
   for (const auto& [token, whose] : std::exchange(submitted_, {})) {
-    if (whose.is_gossip) {
-      to_router(now, gossip::Validated{whose.token, gossip::Verdict::ignore});
-    } else {
+    if (!whose.is_gossip) {
       reports_.push_back(TransactionAnswered{
           whose.token, {}, fail(Code::closed, "the chain was just brought forward: try again")});
     }
@@ -269,15 +273,17 @@ bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
 }
 
 void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
-  auto tx = codec::decode_transaction(validate.message.data.view());
-  if (!tx) {
+  auto txs = codec::decode_tx_bundle(validate.message.data.view());
+  if (!txs) {
     to_router(now, gossip::Validated{validate.token, gossip::Verdict::reject});
     return;
   }
-  const Token token{++last_submitted_};
-  submitted_.emplace(token, Submitted{validate.token, true});
-  chain_->on_input(now,
-                   SubmitTx{token, codec::seal(*std::move(tx)), validate.message.received_from});
+  bundles_.emplace(validate.token, Bundle{txs->size(), false, false, {}});
+  for (codec::TxPtr& tx : *txs) {
+    const Token token{++last_submitted_};
+    submitted_.emplace(token, Submitted{validate.token, true});
+    chain_->on_input(now, SubmitTx{token, std::move(tx), validate.message.received_from});
+  }
 }
 
 void Node::submit(Instant now, SubmitTransaction submitted) {
@@ -307,21 +313,56 @@ void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
   const auto found = submitted_.extract(answered.token);
   if (found.empty()) return;
   const Submitted& whose = found.mapped();
-  if (whose.is_gossip) {
-    to_router(now, gossip::Validated{whose.token, verdict_of(answered.answer)});
-    return;
-  }
+  if (whose.is_gossip) return on_bundled_answer(now, whose.token, answered);
   const bool is_known = answered.answer.kind == ledger::MempoolAnswer::Kind::refused &&
                         answered.answer.refusal == ledger::Refusal::known;
   const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused && !is_known;
-  if (!is_refused) {
-    to_router(now,
-              gossip::Publish{
-                  publishing, tx_topic_, Buffer(codec::encode_transaction(answered.tx->tx)), {}});
-  }
+  if (!is_refused) announce(now, answered.tx);
   reports_.push_back(TransactionAnswered{
       whose.token, answered.tx->txid,
       is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>(), is_known});
+}
+
+/// A bundle that is news as a whole goes on as it is. Of one that is so in part, only that part
+/// does, in a bundle of ours: else what all have would travel again beside one new transaction.
+void Node::on_bundled_answer(Instant now, Token bundle, const TxAnswered& answered) {
+  const auto at = bundles_.find(bundle);
+  if (at == bundles_.end()) return;
+  Bundle& judged = at->second;
+  --judged.waiting;
+  switch (verdict_of(answered.answer)) {
+    case gossip::Verdict::accept: judged.news.push_back(answered.tx); break;
+    case gossip::Verdict::ignore: judged.has_old = true; break;
+    case gossip::Verdict::reject: judged.has_wrong = true; break;
+  }
+  if (judged.waiting > 0) return;
+  gossip::Verdict verdict = gossip::Verdict::accept;
+  if (judged.has_wrong)
+    verdict = gossip::Verdict::reject;
+  else if (judged.has_old)
+    verdict = gossip::Verdict::ignore;
+  if (verdict != gossip::Verdict::accept) {
+    for (const codec::TxPtr& tx : judged.news) announce(now, tx);
+  }
+  bundles_.erase(at);
+  to_router(now, gossip::Validated{bundle, verdict});
+}
+
+void Node::announce(Instant now, const codec::TxPtr& tx) {
+  if (announced_.size() == codec::bundle_txs_max ||
+      announced_bytes_ + tx->bytes > codec::bundle_bytes_max) {
+    send_announced(now);
+  }
+  announced_.push_back(tx);
+  announced_bytes_ += tx->bytes;
+}
+
+/// What one turn let in travels together.
+void Node::send_announced(Instant now) {
+  if (announced_.empty()) return;
+  Bytes bundle = codec::encode_tx_bundle(std::exchange(announced_, {}));
+  announced_bytes_ = codec::bundle_head_bytes;
+  to_router(now, gossip::Publish{publishing, tx_topic_, Buffer(std::move(bundle)), {}});
 }
 
 }  // namespace kith::node

@@ -172,6 +172,76 @@ TEST_F(NodeChainTest, ATransactionTravelsAndIsFinalEverywhere) {
   EXPECT_FALSE(again->accepted.has_value());
 }
 
+/// Followers alone make no blocks, so that what waits goes on waiting. The last member keeps no
+/// chain: it says what it likes on the topic of transactions.
+class BundleTest : public NodeChainTest {
+ protected:
+  BundleTest() {
+    for (int i = 0; i < 3; ++i) add_keeper(nullptr);
+    add();
+    connect(0, 1, 10);
+    connect(1, 2, 11);
+    connect(outsider, 1, 12);
+    gossip::TopicOptions options;
+    options.policy = codec::SignaturePolicy::strict_no_sign;
+    command(outsider, gossip::Subscribe{topic(), options});
+    world_.run_for(3s);
+  }
+  std::string topic() const {
+    return "/kith/tx/2/" + base::to_hex(ByteView(codec::genesis_hash(genesis_)).first(8));
+  }
+  codec::TxPtr payment(std::uint32_t output) const {
+    const Hash genesis = codec::genesis_hash(genesis_);
+    return codec::seal(codec::test::payment({{{genesis, output}, output + 1}}, {{4, 900'000'000}},
+                                            99'100'000'000, genesis));
+  }
+  void publish(const std::vector<codec::TxPtr>& txs) {
+    command(outsider, gossip::Publish{Token{7}, topic(), Buffer(codec::encode_tx_bundle(txs)), {}});
+    world_.run_for(2s);
+  }
+  bool has(std::size_t i, const codec::TxPtr& tx) {
+    return members_[i]->node.chain()->mempool().find(tx->txid) != nullptr;
+  }
+  static constexpr std::size_t outsider = 3;
+};
+
+TEST_F(BundleTest, ThatIsNewAsAWholeTravelsAsItIs) {
+  const std::vector<codec::TxPtr> txs{payment(0), payment(1)};
+  publish(txs);
+  for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(has(i, txs[0]) && has(i, txs[1])) << i;
+  EXPECT_EQ(members_[outsider]->count<gossip::Deliver>(), 1u);  // its own
+}
+
+TEST_F(BundleTest, ThatIsOldInPartGoesOnWithoutThat) {
+  const auto old = payment(0), fresh = payment(1);
+  command(1, SubmitTransaction{Token{5}, old});
+  world_.run_for(1s);
+  EXPECT_TRUE(has(0, old) && has(2, old));
+  publish({old, fresh});
+  for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(has(i, fresh)) << i;
+  const auto* heard = members_[outsider]->last<gossip::Deliver>();
+  ASSERT_NE(heard, nullptr);
+  const auto bundle = codec::decode_tx_bundle(heard->message.data.view());
+  ASSERT_TRUE(bundle.has_value()) << bundle.error().message;
+  ASSERT_EQ(bundle->size(), 1u);
+  EXPECT_EQ(bundle->front()->txid, fresh->txid);
+}
+
+TEST_F(BundleTest, WithAWrongSignatureInItGoesNoFurther) {
+  const auto good = payment(0);
+  codec::Transaction forged = payment(1)->tx;
+  forged.witnesses[0].signature[0] ^= 1;
+  const auto wrong = codec::seal(forged);
+  const auto before = members_[1]->node.quality().standing(world_.now(), members_[3]->id());
+  publish({good, wrong});
+  for (const std::size_t i : {0U, 1U, 2U}) {
+    EXPECT_TRUE(has(i, good)) << i;
+    EXPECT_FALSE(has(i, wrong)) << i;
+  }
+  const auto after = members_[1]->node.quality().standing(world_.now(), members_[3]->id());
+  EXPECT_LT(after.reputation, before.reputation);
+}
+
 TEST_F(NodeChainTest, AnotherChainIsLeftAloneAndNobodyIsBlamed) {
   add_four();
   codec::Genesis other = genesis_;

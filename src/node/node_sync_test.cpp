@@ -201,6 +201,32 @@ TEST_F(NodeSyncTest, AStaleNodeCatchesUpBesideALiarAndASleeper) {
             -20);
 }
 
+/// A new node has one peer, which gives as much a second as its configuration says.
+TEST_F(NodeSyncTest, WhoServesSlowlyIsWaitedFor) {
+  add_four();
+  world_.run_for(40s);
+  const std::uint64_t ahead = height(0);
+  ASSERT_GT(ahead, 300u);
+  ChainKeeping slow = snapshots(0);
+  slow.serve_rate = config_with({{"chain.serve_rate", "10000"}}).chain.keeping.serve_rate;
+  std::uint64_t reached[2];
+  for (const bool is_slow : {false, true}) {
+    add_keeper(nullptr, is_slow ? slow : snapshots(0));
+    const std::size_t giver = members_.size() - 1;
+    for (const std::size_t peer : {0U, 1U, 2U}) connect(giver, peer, 200 + 10 * giver + peer);
+    ASSERT_TRUE(world_.run_until([&] { return height(giver) >= ahead; }, 60s)) << height(giver);
+    add_keeper(nullptr, snapshots(0));
+    const std::size_t taker = members_.size() - 1;
+    connect(taker, giver, 300 + giver);
+    // 64 KiB are saved up, less than a hundred blocks.
+    world_.run_for(4s);
+    reached[is_slow ? 1 : 0] = height(taker);
+  }
+  EXPECT_GE(reached[0], ahead);
+  EXPECT_LT(reached[1], ahead);
+  EXPECT_GT(reached[1], 10u);
+}
+
 TEST_F(NodeSyncTest, AMinorityThatWasCutOffComesBackByItself) {
   add_four();
   world_.run_for(5s);

@@ -98,7 +98,7 @@ bool SnapshotService::on_written(Instant now, Token token) {
 
 bool SnapshotService::on_job(Instant now, host::Job& job) {
   if (auto* const read = dynamic_cast<ReadSnapshotJob*>(&job)) {
-    answers_.give(read->stream(), read->take_frames());
+    answers_.give(now, read->stream(), read->take_frames());
     return true;
   }
   if (auto* const resumed = dynamic_cast<ResumeImportJob*>(&job)) {
@@ -395,7 +395,7 @@ void SnapshotService::on_input(Instant now, host::ServiceEvent event) {
                         go_on(now);
                       },
                       [&](const host::StreamData& data) { on_data(now, data); },
-                      [&](const host::StreamRoom& told) { answers_.on_room(told); },
+                      [&](const host::StreamRoom& told) { answers_.on_room(now, told); },
                       [&](const host::StreamEnd& told) {
                         if (const auto at = asking_of(told.stream); at != askings_.end())
                           end(now, at);

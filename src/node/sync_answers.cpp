@@ -4,8 +4,8 @@ namespace kith::node {
 namespace {
 
 AnswerLimits limits_of(const SyncConfig& config) {
-  return {config.per_peer, config.answers_per_peer_max, config.answers_bytes_max,
-          config.answer_time, codec::sync_request_bytes_max};
+  return {config.per_peer,    config.answers_per_peer_max,   config.answers_bytes_max,
+          config.answer_time, codec::sync_request_bytes_max, config.serve_rate};
 }
 
 }  // namespace
@@ -30,28 +30,31 @@ SyncAnswers::SyncAnswers(const SyncConfig& config, const ledger::Store& store,
       epoch_blocks_(epoch_blocks),
       genesis_(genesis),
       streams_(limits_of(config), std::move(say),
-               [this](Instant, StreamId stream, ByteView frame) { on_request(stream, frame); }) {}
+               [this](Instant now, StreamId stream, ByteView frame) {
+                 on_request(now, stream, frame);
+               }) {}
 
-void SyncAnswers::on_request(StreamId stream, ByteView frame) {
+void SyncAnswers::on_request(Instant now, StreamId stream, ByteView frame) {
   const auto request = codec::decode_sync_request(frame);
   if (!request) return streams_.refuse(stream);
   const auto* const blocks = std::get_if<codec::BlocksRequest>(&*request);
   if (blocks == nullptr) {
-    streams_.give(stream, {answer_frame(codec::encode(codec::SyncTip{genesis_, height_, floor_}))});
+    streams_.give(now, stream,
+                  {answer_frame(codec::encode(codec::SyncTip{genesis_, height_, floor_}))});
   } else if (blocks->from < floor_) {
-    streams_.give(stream, {answer_frame(codec::encode(codec::PrunedBlocks{floor_}))});
+    streams_.give(now, stream, {answer_frame(codec::encode(codec::PrunedBlocks{floor_}))});
   } else if (blocks->from > height_) {
-    streams_.give(stream, {});
+    streams_.give(now, stream, {});
   } else {
     jobs_.push_back({Token{}, std::make_shared<ReadBlocksJob>(store_, stream, *blocks,
                                                               config_.bytes_max, epoch_blocks_)});
   }
 }
 
-void SyncAnswers::on_job(ReadBlocksJob& job) {
+void SyncAnswers::on_job(Instant now, ReadBlocksJob& job) {
   std::vector<Buffer> frames = job.take_frames();
   blocks_served_ += frames.size();
-  streams_.give(job.stream(), std::move(frames));
+  streams_.give(now, job.stream(), std::move(frames));
 }
 
 std::optional<host::RunJob> SyncAnswers::poll_job() {

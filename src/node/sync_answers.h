@@ -51,12 +51,12 @@ class SyncAnswers {
     height_ = height;
     floor_ = floor;
   }
-  void on_job(ReadBlocksJob& job);
+  void on_job(Instant now, ReadBlocksJob& job);
   std::optional<host::RunJob> poll_job();
   std::uint64_t blocks_served() const { return blocks_served_; }
 
  private:
-  void on_request(StreamId stream, ByteView frame);
+  void on_request(Instant now, StreamId stream, ByteView frame);
 
   const SyncConfig config_;
   const ledger::Store& store_;

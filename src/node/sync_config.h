@@ -17,6 +17,7 @@ struct SyncConfig {
   std::size_t answers_per_peer_max = 4;
   std::size_t answers_bytes_max = 64 * 1024 * 1024;
   Duration answer_time = 60s;
+  std::uint64_t serve_rate = 0;  // bytes a second to all; 0: any
   /// An answer ends with the block that fills it.
   std::size_t bytes_max = 4 * 1024 * 1024;
 

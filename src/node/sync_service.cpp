@@ -104,7 +104,7 @@ void SyncService::on_input(Instant now, host::ServiceEvent event) {
                         plan(now);
                       },
                       [&](const host::StreamData& data) { on_data(now, data); },
-                      [&](const host::StreamRoom& told) { answers_.streams().on_room(told); },
+                      [&](const host::StreamRoom& told) { answers_.streams().on_room(now, told); },
                       [&](const host::StreamEnd& told) {
                         if (const auto at = asking_of(told.stream); at != askings_.end())
                           end(now, at);
@@ -414,7 +414,7 @@ std::optional<host::RunJob> SyncService::poll_job() {
 
 bool SyncService::on_job(Instant now, host::Job& job) {
   if (auto* const read = dynamic_cast<ReadBlocksJob*>(&job)) {
-    answers_.on_job(*read);
+    answers_.on_job(now, *read);
     return true;
   }
   auto* const verified = dynamic_cast<VerifyRunJob*>(&job);
