@@ -8,11 +8,18 @@ namespace kith::sim {
 namespace {
 
 constexpr std::size_t timings_max = 1'000'000;
+constexpr codec::Amount output_least = 10'000;
 
 codec::ChainKey chain_key(const crypto::KeyPair& pair) {
   codec::ChainKey key{};
   std::ranges::copy(pair.public_key().data, key.begin());
   return key;
+}
+
+codec::Amount bonded_by(const codec::ValidatorOrder& order) {
+  if (const auto* const bond = std::get_if<codec::Bond>(&order)) return bond->amount;
+  if (const auto* const more = std::get_if<codec::AddStake>(&order)) return more->amount;
+  return 0;
 }
 
 }  // namespace
@@ -41,36 +48,81 @@ void PaymentLoad::add(const codec::OutPoint& outpoint, std::uint32_t account, co
   free_.push_back(outpoint);
 }
 
-codec::TxPtr PaymentLoad::next(Instant now, Rng& rng) {
+/// A coin of `least` or more that no payment spends; from now on one does.
+std::optional<codec::OutPoint> PaymentLoad::take(Instant now, Rng& rng, codec::Amount least) {
   for (; !busy_.empty() && busy_.begin()->first <= now; busy_.erase(busy_.begin())) {
     if (coins_.contains(busy_.begin()->second)) free_.push_back(busy_.begin()->second);
   }
-  while (!free_.empty()) {
+  std::vector<codec::OutPoint> small;
+  std::optional<codec::OutPoint> taken;
+  while (!free_.empty() && !taken) {
     const std::size_t at = rng.below(free_.size());
     const codec::OutPoint from = std::exchange(free_[at], free_.back());
     free_.pop_back();
     const auto coin = coins_.find(from);
-    if (coin == coins_.end()) continue;
-    const auto& [account, value] = coin->second;
-    constexpr codec::Amount least = 10'000;
-    if (value < 2 * least + fee) continue;
-    codec::Transaction tx;
-    tx.fee = fee;
-    tx.inputs = {{from, 0}};
-    const codec::Amount paid = least + rng.below(value - fee - 2 * least + 1);
-    const auto to = static_cast<std::uint32_t>(rng.below(locks_.size()));
-    tx.outputs = {
-        {codec::output_version, codec::lock_key_hash, paid, locks_[to]},
-        {codec::output_version, codec::lock_key_hash, value - fee - paid, locks_[account]}};
-    tx.witnesses = {{codec::witness_ed25519, chain_key(keys_[account]), {}}};
-    codec::sign(tx, keys_[account], genesis_);
+    if (coin == coins_.end() || coin->second.value < 2 * output_least + fee) continue;
+    if (coin->second.value < least) {
+      small.push_back(from);
+      continue;
+    }
     busy_.emplace(now + again_after, from);
-    ++made_;
-    codec::TxPtr sealed = codec::seal(std::move(tx));
-    made_at_.emplace(sealed->txid, now);
-    return sealed;
+    taken = from;
   }
-  return nullptr;
+  free_.insert(free_.end(), small.begin(), small.end());
+  return taken;
+}
+
+codec::TxPtr PaymentLoad::note(Instant now, codec::Transaction tx) {
+  ++made_;
+  codec::TxPtr sealed = codec::seal(std::move(tx));
+  made_at_.emplace(sealed->txid, now);
+  return sealed;
+}
+
+codec::TxPtr PaymentLoad::next(Instant now, Rng& rng) {
+  const auto from = take(now, rng, 2 * output_least + fee);
+  if (!from) return nullptr;
+  const auto& [account, value] = coins_.at(*from);
+  codec::Transaction tx;
+  tx.fee = fee;
+  tx.inputs = {{*from, 0}};
+  const codec::Amount paid = output_least + rng.below(value - fee - 2 * output_least + 1);
+  const auto to = static_cast<std::uint32_t>(rng.below(locks_.size()));
+  tx.outputs = {{codec::output_version, codec::lock_key_hash, paid, locks_[to]},
+                {codec::output_version, codec::lock_key_hash, value - fee - paid, locks_[account]}};
+  tx.witnesses = {{codec::witness_ed25519, chain_key(keys_[account]), {}}};
+  codec::sign(tx, keys_[account], genesis_);
+  return note(now, std::move(tx));
+}
+
+codec::TxPtr PaymentLoad::order(Instant now, Rng& rng, codec::ValidatorOrder order,
+                                const crypto::KeyPair& signer) {
+  const codec::Amount bonded = bonded_by(order);
+  const auto from = take(now, rng, bonded + fee + output_least);
+  if (!from) return nullptr;
+  const auto& [account, value] = coins_.at(*from);
+  codec::Transaction tx;
+  tx.fee = fee;
+  tx.inputs = {{*from, 0}};
+  tx.outputs = {
+      {codec::output_version, codec::lock_key_hash, value - fee - bonded, locks_[account]}};
+  tx.witnesses = {{codec::witness_ed25519, chain_key(keys_[account]), {}}};
+  codec::TxAction action{codec::module_validators, codec::TxAction::no_witness, {}};
+  if (std::holds_alternative<codec::Unbond>(order)) {
+    tx.witnesses.push_back({codec::witness_ed25519, chain_key(signer), {}});
+    std::ranges::sort(tx.witnesses, {}, &codec::TxWitness::key);
+    const bool is_signer_first = tx.witnesses[0].key == chain_key(signer);
+    action.witness = is_signer_first ? 0 : 1;
+    tx.inputs[0].witness = is_signer_first ? 1 : 0;
+  }
+  if (auto* const bond = std::get_if<codec::Bond>(&order)) {
+    bond->proof = signer.sign(codec::bond_message(genesis_, *bond, *from));
+  }
+  action.body = codec::encode_order(order);
+  tx.actions = {std::move(action)};
+  codec::sign(tx, keys_[account], genesis_);
+  if (tx.witnesses.size() > 1) codec::sign(tx, signer, genesis_);
+  return note(now, std::move(tx));
 }
 
 void PaymentLoad::on_final(Instant now, const std::vector<codec::TxPtr>& txs) {
@@ -87,6 +139,9 @@ void PaymentLoad::on_final(Instant now, const std::vector<codec::TxPtr>& txs) {
       coins_.erase(coin);
     }
     codec::Amount out = tx->tx.fee;
+    for (const codec::TxAction& action : tx->tx.actions) {
+      if (const auto order = codec::decode_order(action.body)) out += bonded_by(*order);
+    }
     for (std::uint32_t i = 0; i < tx->tx.outputs.size(); ++i) {
       const codec::TxOutput& output = tx->tx.outputs[i];
       out += output.value;

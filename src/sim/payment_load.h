@@ -13,7 +13,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
-#include "codec/chain_tx.h"
+#include "codec/chain_validator.h"
 
 namespace kith::sim {
 
@@ -31,6 +31,10 @@ class PaymentLoad {
 
   /// A payment of one account to another; null while all is on its way.
   codec::TxPtr next(Instant now, Rng& rng);
+  /// An order to a validator, with whoever must sign it: the one who is bonded, or the owner; null
+  /// while no coin is worth so much.
+  codec::TxPtr order(Instant now, Rng& rng, codec::ValidatorOrder order,
+                     const crypto::KeyPair& signer);
   /// The block after the last one. `now`: the first time that any node has it.
   void on_final(Instant now, const std::vector<codec::TxPtr>& txs);
 
@@ -48,6 +52,8 @@ class PaymentLoad {
 
  private:
   void add(const codec::OutPoint& outpoint, std::uint32_t account, codec::Amount value);
+  std::optional<codec::OutPoint> take(Instant now, Rng& rng, codec::Amount least);
+  codec::TxPtr note(Instant now, codec::Transaction tx);
 
   std::vector<crypto::KeyPair> keys_;  // by account
   std::vector<codec::Hash> locks_;

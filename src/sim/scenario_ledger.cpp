@@ -1,52 +1,34 @@
 #include "sim/scenario_ledger.h"
 
 #include <algorithm>
-#include <deque>
-#include <set>
 
 #include "base/format.h"
 #include "codec/peer_id.h"
 #include "node/chain_store.h"
 #include "node/config_text.h"
-#include "sim/payment_load.h"
-#include "sim/scenario_node.h"
+#include "sim/scenario_ledger_run.h"
 
 namespace kith::sim {
 namespace {
 
 constexpr Duration first_gust_at = 20s;
-constexpr Duration gust_min = 5s;
-constexpr Duration gust_max = 45s;
-constexpr Duration one_again_within = 1min;
-constexpr Duration good_weather = 90s;
 constexpr std::uint32_t accounts = 50;
 constexpr std::uint32_t coins_each = 8;
 constexpr std::size_t validators_most = 100;
+/// Of what an engine keeps of others' words, far above what weather alone leads to.
+constexpr std::size_t held_max = 20'000;
 
-enum class Gust : std::uint8_t {
-  power,
-  pauses,
-  minority,
-  halves,
-  clocks,
-  links,
-  disks,
-  backup,
-  everything
-};
-constexpr std::string_view gust_names[] = {"power", "pauses", "minority", "halves",    "clocks",
-                                           "links", "disks",  "backup",   "everything"};
-constexpr std::size_t gusts_count = std::size(gust_names);
+Result<ValidatorLie> lie_named(const std::string& value) {
+  std::vector<std::string_view> names;
+  for (std::uint8_t i = 0; i < validator_lies_count; ++i) {
+    names.push_back(name_of(static_cast<ValidatorLie>(i)));
+    if (names.back() == value) return static_cast<ValidatorLie>(i);
+  }
+  return fail(Code::usage,
+              base::format("nobody lies as \"{}\"; there is: {}", value, fmt::join(names, ", ")));
+}
 
-struct Settings {
-  std::uint64_t validators = 4;
-  Duration interval = 1s;
-  std::uint64_t epoch = 32;
-  std::uint64_t rate = 2;
-  std::optional<Gust> only;
-};
-
-Result<void> take(Settings& settings, const std::string& name, const std::string& value) {
+Result<void> take(LedgerSettings& settings, const std::string& name, const std::string& value) {
   if (name == "validators") {
     settings.validators = TRY(node::parse_count(value));
   } else if (name == "interval") {
@@ -55,24 +37,39 @@ Result<void> take(Settings& settings, const std::string& name, const std::string
     settings.epoch = TRY(node::parse_count(value));
   } else if (name == "rate") {
     settings.rate = TRY(node::parse_count(value));
+  } else if (name == "liars") {
+    settings.liars = TRY(node::parse_count(value));
+  } else if (name == "lie") {
+    settings.lie = TRY(lie_named(value));
+  } else if (name == "weights") {
+    if (value != "even" && value != "edge") {
+      return fail(Code::usage, base::format("weights are even or edge, not \"{}\"", value));
+    }
+    settings.is_edge = value == "edge";
+  } else if (name == "churn") {
+    settings.churn = TRY(node::parse_duration(value));
+  } else if (name == "twins") {
+    settings.twins = TRY(node::parse_count(value));
   } else if (name == "gusts") {
     if (value == "all") return {};
+    settings.is_calm = value == "none";
+    if (settings.is_calm) return {};
     const auto at = std::ranges::find(gust_names, value);
     if (at == std::end(gust_names)) {
-      return fail(Code::usage, base::format("no gust \"{}\"; there is: all, {}", value,
+      return fail(Code::usage, base::format("no gust \"{}\"; there is: all, none, {}", value,
                                             fmt::join(gust_names, ", ")));
     }
     settings.only = static_cast<Gust>(at - std::begin(gust_names));
   } else {
-    return fail(Code::usage,
-                base::format(
-                    "no setting \"{}\"; there is: validators, interval, epoch, rate, gusts", name));
+    return fail(Code::usage, base::format("no setting \"{}\"; there is: validators, interval, "
+                                          "epoch, rate, gusts, liars, lie, weights, churn, twins",
+                                          name));
   }
   return {};
 }
 
-Result<Settings> settings_of(const ScenarioOptions& options) {
-  Settings settings;
+Result<LedgerSettings> settings_of(const ScenarioOptions& options) {
+  LedgerSettings settings;
   settings.validators = std::min<std::uint64_t>(settings.validators, options.nodes);
   for (const auto& [name, value] : options.settings) TRY_VOID(take(settings, name, value));
   if (settings.validators < 1 ||
@@ -86,59 +83,21 @@ Result<Settings> settings_of(const ScenarioOptions& options) {
   if (settings.interval < 10ms || settings.interval > 10min || settings.rate > 1000) {
     return fail(Code::usage, "an interval of 10ms to 10m and a rate of 1000 at most, please");
   }
+  if (settings.liars > settings.validators || settings.twins > settings.validators ||
+      (settings.twins > 0 && (settings.liars > 0 || settings.churn > Duration{0}))) {
+    return fail(Code::usage, "liars, or else twins, are some of the validators");
+  }
+  if (settings.churn > Duration{0} && settings.churn < 1s) {
+    return fail(Code::usage, "a churn of 1s or longer, please");
+  }
+  if (settings.twins > 0) {  // two chains: nobody pays, and it is they that cut the network
+    settings.rate = 0;
+    settings.is_calm = true;
+  }
   return settings;
 }
 
-class LedgerScenario {
- public:
-  LedgerScenario(const ScenarioOptions& options, const Settings& settings);
-  ScenarioResult run();
-
- private:
-  static WorldConfig world_config(const ScenarioOptions& options);
-  codec::Genesis make_genesis() const;
-  void add_node(std::uint32_t index);
-  std::unique_ptr<host::WorldMachine> make_node(NodeContext& context);
-  node::NodeConfig node_config(std::uint32_t index) const;
-  const node::Chain* chain(std::uint32_t index);
-  void pay();
-
-  void on_report(std::uint32_t index, const node::Report& report);
-  void on_final(std::uint32_t index, const node::BlockFinalized& done);
-  std::optional<std::string> find_problem();
-  void check_balances();
-
-  void begin_gust();
-  void blow(Gust gust);
-  void end_gust();
-  void await_one(Instant healed_at, std::uint64_t height);
-  void power_off(std::uint32_t index);
-  void put_back(std::uint32_t index);
-  std::vector<std::uint32_t> some(std::size_t most);
-  Duration between(Duration low, Duration high);
-
-  const ScenarioOptions options_;
-  const Settings settings_;
-  std::deque<crypto::KeyPair> keys_;  // outlive the world's nodes; of validators too
-  PaymentLoad load_;
-  codec::Genesis genesis_;
-  World world_;
-  Checker checker_;
-
-  struct Seen {
-    codec::Hash digest{};
-    ledger::Supply supply;
-  };
-  std::map<std::uint64_t, Seen> final_;    // by height
-  std::vector<std::uint64_t> reached_;     // by node: the last height that it said is final
-  std::vector<std::uint64_t> lost_below_;  // by node: what a restart must not fall behind
-  std::vector<std::uint32_t> off_;
-  std::vector<Gust> to_come_;
-  bool is_gusting_ = false;
-  std::uint64_t gusts_ = 0, power_losses_ = 0, put_back_ = 0;
-  Duration longest_heal_{0};
-  std::vector<double> finality_ms_;
-};
+}  // namespace
 
 WorldConfig LedgerScenario::world_config(const ScenarioOptions& options) {
   WorldConfig config;
@@ -148,21 +107,25 @@ WorldConfig LedgerScenario::world_config(const ScenarioOptions& options) {
   return config;
 }
 
-LedgerScenario::LedgerScenario(const ScenarioOptions& options, const Settings& settings)
+LedgerScenario::LedgerScenario(const ScenarioOptions& options, const LedgerSettings& settings)
     : options_(options),
       settings_(settings),
-      load_(accounts, coins_each, 100 * codec::units_per_coin),
+      load_(accounts, coins_each,
+            (settings.churn > Duration{0} ? 10'000 : 100) * codec::units_per_coin),
       world_(world_config(options)),
       checker_(world_),
-      reached_(options.nodes),
-      lost_below_(options.nodes) {
+      reached_(nodes_count()),
+      lost_below_(nodes_count()) {
   SeededRng key_rng(options_.seed ^ 0x6b657973);
-  for (std::uint32_t i = 0; i < options_.nodes; ++i) {
+  for (std::uint32_t i = 0; i < nodes_count(); ++i) {
     keys_.push_back(crypto::KeyPair::generate(key_rng));
   }
   genesis_ = make_genesis();
   load_.begin(codec::genesis_hash(genesis_));
-  for (std::uint32_t i = 0; i < options_.nodes; ++i) add_node(i);
+  for (std::uint32_t i = 0; i < nodes_count(); ++i) {
+    add_node(i);
+    if (is_liar(i)) reached_[i] = UINT64_MAX;  // nobody waits for it
+  }
   world_.set_after_turn([this](std::uint32_t index, host::WorldMachine& machine, Instant) {
     auto& node = static_cast<SimulatedNode&>(machine).node();
     while (const auto report = node.poll_report()) on_report(index, *report);
@@ -179,11 +142,15 @@ codec::Genesis LedgerScenario::make_genesis() const {
   // Who was off for long is not to be missed for ever: nobody here sends an unjail order.
   genesis.params.jail_threshold = 0;
   genesis.outputs = load_.outputs();
+  if (settings_.churn > Duration{0}) {
+    genesis.params.min_stake = 500 * codec::units_per_coin;
+    genesis.params.unbonding_epochs = 2;
+  }
   for (std::uint32_t i = 0; i < settings_.validators; ++i) {
     codec::GenesisValidator validator;
     std::ranges::copy(keys_[i].public_key().data, validator.key.begin());
     validator.owner = codec::lock_of(validator.key);
-    validator.stake = 1'000 * codec::units_per_coin;
+    validator.stake = stake_of(i);
     genesis.validators.push_back(validator);
   }
   std::ranges::sort(genesis.validators, {}, &codec::GenesisValidator::key);
@@ -207,18 +174,22 @@ void LedgerScenario::add_node(std::uint32_t index) {
 std::unique_ptr<host::WorldMachine> LedgerScenario::make_node(NodeContext& context) {
   const std::uint32_t index = context.index;
   auto machine = std::make_unique<SimulatedNode>(node_config(index), keys_[index], context);
-  const bool validates = index < settings_.validators;
+  const std::uint32_t validator = validator_of(index);
+  // Followers may be bonded later.
+  const bool validates = validator < settings_.validators || settings_.churn > Duration{0};
+  const crypto::KeyPair* const key = validates ? &keys_[validator] : nullptr;
   const ChainDisk& disk = context.chain;
-  node::ChainParts parts{genesis_, &disk.store(), validates ? &keys_[index] : nullptr, disk.log()};
+  node::ChainParts parts{genesis_, &disk.store(), key, disk.log()};
   auto chain = node::Chain::open({}, std::move(parts), context.rng, context.log);
   ASSERT(chain.has_value());
-  if ((*chain)->height().value < lost_below_[index]) {
+  if (!is_liar(index) && (*chain)->height().value < lost_below_[index]) {
     checker_.report("what is final stays",
                     base::format("node {} came back at height {}, and had said {}", index,
                                  (*chain)->height().value, lost_below_[index]));
   }
-  reached_[index] = (*chain)->height().value;
-  machine->node().keep_chain(*std::move(chain), validates ? &keys_[index] : nullptr);
+  if (!is_liar(index)) reached_[index] = (*chain)->height().value;
+  machine->node().keep_chain(*std::move(chain), key);
+  if (is_liar(index)) make_liar(index, context.incarnation, machine->node());
   return machine;
 }
 
@@ -229,7 +200,7 @@ node::NodeConfig LedgerScenario::node_config(std::uint32_t index) const {
   config.host.peers_min = 8;
   config.host.book.backoff_max = 10s;
   // All know the first few, and these each other.
-  for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.nodes, 8); ++i) {
+  for (std::uint32_t i = 0; i < std::min<std::uint32_t>(nodes_count(), 8); ++i) {
     if (i == index) continue;
     config.host.bootstrap.push_back(
         scenario_address(i).with_peer(codec::peer_id_of(keys_[i].public_key())));
@@ -247,21 +218,29 @@ ScenarioResult LedgerScenario::run() {
   if (settings_.rate > 0) {
     world_.every(Duration(1s) / static_cast<std::int64_t>(settings_.rate), [this] { pay(); });
   }
-  world_.after(first_gust_at, [this] { begin_gust(); });
+  if (!settings_.is_calm) world_.after(first_gust_at, [this] { begin_gust(); });
+  if (settings_.churn > Duration{0}) world_.every(settings_.churn, [this] { churn(); });
+  if (settings_.twins > 0) cut_in_two();
   world_.run_for(options_.duration);
   checker_.check();
   check_balances();
+  if (settings_.twins > 0) check_blame();
+  ScenarioResult result;
+  result.events = world_.events();
+  result.trace_hash = world_.trace_hash();
+  result.violations = checker_.violations();
+  result.figures = figures();
+  return result;
+}
+
+std::vector<std::pair<std::string, double>> LedgerScenario::figures() {
   std::ranges::sort(finality_ms_);
   const auto at = [&](double share) {
     if (finality_ms_.empty()) return 0.0;
     const auto place = static_cast<std::size_t>(share * static_cast<double>(finality_ms_.size()));
     return finality_ms_[std::min(place, finality_ms_.size() - 1)];
   };
-  ScenarioResult result;
-  result.events = world_.events();
-  result.trace_hash = world_.trace_hash();
-  result.violations = checker_.violations();
-  result.figures = {
+  return {
       {"height", final_.empty() ? 0.0 : static_cast<double>(final_.rbegin()->first)},
       {"payments_made", static_cast<double>(load_.payments_made())},
       {"payments_final", static_cast<double>(load_.payments_final())},
@@ -271,8 +250,13 @@ ScenarioResult LedgerScenario::run() {
       {"power_losses", static_cast<double>(power_losses_)},
       {"backups_put_back", static_cast<double>(put_back_)},
       {"one_again_after_s_max", std::chrono::duration<double>(longest_heal_).count()},
+      {"liar_convicted_at_height", static_cast<double>(convicted_at_.value_or(0))},
+      {"heights_forked", static_cast<double>(forked_.size())},
+      {"halted", static_cast<double>(halted_.size())},
+      {"fork_proofs", static_cast<double>(proofs_)},
+      {"stake_orders", static_cast<double>(orders_)},
+      {"sets_changed", static_cast<double>(sets_changed_)},
   };
-  return result;
 }
 
 // --- what is done and what must hold -------------------------------------------------------------
@@ -289,8 +273,20 @@ void LedgerScenario::pay() {
 }
 
 void LedgerScenario::on_report(std::uint32_t index, const node::Report& report) {
+  if (is_liar(index)) return;
   if (const auto* done = std::get_if<node::BlockFinalized>(&report)) on_final(index, *done);
+  if (const auto* began = std::get_if<node::EpochBegan>(&report)) {
+    sets_.emplace(began->epoch.value, began->validators->root());
+    const auto before = sets_.find(began->epoch.value - 1);
+    const bool is_new = began->epoch.value > 0 && newest_set_ < began->epoch.value;
+    if (is_new && before != sets_.end() && before->second != began->validators->root()) {
+      ++sets_changed_;
+    }
+    newest_set_ = std::max(newest_set_, began->epoch.value);
+  }
   if (const auto* halted = std::get_if<node::ChainHalted>(&report)) {
+    halted_.insert(index);
+    if (settings_.twins > 0) return;
     checker_.report("nobody halts", base::format("node {}: {}", index, halted->error.message));
   }
 }
@@ -308,8 +304,11 @@ void LedgerScenario::on_final(std::uint32_t index, const node::BlockFinalized& d
   if (is_first) {
     load_.on_final(world_.now(), done.txs);
     finality_ms_.push_back(std::chrono::duration<double, std::milli>(done.took).count());
+    note_conviction(*chain(index), height);
   }
   if (at->second.digest != seen.digest) {
+    forked_.insert(height);
+    if (settings_.twins > 0) return;
     checker_.report("agreement", base::format("two blocks are final at height {}", height));
   }
   if (!(at->second.supply == seen.supply) || !seen.supply.is_conserved()) {
@@ -319,14 +318,19 @@ void LedgerScenario::on_final(std::uint32_t index, const node::BlockFinalized& d
 
 std::optional<std::string> LedgerScenario::find_problem() {
   if (load_.problem()) return load_.problem();
-  for (std::uint32_t i = 0; i < options_.nodes; ++i) {
+  for (std::uint32_t i = 0; i < nodes_count(); ++i) {
     const node::Chain* of = chain(i);
-    if (of == nullptr) continue;
-    if (of->consensus().stats().evidence > 0) {
-      return base::format("node {} accuses somebody, and all are honest", i);
-    }
+    if (of == nullptr || is_liar(i)) continue;
+    if (auto slander = find_slander(*of)) return base::format("node {}: {}", i, *slander);
     if (of->mempool().bytes() > ledger::MempoolConfig{}.bytes_max) {
       return base::format("the mempool of node {} has {} bytes", i, of->mempool().bytes());
+    }
+    const consensus::Engine* const engine = of->consensus().engine();
+    if (engine == nullptr) continue;
+    const consensus::EngineSizes sizes = engine->sizes();
+    if (sizes.views > held_max || sizes.pending > held_max || sizes.fetches > held_max) {
+      return base::format("node {} holds {} views, {} messages that wait and {} fetches", i,
+                          sizes.views, sizes.pending, sizes.fetches);
     }
   }
   return std::nullopt;
@@ -336,7 +340,9 @@ std::optional<std::string> LedgerScenario::find_problem() {
 void LedgerScenario::check_balances() {
   for (std::uint32_t i = 0; i < options_.nodes; ++i) {
     const node::Chain* of = chain(i);
-    if (of == nullptr || final_.empty() || of->height().value != final_.rbegin()->first) continue;
+    if (is_liar(i) || of == nullptr || final_.empty() ||
+        of->height().value != final_.rbegin()->first)
+      continue;
     for (const auto& [outpoint, coin] : load_.coins()) {
       const auto utxo = of->states().tip()->find(outpoint);
       if (utxo && *utxo && (*utxo)->output.value == coin.value) continue;
@@ -346,148 +352,8 @@ void LedgerScenario::check_balances() {
   }
 }
 
-// --- weather -------------------------------------------------------------------------------------
-
-void LedgerScenario::begin_gust() {
-  if (to_come_.empty()) {
-    for (std::size_t i = 0; i < gusts_count; ++i) to_come_.push_back(static_cast<Gust>(i));
-  }
-  const auto drawn =
-      to_come_.begin() + static_cast<std::ptrdiff_t>(world_.rng().below(to_come_.size()));
-  const Gust gust = settings_.only.value_or(*drawn);
-  to_come_.erase(drawn);
-  ++gusts_;
-  is_gusting_ = true;
-  blow(gust);
-  world_.after(between(gust_min, gust_max), [this] { end_gust(); });
-}
-
-void LedgerScenario::blow(Gust gust) {
-  const std::size_t bound = (settings_.validators - 1) / 3;
-  switch (gust) {
-    case Gust::power:
-      for (const std::uint32_t node : some(options_.nodes)) power_off(node);
-      return;
-    case Gust::pauses:
-      for (const std::uint32_t node : some(options_.nodes)) world_.pause(node);
-      return;
-    case Gust::minority:
-      world_.topology().isolate(some(std::max<std::size_t>(bound, 1)), Cut::both_ways);
-      return;
-    case Gust::halves: world_.topology().isolate(some(options_.nodes), Cut::both_ways); return;
-    case Gust::clocks:
-      for (const std::uint32_t node : some(options_.nodes)) {
-        world_.set_wall_offset(node, between(-10s, 10s));
-      }
-      return;
-    case Gust::links: {
-      LinkModel model = world_config(options_).link;
-      model.loss = 0.05 + 0.15 * world_.rng().unit();
-      model.jitter = between(50ms, 500ms);
-      return world_.topology().set_default(model);
-    }
-    case Gust::disks:
-      for (const std::uint32_t node : some(options_.nodes)) {
-        world_.chain_disk(node).set_model({.slow_chance = 0.3});
-      }
-      return;
-    case Gust::backup: {
-      // A third of the weight might forget what it said otherwise.
-      if (bound == 0) return;
-      const auto index = static_cast<std::uint32_t>(world_.rng().below(settings_.validators));
-      return put_back(index);
-    }
-    case Gust::everything:
-      for (const Gust each :
-           {Gust::power, Gust::pauses, Gust::minority, Gust::clocks, Gust::links, Gust::disks}) {
-        blow(each);
-      }
-      return;
-  }
-}
-
-void LedgerScenario::end_gust() {
-  is_gusting_ = false;
-  world_.topology().heal_all();
-  world_.topology().set_default(world_config(options_).link);
-  for (std::uint32_t i = 0; i < options_.nodes; ++i) {
-    world_.resume(i);
-    world_.set_wall_offset(i, Duration{0});
-    world_.chain_disk(i).set_model({});
-  }
-  for (const std::uint32_t node : std::exchange(off_, {})) world_.start(node);
-  await_one(world_.now(), final_.empty() ? 0 : final_.rbegin()->first);
-  world_.after(good_weather, [this] { begin_gust(); });
-}
-
-/// Looks each second whether all are where a new block is final.
-void LedgerScenario::await_one(Instant healed_at, std::uint64_t height) {
-  const bool is_one = std::ranges::all_of(reached_, [&](auto each) { return each > height; });
-  const Duration took = world_.now() - healed_at;
-  if (is_one) {
-    longest_heal_ = std::max(longest_heal_, took);
-    return;
-  }
-  // A block may be an interval away already.
-  if (took > one_again_within + settings_.interval) {
-    checker_.report("one again within a minute",
-                    base::format("height {} {} s after the weather cleared; it was {}",
-                                 std::ranges::min(reached_), base::to_ms(took) / 1000, height));
-    return;
-  }
-  world_.after(1s, [this, healed_at, height] { await_one(healed_at, height); });
-}
-
-void LedgerScenario::power_off(std::uint32_t index) {
-  if (!world_.is_up(index)) return;
-  ++power_losses_;
-  world_.crash(index, CrashKind::power);
-  off_.push_back(index);
-  world_.after(between(10ms, 30s), [this, index] {
-    if (std::erase(off_, index) > 0) world_.start(index);
-  });
-}
-
-/// Somebody copies a validator's disk, and seconds later, when it has said more, puts the copy
-/// back.
-void LedgerScenario::put_back(std::uint32_t index) {
-  if (!world_.is_up(index)) return;
-  ChainDisk& disk = world_.chain_disk(index);
-  disk.settle(world_.now());
-  const auto copy = std::make_shared<const std::pair<ledger::MemoryStore, ChainDisk::Segments>>(
-      disk.store(), disk.log());
-  world_.after(between(10ms, 4s), [this, index, copy] {
-    if (!world_.is_up(index)) return;
-    ++put_back_;
-    world_.crash(index, CrashKind::power);
-    world_.chain_disk(index).put_back(copy->first, copy->second);
-    lost_below_[index] = 0;
-    off_.push_back(index);
-    world_.after(between(500ms, 2s), [this, index] {
-      if (std::erase(off_, index) > 0) world_.start(index);
-    });
-  });
-}
-
-/// 1 to `most` of the nodes.
-std::vector<std::uint32_t> LedgerScenario::some(std::size_t most) {
-  const std::size_t count = 1 + world_.rng().below(std::min<std::size_t>(most, options_.nodes));
-  std::set<std::uint32_t> drawn;
-  while (drawn.size() < count) {
-    drawn.insert(static_cast<std::uint32_t>(world_.rng().below(options_.nodes)));
-  }
-  return {drawn.begin(), drawn.end()};
-}
-
-Duration LedgerScenario::between(Duration low, Duration high) {
-  return low + Duration(static_cast<std::int64_t>(
-                   world_.rng().below(static_cast<std::uint64_t>((high - low).count()))));
-}
-
-}  // namespace
-
 Result<ScenarioResult> run_ledger(const ScenarioOptions& options) {
-  const Settings settings = TRY(settings_of(options));
+  const LedgerSettings settings = TRY(settings_of(options));
   return LedgerScenario(options, settings).run();
 }
 

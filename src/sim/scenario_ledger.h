@@ -5,14 +5,22 @@
 //
 // Checked all the time: one digest a height; heights in order; nothing that was final is lost by a
 // power loss; no output spent twice and no coin out of nothing (sim/payment_load.h); the supply is
-// conserved, and the same at every node; nobody honest is accused; nobody halts.
+// conserved, and the same at every node; nobody honest is accused or convicted; nobody halts; what
+// nodes hold of others' words is bounded.
 //
 // Settings, all optional:
 //   validators=4          of the nodes, the first ones; the others follow
 //   interval=1s           between blocks
 //   epoch=32              blocks
 //   rate=2                payments a second
-//   gusts=all             or one of: power, pauses, minority, halves, clocks, links, disks
+//   gusts=all             none, or one of: power, pauses, minority, halves, clocks, links, disks,
+//                         backup, everything
+//   liars=0 lie=NAME      of the validators, the last ones, and how they lie (scenario_liar.h)
+//   weights=even          edge: the liars weigh one less than would be a third
+//   twins=0               so many keys have two nodes each; the network is cut in two between them,
+//                         then heals: forks may be, and must be blamed on these keys
+//   churn=0s              each so often a node falls and comes back, and a stake is bonded, grows
+//                         or goes, so that each epoch has other validators
 #pragma once
 
 #include "sim/scenario.h"

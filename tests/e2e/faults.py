@@ -92,10 +92,11 @@ def ask(path, method, params, limit_s):
 class Validators:
     """A testnet in a folder, each home on a small disk of its own where disks can be small."""
 
-    def __init__(self, folder, count, outputs, has_disks):
+    def __init__(self, folder, count, outputs, has_disks=False, program=KITH):
         self.folder = folder
         self.count = count
         self.has_disks = has_disks
+        self.program = program
         self.running = {}
         self.stopped = set()
         self.reads = []  # what all clients were told; appending is atomic
@@ -138,10 +139,11 @@ class Validators:
 
     # --- faults
 
-    def start(self, i):
+    def start(self, i, program=None):
         with open(self.log_path(i), "ab") as log:
             self.running[i] = subprocess.Popen(
-                [KITH, "start", "--home", str(self.home(i)), "--json"], stdout=log,
+                [program or self.program, "start", "--home", str(self.home(i)), "--json"],
+                stdout=log,
                 stderr=log, stdin=subprocess.DEVNULL, env=environment())
 
     def kill(self, i):
@@ -318,9 +320,10 @@ class Clients:
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         self._failures = []
-        self._threads = [threading.Thread(target=self._run, daemon=True,
-                                          args=(random.Random(seed * 1000 + i), accounts[i::threads]))
-                         for i in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._run, daemon=True,
+                             args=(random.Random(seed * 1000 + i), accounts[i::threads]))
+            for i in range(threads)]
         for thread in self._threads:
             thread.start()
 

@@ -3,16 +3,16 @@ told it: the check of faults_test.py, pure, and itself tested by history_test.py
 
 Writes are linearizable: a payment stands in one block at most, at the height that was told, behind
 every block that held a payment told before this one began. A read is of the height it tells: it is
-what all blocks up to there lead to, and a node that has told a height never again tells a lower one,
-though it was killed in between. So whoever was told by a node that a payment is final sees it there
-in all that he reads from then on.
+what all blocks up to there lead to, and a node that has told a height never again tells a lower
+one, though it was killed in between. So whoever was told by a node that a payment is final sees it
+there in all that he reads from then on.
 """
 import dataclasses
 
 
 @dataclasses.dataclass
 class Payment:
-    """One attempt. The amount is no other attempt's, so that the chain tells which ones it holds."""
+    """One attempt. Its amount is no other's, so that the chain tells which ones it holds."""
     payer: str
     payee: str
     amount: int
@@ -106,8 +106,8 @@ class Ledger:
 
 
 def check(genesis, coins, blocks, payments, reads):
-    """What is wrong, in sentences. `blocks`: each `height`, `digest`, `parent` and `transactions` of
-    `txid`, `inputs` (outpoints), `outputs` ((address, units)) and `fee`, from the first on."""
+    """What is wrong, in sentences. `blocks`, from the first on: each `height`, `digest`, `parent`
+    and `transactions` of `txid`, `inputs` (outpoints), `outputs` ((address, units)) and `fee`."""
     ledger = Ledger(genesis, coins)
     problems = ledger.problems
     by_height = {}

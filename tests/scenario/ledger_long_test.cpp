@@ -1,8 +1,11 @@
 // Days of whole nodes with a chain in any weather (sim/scenario_ledger.h), more seeds, validators
-// and shapes than the tests beside the scenario have time for.
+// and shapes than the tests beside the scenario have time for; liars and churn among them.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "sim/scenario.h"
+#include "sim/scenario_liar.h"
 
 namespace kith::sim {
 namespace {
@@ -16,6 +19,9 @@ void run(std::uint32_t nodes, std::uint64_t seed, Duration duration, const Setti
     ADD_FAILURE() << nodes << " nodes: " << to_string(violation);
   }
   EXPECT_GT(result->events, 10'000u);
+  std::printf("simulated %.1f hours, %.0f final heights\n",
+              std::chrono::duration<double, std::ratio<3600>>(duration).count(),
+              result->figures.at(0).second);
 }
 
 TEST(LedgerLong, FourValidatorsAndAFollower) {
@@ -41,6 +47,31 @@ TEST(LedgerLong, NetworksOfOneToThree) {
 }
 
 TEST(LedgerLong, AMinuteBetweenBlocks) { run(5, 500, 12h, {{"interval", "1m"}}); }
+
+class LedgerLongLiars : public testing::TestWithParam<std::uint8_t> {};
+
+TEST_P(LedgerLongLiars, OneOfFourAndTwoOfSevenInAnyWeather) {
+  const std::string lie(name_of(static_cast<ValidatorLie>(GetParam())));
+  run(5, 600 + GetParam(), 30min, {{"liars", "1"}, {"lie", lie}, {"epoch", "16"}});
+  run(4, 620 + GetParam(), 20min, {{"liars", "1"}, {"lie", lie}, {"weights", "edge"}});
+  run(8, 640 + GetParam(), 10min, {{"validators", "7"}, {"liars", "2"}, {"lie", lie}});
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, LedgerLongLiars,
+                         testing::Range(std::uint8_t{0}, validator_lies_count),
+                         [](const auto& each) {
+                           return std::string(name_of(static_cast<ValidatorLie>(each.param)));
+                         });
+
+TEST(LedgerLong, TwoOfFourForkAndAreBlamed) {
+  for (std::uint64_t seed = 700; seed < 720; ++seed) run(4, seed, 60s, {{"twins", "2"}});
+}
+
+TEST(LedgerLong, ChurnEachHalfMinuteInAnyWeather) {
+  for (std::uint64_t seed = 800; seed < 804; ++seed) {
+    run(8, seed, 1h, {{"churn", "30s"}, {"epoch", "16"}});
+  }
+}
 
 }  // namespace
 }  // namespace kith::sim

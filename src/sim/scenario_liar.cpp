@@ -1,4 +1,4 @@
-#include "sim/lying_validator.h"
+#include "sim/scenario_liar.h"
 
 #include <array>
 
@@ -55,8 +55,8 @@ bool LyingValidator::speak(const node::Node& node, node::ConsensusService& servi
   self_ = *self;
   genesis_ = node.chain()->genesis_hash();
   validators_ = set.size();
-  const auto message =
-      codec::decode_consensus_message((to_all != nullptr ? to_all->message : to_one->message).view());
+  const auto message = codec::decode_consensus_message(
+      (to_all != nullptr ? to_all->message : to_one->message).view());
   ASSERT(message.has_value());
   for (codec::ValidatorIndex to = 0; to < validators_; ++to) {
     if (to == self_ || (to_one != nullptr && to_one->validator != to)) continue;
@@ -166,8 +166,8 @@ ConsensusMessage LyingValidator::with_header(const ProposalMessage& said,
                                              const BlockHeader& header) {
   const auto known = faces_.find(said.block->digest());
   if (known != faces_.end()) return known->second;
-  auto block = std::make_shared<const codec::Block>(header, said.block->body(),
-                                                    said.block->justification());
+  auto block =
+      std::make_shared<const codec::Block>(header, said.block->body(), said.block->justification());
   Statement statement = said.vote.statement;
   statement.subject.digest = block->digest();
   if (faces_.size() >= faces_max) faces_.clear();
