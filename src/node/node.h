@@ -42,6 +42,7 @@ struct ChainOptions {
   Height halt_height = {};
   std::optional<codec::Hash> mesh_token = {};  // a secret that validators share
   ChainKeeping keeping = {};                   // of its past
+  ledger::MempoolConfig mempool = {};
 };
 
 struct NodeConfig {
