@@ -135,6 +135,8 @@ class Chain {
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   codec::Epoch epoch() const { return epoch_; }
   bool is_validator() const;
+  /// The digest that this epoch's leaders are drawn by.
+  const Hash& leaders_floor() const { return leaders_floor_; }
   /// Empty: it may. Else why this node does not vote, for people.
   std::optional<std::string_view> why_no_vote() const;
   const ledger::Mempool& mempool() const { return mempool_; }
