@@ -13,8 +13,6 @@ namespace {
 
 /// A peer that does not let go must not keep us: sockets close by themselves after 1 s of flushing.
 constexpr Duration stop_max = 3s;
-/// Twice the mempool's own limit: what is in it, and how long each waits.
-constexpr std::size_t mempool_file_max = 2 * ledger::MempoolConfig{}.bytes_max;
 constexpr mode_t mempool_mode = 0600;
 constexpr std::size_t fork_file_bytes_max = 1024 * 1024;
 
@@ -93,6 +91,7 @@ Result<void> Engine::keep_chain() {
   config.keeping = config_.node.chain.keeping;
   config.is_indexed = config_.indexes_addresses;
   config.state.seed = rng_.next();
+  config.mempool = config_.node.chain.mempool;
   config.mempool.seed = rng_.next();
   config.halt_height = config_.node.chain.halt_height;
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));
@@ -120,8 +119,9 @@ void Engine::run() {
   save_mempool();
 }
 
-std::vector<ledger::Mempool::Saved> Engine::read_mempool() const {
-  const auto bytes = rt::read_file(mempool_path(), mempool_file_max);
+std::vector<ledger::Mempool::Waiting> Engine::read_mempool() const {
+  // Twice the mempool's own limit: what is in it, and how long each waits.
+  const auto bytes = rt::read_file(mempool_path(), 2 * config_.node.chain.mempool.bytes_max);
   if (!bytes) return {};  // a first start, or the last end was no clean one
   auto saved = ledger::Mempool::decode_snapshot(*bytes, bytes->size());
   if (saved) return *std::move(saved);
@@ -133,10 +133,11 @@ std::vector<ledger::Mempool::Saved> Engine::read_mempool() const {
 void Engine::save_mempool() const {
   const node::Chain* const chain = node_->chain();
   if (chain == nullptr) return;
+  const auto waiting = chain->waiting(reactor_->turn_now());
   // One that was halted from its start has taken nothing in: what the file holds waits on.
-  if (chain->is_halted() && chain->mempool().size() == 0) return;
-  const auto written =
-      rt::write_file_atomic(mempool_path(), chain->mempool().snapshot(), mempool_mode);
+  if (chain->is_halted() && waiting.empty()) return;
+  const auto written = rt::write_file_atomic(
+      mempool_path(), ledger::Mempool::encode_snapshot(waiting), mempool_mode);
   if (!written) log_.warn("chain", "transactions that wait: {}", written.error().message);
 }
 

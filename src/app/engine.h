@@ -66,7 +66,7 @@ class Engine {
   Result<void> open_chain();
   Result<void> keep_chain();
   std::string mempool_path() const { return config_.chain_dir + "/mempool.dat"; }
-  std::vector<ledger::Mempool::Saved> read_mempool() const;
+  std::vector<ledger::Mempool::Waiting> read_mempool() const;
   void save_mempool() const;
   void start();
   void after_turn();

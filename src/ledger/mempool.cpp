@@ -521,22 +521,21 @@ TxPtr Mempool::Walk::next() {
   return tx;
 }
 
-Bytes Mempool::snapshot() const {
+Bytes Mempool::encode_snapshot(const std::vector<Waiting>& waiting) {
   Bytes bytes;
   codec::Writer writer(bytes);
   writer.u8(snapshot_version);
-  writer.u32(static_cast<std::uint32_t>(by_order_.size()));
-  for (const auto& [order, txid] : by_order_) {
-    const Entry& entry = entries_.find(txid)->second;
-    writer.u64(static_cast<std::uint64_t>(entry.since.unix_ms));
-    writer.u32(static_cast<std::uint32_t>(entry.tx->bytes));
-    writer.bytes(codec::encode_transaction(entry.tx->tx));
+  writer.u32(static_cast<std::uint32_t>(waiting.size()));
+  for (const Waiting& each : waiting) {
+    writer.u64(static_cast<std::uint64_t>(each.since.unix_ms));
+    writer.u32(static_cast<std::uint32_t>(each.tx->bytes));
+    writer.bytes(codec::encode_transaction(each.tx->tx));
   }
   return bytes;
 }
 
-Result<std::vector<Mempool::Saved>> Mempool::decode_snapshot(ByteView bytes,
-                                                             std::size_t bytes_max) {
+Result<std::vector<Mempool::Waiting>> Mempool::decode_snapshot(ByteView bytes,
+                                                               std::size_t bytes_max) {
   if (bytes.size() > bytes_max) {
     return fail(Code::too_large,
                 base::format("mempool of {} bytes, limit {}", bytes.size(), bytes_max));
@@ -548,7 +547,7 @@ Result<std::vector<Mempool::Saved>> Mempool::decode_snapshot(ByteView bytes,
   }
   constexpr std::uint64_t date_max = 1ull << 53;
   const std::size_t count = TRY(reader.u32());
-  std::vector<Saved> saved;
+  std::vector<Waiting> saved;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t since = TRY(reader.u64());
     if (since > date_max) return fail(Code::malformed, base::format("mempool dated {}", since));

@@ -102,13 +102,10 @@ class Mempool {
   const OrphanPool& orphans() const { return orphans_; }
   const MempoolCounters& counters() const { return counters_; }
 
-  /// All that wait, parents before children, for a restart. They are to be added anew.
-  Bytes snapshot() const;
-  struct Saved {
-    codec::TxPtr tx;
-    WallTime since;
-  };
-  static Result<std::vector<Saved>> decode_snapshot(ByteView bytes, std::size_t bytes_max);
+  /// All in here, parents before children, for a restart. They are to be added anew.
+  std::vector<Waiting> all() const { return list({}, entries_.size()); }
+  static Bytes encode_snapshot(const std::vector<Waiting>& waiting);
+  static Result<std::vector<Waiting>> decode_snapshot(ByteView bytes, std::size_t bytes_max);
 
  private:
   /// A fee rate, compared exactly; of two equal ones the older is better.

@@ -324,7 +324,7 @@ TEST(Mempool, SurvivesARestart) {
   const TxPtr parent = p.rich(1, 1'000);
   const TxPtr child = p.child(parent, 1, 1, 9'000);
   for (const TxPtr& tx : {parent, child, p.rich(2, 5'000)}) EXPECT_TRUE(p.accepts(tx));
-  const Bytes bytes = p.pool.snapshot();
+  const Bytes bytes = Mempool::encode_snapshot(p.pool.all());
   Pool again;
   const auto saved = Mempool::decode_snapshot(bytes, bytes.size());
   ASSERT_TRUE(saved);
@@ -332,7 +332,7 @@ TEST(Mempool, SurvivesARestart) {
     EXPECT_EQ(again.add(tx, {}, since).kind, Kind::accepted);
     EXPECT_EQ(since, start);
   }
-  EXPECT_EQ(again.pool.snapshot(), bytes);
+  EXPECT_EQ(Mempool::encode_snapshot(again.pool.all()), bytes);
   EXPECT_EQ(Mempool::decode_snapshot(bytes, bytes.size() - 1).error().code, Code::too_large);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
     EXPECT_FALSE(Mempool::decode_snapshot(ByteView(bytes).first(cut), bytes.size()));

@@ -27,7 +27,7 @@ std::vector<std::pair<std::string, Bytes>> records() {
   TipRecord fresh;
   Mempool pool({});
   test::World world;
-  const Bytes empty_pool = pool.snapshot();
+  const Bytes empty_pool = Mempool::encode_snapshot(pool.all());
   pool.add(codec::seal(world.pay(1, 2, test::coin)), {}, {1'700'000'000'000}, world.rules,
            *world.tree->tip());
   return {{"spend", encode(Spend{hash_of(9), {5}, {0, 0, 7, hash_of(8)}})},

@@ -32,7 +32,7 @@ class AnswerStreamsTest : public testing::Test {
     }
   }
   void ask(AnswerStreams& streams, std::uint64_t stream) {
-    streams.on_stream(now_, {StreamId{stream}, test_peer(static_cast<std::uint32_t>(stream)),
+    streams.on_stream(now_, {StreamId{stream}, test_peer(static_cast<std::uint8_t>(stream)),
                              Direction::inbound, "/test", std::size_t{1} << 30, std::nullopt});
     streams.on_data(now_, {StreamId{stream}, answer_frame(Bytes{1}).view()});
   }

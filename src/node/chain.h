@@ -51,7 +51,7 @@ struct ChainParts {
   const ledger::Store* store;            // holds_chain()
   const crypto::KeyPair* key = nullptr;  // the validator's; null: the node only follows
   std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
-  std::vector<ledger::Mempool::Saved> mempool = {};      // what waited when the program ended
+  std::vector<ledger::Mempool::Waiting> mempool = {};    // what waited when the program ended
   bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
 };
 
@@ -135,9 +135,14 @@ class Chain {
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   codec::Epoch epoch() const { return epoch_; }
   bool is_validator() const;
+  /// The digest that this epoch's leaders are drawn by.
+  const Hash& leaders_floor() const { return leaders_floor_; }
   /// Empty: it may. Else why this node does not vote, for people.
   std::optional<std::string_view> why_no_vote() const;
   const ledger::Mempool& mempool() const { return mempool_; }
+  /// What is in it, and what is on its way there but for what is being verified right now: for the
+  /// next start.
+  std::vector<ledger::Mempool::Waiting> waiting(Instant now) const;
   const ledger::Rules& rules() const { return *rules_; }
   /// Whether the store knows of addresses.
   bool is_indexed() const { return history_from_.has_value(); }
@@ -256,7 +261,7 @@ class Chain {
   std::size_t submitted_ = 0;  // in unverified_, verified_ or with a job
   std::deque<SubmitTx> unverified_;
   std::size_t verify_jobs_ = 0;
-  std::deque<ledger::Mempool::Saved> restoring_;
+  std::deque<ledger::Mempool::Waiting> restoring_;
   std::deque<SubmitTx> verified_;  // wait until no job reads the states
   std::optional<WallTime> wall_;
   Instant wall_read_;

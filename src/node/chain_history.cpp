@@ -105,10 +105,7 @@ void Chain::say(ChainOutput output) {
 Result<std::unique_ptr<Chain>> Chain::reopen(Instant now) {
   ASSERT(is_suspended_ && is_quiet());
   ChainParts parts{parts_.genesis, parts_.store, parts_.key, {}, {}, parts_.is_log_lost};
-  const Bytes waiting = mempool_.snapshot();
-  if (auto saved = ledger::Mempool::decode_snapshot(waiting, waiting.size())) {
-    parts.mempool = *std::move(saved);
-  }
+  parts.mempool = waiting(now);
   auto next = TRY(open(config_, std::move(parts), rng_, log_));
   next->last_token_ = last_token_;
   if (wall_) next->on_input(now, consensus::WallClockRead{wall_now(now)});

@@ -13,6 +13,17 @@ void Chain::restore_waiting() {
   }
 }
 
+std::vector<ledger::Mempool::Waiting> Chain::waiting(Instant now) const {
+  std::vector<ledger::Mempool::Waiting> all = mempool_.all();
+  for (const std::deque<SubmitTx>* const queue : {&verified_, &unverified_}) {
+    for (const SubmitTx& next : *queue) {
+      all.push_back({next.tx, next.since.value_or(wall_now(now))});
+    }
+  }
+  all.insert(all.end(), restoring_.begin(), restoring_.end());
+  return all;
+}
+
 void Chain::submit(SubmitTx submitted) {
   if (submitted_ >= submitted_max || is_halted() || is_suspended_) {
     ledger::MempoolAnswer answer;

@@ -285,6 +285,21 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "had again by a new sync; behind a snapshot it has what is unspent, and histories from there "
      "on.",
      false, [](Settings& s, ConfigValue v) { s.indexes_addresses = v.flag; }},
+    {"mempool.size", Type::size, "24MiB", "1KiB..4GiB", "size",
+     "Bytes of transactions that wait for a block. When it is full, those that pay the least per "
+     "byte make room for better ones.",
+     false, [](Settings& s, ConfigValue v) { s.node.chain.mempool.bytes_max = v.count; }},
+    {"mempool.transactions", Type::count, "65536", "1..10000000", "transactions",
+     "How many of them.", false,
+     [](Settings& s, ConfigValue v) { s.node.chain.mempool.count_max = v.count; }},
+    {"mempool.peer_size", Type::size, "8MiB", "1KiB..4GiB", "size",
+     "Bytes of them that one peer may have sent.", false,
+     [](Settings& s, ConfigValue v) { s.node.chain.mempool.peer_bytes_max = v.count; }},
+    {"mempool.expiry", Type::duration, "72h", "100ms..8760h", "duration",
+     "How long a transaction waits before it is dropped, when the next block is final.", false,
+     [](Settings& s, ConfigValue v) {
+       s.node.chain.mempool.age_ms_max = base::to_ms(v.duration);
+     }},
     {"chain.halt_height", Type::count, "0", "0..9007199254740992", "blocks",
      "The last block that this node takes: once it is final the node votes no more, says so, and "
      "stays up (for an upgrade at an agreed height). A restart without it goes on; 0 goes on.",

@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <variant>
-#include <vector>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -25,6 +24,7 @@
 #include "host/world.h"
 #include "node/chain.h"
 #include "node/chain_proofs.h"
+#include "node/consensus_gossip.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
 #include "node/heartbeat_service.h"
@@ -42,6 +42,7 @@ struct ChainOptions {
   Height halt_height = {};
   std::optional<codec::Hash> mesh_token = {};  // a secret that validators share
   ChainKeeping keeping = {};                   // of its past
+  ledger::MempoolConfig mempool = {};
 };
 
 struct NodeConfig {
@@ -88,19 +89,17 @@ struct ProtectPeer {
   PeerId peer;
   bool is_protected;
 };
-/// A transaction of this node's own; answered by TransactionAnswered. `refused` at once without a
-/// chain.
+/// A transaction of this node's own; answered by TransactionAnswered.
 struct SubmitTransaction {
   Token token;
   codec::TxPtr tx;
 };
-/// A question to the chain's store, for another thread; answered by StoreAnswered. It reads what is
-/// final alone, and nothing that changes.
+/// A question to the chain's store, for another thread, about what is final; StoreAnswered.
 struct AskStore {
   Token token;
   std::shared_ptr<host::Job> job;
 };
-/// A proof for a light client; answered by ProofAnswered.
+/// Answered by ProofAnswered.
 struct MakeProof {
   Token token;
   ProofWanted wanted;
@@ -181,15 +180,15 @@ class Node final : public host::WorldMachine {
   const NodeConfig& config() const { return config_; }
   /// Null when the node does not speak gossip, or has not started.
   const gossip::Router* router() const;
-  /// Times that a peer's gossip had to wait for its limit.
   std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
-  /// Null when the node keeps none.
-  const Chain* chain() const { return chain_.get(); }
+  const Chain* chain() const { return chain_.get(); }  // null when the node keeps none
   Chain* chain() { return chain_.get(); }
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
   const SnapshotService* snapshot_service() const { return snapshots_; }
   const Heartbeats* heartbeats() const { return heartbeats_.get(); }
+  /// Null without a chain, and in a private mesh.
+  const ConsensusGossip* consensus_gossip() const { return talk_.get(); }
   /// From first sight of a block to its finality, of the last `finality_max` blocks.
   static constexpr std::size_t finality_max = 1000;
   const std::deque<Duration>& finality_times() const { return finality_; }
@@ -232,6 +231,9 @@ class Node final : public host::WorldMachine {
   bool on_topic_message(Instant now, const gossip::Validate& validate);
   bool is_chain_topic(std::string_view topic) const;
   bool pump_heartbeats(Instant now);
+  bool pump_talk(Instant now);  // these three: node_talk.cpp
+  void talk(Instant now, const Buffer& message);
+  void on_fault(Instant now, const consensus::PeerFault& fault);
   void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void on_bundled_answer(Instant now, Token bundle, const TxAnswered& answered);
@@ -266,6 +268,8 @@ class Node final : public host::WorldMachine {
   SyncService* sync_ = nullptr;
   SnapshotService* snapshots_ = nullptr;
   std::unique_ptr<Heartbeats> heartbeats_;
+  std::unique_ptr<ConsensusGossip> talk_;
+  std::optional<codec::ValidatorKey> validator_key_;
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for: a command's token or a bundle's.

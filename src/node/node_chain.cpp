@@ -1,6 +1,7 @@
 // Of the node: the chain, and what carries its words. Consensus has streams of its own
 // (node/consensus_service.h), blocks that were missed come by sync (node/sync_service.h), and
-// transactions travel by gossip, each judged by the mempool before it is handed on.
+// transactions travel by gossip, each judged by the mempool before it is handed on. Consensus by
+// gossip: node_talk.cpp.
 #include <algorithm>
 
 #include "base/format.h"
@@ -63,6 +64,12 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   heartbeat.genesis = config.genesis;
   heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);
   heartbeats_ = std::make_unique<Heartbeats>(heartbeat, validator_key);
+  if (validator_key != nullptr) {
+    std::ranges::copy(validator_key->public_key().data, validator_key_.emplace().begin());
+  }
+  if (!config_.chain.mesh_token) {
+    talk_ = std::make_unique<ConsensusGossip>(ConsensusGossipConfig{chain_->genesis_hash()});
+  }
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/2/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
 }
@@ -75,6 +82,8 @@ void Node::start_chain(Instant now) {
   gossip::TopicOptions options = tx_topic_options();
   options.priority = base::Priority::bulk;
   to_router(now, gossip::Subscribe{heartbeats_->topic(), options});
+  options.priority = base::Priority::consensus;
+  if (talk_ != nullptr) to_router(now, gossip::Subscribe{talk_->topic(), options});
   note_final(now);
 }
 
@@ -107,6 +116,7 @@ bool Node::pump_chain(Instant now) {
   while (auto job = proofs_->poll_job()) outputs_.push_back(std::move(*job));
   while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
   is_busy = pump_heartbeats(now) || is_busy;
+  is_busy = pump_talk(now) || is_busy;
   return pump_snapshots(now) || is_busy;
 }
 
@@ -202,6 +212,8 @@ void Node::on_job(Instant now, host::JobDone done) {
     // theirs
   } else if (const auto* const beat = dynamic_cast<VerifyHeartbeatJob*>(done.job.get())) {
     heartbeats_->on_verified(now, *beat);
+  } else if (auto* const said = dynamic_cast<VerifySaidJob*>(done.job.get())) {
+    talk_->on_verified(now, *said);
   } else if (!proofs_->on_job(*done.job)) {
     chain_->on_input(now, std::move(done));
   }
@@ -226,15 +238,17 @@ void Node::note_final(Instant now) {
 void Node::on_chain(Instant now, ChainOutput output) {
   if (tongue_ && tongue_(*consensus_, output)) return;
   std::visit(
-      Overload{[&](const consensus::Broadcast& said) { consensus_->broadcast(said.message); },
+      Overload{[&](const consensus::Broadcast& said) {
+                 consensus_->broadcast(said.message);
+                 talk(now, said.message);
+               },
                [&](const consensus::SendTo& said) {
-                 consensus_->send(chain_->validators()->at(said.validator).key, said.message);
+                 const codec::ValidatorKey& key = chain_->validators()->at(said.validator).key;
+                 consensus_->send(key, said.message);
+                 if (!consensus_->peer_of(key)) talk(now, said.message);
                },
                [&](const consensus::ReplyTo& said) { consensus_->send(said.peer, said.message); },
-               [&](const consensus::PeerFault& fault) {
-                 quality_.on_input(now, PeerEvent{fault.peer, PeerEventKind::rejected, "consensus",
-                                                  fault.error.message});
-               },
+               [&](const consensus::PeerFault& fault) { on_fault(now, fault); },
                [&](const consensus::Behind&) { sync_->on_behind(now); },
                [&](host::RunJob& work) { outputs_.push_back(std::move(work)); },
                [&](host::AppendLog& work) { outputs_.push_back(std::move(work)); },
@@ -249,6 +263,9 @@ void Node::on_chain(Instant now, ChainOutput output) {
                },
                [&](EpochBegan& began) {
                  consensus_->set_validators(*began.validators);
+                 if (talk_ != nullptr) {
+                   talk_->begin_epoch(began.epoch, began.validators, chain_->leaders_floor());
+                 }
                  sync_->on_epoch(now, began.epoch, began.validators);
                  reports_.push_back(std::move(began));
                },
@@ -259,13 +276,16 @@ void Node::on_chain(Instant now, ChainOutput output) {
 }
 
 bool Node::is_chain_topic(std::string_view topic) const {
-  return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic());
+  return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic() ||
+                               (talk_ != nullptr && topic == talk_->topic()));
 }
 
 bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
   if (!is_chain_topic(validate.message.topic)) return false;
   if (validate.message.topic == tx_topic_) {
     on_tx_message(now, validate);
+  } else if (talk_ != nullptr && validate.message.topic == talk_->topic()) {
+    talk_->on_message(now, validate.token, validate.message.data.view());
   } else {
     heartbeats_->on_message(now, validate.token, validate.message.data.view());
   }

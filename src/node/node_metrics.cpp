@@ -316,6 +316,12 @@ void write_chain(MetricSink& sink, const Node& node) {
              of_chain([&] {
                return static_cast<double>(node.consensus_service()->validators_connected());
              }));
+  const ConsensusGossip* const talk = node.consensus_gossip();
+  sink.counter("kith_consensus_gossip_said_total",
+               "Messages of consensus published by gossip, since some validator has no stream.",
+               talk == nullptr ? 0 : talk->said());
+  sink.counter("kith_consensus_gossip_heard_total", "Those of others, verified and handed on.",
+               talk == nullptr ? 0 : talk->heard());
   sink.counter("kith_chain_transactions_final_total",
                "Transactions of final blocks since the start.",
                chain == nullptr ? 0 : chain->txs_final());

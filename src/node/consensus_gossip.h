@@ -1,0 +1,138 @@
+// Consensus by gossip: for validators that no stream joins (node/consensus_service.h is the rule).
+// Votes, certificates and proposals are published on a topic of the chain's and handed on by all
+// who keep it, each verified first. Said there only while it is needed: while streams reach no
+// quorum, or while some validator without a stream to this one is heard that way. Grammar and
+// rules: docs/protocol/consensus.md, "By gossip".
+//
+// What is asked and answered (blocks, memories) needs a stream: by gossip nobody can prove who it
+// is. Limits: a message of `message_bytes_max`; what is verified at once, in number and bytes;
+// views up to `views_ahead` beyond this node's; the same message again only after `again`; of one
+// signer, view and kind two different ones, which is evidence, and no third.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/queue.h"
+#include "codec/chain_message.h"
+#include "consensus/leaders.h"
+#include "gossip/router_io.h"
+#include "host/world_chain.h"
+
+namespace kith::node {
+
+struct ConsensusGossipConfig {
+  codec::Hash genesis{};
+  std::size_t message_bytes_max = 960 * 1024;  // a message of gossip has 1 MiB
+  std::uint64_t views_ahead = 64;
+  Duration again = 2s;
+  Duration heard_for = 60s;
+  std::size_t verifying_max = 256;
+  std::size_t verifying_bytes_max = 16 * 1024 * 1024;
+  std::size_t seen_max = 65'536;
+};
+
+/// Whether who is named has signed it; for another thread.
+class VerifySaidJob final : public host::Job {
+ public:
+  VerifySaidJob(Token token, const codec::Hash& genesis,
+                std::shared_ptr<const codec::ValidatorSet> validators,
+                codec::ConsensusMessage message)
+      : token_(token),
+        genesis_(genesis),
+        validators_(std::move(validators)),
+        message_(std::move(message)) {}
+  void run() override;
+
+  Token token() const { return token_; }
+  const Result<void>& verdict() const { return verdict_; }
+  codec::ConsensusMessage take_message() { return std::move(message_); }
+  const codec::ConsensusMessage& message() const { return message_; }
+
+ private:
+  const Token token_;
+  const codec::Hash genesis_;
+  const std::shared_ptr<const codec::ValidatorSet> validators_;
+  codec::ConsensusMessage message_;
+  Result<void> verdict_;
+};
+
+class ConsensusGossip {
+ public:
+  struct Judged {
+    Token token;
+    gossip::Verdict verdict;
+  };
+  struct Say {
+    Bytes message;
+  };
+  struct Heard {
+    codec::ConsensusMessage message;
+  };
+  using Output = std::variant<Judged, Say, Heard, host::RunJob>;
+
+  explicit ConsensusGossip(const ConsensusGossipConfig& config);
+
+  const std::string& topic() const { return topic_; }
+  void begin_epoch(codec::Epoch epoch, std::shared_ptr<const codec::ValidatorSet> validators,
+                   const codec::Hash& floor);
+  /// The engine's last final view and the one it is in.
+  void on_views(codec::View final, codec::View now);
+
+  /// Whether what this validator says is to be said here too. `connected`: one a validator, itself
+  /// among them.
+  bool is_needed(Instant now, const std::vector<bool>& connected) const;
+  /// As it goes by streams; what is too large, or of a kind that needs one, stays.
+  void say(ByteView message);
+
+  void on_message(Instant now, Token token, ByteView bytes);
+  void on_verified(Instant now, VerifySaidJob& job);
+  std::optional<Output> poll_output();
+
+  std::uint64_t said() const { return said_; }
+  std::uint64_t heard() const { return heard_; }
+
+ private:
+  /// What may be said once: who says what kind of thing of which view.
+  struct Subject {
+    std::uint64_t view = 0;
+    std::uint8_t kind = 0;  // of the vote; certificates and proposals have their own
+    codec::ValidatorIndex signer = 0;
+    friend auto operator<=>(const Subject&, const Subject&) = default;
+  };
+  struct Saying {
+    Subject subject;
+    codec::Hash digest{};
+    friend auto operator<=>(const Saying&, const Saying&) = default;
+  };
+  struct Verifying {
+    Token gossip;
+    Saying saying;
+    std::size_t bytes = 0;
+  };
+
+  std::optional<Saying> saying_of(const codec::ConsensusMessage& message);
+  bool is_wanted(Instant now, const Saying& saying) const;
+
+  const ConsensusGossipConfig config_;
+  std::string topic_;
+  codec::Epoch epoch_;
+  std::shared_ptr<const codec::ValidatorSet> validators_;
+  std::optional<consensus::LeaderSchedule> leaders_;
+  codec::View final_, view_;
+  std::map<Subject, std::map<codec::Hash, Instant>> seen_;
+  std::map<codec::ValidatorIndex, Instant> heard_at_;
+  std::map<Token, Verifying> verifying_;
+  std::size_t verifying_bytes_ = 0;
+  base::Queue<Output> outputs_;
+  std::uint64_t last_token_ = 0;
+  std::uint32_t repeat_ = 0;
+  std::uint64_t said_ = 0;
+  std::uint64_t heard_ = 0;
+};
+
+}  // namespace kith::node

@@ -1,0 +1,156 @@
+// Consensus by gossip: what is handed on, and when it is said. Whole nodes: node_talk_test.cpp.
+#include "node/consensus_gossip.h"
+
+#include <gtest/gtest.h>
+
+#include "codec/test_votes.h"
+
+namespace kith::node {
+namespace {
+
+using codec::ConsensusMessage;
+using codec::finalize;
+using codec::notarize;
+using codec::nullify;
+using codec::number_hash;
+using codec::test_genesis;
+using gossip::Verdict;
+
+class ConsensusGossipTest : public testing::Test {
+ protected:
+  ConsensusGossipTest() : talk_(ConsensusGossipConfig{test_genesis}) {
+    set_ = std::make_shared<const codec::ValidatorSet>(four_.set);
+    talk_.begin_epoch({0}, set_, number_hash(99));
+    talk_.on_views({10}, {12});
+  }
+  Bytes said(const codec::ConsensusMessage& message, std::uint32_t repeat = 1) {
+    Bytes bytes{1};
+    codec::Writer(bytes).u32(repeat);
+    base::append(bytes, codec::encode(message));
+    return bytes;
+  }
+  Verdict hear(const ConsensusMessage& message, std::uint32_t repeat = 1) {
+    return hear(said(message, repeat));
+  }
+  /// What becomes of it; jobs run at once.
+  Verdict hear(const Bytes& bytes) {
+    talk_.on_message(now_, Token{7}, bytes);
+    std::optional<Verdict> verdict;
+    while (auto output = talk_.poll_output()) {
+      if (auto* work = std::get_if<host::RunJob>(&*output)) {
+        work->job->run();
+        talk_.on_verified(now_, dynamic_cast<VerifySaidJob&>(*work->job));
+      } else if (const auto* judged = std::get_if<ConsensusGossip::Judged>(&*output)) {
+        EXPECT_FALSE(verdict.has_value());
+        EXPECT_EQ(judged->token, Token{7});
+        verdict = judged->verdict;
+      } else if (std::holds_alternative<ConsensusGossip::Heard>(*output)) {
+        ++heard_;
+      }
+    }
+    return verdict.value();
+  }
+
+  /// A proposal whose justification nobody looks at here.
+  codec::ProposalMessage proposal(std::uint64_t view, codec::ValidatorIndex by,
+                                  std::uint8_t body = 1) {
+    codec::BlockHeader header;
+    header.height = {1};
+    header.view = {view};
+    header.parent = test_genesis;
+    const auto block = codec::make_block(header, Bytes{body}, {});
+    return {four_.vote(by, notarize({0}, view, 0, block->digest())), block, std::nullopt};
+  }
+  codec::ValidatorIndex leader(std::uint64_t view) {
+    return consensus::LeaderSchedule(*set_, number_hash(99), {0}).leader({view});
+  }
+
+  const codec::TestValidators four_{4};
+  std::shared_ptr<const codec::ValidatorSet> set_;
+  ConsensusGossip talk_;
+  Instant now_{};
+  int heard_ = 0;
+};
+
+TEST_F(ConsensusGossipTest, WhatIsNewAndSignedIsHandedOn) {
+  EXPECT_EQ(hear(four_.vote(1, nullify({0}, 12))), Verdict::accept);
+  EXPECT_EQ(hear(four_.vote(1, notarize({0}, 12, 11, number_hash(1)))), Verdict::accept);
+  EXPECT_EQ(hear(four_.certificate(nullify({0}, 11), {0, 1, 3})), Verdict::accept);
+  EXPECT_EQ(hear(proposal(13, leader(13))), Verdict::accept);
+  EXPECT_EQ(heard_, 4);
+}
+
+TEST_F(ConsensusGossipTest, TheSameIsSaidAgainAfterAWhileOnly) {
+  const codec::Vote vote = four_.vote(2, nullify({0}, 12));
+  EXPECT_EQ(hear(vote, 1), Verdict::accept);
+  EXPECT_EQ(hear(vote, 2), Verdict::ignore);
+  now_ += 2s;
+  EXPECT_EQ(hear(vote, 3), Verdict::accept);
+  EXPECT_EQ(hear(vote, 4), Verdict::ignore);
+}
+
+TEST_F(ConsensusGossipTest, TwoDifferingVotesAreEvidenceAThirdIsNoise) {
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(hear(four_.vote(2, notarize({0}, 12, 11, number_hash(i)))),
+              i <= 2 ? Verdict::accept : Verdict::ignore);
+  }
+  const auto by = leader(14);
+  for (std::uint8_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(hear(proposal(14, by, i)), i <= 2 ? Verdict::accept : Verdict::ignore);
+  }
+}
+
+TEST_F(ConsensusGossipTest, OtherEpochsAndViewsArePassedOver) {
+  EXPECT_EQ(hear(four_.vote(1, nullify({1}, 12))), Verdict::ignore);
+  EXPECT_EQ(hear(four_.vote(1, nullify({0}, 10))), Verdict::ignore);
+  EXPECT_EQ(hear(four_.vote(1, nullify({0}, 11))), Verdict::accept);
+  EXPECT_EQ(hear(four_.vote(1, nullify({0}, 12 + 64))), Verdict::accept);
+  EXPECT_EQ(hear(four_.vote(1, nullify({0}, 12 + 65))), Verdict::ignore);
+  // What is final is forgotten, and not heard again.
+  talk_.on_views({11}, {12});
+  now_ += 10s;
+  EXPECT_EQ(hear(four_.vote(1, nullify({0}, 11))), Verdict::ignore);
+}
+
+TEST_F(ConsensusGossipTest, WhatIsFalseIsRefused) {
+  codec::Vote forged = four_.vote(1, nullify({0}, 12));
+  forged.signer = 2;
+  EXPECT_EQ(hear(forged), Verdict::reject);
+  forged.signer = 200;
+  EXPECT_EQ(hear(forged), Verdict::reject);
+  EXPECT_EQ(hear(four_.certificate(nullify({0}, 12), {0, 1})), Verdict::reject);
+  const auto by = leader(13);
+  EXPECT_EQ(hear(proposal(13, by == 0 ? 1 : 0)), Verdict::reject);
+  EXPECT_EQ(hear(codec::BlockRequest{number_hash(1)}), Verdict::reject);
+  EXPECT_EQ(hear(codec::MemoryRequest{{0}, 1, 5, {0}}), Verdict::reject);
+  Bytes bytes = said(four_.vote(1, nullify({0}, 12)));
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(hear(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size))),
+              Verdict::reject);
+  }
+  bytes[0] = 2;
+  EXPECT_EQ(hear(bytes), Verdict::reject);
+  EXPECT_EQ(heard_, 0);
+}
+
+TEST_F(ConsensusGossipTest, ItIsNeededWithoutAQuorumOrForWhomIsHeardHere) {
+  EXPECT_FALSE(talk_.is_needed(now_, {true, true, true, true}));
+  EXPECT_FALSE(talk_.is_needed(now_, {true, true, true, false}));
+  EXPECT_TRUE(talk_.is_needed(now_, {true, true, false, false}));
+  EXPECT_EQ(hear(four_.vote(3, nullify({0}, 12))), Verdict::accept);
+  EXPECT_TRUE(talk_.is_needed(now_, {true, true, true, false}));
+  EXPECT_FALSE(talk_.is_needed(now_, {true, true, true, true}));
+  EXPECT_FALSE(talk_.is_needed(now_ + 61s, {true, true, true, false}));
+}
+
+TEST_F(ConsensusGossipTest, WhatNeedsAStreamIsNotSaid) {
+  talk_.say(codec::encode(ConsensusMessage(codec::BlockRequest{number_hash(1)})));
+  talk_.say(codec::encode(ConsensusMessage(proposal(13, 0))));
+  const auto output = talk_.poll_output();
+  ASSERT_TRUE(output.has_value());
+  EXPECT_EQ(std::get<ConsensusGossip::Say>(*output).message, said(proposal(13, 0)));
+  EXPECT_FALSE(talk_.poll_output().has_value());
+}
+
+}  // namespace
+}  // namespace kith::node

@@ -1,0 +1,52 @@
+// Of the node: consensus by gossip, for validators that no stream joins.
+#include "node/node.h"
+
+namespace kith::node {
+
+/// What was said to all, or to a validator without a stream.
+void Node::talk(Instant now, const Buffer& message) {
+  if (talk_ == nullptr || !validator_key_ || !chain_->is_validator()) return;
+  const codec::ValidatorSet& validators = *chain_->validators();
+  if (consensus_->validators_connected() + 1 >= validators.size()) return;
+  std::vector<bool> connected;
+  connected.reserve(validators.size());
+  for (const codec::Validator& validator : validators.all()) {
+    connected.push_back(validator.key == *validator_key_ || consensus_->peer_of(validator.key));
+  }
+  if (talk_->is_needed(now, connected)) talk_->say(message.view());
+}
+
+bool Node::pump_talk(Instant now) {
+  if (talk_ == nullptr) return false;
+  if (const consensus::Engine* const engine = chain_->consensus().engine()) {
+    talk_->on_views(engine->last_final().view, engine->view());
+  }
+  bool is_busy = false;
+  while (auto output = talk_->poll_output()) {
+    is_busy = true;
+    std::visit(
+        Overload{[&](const ConsensusGossip::Judged& judged) {
+                   to_router(now, gossip::Validated{judged.token, judged.verdict});
+                 },
+                 [&](ConsensusGossip::Say& said) {
+                   constexpr Token nobody{0};
+                   to_router(now, gossip::Publish{
+                                      nobody, talk_->topic(), Buffer(std::move(said.message)), {}});
+                 },
+                 [&](ConsensusGossip::Heard& heard) {
+                   // Of nobody: whoever handed it on cannot know all that is wrong with it.
+                   chain_->on_input(now, consensus::Heard{{}, std::move(heard.message), {}});
+                 },
+                 [&](host::RunJob& work) { outputs_.push_back(std::move(work)); }},
+        *output);
+  }
+  return is_busy;
+}
+
+void Node::on_fault(Instant now, const consensus::PeerFault& fault) {
+  if (fault.peer.empty()) return;  // heard by gossip
+  quality_.on_input(
+      now, PeerEvent{fault.peer, PeerEventKind::rejected, "consensus", fault.error.message});
+}
+
+}  // namespace kith::node
