@@ -268,8 +268,12 @@ void Chain::perform(Instant now, EngineOutput output) {
   };
   std::visit(
       Overload{
-          [&](consensus::Broadcast& said) { say(std::move(said)); },
-          [&](consensus::SendTo& said) { say(std::move(said)); },
+          [&](consensus::Broadcast& said) {
+            tongue_ ? lie(said.message, {}) : say(std::move(said));
+          },
+          [&](consensus::SendTo& said) {
+            tongue_ ? lie(said.message, said.validator) : say(std::move(said));
+          },
           [&](consensus::ReplyTo& said) { say(std::move(said)); },
           [&](consensus::PeerFault& fault) { say(std::move(fault)); },
           [&](consensus::Behind& behind) {
@@ -303,6 +307,10 @@ void Chain::perform(Instant now, EngineOutput output) {
           },
           [&](consensus::Forked& forked) { halt_for(forked); }},
       output);
+}
+
+void Chain::lie(const Buffer& message, std::optional<codec::ValidatorIndex> to) {
+  for (consensus::SendTo& said : tongue_(message, to)) say(std::move(said));
 }
 
 void Chain::note_evidence(const codec::Evidence& evidence) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -108,6 +109,11 @@ class Chain {
                                              Log& log);
   ~Chain();
 
+  /// For validators that lie (sim/scenario_liar.h): what they say to each in place of `message`,
+  /// which is for one or for all.
+  using Tongue = std::function<std::vector<consensus::SendTo>(
+      const Buffer& message, std::optional<codec::ValidatorIndex> to)>;
+  void set_tongue(Tongue tongue) { tongue_ = std::move(tongue); }
   /// REQUIRES: a WallClockRead came before.
   void start(Instant now);
   void on_input(Instant now, ChainInput input);
@@ -209,6 +215,7 @@ class Chain {
   void on_txs_verified(VerifyTxsJob& job);
   void take_submitted(Instant now);
   WallTime wall_now(Instant now) const;
+  void lie(const Buffer& message, std::optional<codec::ValidatorIndex> to);
   void note_evidence(const codec::Evidence& evidence);
   void halt(Error error);
   bool is_beyond_halt(Height height) const {
@@ -280,6 +287,7 @@ class Chain {
   Hash leaders_floor_{};  // what this epoch begins on
   std::optional<Height> history_from_;
   std::string halt_reason_;
+  Tongue tongue_;      // none: the truth
   BlockPtr undumped_;  // waits until no job reads the states
 };
 

@@ -160,9 +160,6 @@ class Node final : public host::WorldMachine {
 
   /// Gives the node a chain to follow, and to validate when the chain has a key: before start().
   void keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key);
-  /// For validators that lie (sim/scenario_liar.h): true when it said what it likes instead.
-  using Tongue = std::function<bool(ConsensusService& service, const ChainOutput& said)>;
-  void set_tongue(Tongue tongue) { tongue_ = std::move(tongue); }
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.
   void start(Instant now);
   void on_command(Instant now, Command command);
@@ -264,7 +261,6 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Chain> chain_;     // null: none, and so the three below
   std::unique_ptr<ChainProofs> proofs_;
   ConsensusService* consensus_ = nullptr;
-  Tongue tongue_;  // none: the truth
   SyncService* sync_ = nullptr;
   SnapshotService* snapshots_ = nullptr;
   std::unique_ptr<Heartbeats> heartbeats_;

@@ -236,7 +236,6 @@ void Node::note_final(Instant now) {
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
-  if (tongue_ && tongue_(*consensus_, output)) return;
   std::visit(
       Overload{[&](const consensus::Broadcast& said) {
                  consensus_->broadcast(said.message);

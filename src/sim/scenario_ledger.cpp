@@ -188,8 +188,8 @@ std::unique_ptr<host::WorldMachine> LedgerScenario::make_node(NodeContext& conte
                                  (*chain)->height().value, lost_below_[index]));
   }
   if (!is_liar(index)) reached_[index] = (*chain)->height().value;
+  if (is_liar(index)) make_liar(index, context.incarnation, **chain);
   machine->node().keep_chain(*std::move(chain), key);
-  if (is_liar(index)) make_liar(index, context.incarnation, machine->node());
   return machine;
 }
 

@@ -85,7 +85,7 @@ class LedgerScenario {
   std::uint32_t nodes_count() const;
   codec::ValidatorKey key_of(std::uint32_t index) const;
   codec::Amount stake_of(std::uint32_t index) const;
-  void make_liar(std::uint32_t index, std::uint32_t incarnation, node::Node& node);
+  void make_liar(std::uint32_t index, std::uint32_t incarnation, node::Chain& chain);
   void set_liars_clock(std::uint32_t index);
   /// That nobody honest was found guilty.
   std::optional<std::string> find_slander(const node::Chain& of) const;

@@ -44,14 +44,13 @@ codec::Amount LedgerScenario::stake_of(std::uint32_t index) const {
 
 // --- liars ---------------------------------------------------------------------------------------
 
-void LedgerScenario::make_liar(std::uint32_t index, std::uint32_t incarnation, node::Node& node) {
+void LedgerScenario::make_liar(std::uint32_t index, std::uint32_t incarnation, node::Chain& chain) {
   if (settings_.liars == 0) return;  // twins are honest, each by itself
   auto& tongue = tongues_[index];
   tongue = std::make_unique<LyingValidator>(settings_.lie, keys_[index],
                                             options_.seed * 1'000 + index * 100 + incarnation);
-  node.set_tongue([&node, lying = tongue.get()](node::ConsensusService& service,
-                                                const node::ChainOutput& said) {
-    return lying->speak(node, service, said);
+  chain.set_tongue([&chain, lying = tongue.get()](const Buffer& message, const auto& to) {
+    return lying->speak(chain, message, to);
   });
   world_.after(Duration{0}, [this, index] { set_liars_clock(index); });
 }

@@ -28,8 +28,6 @@ Statement of_kind(Statement statement, VoteKind kind) {
   return statement;
 }
 
-Buffer framed(const ConsensusMessage& message) { return Buffer(codec::encode(message)); }
-
 }  // namespace
 
 std::string_view name_of(ValidatorLie lie) {
@@ -42,29 +40,27 @@ std::string_view name_of(ValidatorLie lie) {
 LyingValidator::LyingValidator(ValidatorLie lie, const crypto::KeyPair& key, std::uint64_t seed)
     : lie_(lie), key_(key), rng_(seed) {}
 
-bool LyingValidator::speak(const node::Node& node, node::ConsensusService& service,
-                           const node::ChainOutput& said) {
-  const auto* const to_all = std::get_if<consensus::Broadcast>(&said);
-  const auto* const to_one = std::get_if<consensus::SendTo>(&said);
-  if (to_all == nullptr && to_one == nullptr) return false;
-  const codec::ValidatorSet& set = *node.chain()->validators();
+std::vector<consensus::SendTo> LyingValidator::speak(const node::Chain& chain,
+                                                     const Buffer& message,
+                                                     std::optional<codec::ValidatorIndex> to) {
+  const codec::ValidatorSet& set = *chain.validators();
   codec::ValidatorKey key{};
   std::ranges::copy(key_.public_key().data, key.begin());
   const auto self = set.index_of(key);
-  if (!self) return false;  // nobody minds what it says
+  if (!self) return {};  // of this epoch it is no validator: nobody would mind what it says
   self_ = *self;
-  genesis_ = node.chain()->genesis_hash();
+  genesis_ = chain.genesis_hash();
   validators_ = set.size();
-  const auto message = codec::decode_consensus_message(
-      (to_all != nullptr ? to_all->message : to_one->message).view());
-  ASSERT(message.has_value());
-  for (codec::ValidatorIndex to = 0; to < validators_; ++to) {
-    if (to == self_ || (to_one != nullptr && to_one->validator != to)) continue;
-    for (const ConsensusMessage& lied : lie(*node.chain(), to, *message)) {
-      service.send(set.at(to).key, framed(lied));
+  const auto decoded = codec::decode_consensus_message(message.view());
+  ASSERT(decoded.has_value());
+  std::vector<consensus::SendTo> said;
+  for (codec::ValidatorIndex each = 0; each < validators_; ++each) {
+    if (each == self_ || (to && *to != each)) continue;
+    for (const ConsensusMessage& lied : lie(chain, each, *decoded)) {
+      said.push_back({each, Buffer(codec::encode(lied))});
     }
   }
-  return true;
+  return said;
 }
 
 LyingValidator::Messages LyingValidator::lie(const node::Chain& chain, codec::ValidatorIndex to,

@@ -12,7 +12,7 @@
 
 #include "base/rng.h"
 #include "codec/chain_message.h"
-#include "node/node.h"
+#include "node/chain.h"
 
 namespace kith::sim {
 
@@ -35,9 +35,9 @@ class LyingValidator {
   /// `key` outlives it.
   LyingValidator(ValidatorLie lie, const crypto::KeyPair& key, std::uint64_t seed);
 
-  /// The tongue of its node (node::Node::set_tongue), which has a chain.
-  bool speak(const node::Node& node, node::ConsensusService& service,
-             const node::ChainOutput& said);
+  /// The tongue of its chain (node::Chain::set_tongue).
+  std::vector<consensus::SendTo> speak(const node::Chain& chain, const Buffer& message,
+                                       std::optional<codec::ValidatorIndex> to);
 
  private:
   using Messages = std::vector<codec::ConsensusMessage>;
