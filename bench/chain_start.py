@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How soon a node with a long chain is ready, and what a validator costs that has nothing to do.
 
-Makes a home with --blocks blocks (long_chain), starts a node beside it --repeat times, and then runs
-four validators with a block a second (`kith devnet`) for --seconds.
+Makes a home with --blocks blocks (long_chain), starts a node beside it --repeat times, and then
+runs four validators with a block a second (`kith devnet`) for --seconds.
 """
 import argparse
 import json
