@@ -178,8 +178,7 @@ class Node final : public host::WorldMachine {
   /// Null when the node does not speak gossip, or has not started.
   const gossip::Router* router() const;
   std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
-  const Chain* chain() const { return chain_.get(); }  // null when the node keeps none
-  Chain* chain() { return chain_.get(); }
+  Chain* chain() const { return chain_.get(); }  // null when the node keeps none
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
   const SnapshotService* snapshot_service() const { return snapshots_; }
@@ -228,8 +227,9 @@ class Node final : public host::WorldMachine {
   bool on_topic_message(Instant now, const gossip::Validate& validate);
   bool is_chain_topic(std::string_view topic) const;
   bool pump_heartbeats(Instant now);
-  bool pump_talk(Instant now);  // these three: node_talk.cpp
+  bool pump_talk(Instant now);  // these four: node_talk.cpp
   void talk(Instant now, const Buffer& message);
+  void reply(const consensus::ReplyTo& said);
   void on_fault(Instant now, const consensus::PeerFault& fault);
   void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
