@@ -178,15 +178,15 @@ class Node final : public host::WorldMachine {
   /// Null when the node does not speak gossip, or has not started.
   const gossip::Router* router() const;
   std::uint64_t gossip_pauses() const { return gossip_ == nullptr ? 0 : gossip_->paused(); }
-  Chain* chain() const { return chain_.get(); }  // null when the node keeps none
+  const Chain* chain() const { return chain_.get(); }  // null when the node keeps none
+  Chain* chain() { return chain_.get(); }
   const ConsensusService* consensus_service() const { return consensus_; }
   const SyncService* sync_service() const { return sync_; }
   const SnapshotService* snapshot_service() const { return snapshots_; }
   const Heartbeats* heartbeats() const { return heartbeats_.get(); }
   /// Null without a chain, and in a private mesh.
   const ConsensusGossip* consensus_gossip() const { return talk_.get(); }
-  /// From first sight of a block to its finality, of the last `finality_max` blocks.
-  static constexpr std::size_t finality_max = 1000;
+  static constexpr std::size_t finality_max = 1000;  // blocks; from first sight to finality
   const std::deque<Duration>& finality_times() const { return finality_; }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
