@@ -153,7 +153,7 @@ Result<std::pair<ConsensusMessage, std::optional<SaidBy>>> ConsensusGossip::read
   if (how != said_plainly && how != said_signed) {
     return fail(Code::unsupported, base::format("said in way {}", how));
   }
-  TRY(reader.u32());  // what makes it new
+  [[maybe_unused]] const std::uint32_t repeat = TRY(reader.u32());  // makes it new
   std::optional<SaidBy> by;
   if (how == said_signed) {
     by.emplace().signer = TRY(reader.u16());
