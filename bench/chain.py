@@ -385,8 +385,8 @@ def fsync_ms(folder):
 
 
 def ceiling(arguments):
-    """What a core needs for one payment, by ledger_bench: verified once, executed once. All cores at
-    once, as in the run: two that share execution units are slower together than one by itself."""
+    """What a core needs for one payment, by ledger_bench: verified once, executed once. All cores
+    at once, as in the run: two that share execution units are slower than one by itself."""
     command = [arguments.ledger_bench, "--benchmark_format=json",
                "--benchmark_filter=execute_and_verify", "--benchmark_min_time=1"]
     alone = rate_of(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
