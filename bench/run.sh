@@ -10,6 +10,8 @@
 #                                 and NATS, 2 and 10 nodes, signed and not (pubsub.py)
 #   chain                         payments that four validators make final, Kith and CometBFT
 #                                 (chain.py); --stacks kith,cometbft,cometbft-tuned
+#   start                         a node with 1,000,000 blocks starts; validators with nothing to do
+#                                 (chain_start.py)
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
 #   sim                           events a second and memory of `kith simulate`, 1,000 nodes
 #   micro                         every Google Benchmark program in build/release/bench
@@ -27,6 +29,7 @@ quick=false
 json=false
 is_pubsub_wanted=false
 is_chain_wanted=false
+is_start_wanted=false
 is_idle_wanted=false
 is_sim_wanted=false
 
@@ -40,6 +43,9 @@ main() {
   fi
   if $is_chain_wanted; then
     run_chain
+  fi
+  if $is_start_wanted; then
+    run_start
   fi
   if $is_idle_wanted; then
     run_idle
@@ -58,6 +64,7 @@ read_arguments() {
       all | perf | handshakes | ping | memory) peer_figures+=("$1") ;;
       pubsub) is_pubsub_wanted=true ;;
       chain) is_chain_wanted=true ;;
+      start) is_start_wanted=true ;;
       idle) is_idle_wanted=true ;;
       sim) is_sim_wanted=true ;;
       micro)
@@ -80,7 +87,8 @@ read_arguments() {
     shift
   done
   if ((${#peer_figures[@]} + ${#micro[@]} == 0)) &&
-    ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_idle_wanted && ! $is_sim_wanted; then
+    ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_start_wanted && ! $is_idle_wanted &&
+    ! $is_sim_wanted; then
     peer_figures=(all)
   fi
 }
@@ -149,6 +157,14 @@ cometbft_bench() {
     return 1
   }
   echo "$program"
+}
+
+run_start() {
+  local arguments=(--folder "$root/build/bench")
+  mkdir -p "$root/build/bench"
+  $quick && arguments+=(--blocks 20000 --seconds 10)
+  $json && arguments+=(--json)
+  python3 "$here/chain_start.py" "${arguments[@]}"
 }
 
 run_idle() {

@@ -37,7 +37,7 @@ Bytes signed_vote(const crypto::KeyPair& pair, std::uint64_t view) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const crypto::KeyPair key = key_of(1);
   static const auto set = one_validator(key);
-  node::ConsensusGossip talk(node::ConsensusGossipConfig{});
+  node::ConsensusGossip talk(node::ConsensusGossipConfig{}, &key);
   talk.begin_epoch({0}, set, {});
   talk.on_views({0}, {1});
   fuzz::Input input{ByteView(data, size)};
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       } else if (std::holds_alternative<node::ConsensusGossip::Judged>(*output)) {
         ++judged;
       } else {
-        ASSERT(is_ours && std::holds_alternative<node::ConsensusGossip::Heard>(*output));
+        ASSERT(is_ours && std::holds_alternative<consensus::Heard>(*output));
       }
     }
     ASSERT(judged == 1);

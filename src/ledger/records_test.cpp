@@ -36,7 +36,7 @@ std::vector<std::pair<std::string, Bytes>> records() {
           {"tip", encode(some_tip())},
           {"tip", encode(fresh)},
           {"mempool", empty_pool},
-          {"mempool", pool.snapshot()}};
+          {"mempool", Mempool::encode_snapshot(pool.all())}};
 }
 
 Bytes encode_again(const std::string& name, ByteView bytes) {
@@ -48,7 +48,7 @@ Bytes encode_again(const std::string& name, ByteView bytes) {
   for (const auto& [tx, since] : Mempool::decode_snapshot(bytes, bytes.size()).value()) {
     pool.add(tx, {}, since, world.rules, *world.tree->tip());
   }
-  return pool.snapshot();
+  return Mempool::encode_snapshot(pool.all());
 }
 
 TEST(LedgerRecords, GoldenVectors) {

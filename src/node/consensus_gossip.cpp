@@ -1,8 +1,10 @@
 #include "node/consensus_gossip.h"
 
 #include <algorithm>
+#include <array>
 
-#include "base/machine.h"
+#include "base/format.h"
+#include "crypto/ed25519_zip215.h"
 
 namespace kith::node {
 
@@ -12,37 +14,64 @@ using gossip::Verdict;
 
 namespace {
 
-constexpr std::uint8_t said_version = 1;
-constexpr std::size_t head_bytes = 5;
+constexpr std::uint8_t said_plainly = 1;  // what is in it is signed
+constexpr std::uint8_t said_signed = 2;   // as a whole
+constexpr std::size_t head_bytes = 1 + 4 + 2 + sizeof(crypto::Signature);
 // Beside the kinds of votes: codec::VoteKind is 1 to 3.
 constexpr std::uint8_t certificate_of = 4;  // plus the kind of what it certifies
 constexpr std::uint8_t proposal_kind = 8;
+constexpr std::uint8_t memory_request_kind = 9;
+constexpr std::uint8_t memory_kind = 10;
 constexpr std::size_t differing_max = 2;
+constexpr std::array<std::uint8_t, 2> name_prefix{0, 'v'};
 
-bool is_said_by_gossip(const ConsensusMessage& message) {
+bool is_signed_inside(const ConsensusMessage& message) {
   return std::holds_alternative<Vote>(message) ||
          std::holds_alternative<codec::Certificate>(message) ||
          std::holds_alternative<codec::ProposalMessage>(message);
 }
+bool is_memory(const ConsensusMessage& message) {
+  return std::holds_alternative<codec::MemoryRequest>(message) ||
+         std::holds_alternative<codec::Memory>(message);
+}
 
 }  // namespace
 
-void VerifySaidJob::run() {
-  std::visit(
-      Overload{[&](const Vote& vote) { verdict_ = codec::verify(vote, genesis_, *validators_); },
-               [&](const codec::Certificate& certificate) {
-                 verdict_ = codec::verify(certificate, genesis_, *validators_);
-               },
-               [&](const codec::ProposalMessage& proposal) {
-                 verdict_ = codec::verify(proposal.vote, genesis_, *validators_);
-               },
-               [&](const auto&) { verdict_ = fail(Code::internal, "needs a stream"); }},
-      message_);
+Result<void> VerifySaidJob::verify_all() const {
+  if (by_) {
+    if (by_->signer >= validators_->size()) {
+      return fail(Code::bad_signature,
+                  base::format("validator {} of {}", by_->signer, validators_->size()));
+    }
+    return crypto::verify_zip215(validators_->at(by_->signer).key, by_->hash, by_->signature);
+  }
+  if (const auto* const vote = std::get_if<Vote>(&message_)) {
+    return codec::verify(*vote, genesis_, *validators_);
+  }
+  if (const auto* const certificate = std::get_if<codec::Certificate>(&message_)) {
+    return codec::verify(*certificate, genesis_, *validators_);
+  }
+  return codec::verify(std::get<codec::ProposalMessage>(message_).vote, genesis_, *validators_);
 }
 
-ConsensusGossip::ConsensusGossip(const ConsensusGossipConfig& config) : config_(config) {
+void VerifySaidJob::run() { verdict_ = verify_all(); }
+
+ConsensusGossip::ConsensusGossip(const ConsensusGossipConfig& config, const crypto::KeyPair* key)
+    : config_(config), key_(key) {
   constexpr std::size_t name_bytes = 8;
   topic_ = "/kith/consensus/1/" + base::to_hex(ByteView(config_.genesis).first(name_bytes));
+}
+
+PeerId ConsensusGossip::name_of(const codec::ValidatorKey& key) {
+  Bytes bytes(name_prefix.begin(), name_prefix.end());
+  base::append(bytes, key);
+  return *PeerId::from_multihash(bytes);
+}
+
+bool ConsensusGossip::is_name(const PeerId& peer) {
+  const ByteView bytes = peer.bytes();
+  return bytes.size() == name_prefix.size() + sizeof(codec::ValidatorKey) &&
+         base::equal(bytes.first(name_prefix.size()), name_prefix);
 }
 
 void ConsensusGossip::begin_epoch(codec::Epoch epoch,
@@ -54,6 +83,7 @@ void ConsensusGossip::begin_epoch(codec::Epoch epoch,
   final_ = view_ = {};
   seen_.clear();
   heard_at_.clear();  // they have other indices
+  memory_buckets_.clear();
 }
 
 void ConsensusGossip::on_views(codec::View final, codec::View now) {
@@ -84,21 +114,73 @@ void ConsensusGossip::say(ByteView message) {
   if (message.size() + head_bytes > config_.message_bytes_max) return;
   const auto read = codec::decode_consensus_message(message);
   ASSERT(read.has_value());
-  if (!is_said_by_gossip(*read)) return;
   // Who says the same again says it in other bytes: else nobody would hand it on.
   Bytes bytes;
   codec::Writer writer(bytes);
-  writer.u8(said_version);
-  writer.u32(++repeat_);
+  if (is_signed_inside(*read)) {
+    writer.u8(said_plainly);
+    writer.u32(++repeat_);
+  } else if (is_memory(*read) && key_ != nullptr && validators_ != nullptr) {
+    codec::ValidatorKey key{};
+    std::ranges::copy(key_->public_key().data, key.begin());
+    const auto index = validators_->index_of(key);
+    if (!index) return;
+    writer.u8(said_signed);
+    writer.u32(++repeat_);
+    writer.u16(*index);
+    writer.bytes(key_->sign(hash_of(message)));
+  } else {
+    return;
+  }
   writer.bytes(message);
   outputs_.push_back(Say{std::move(bytes)});
   ++said_;
 }
 
+codec::Hash ConsensusGossip::hash_of(ByteView message) const {
+  return codec::tagged_hash("kith/said/1", {config_.genesis, message});
+}
+
 // --- hearing -------------------------------------------------------------------------------------
 
+Result<std::pair<ConsensusMessage, std::optional<SaidBy>>> ConsensusGossip::read(
+    ByteView bytes) const {
+  if (bytes.size() > config_.message_bytes_max) {
+    return fail(Code::too_large, base::format("{} bytes by gossip", bytes.size()));
+  }
+  codec::Reader reader(bytes);
+  const std::uint8_t how = TRY(reader.u8());
+  if (how != said_plainly && how != said_signed) {
+    return fail(Code::unsupported, base::format("said in way {}", how));
+  }
+  [[maybe_unused]] const std::uint32_t repeat = TRY(reader.u32());  // makes it new
+  std::optional<SaidBy> by;
+  if (how == said_signed) {
+    by.emplace().signer = TRY(reader.u16());
+    std::ranges::copy(TRY(reader.bytes(sizeof(crypto::Signature))), by->signature.begin());
+  }
+  const ByteView said = reader.rest();
+  if (by) by->hash = hash_of(said);
+  ConsensusMessage message = TRY(codec::decode_consensus_message(said));
+  if (by ? !is_memory(message) : !is_signed_inside(message)) {
+    return fail(Code::protocol, "a message that is not said by gossip, or not so");
+  }
+  return std::pair{std::move(message), by};
+}
+
 /// Nothing: not of this epoch, or not what it says it is.
-std::optional<ConsensusGossip::Saying> ConsensusGossip::saying_of(const ConsensusMessage& message) {
+std::optional<ConsensusGossip::Saying> ConsensusGossip::saying_of(
+    const ConsensusMessage& message, const std::optional<SaidBy>& by) const {
+  if (by) {
+    const auto* const request = std::get_if<codec::MemoryRequest>(&message);
+    const codec::Epoch epoch =
+        request != nullptr ? request->epoch : std::get<codec::Memory>(message).epoch;
+    if (epoch != epoch_ || (request != nullptr && request->validator != by->signer)) {
+      return std::nullopt;
+    }
+    const std::uint8_t kind = request != nullptr ? memory_request_kind : memory_kind;
+    return Saying{{0, kind, by->signer}, by->hash};
+  }
   if (const auto* const vote = std::get_if<Vote>(&message)) {
     const codec::Statement& said = vote->statement;
     if (said.epoch != epoch_) return std::nullopt;
@@ -111,39 +193,44 @@ std::optional<ConsensusGossip::Saying> ConsensusGossip::saying_of(const Consensu
     const auto kind = static_cast<std::uint8_t>(certificate_of + static_cast<int>(said.kind));
     return Saying{{said.view().value, kind, 0}, said.subject.digest};
   }
-  const auto* const proposal = std::get_if<codec::ProposalMessage>(&message);
-  if (proposal == nullptr) return std::nullopt;
-  const codec::Statement& said = proposal->vote.statement;
+  const auto& proposal = std::get<codec::ProposalMessage>(message);
+  const codec::Statement& said = proposal.vote.statement;
   const bool is_sound = said.epoch == epoch_ && said.kind == codec::VoteKind::notarize &&
-                        said.subject.digest == proposal->block->digest();
+                        said.subject.digest == proposal.block->digest();
   if (!is_sound) return std::nullopt;
-  return Saying{{said.view().value, proposal_kind, proposal->vote.signer}, said.subject.digest};
+  return Saying{{said.view().value, proposal_kind, proposal.vote.signer}, said.subject.digest};
 }
 
-bool ConsensusGossip::is_wanted(Instant now, const Saying& saying) const {
+base::TokenBucket& ConsensusGossip::memory_bucket(Instant now, codec::ValidatorIndex signer) {
+  return memory_buckets_.try_emplace(signer, config_.memory_rate, now).first->second;
+}
+
+bool ConsensusGossip::is_wanted(Instant now, const Saying& saying) {
   const auto& [subject, digest] = saying;
-  if (subject.view <= final_.value || subject.view > view_.value + config_.views_ahead) {
+  const bool is_of_a_view = subject.kind < memory_request_kind;
+  if (is_of_a_view &&
+      (subject.view <= final_.value || subject.view > view_.value + config_.views_ahead)) {
+    return false;
+  }
+  // An index beyond the set is for the verification to refuse.
+  if (!is_of_a_view && subject.signer < validators_->size() &&
+      memory_bucket(now, subject.signer).available(config_.memory_rate, now) == 0) {
     return false;
   }
   const auto found = seen_.find(subject);
   if (found == seen_.end()) return seen_.size() < config_.seen_max;
   const auto same = found->second.find(digest);
-  if (same == found->second.end()) return found->second.size() < differing_max;
-  return now >= same->second + config_.again;
+  if (same != found->second.end()) return now >= same->second + config_.again;
+  return !is_of_a_view || found->second.size() < differing_max;
 }
 
 void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
   const auto judge = [&](Verdict verdict) { outputs_.push_back(Judged{token, verdict}); };
-  codec::Reader reader(bytes);
-  const auto version = reader.u8();
-  const auto repeat = reader.u32();
-  if (!version || *version != said_version || !repeat || bytes.size() > config_.message_bytes_max) {
-    return judge(Verdict::reject);
-  }
-  auto message = codec::decode_consensus_message(reader.rest());
-  if (!message || !is_said_by_gossip(*message)) return judge(Verdict::reject);
+  auto said = read(bytes);
+  if (!said) return judge(Verdict::reject);
   if (validators_ == nullptr) return judge(Verdict::ignore);
-  const auto saying = saying_of(*message);
+  auto& [message, by] = *said;
+  const auto saying = saying_of(message, by);
   // Of an epoch that others are in already, say, or no more.
   if (!saying || !is_wanted(now, *saying)) return judge(Verdict::ignore);
   const bool is_leaders = saying->subject.kind != proposal_kind ||
@@ -160,7 +247,7 @@ void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
   verifying_bytes_ += bytes.size();
   outputs_.push_back(host::RunJob{
       ours,
-      std::make_shared<VerifySaidJob>(ours, config_.genesis, validators_, *std::move(message))});
+      std::make_shared<VerifySaidJob>(ours, config_.genesis, validators_, std::move(message), by)});
 }
 
 void ConsensusGossip::on_verified(Instant now, VerifySaidJob& job) {
@@ -170,15 +257,24 @@ void ConsensusGossip::on_verified(Instant now, VerifySaidJob& job) {
   verifying_bytes_ -= waiting.bytes;
   if (!job.verdict()) return outputs_.push_back(Judged{waiting.gossip, Verdict::reject});
   // It may have become old meanwhile, or the epoch another.
-  const auto saying = saying_of(job.message());
+  const auto saying = saying_of(job.message(), job.by());
   if (!saying || !is_wanted(now, *saying)) {
     return outputs_.push_back(Judged{waiting.gossip, Verdict::ignore});
   }
-  seen_[saying->subject][saying->digest] = now;
-  if (saying->subject.kind < certificate_of) heard_at_[saying->subject.signer] = now;
+  const Subject& subject = saying->subject;
+  seen_[subject][saying->digest] = now;
+  const bool is_signers = subject.kind < certificate_of || subject.kind >= memory_request_kind;
+  if (is_signers) heard_at_[subject.signer] = now;
+  std::optional<codec::ValidatorKey> proven;
+  if (job.by()) {
+    memory_bucket(now, subject.signer).take(config_.memory_rate, now);
+    proven = validators_->at(subject.signer).key;
+  }
   ++heard_;
   outputs_.push_back(Judged{waiting.gossip, Verdict::accept});
-  outputs_.push_back(Heard{job.take_message()});
+  // From nobody where whoever handed it on cannot know all that is wrong with it.
+  outputs_.push_back(
+      consensus::Heard{proven ? name_of(*proven) : PeerId(), job.take_message(), proven});
 }
 
 std::optional<ConsensusGossip::Output> ConsensusGossip::poll_output() {

@@ -4,10 +4,11 @@
 // quorum, or while some validator without a stream to this one is heard that way. Grammar and
 // rules: docs/protocol/consensus.md, "By gossip".
 //
-// What is asked and answered (blocks, memories) needs a stream: by gossip nobody can prove who it
-// is. Limits: a message of `message_bytes_max`; what is verified at once, in number and bytes;
-// views up to `views_ahead` beyond this node's; the same message again only after `again`; of one
-// signer, view and kind two different ones, which is evidence, and no third.
+// What validators ask each other after a start, and answer, is said there too, signed as a whole.
+// Blocks that are asked for need a stream. Limits: a message of `message_bytes_max`; what is
+// verified at once, in number and bytes; views up to `views_ahead` beyond this node's; the same
+// message again only after `again`; of one signer, view and kind two different ones, which is
+// evidence, and no third; questions and answers of one signer `memory_rate`.
 #pragma once
 
 #include <map>
@@ -18,7 +19,9 @@
 #include <vector>
 
 #include "base/queue.h"
+#include "base/token_bucket.h"
 #include "codec/chain_message.h"
+#include "consensus/engine_io.h"
 #include "consensus/leaders.h"
 #include "gossip/router_io.h"
 #include "host/world_chain.h"
@@ -34,6 +37,14 @@ struct ConsensusGossipConfig {
   std::size_t verifying_max = 256;
   std::size_t verifying_bytes_max = 16 * 1024 * 1024;
   std::size_t seen_max = 65'536;
+  base::TokenRate memory_rate{4, 32};
+};
+
+/// Of a message that is signed as a whole: by whom.
+struct SaidBy {
+  codec::ValidatorIndex signer = 0;
+  crypto::Signature signature{};
+  codec::Hash hash{};  // of what is signed
 };
 
 /// Whether who is named has signed it; for another thread.
@@ -41,23 +52,28 @@ class VerifySaidJob final : public host::Job {
  public:
   VerifySaidJob(Token token, const codec::Hash& genesis,
                 std::shared_ptr<const codec::ValidatorSet> validators,
-                codec::ConsensusMessage message)
+                codec::ConsensusMessage message, const std::optional<SaidBy>& by)
       : token_(token),
         genesis_(genesis),
         validators_(std::move(validators)),
-        message_(std::move(message)) {}
+        message_(std::move(message)),
+        by_(by) {}
   void run() override;
 
   Token token() const { return token_; }
   const Result<void>& verdict() const { return verdict_; }
   codec::ConsensusMessage take_message() { return std::move(message_); }
   const codec::ConsensusMessage& message() const { return message_; }
+  const std::optional<SaidBy>& by() const { return by_; }
 
  private:
+  Result<void> verify_all() const;
+
   const Token token_;
   const codec::Hash genesis_;
   const std::shared_ptr<const codec::ValidatorSet> validators_;
   codec::ConsensusMessage message_;
+  const std::optional<SaidBy> by_;
   Result<void> verdict_;
 };
 
@@ -70,12 +86,14 @@ class ConsensusGossip {
   struct Say {
     Bytes message;
   };
-  struct Heard {
-    codec::ConsensusMessage message;
-  };
-  using Output = std::variant<Judged, Say, Heard, host::RunJob>;
+  using Output = std::variant<Judged, Say, consensus::Heard, host::RunJob>;
 
-  explicit ConsensusGossip(const ConsensusGossipConfig& config);
+  /// `key`: of this node when it validates with a key of its own; null otherwise. Outlives it.
+  ConsensusGossip(const ConsensusGossipConfig& config, const crypto::KeyPair* key);
+
+  /// Stands for whoever is heard by gossip: no peer has such an id.
+  static PeerId name_of(const codec::ValidatorKey& key);
+  static bool is_name(const PeerId& peer);
 
   const std::string& topic() const { return topic_; }
   void begin_epoch(codec::Epoch epoch, std::shared_ptr<const codec::ValidatorSet> validators,
@@ -115,10 +133,15 @@ class ConsensusGossip {
     std::size_t bytes = 0;
   };
 
-  std::optional<Saying> saying_of(const codec::ConsensusMessage& message);
-  bool is_wanted(Instant now, const Saying& saying) const;
+  Result<std::pair<codec::ConsensusMessage, std::optional<SaidBy>>> read(ByteView bytes) const;
+  std::optional<Saying> saying_of(const codec::ConsensusMessage& message,
+                                  const std::optional<SaidBy>& by) const;
+  bool is_wanted(Instant now, const Saying& saying);
+  base::TokenBucket& memory_bucket(Instant now, codec::ValidatorIndex signer);
+  codec::Hash hash_of(ByteView message) const;
 
   const ConsensusGossipConfig config_;
+  const crypto::KeyPair* const key_;
   std::string topic_;
   codec::Epoch epoch_;
   std::shared_ptr<const codec::ValidatorSet> validators_;
@@ -126,6 +149,7 @@ class ConsensusGossip {
   codec::View final_, view_;
   std::map<Subject, std::map<codec::Hash, Instant>> seen_;
   std::map<codec::ValidatorIndex, Instant> heard_at_;
+  std::map<codec::ValidatorIndex, base::TokenBucket> memory_buckets_;
   std::map<Token, Verifying> verifying_;
   std::size_t verifying_bytes_ = 0;
   base::Queue<Output> outputs_;

@@ -18,7 +18,7 @@ using gossip::Verdict;
 
 class ConsensusGossipTest : public testing::Test {
  protected:
-  ConsensusGossipTest() : talk_(ConsensusGossipConfig{test_genesis}) {
+  ConsensusGossipTest() : talk_(ConsensusGossipConfig{test_genesis}, &four_.keys[0]) {
     set_ = std::make_shared<const codec::ValidatorSet>(four_.set);
     talk_.begin_epoch({0}, set_, number_hash(99));
     talk_.on_views({10}, {12});
@@ -44,13 +44,27 @@ class ConsensusGossipTest : public testing::Test {
         EXPECT_FALSE(verdict.has_value());
         EXPECT_EQ(judged->token, Token{7});
         verdict = judged->verdict;
-      } else if (std::holds_alternative<ConsensusGossip::Heard>(*output)) {
+      } else if (auto* heard = std::get_if<consensus::Heard>(&*output)) {
+        last_ = std::move(*heard);
         ++heard_;
       }
     }
     return verdict.value();
   }
 
+  /// As validator `signer` says what is signed as a whole.
+  Bytes said_by(codec::ValidatorIndex signer, const ConsensusMessage& message,
+                std::uint32_t repeat = 1) {
+    const Bytes encoded = codec::encode(message);
+    Bytes bytes{2};
+    codec::Writer writer(bytes);
+    writer.u32(repeat);
+    writer.u16(signer);
+    writer.bytes(
+        four_.keys[signer].sign(codec::tagged_hash("kith/said/1", {test_genesis, encoded})));
+    writer.bytes(encoded);
+    return bytes;
+  }
   /// A proposal whose justification nobody looks at here.
   codec::ProposalMessage proposal(std::uint64_t view, codec::ValidatorIndex by,
                                   std::uint8_t body = 1) {
@@ -70,6 +84,7 @@ class ConsensusGossipTest : public testing::Test {
   ConsensusGossip talk_;
   Instant now_{};
   int heard_ = 0;
+  consensus::Heard last_;
 };
 
 TEST_F(ConsensusGossipTest, WhatIsNewAndSignedIsHandedOn) {
@@ -133,6 +148,37 @@ TEST_F(ConsensusGossipTest, WhatIsFalseIsRefused) {
   EXPECT_EQ(heard_, 0);
 }
 
+TEST_F(ConsensusGossipTest, QuestionsAfterAStartAreSignedAsAWhole) {
+  const codec::MemoryRequest request{{0}, 2, 77, {0}};
+  EXPECT_EQ(hear(said_by(2, request)), Verdict::accept);
+  EXPECT_EQ(last_.proven, set_->at(2).key);
+  EXPECT_TRUE(ConsensusGossip::is_name(last_.from));
+  EXPECT_EQ(hear(said_by(2, request, 2)), Verdict::ignore);  // so soon again
+  now_ += 2s;
+  EXPECT_EQ(hear(said_by(2, request, 3)), Verdict::accept);
+  EXPECT_EQ(hear(said_by(1, request)), Verdict::ignore);  // of somebody else
+  const codec::Memory memory{{0}, 77, {}, {}};
+  EXPECT_EQ(hear(said_by(3, memory)), Verdict::accept);
+  EXPECT_EQ(hear(said_by(1, memory)), Verdict::accept);
+  Bytes forged = said_by(1, codec::Memory{{0}, 78, {}, {}});
+  forged[6] = 3;
+  EXPECT_EQ(hear(forged), Verdict::reject);
+  forged[6] = 200;
+  EXPECT_EQ(hear(forged), Verdict::reject);
+  // Nothing else is said so, and this not otherwise.
+  EXPECT_EQ(hear(said_by(1, four_.vote(1, nullify({0}, 12)))), Verdict::reject);
+  EXPECT_EQ(hear(said(memory)), Verdict::reject);
+}
+
+TEST_F(ConsensusGossipTest, WhoAsksAllTheTimeIsNotHandedOn) {
+  int accepted = 0;
+  for (std::uint64_t nonce = 0; nonce < 100; ++nonce) {
+    if (hear(said_by(2, codec::MemoryRequest{{0}, 2, nonce, {0}})) == Verdict::accept) ++accepted;
+  }
+  EXPECT_EQ(accepted, 32);
+  EXPECT_EQ(hear(said_by(1, codec::MemoryRequest{{0}, 1, 5, {0}})), Verdict::accept);
+}
+
 TEST_F(ConsensusGossipTest, ItIsNeededWithoutAQuorumOrForWhomIsHeardHere) {
   EXPECT_FALSE(talk_.is_needed(now_, {true, true, true, true}));
   EXPECT_FALSE(talk_.is_needed(now_, {true, true, true, false}));
@@ -150,6 +196,9 @@ TEST_F(ConsensusGossipTest, WhatNeedsAStreamIsNotSaid) {
   ASSERT_TRUE(output.has_value());
   EXPECT_EQ(std::get<ConsensusGossip::Say>(*output).message, said(proposal(13, 0)));
   EXPECT_FALSE(talk_.poll_output().has_value());
+  const codec::MemoryRequest request{{0}, 0, 5, {0}};
+  talk_.say(codec::encode(ConsensusMessage(request)));
+  EXPECT_EQ(std::get<ConsensusGossip::Say>(*talk_.poll_output()).message, said_by(0, request, 2));
 }
 
 }  // namespace

@@ -186,8 +186,7 @@ class Node final : public host::WorldMachine {
   const Heartbeats* heartbeats() const { return heartbeats_.get(); }
   /// Null without a chain, and in a private mesh.
   const ConsensusGossip* consensus_gossip() const { return talk_.get(); }
-  /// From first sight of a block to its finality, of the last `finality_max` blocks.
-  static constexpr std::size_t finality_max = 1000;
+  static constexpr std::size_t finality_max = 1000;  // blocks; from first sight to finality
   const std::deque<Duration>& finality_times() const { return finality_; }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
@@ -228,8 +227,9 @@ class Node final : public host::WorldMachine {
   bool on_topic_message(Instant now, const gossip::Validate& validate);
   bool is_chain_topic(std::string_view topic) const;
   bool pump_heartbeats(Instant now);
-  bool pump_talk(Instant now);  // these three: node_talk.cpp
+  bool pump_talk(Instant now);  // these four: node_talk.cpp
   void talk(Instant now, const Buffer& message);
+  void reply(const consensus::ReplyTo& said);
   void on_fault(Instant now, const consensus::PeerFault& fault);
   void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);

@@ -68,7 +68,8 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
     std::ranges::copy(validator_key->public_key().data, validator_key_.emplace().begin());
   }
   if (!config_.chain.mesh_token) {
-    talk_ = std::make_unique<ConsensusGossip>(ConsensusGossipConfig{chain_->genesis_hash()});
+    talk_ = std::make_unique<ConsensusGossip>(ConsensusGossipConfig{chain_->genesis_hash()},
+                                              validator_key);
   }
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/2/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
@@ -246,7 +247,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                  consensus_->send(key, said.message);
                  if (!consensus_->peer_of(key)) talk(now, said.message);
                },
-               [&](const consensus::ReplyTo& said) { consensus_->send(said.peer, said.message); },
+               [&](const consensus::ReplyTo& said) { reply(said); },
                [&](const consensus::PeerFault& fault) { on_fault(now, fault); },
                [&](const consensus::Behind&) { sync_->on_behind(now); },
                [&](host::RunJob& work) { outputs_.push_back(std::move(work)); },

@@ -16,6 +16,11 @@ void Node::talk(Instant now, const Buffer& message) {
   if (talk_->is_needed(now, connected)) talk_->say(message.view());
 }
 
+void Node::reply(const consensus::ReplyTo& said) {
+  if (!ConsensusGossip::is_name(said.peer)) return consensus_->send(said.peer, said.message);
+  if (talk_ != nullptr) talk_->say(said.message.view());
+}
+
 bool Node::pump_talk(Instant now) {
   if (talk_ == nullptr) return false;
   if (const consensus::Engine* const engine = chain_->consensus().engine()) {
@@ -33,10 +38,7 @@ bool Node::pump_talk(Instant now) {
                    to_router(now, gossip::Publish{
                                       nobody, talk_->topic(), Buffer(std::move(said.message)), {}});
                  },
-                 [&](ConsensusGossip::Heard& heard) {
-                   // Of nobody: whoever handed it on cannot know all that is wrong with it.
-                   chain_->on_input(now, consensus::Heard{{}, std::move(heard.message), {}});
-                 },
+                 [&](consensus::Heard& heard) { chain_->on_input(now, std::move(heard)); },
                  [&](host::RunJob& work) { outputs_.push_back(std::move(work)); }},
         *output);
   }
@@ -44,7 +46,7 @@ bool Node::pump_talk(Instant now) {
 }
 
 void Node::on_fault(Instant now, const consensus::PeerFault& fault) {
-  if (fault.peer.empty()) return;  // heard by gossip
+  if (fault.peer.empty() || ConsensusGossip::is_name(fault.peer)) return;  // heard by gossip
   quality_.on_input(
       now, PeerEvent{fault.peer, PeerEventKind::rejected, "consensus", fault.error.message});
 }

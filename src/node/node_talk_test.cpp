@@ -62,7 +62,7 @@ TEST_F(NodeTalkTest, ValidatorsThatOnlyFollowersJoinAgree) {
   connect(4, 5, 20);
   world_.run_for(60s);
   for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_GT(height(i), 20U) << i;  // two epochs
+    EXPECT_GT(height(i), 100U) << i;  // ten epochs, two blocks a second
     EXPECT_GT(said(i), 20U) << i;
     EXPECT_EQ(members_[i]->node.consensus_service()->validators_connected(), 0U);
     for (std::size_t j = 4; j < 6; ++j) {
@@ -89,15 +89,17 @@ TEST_F(NodeTalkTest, OneThatNoStreamJoinsVotesAllTheSame) {
     for (std::size_t b = a + 1; b < 3; ++b) connect(a, b, 10 * a + b);
   }
   connect(4, 0, 50);
+  world_.run_for(5s);
+  const std::uint64_t before = said(0) + said(1) + said(2);  // while no stream was up
   world_.run_for(10s);
-  EXPECT_EQ(said(0) + said(1) + said(2), 0U);  // three of four have streams, and nobody is heard
+  EXPECT_EQ(said(0) + said(1) + said(2), before);  // three of four have streams, nobody is heard
   connect(3, 4, 51);
   world_.run_for(40s);
   EXPECT_GT(said(3), 5U);
-  EXPECT_GT(said(0), 5U);
+  EXPECT_GT(said(0), before + 5);
   const auto votes = members_[3]->node.chain()->consensus().stats().finalize_votes;
   world_.run_for(20s);
-  EXPECT_GT(members_[3]->node.chain()->consensus().stats().finalize_votes, votes + 10);
+  EXPECT_GT(members_[3]->node.chain()->consensus().stats().finalize_votes, votes + 3);
 }
 
 }  // namespace

@@ -172,6 +172,28 @@ class WalletTest(Case):
         self.assertGreaterEqual(again["addresses_used"], 2)
         self.assertEqual(len(self.wallet(two, "history")["entries"]), 3)
 
+    def test_what_waits_outlives_a_restart(self):
+        net = self.devnet("--nodes", 2, "--validators", 2)
+        net.end()
+        # Of two validators there is one: nothing becomes final.
+        first = self.start("net/node1")
+        sent = self.wallet(net.home(1), "send", "--to",
+                           self.wallet(net.home(1), "address", "--new")["address"],
+                           "--amount", 2)
+
+        def told(node):
+            return node.call("chain", "tx", sent["txid"])
+
+        self.assertIn(told(first)["status"], ("mempool", "pending"))
+        first.end()
+        self.assertTrue((net.home(1) / "chain" / "mempool.dat").exists())
+        again = self.start("net/node1")
+        wait_for(lambda: again.call("chain", "status")["mempool"]["transactions"] == 1,
+                 "what waited", LIMIT_S / 2)
+        self.assertIn(told(again)["status"], ("mempool", "pending"))
+        self.start("net/node2", "--bootstrap", again.address)
+        wait_for(lambda: told(again)["status"] == "final", "it to be final", LIMIT_S / 2)
+
     def test_coins_are_merged(self):
         net = self.devnet("--nodes", 1, "--validators", 1)
         home = net.home(1)
