@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t faces_max = 100;
 constexpr int flood_messages = 20;
+constexpr int forged_certificates = 6;
 
 const Vote* vote_in(const ConsensusMessage& message) {
   const auto* const proposal = std::get_if<ProposalMessage>(&message);
@@ -112,10 +113,11 @@ LyingValidator::Messages LyingValidator::equivocate(bool is_in_half,
 LyingValidator::Messages LyingValidator::flood(const ConsensusMessage& message) {
   Messages said{message};
   for (int i = 0; i < flood_messages; ++i) {
-    Vote vote = vote_of(some_statement(last_vote_));
-    if (rng_.below(3) == 0) {  // in another's name
-      vote.signer = static_cast<codec::ValidatorIndex>(rng_.below(validators_ + 1));
-    }
+    // In whoever's name, and signed by nobody: what it signed might convict it.
+    Vote vote{some_statement(last_vote_),
+              static_cast<codec::ValidatorIndex>(rng_.below(validators_ + 1)),
+              {}};
+    rng_.fill(vote.signature);
     said.emplace_back(vote);
     codec::BlockRequest request;
     rng_.fill(request.digest);
@@ -127,10 +129,8 @@ LyingValidator::Messages LyingValidator::flood(const ConsensusMessage& message) 
 
 LyingValidator::Messages LyingValidator::forge(const ConsensusMessage& message) {
   Messages said{message};
-  for (const VoteKind kind : {VoteKind::notarize, VoteKind::nullify, VoteKind::finalize}) {
-    said.emplace_back(some_certificate(of_kind(last_vote_, kind)));
-    Statement statement = some_statement(last_vote_);
-    said.emplace_back(some_certificate(of_kind(statement, kind)));
+  for (int i = 0; i < forged_certificates; ++i) {
+    said.emplace_back(some_certificate(some_statement(last_vote_)));
   }
   return said;
 }
@@ -181,9 +181,9 @@ Vote LyingValidator::vote_of(const Statement& statement) const {
 Statement LyingValidator::some_statement(const Statement& near) {
   const std::uint64_t view = near.view().value + rng_.below(6);
   const auto kind = static_cast<VoteKind>(1 + rng_.below(3));
-  Statement statement{near.epoch, kind, {{view + 1}, {}, {}}};
+  Statement statement{near.epoch, kind, {{std::max<std::uint64_t>(view, 1)}, {}, {}}};
   if (kind != VoteKind::nullify) {
-    statement.subject.parent = {view};
+    statement.subject.parent = {statement.view().value - 1};
     rng_.fill(statement.subject.digest);
   }
   if (rng_.below(8) == 0) ++statement.epoch.value;
