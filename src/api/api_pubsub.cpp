@@ -136,9 +136,12 @@ void Api::pubsub_topics(Instant, Call call) {
   if (node_.router() == nullptr) return call.fail(no_gossip());
   Json topics = Json::array();
   for (const auto& topic : node_.router()->subscribed()) {
+    const gossip::Router::TopicCounts counts = node_.router()->counts_of(topic);
     topics.push_back(Json{{"topic", topic},
                           {"peers", node_.router()->peers_of(topic).size()},
-                          {"mesh", node_.router()->mesh_of(topic).size()}});
+                          {"mesh", node_.router()->mesh_of(topic).size()},
+                          {"published", to_json(counts.published)},
+                          {"delivered", to_json(counts.delivered)}});
   }
   call.done(Json{{"topics", std::move(topics)}});
 }

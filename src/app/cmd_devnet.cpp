@@ -51,6 +51,7 @@ struct DevNode {
   std::unique_ptr<Caller> caller;
   cli::NodeStatus status;
   cli::NodeStats stats;
+  cli::TopicTraffic traffic;  // of what this program says
   cli::ChainStatus chain;
   cli::PeersBrief peers;
   Clock::time_point chain_at = {};
@@ -180,8 +181,8 @@ Result<cli::DevnetReport> Devnet::run() {
   report.peers_per_node_min = degree_min();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     report.pings_answered += nodes_[i].stats.pings_answered;
-    report.messages_published += nodes_[i].stats.messages_published;
-    report.messages_delivered += nodes_[i].stats.messages_delivered;
+    report.messages_published += nodes_[i].traffic.published;
+    report.messages_delivered += nodes_[i].traffic.delivered;
     const std::uint64_t told = i == 0 ? nodes_[i].status.peers_known : 1;
     report.learned += nodes_[i].status.peers_known - std::min(nodes_[i].status.peers_known, told);
   }
@@ -335,6 +336,8 @@ Result<void> Devnet::look() {
     const auto peers = node.caller->call("peers.list", {}, call_timeout);
     if (peers) node.peers = TRY(cli::read_peers_brief(*peers));
     node.stats = TRY(cli::read_stats(*stats));
+    const auto topics = node.caller->call("pubsub.topics", {}, call_timeout);
+    if (topics) node.traffic = TRY(cli::read_topic_traffic(*topics, topic));
     if (!has_chain()) continue;
     const auto chain = node.caller->call("chain.status", {}, call_timeout);
     if (!chain && interrupted == 0) {
@@ -385,7 +388,7 @@ Result<void> Devnet::wait_until_heard() {
   for (;;) {
     TRY_VOID(look());
     std::uint64_t delivered = 0;
-    for (const DevNode& node : nodes_) delivered += node.stats.messages_delivered;
+    for (const DevNode& node : nodes_) delivered += node.traffic.delivered;
     const bool is_over = interrupted != 0 || Clock::now() >= until;
     if (is_over || delivered >= published_ * (nodes_.size() - 1)) return {};
     std::this_thread::sleep_for(poll_interval);
@@ -402,7 +405,7 @@ void Devnet::show(bool is_last) {
   std::uint64_t pings = 0, delivered = 0;
   for (const DevNode& node : nodes_) {
     pings += node.stats.pings_answered;
-    delivered += node.stats.messages_delivered;
+    delivered += node.traffic.delivered;
   }
   if (!is_live) {
     if (lines_shown_++ % 2 == 0 || is_last) {
@@ -421,7 +424,7 @@ void Devnet::show(bool is_last) {
     rows.push_back({node.status.peer_id, node.status.peers, node.peers.healthy,
                     node.peers.reputation_min, has_chain(), node.chain.height,
                     node.chain.finality_p50_ms, node.tx_per_s, node.chain.mempool,
-                    node.stats.messages_delivered});
+                    node.traffic.delivered});
   }
   std::string text;
   if (lines_shown_ > 0) text += base::format("\x1b[{}A", lines_shown_);

@@ -157,10 +157,21 @@ Result<NodeStats> read_stats(std::string_view result) {
   }
   if (const auto gossip = json.find("gossip"); gossip != json.end()) {
     stats.gossip_peers = count(*gossip, "peers");
-    stats.messages_published = count(*gossip, "published");
-    stats.messages_delivered = count(*gossip, "delivered");
   }
   return stats;
+}
+
+Result<TopicTraffic> read_topic_traffic(std::string_view result, std::string_view topic) {
+  const Json json = TRY(parse(result));
+  const auto topics = json.find("topics");
+  if (topics == json.end() || !topics->is_array()) {
+    return fail(Code::protocol, "the node's answer holds no topics");
+  }
+  for (const Json& each : *topics) {
+    if (text(each, "topic") == topic)
+      return TopicTraffic{count(each, "published"), count(each, "delivered")};
+  }
+  return TopicTraffic{};
 }
 
 Result<double> read_rtt_ms(std::string_view result) {

@@ -42,10 +42,14 @@ struct NodeStats {
   std::uint64_t pings_answered = 0;
   std::uint64_t pings_failed = 0;
   std::uint64_t gossip_peers = 0;
-  std::uint64_t messages_published = 0;
-  std::uint64_t messages_delivered = 0;  // of others
 };
 Result<NodeStats> read_stats(std::string_view result);
+struct TopicTraffic {
+  std::uint64_t published = 0;
+  std::uint64_t delivered = 0;  // of others
+};
+/// Of pubsub.topics' result; nothing of a topic that is not there.
+Result<TopicTraffic> read_topic_traffic(std::string_view result, std::string_view topic);
 struct ChainStatus {
   std::uint64_t height = 0;
   std::uint64_t epoch = 0;

@@ -44,7 +44,13 @@ TEST(Wire, FiguresComeOutOfResults) {
   EXPECT_EQ(status->addresses.size(), 2U);
   EXPECT_EQ(status->peers, 3U);
   EXPECT_EQ(read_stats(R"({"ping":{"answered":5,"failed":1}})")->pings_answered, 5U);
-  EXPECT_EQ(read_stats(R"({"gossip":{"peers":2,"delivered":7}})")->messages_delivered, 7U);
+  EXPECT_EQ(read_stats(R"({"gossip":{"peers":2,"delivered":7}})")->gossip_peers, 2U);
+  const char* const topics = R"({"topics":[{"topic":"a","published":1,"delivered":2},
+                                           {"topic":"b","published":3,"delivered":7}]})";
+  EXPECT_EQ(read_topic_traffic(topics, "b")->delivered, 7U);
+  EXPECT_EQ(read_topic_traffic(topics, "b")->published, 3U);
+  EXPECT_EQ(read_topic_traffic(topics, "c")->published, 0U);
+  EXPECT_FALSE(read_topic_traffic("{}", "c").has_value());
   EXPECT_EQ(read_stats(R"({"gossip":null})")->gossip_peers, 0U);
   EXPECT_EQ(read_rtt_ms(R"({"rtt_ms":1.5})").value(), 1.5);
   EXPECT_FALSE(read_rtt_ms(R"({"rtt_ms":"fast"})").has_value());

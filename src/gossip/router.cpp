@@ -400,6 +400,12 @@ const TopicOptions* Router::options_of(std::string_view topic) const {
   return &topics_[found->second]->options;
 }
 
+Router::TopicCounts Router::counts_of(std::string_view topic) const {
+  const auto found = by_name_.find(topic);
+  if (found == by_name_.end()) return {};
+  return {topics_[found->second]->published, topics_[found->second]->delivered};
+}
+
 std::vector<PeerId> Router::mesh_of(std::string_view topic) const {
   const auto found = by_name_.find(topic);
   if (found == by_name_.end()) return {};

@@ -114,6 +114,11 @@ class Router {
   std::vector<std::string> subscribed() const;
   /// The mesh of a topic, in the order of the peers' ids; empty when not subscribed.
   std::vector<PeerId> mesh_of(std::string_view topic) const;
+  struct TopicCounts {
+    std::uint64_t published = 0;
+    std::uint64_t delivered = 0;  // of others
+  };
+  TopicCounts counts_of(std::string_view topic) const;
   std::vector<PeerId> peers_of(std::string_view topic) const;
   std::optional<double> score_of(Instant now, const PeerId& peer) const;
   /// Mesh peers that this node has choked in the topic.

@@ -53,6 +53,7 @@ Result<std::size_t> Router::try_publish(Instant now, Publish& wanted) {
       return fail(Code::limit, "too many messages for the seen cache; publish slower");
   }
   ++stats_.published;
+  ++topic->published;
   cache_.put({key, Buffer(id), topic->slot, frame.bytes(), topic->options.priority, expires});
   const std::size_t recipients = send_own(now, *topic, frame, id);
   if (topic->is_subscribed && topic->options.delivers_own) {

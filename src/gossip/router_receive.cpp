@@ -380,6 +380,7 @@ void Router::accept(Instant now, InFlight& message) {
     if (!seqnos_.mark(now, *message.author, *message.seqno)) ++stats_.unguarded;
   }
   ++stats_.delivered;
+  ++topic.delivered;
   Deliveries::Entry& entry = deliveries_.add(now, message.key, topic.slot, false);
   if (message.from != no_slot) {
     Peer& from = peer(message.from);

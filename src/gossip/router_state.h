@@ -87,6 +87,7 @@ struct RouterTopic {
   std::vector<PeerSlot> choked_us;  // of the mesh: want announcements only
   std::vector<PeerSlot> fanout;     // while not subscribed
   Instant published_at;
+  std::uint64_t published = 0, delivered = 0;  // since it is known; delivered: of others
   // What came first from somebody outside the mesh whom we had to ask, of about the last 33.
   double heard = 0;
   double rescued = 0;
