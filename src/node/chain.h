@@ -53,6 +53,8 @@ struct ChainParts {
   std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
   std::vector<ledger::Mempool::Saved> mempool = {};      // what waited when the program ended
   bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
+  /// The validator's key when a signer elsewhere holds it, which also says when this node votes.
+  std::optional<codec::ValidatorKey> remote_key = {};
 };
 
 /// A transaction, from a peer or from this node itself; answered by TxAnswered.
@@ -91,10 +93,12 @@ struct StateDumped {
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
                  consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain,
-                 host::SaveProof, BlockFinalized, EpochBegan, TxAnswered, ChainHalted, StateDumped>;
+                 host::SaveProof, consensus::Sign, BlockFinalized, EpochBegan, TxAnswered,
+                 ChainHalted, StateDumped>;
 using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
-                                consensus::WallClockRead, SubmitTx, host::JobDone,
-                                host::LogAppended, host::ChainWritten, host::ProofSaved>;
+                                consensus::WallClockRead, consensus::Signed, consensus::SignerReady,
+                                consensus::SignerGone, SubmitTx, host::JobDone, host::LogAppended,
+                                host::ChainWritten, host::ProofSaved>;
 
 class Chain {
  public:
@@ -128,6 +132,9 @@ class Chain {
   Result<std::unique_ptr<Chain>> reopen(Instant now);
   std::optional<Instant> next_deadline() const { return consensus_.next_deadline(); }
 
+  /// In whose name it votes; empty: it follows.
+  const std::optional<codec::ValidatorKey>& validator_key() const { return key_; }
+  bool has_remote_key() const { return parts_.remote_key.has_value(); }
   const codec::Genesis& genesis() const { return parts_.genesis; }
   const Hash& genesis_hash() const { return rules_->genesis; }
   /// Of the last block that is final and stored; 0 at genesis.
@@ -230,6 +237,8 @@ class Chain {
 
   const ChainConfig config_;
   const ChainParts parts_;
+  const std::optional<codec::ValidatorKey> key_;
+  std::string why_signer_gone_ = "its signer has not been reached yet";
   Rng& rng_;
   Log& log_;
   std::shared_ptr<ledger::Rules> rules_;

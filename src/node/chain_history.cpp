@@ -104,7 +104,8 @@ void Chain::say(ChainOutput output) {
 
 Result<std::unique_ptr<Chain>> Chain::reopen(Instant now) {
   ASSERT(is_suspended_ && is_quiet());
-  ChainParts parts{parts_.genesis, parts_.store, parts_.key, {}, {}, parts_.is_log_lost};
+  ChainParts parts{parts_.genesis,     parts_.store,     parts_.key, {}, {},
+                   parts_.is_log_lost, parts_.remote_key};
   const Bytes waiting = mempool_.snapshot();
   if (auto saved = ledger::Mempool::decode_snapshot(waiting, waiting.size())) {
     parts.mempool = *std::move(saved);

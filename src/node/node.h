@@ -29,6 +29,7 @@
 #include "node/heartbeat_service.h"
 #include "node/recommend_service.h"
 #include "node/request_guard.h"
+#include "node/signing.h"
 #include "node/snapshot_service.h"
 #include "node/sync_service.h"
 #include "peer/limits.h"
@@ -159,6 +160,7 @@ class Node final : public host::WorldMachine {
   void touch(Instant now) { pump(now); }
 
   /// Gives the node a chain to follow, and to validate when the chain has a key: before start().
+  /// `validator_key`: that key, when it is here and not with a signer. Outlives it.
   void keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key);
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.
   void start(Instant now);
@@ -186,6 +188,7 @@ class Node final : public host::WorldMachine {
   const SyncService* sync_service() const { return sync_; }
   const SnapshotService* snapshot_service() const { return snapshots_; }
   const Heartbeats* heartbeats() const { return heartbeats_.get(); }
+  const Signing* signing() const { return signing_.get(); }
   /// From first sight of a block to its finality, of the last `finality_max` blocks.
   static constexpr std::size_t finality_max = 1000;
   const std::deque<Duration>& finality_times() const { return finality_; }
@@ -228,6 +231,8 @@ class Node final : public host::WorldMachine {
   bool on_topic_message(Instant now, const gossip::Validate& validate);
   bool is_chain_topic(std::string_view topic) const;
   bool pump_heartbeats(Instant now);
+  bool pump_signing(Instant now);
+  void on_signed(Instant now, Signing::Answered answered);
   void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void submit(Instant now, SubmitTransaction submitted);
@@ -258,6 +263,7 @@ class Node final : public host::WorldMachine {
   SyncService* sync_ = nullptr;
   SnapshotService* snapshots_ = nullptr;
   std::unique_ptr<Heartbeats> heartbeats_;
+  std::unique_ptr<Signing> signing_;
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for.
