@@ -153,6 +153,30 @@ class SignerTest(Case):
         self.assertEqual(signer.end(), 0)
         self.assertIn("votes signed", signer.log())
 
+    def test_a_frozen_node_loses_the_lease_and_wakes_up_to_follow(self):
+        self.make()
+        self.run_signer()
+        active = self.start_node(1)
+        others = [self.start_node(i, "--bootstrap", active.address) for i in (2, 3, 4)]
+        standby = self.start_node(0, "--bootstrap", others[0].address, "--bootstrap",
+                                  others[1].address, "--bootstrap", others[2].address)
+        wait_for(lambda: self.why(active) is None, "the first votes")
+        wait_for(lambda: "serves another node" in self.why(standby), "the second stands by")
+        # No connection ends: only the lease does. Then both believe to be the one for a moment.
+        active.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            wait_for(lambda: self.votes(standby) > 0, "the second votes")
+            took = time.monotonic() - began
+        finally:
+            active.process.send_signal(signal.SIGCONT)
+        print(f"the standby voted {took:.1f} s after the freeze", flush=True)
+        self.assertGreater(took, 1)
+        self.assertLess(took, 7)
+        wait_for(lambda: standby.peer_id in (self.why(active) or ""), "the first follows")
+        self.goes_on(others[0])
+        self.expect_one_chain([active, standby, *others])
+
     def test_without_its_signer_a_node_says_so_and_follows(self):
         self.make()
         lonely = self.start_node(1)
