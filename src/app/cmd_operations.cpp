@@ -20,6 +20,8 @@ int run_operation(const cli::Globals& globals, const cli::OperationArgs& args) {
                [&](const cli::InspectWalArgs&) { return run_inspect_wal(g); },
                [&](const cli::InspectBlockArgs& a) { return run_inspect_block(g, a); },
                [&](const cli::InspectReplayArgs& a) { return run_inspect_replay(g, a); },
+               [&](const cli::SignerInitArgs& a) { return run_signer_init(g, a); },
+               [&](const cli::SignerRunArgs& a) { return run_signer_run(g, a); },
                [&](const cli::ChainConsensusArgs&) {
                  return ask_running(g, "chain.consensus", {}, answer_timeout, cli::render_object);
                },

@@ -17,5 +17,8 @@ int run_inspect(const cli::Globals& globals, const cli::InspectArgs& args);
 int run_inspect_wal(const cli::Globals& globals);
 int run_inspect_block(const cli::Globals& globals, const cli::InspectBlockArgs& args);
 int run_inspect_replay(const cli::Globals& globals, const cli::InspectReplayArgs& args);
+// cmd_signer.cpp
+int run_signer_init(const cli::Globals& globals, const cli::SignerInitArgs& args);
+int run_signer_run(const cli::Globals& globals, const cli::SignerRunArgs& args);
 
 }  // namespace kith::app

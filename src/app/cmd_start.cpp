@@ -120,6 +120,16 @@ Result<void> Daemon::prepare() {
     config.chain_dir = session_.home + "/chain";
     config.indexes_addresses = session_.settings.indexes_addresses;
     config.validator_key = TRY(load_validator_key(session_.home));
+    if (const auto signer = TRY(load_signer(session_))) {
+      if (config.validator_key) {
+        return fail(Code::config,
+                    base::format("{}/validator has a key, and chain.signer is set: move the key to "
+                                 "the signer, so that nothing else signs with it",
+                                 session_.home));
+      }
+      config.remote_key = signer->key;
+      config.reactor.signer = signer->address;
+    }
     if (config.validator_key) {
       key_lock_ = TRY(
           rt::KeyLock::take(session_.home + "/validator", config.validator_key->public_key().data));

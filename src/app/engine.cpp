@@ -86,6 +86,12 @@ Result<void> Engine::keep_chain() {
   const crypto::KeyPair* const key = config_.validator_key ? &*config_.validator_key : nullptr;
   node::ChainParts parts{genesis, chain_store_.get(), key, votes_};
   parts.is_log_lost = votes_damage_.has_value() || (votes_were_empty() && !is_new);
+  parts.remote_key = config_.remote_key;
+  if (config_.remote_key) {
+    // What was said is in the signer's log; ours has blocks and certificates, for convenience.
+    if (votes_damage_) parts.log.clear();
+    parts.is_log_lost = false;
+  }
   parts.mempool = read_mempool();
   node::ChainConfig config;
   config.keeping = config_.node.chain.keeping;
@@ -101,6 +107,7 @@ Result<void> Engine::keep_chain() {
 
 void Engine::start() {
   node_ = std::make_unique<node::Node>(config_.node, key_, rng_, log_);
+  config_.reactor.identity = &key_;
   reactor_ = std::make_unique<rt::Reactor>(*node_, config_.reactor, log_, peers_.get(),
                                            quality_.get(), chain_disk_.get());
   reactor_->set_after_turn([this] { after_turn(); });

@@ -31,6 +31,8 @@ struct EngineConfig {
   std::optional<codec::Genesis> genesis = {};
   bool indexes_addresses = true;
   std::optional<crypto::KeyPair> validator_key = {};
+  /// In place of that key: the one that the signer of `reactor` has.
+  std::optional<codec::ValidatorKey> remote_key = {};
 };
 
 class Engine {

@@ -199,6 +199,36 @@ Result<std::optional<crypto::KeyPair>> load_validator_key(const std::string& hom
   return std::move(identity.key);
 }
 
+Result<std::optional<RemoteSigner>> load_signer(const Session& session) {
+  const std::string& where = session.settings.signer;
+  const std::string& key = session.settings.signer_key;
+  if (where.empty() && key.empty()) return std::nullopt;
+  if (where.empty() || key.empty()) {
+    return fail(Code::config, base::format("{} is set without {}: a remote signer needs both",
+                                           where.empty() ? "chain.signer_key" : "chain.signer",
+                                           where.empty() ? "chain.signer" : "chain.signer_key"));
+  }
+  RemoteSigner signer;
+  const auto bytes = base::from_hex(key);
+  if (!bytes || bytes->size() != signer.key.size()) {
+    return fail(Code::config, base::format("chain.signer_key \"{}\": 64 hexadecimal digits", key));
+  }
+  std::ranges::copy(*bytes, signer.key.begin());
+  const auto address = codec::Multiaddr::parse(where);
+  if (!address || !address->has(codec::AddrProtocol::tcp)) {
+    signer.address.path = session.in_home(where);
+    return signer;
+  }
+  if (!codec::as_tcp(*address) || !address->peer()) {
+    return fail(Code::config,
+                base::format("chain.signer \"{}\": an address is /ip4/…/tcp/…/p2p/ID, with the "
+                             "signer's peer id at its end",
+                             where));
+  }
+  signer.address.tcp = *address;
+  return signer;
+}
+
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session) {
   rt::LogSinkConfig config;
   config.levels = TRY(rt::parse_log_levels(session.settings.log_level));

@@ -14,6 +14,7 @@
 #include "codec/chain_params.h"
 #include "node/config.h"
 #include "rt/log_sink.h"
+#include "rt/signer_address.h"
 
 namespace kith::app {
 
@@ -51,6 +52,12 @@ Result<std::optional<codec::Genesis>> load_genesis(const Session& session);
 Result<std::optional<codec::Hash>> load_mesh_token(const Session& session);
 /// HOME/validator/identity.key, when it exists: this node validates.
 Result<std::optional<crypto::KeyPair>> load_validator_key(const std::string& home);
+/// chain.signer and chain.signer_key; nothing without them. `config` when one does not hold.
+struct RemoteSigner {
+  rt::SignerAddress address;
+  codec::ValidatorKey key{};
+};
+Result<std::optional<RemoteSigner>> load_signer(const Session& session);
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session);
 
 /// Somebody who answers the methods of docs/api.md.

@@ -94,10 +94,37 @@ void add_inspect_verbs(CLI::App& app, Draft& draft) {
             UINT64_MAX);
 }
 
+void add_signer_verbs(CLI::App& app, Draft& draft) {
+  CLI::App* signer =
+      add_group(app, "signer", "A process that holds a validator's key and signs for its nodes",
+                "kith signer run --home ~/signer");
+  const auto init = add_verb<SignerInitArgs>(
+      *signer, draft, "init",
+      "Make a signer's home: its key, unless HOME/validator has one, and an empty log",
+      "kith signer init --home ~/signer");
+  init.app->add_flag("--never-used", init.args->is_never_used,
+                     "The key that is there has signed nothing so far: no need to be silent "
+                     "until the next epoch");
+  const auto run = add_verb<SignerRunArgs>(*signer, draft, "run", "Sign until it is stopped",
+                                           "kith signer run --home ~/signer "
+                                           "--listen /ip4/10.0.0.5/tcp/4780 --allow PEER_ID");
+  run.app
+      ->add_option("--socket", run.args->socket,
+                   "The Unix-domain socket for nodes of this machine (HOME/signer.sock)")
+      ->type_name("PATH");
+  run.app
+      ->add_option("--listen", run.args->listen,
+                   "Where nodes of other machines reach it, under Noise (nowhere)")
+      ->type_name("MULTIADDR");
+  add_texts(*run.app, "--allow", run.args->allowed,
+            "A node that may come over TCP, by its peer id; may be repeated", "PEER_ID");
+}
+
 }  // namespace
 
 void add_operation_verbs(CLI::App& app, Draft& draft) {
   add_genesis_verbs(app, draft);
+  add_signer_verbs(app, draft);
   add_inspect_verbs(app, draft);
   CLI::App* chain =
       group_of(app, "chain", "The chain that the running node keeps", "kith chain status");

@@ -51,9 +51,18 @@ struct ValidatorHeartbeatsArgs {
   std::string key;  // hex; empty: all
 };
 
+struct SignerInitArgs {
+  bool is_never_used = false;  // the key that is there has signed nothing
+};
+struct SignerRunArgs {
+  std::string socket = "signer.sock";  // relative ones are the home's
+  std::string listen;                  // a multiaddr; empty: no TCP
+  std::vector<std::string> allowed;    // peer ids of nodes, over TCP
+};
+
 using OperationArgs =
     std::variant<GenesisNewArgs, GenesisAddArgs, GenesisShowArgs, GenesisTestnetArgs, InspectArgs,
                  InspectWalArgs, InspectBlockArgs, InspectReplayArgs, ChainConsensusArgs,
-                 ValidatorHeartbeatsArgs>;
+                 ValidatorHeartbeatsArgs, SignerInitArgs, SignerRunArgs>;
 
 }  // namespace kith::cli

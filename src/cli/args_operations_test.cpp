@@ -46,6 +46,19 @@ TEST(ArgsOperations, GenesisTakesListsOneByOne) {
   EXPECT_EQ(parsed<GenesisShowArgs>({"genesis", "show"}).file, "");
 }
 
+TEST(ArgsOperations, SignersAreMadeAndRun) {
+  EXPECT_FALSE(parsed<SignerInitArgs>({"signer", "init"}).is_never_used);
+  EXPECT_TRUE(parsed<SignerInitArgs>({"signer", "init", "--never-used"}).is_never_used);
+  const auto plain = parsed<SignerRunArgs>({"signer", "run"});
+  EXPECT_EQ(plain.socket, "signer.sock");
+  EXPECT_EQ(plain.listen, "");
+  const auto run = parsed<SignerRunArgs>(
+      {"signer", "run", "--socket", "s", "--listen", "l", "--allow", "a", "--allow", "b"});
+  EXPECT_EQ(run.socket, "s");
+  EXPECT_EQ(run.listen, "l");
+  EXPECT_EQ(run.allowed, (std::vector<std::string>{"a", "b"}));
+}
+
 TEST(ArgsOperations, GroupsAreSharedWithOtherVerbs) {
   parsed<ChainConsensusArgs>({"chain", "consensus"});
   EXPECT_EQ(parsed<ValidatorHeartbeatsArgs>({"validator", "heartbeats", "--key", "cd"}).key, "cd");

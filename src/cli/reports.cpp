@@ -65,6 +65,27 @@ std::string to_text(const IdentityReport& report) {
                       report.home, report.created ? " (new)" : "");
 }
 
+std::string to_json(const SignerReport& report) {
+  return to_line(Json{{"ready", report.is_ready},
+                      {"home", report.home},
+                      {"key", report.key},
+                      {"peer_id", report.peer_id},
+                      {"socket", report.socket},
+                      {"address", report.address.empty() ? Json(nullptr) : Json(report.address)},
+                      {"created", report.created},
+                      {"is_silent", report.is_silent}});
+}
+
+std::string to_text(const SignerReport& report) {
+  std::string text = base::format(
+      "{}key      {}{}\npeer id  {}\nhome     {}\nsocket   {}", report.is_ready ? "ready\n" : "",
+      report.key, report.created ? " (new)" : "", report.peer_id, report.home, report.socket);
+  if (!report.address.empty()) text += "\naddress  " + report.address;
+  if (report.is_silent)
+    text += "\nsilent until the next epoch: what the key has signed is not known";
+  return text;
+}
+
 std::string to_json(const PingReport& report) {
   Json rtt{{"min", nullptr}, {"p50", nullptr}, {"max", nullptr}};
   if (!report.rtts_ms.empty()) {

@@ -32,6 +32,18 @@ struct IdentityReport {
 std::string to_json(const IdentityReport& report);
 std::string to_text(const IdentityReport& report);
 
+/// `kith signer init`, and the ready line of `kith signer run`.
+struct SignerReport {
+  std::string home, key, peer_id;  // key: the validator's, in hexadecimal
+  std::string socket;
+  std::string address;  // over TCP, with the identity at its end; empty: none
+  bool created = false;
+  bool is_ready = false;
+  bool is_silent = false;  // until the next epoch
+};
+std::string to_json(const SignerReport& report);
+std::string to_text(const SignerReport& report);
+
 struct PingReport {
   std::string target;
   std::uint64_t sent = 0;

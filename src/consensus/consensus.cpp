@@ -51,6 +51,7 @@ Result<void> Consensus::begin(Instant now, EpochContext context, const FinalBloc
   Result<void> recovered = engine_->recover(records);
   if (!recovered)
     engine_.emplace(config_, std::move(context), std::nullopt, last_final, rng_, log_, is_silent);
+  if (is_remote_) engine_->wait_for_signer();
   engine_->on_input(now, WallClockRead{{wall_->now.unix_ms + base::to_ms(now - wall_read_)}});
   engine_->start(now);
   early_of_.clear();

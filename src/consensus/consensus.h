@@ -22,9 +22,12 @@ class Consensus {
   static constexpr std::size_t early_max = 4096;
   static constexpr std::size_t early_bytes_max = 64 * 1024 * 1024;
 
-  /// `key`: the validator's; empty for a node that only follows. `rng` and `log` outlive it.
-  Consensus(const EngineConfig& config, std::optional<codec::ValidatorKey> key, Rng& rng, Log& log)
-      : config_(config), key_(key), rng_(rng), log_(log) {}
+  /// `key`: the validator's; empty for a node that only follows. `is_remote`: a signer elsewhere
+  /// holds it, and says when this node is the one that votes (SignerReady). `rng` and `log` outlive
+  /// it.
+  Consensus(const EngineConfig& config, std::optional<codec::ValidatorKey> key, Rng& rng, Log& log,
+            bool is_remote = false)
+      : config_(config), key_(key), rng_(rng), log_(log), is_remote_(is_remote) {}
 
   /// `records`: what the log of this epoch holds. `may_vote`: false when that log was lost, so that
   /// nobody knows what was said; the node follows then. Errors: as of Engine::recover, and it
@@ -56,6 +59,7 @@ class Consensus {
   const std::optional<codec::ValidatorKey> key_;
   Rng& rng_;
   Log& log_;
+  const bool is_remote_;
   std::optional<Engine> engine_;
   std::optional<WallClockRead> wall_;
   Instant wall_read_;

@@ -80,6 +80,8 @@ void Engine::on_input(Instant now, EngineInput input) {
                  progress(now);
                },
                [&](const Signed& given) { on_signed(given); },
+               [&](const SignerReady& ready) { on_signer(now, ready); },
+               [&](const SignerGone&) { silence_.hold(); },
                [&](const Persisted& persisted) { on_persisted(now, persisted.token); },
                [&](const Committed& committed) { on_committed(committed.height); },
                [&](const Synced& synced) { on_synced(now, synced); }, [&](const WallClockRead&) {}},

@@ -77,6 +77,8 @@ class Engine {
   /// What the log holds; once, before start(). `malformed` for a record that is none of ours: the
   /// log is damaged, and the node must not vote in this epoch.
   Result<void> recover(const std::vector<Bytes>& records);
+  /// It votes only once SignerReady says so: before start().
+  void wait_for_signer() { silence_.hold(); }
   void start(Instant now);
 
   void on_input(Instant now, EngineInput input);
@@ -95,6 +97,8 @@ class Engine {
   std::optional<ValidatorIndex> me() const { return me_; }
   /// It must not speak yet. Stays so over epochs in which it may not speak at all.
   bool is_silent() const { return silence_.is_on(); }
+  /// Its signer serves another node, or is not there.
+  bool is_held() const { return silence_.is_held(); }
   /// The log was found to be older than what was said: me() is empty for this epoch.
   bool is_stale() const { return is_stale_; }
   /// It found what must not be, and says nothing any more.
@@ -163,6 +167,8 @@ class Engine {
   void nullify(View view);
   void give_up();
   void ask_signer_again();
+  void on_signer(Instant now, const SignerReady& ready);
+  bool is_own_vote_missing(const SignerReady& ready);
   bool vote(const codec::Statement& statement);
   void on_signed(const Signed& given);
   void on_standstill(Instant now);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "codec/chain_evidence.h"
 #include "codec/chain_message.h"
 #include "codec/chain_validators.h"
+#include "codec/signer_message.h"
 #include "consensus/view_votes.h"
 
 namespace kith::consensus {
@@ -96,12 +98,26 @@ struct Committed {
 struct Synced {
   FinalBlock to;
 };
+/// Of a validator whose key a signer elsewhere holds: this node is the one that votes. `said`: all
+/// that was signed in the epoch above the final view, by whichever node it was asked.
+/// `needs_others`: the signer has just started, and what it knows may be older than what it said.
+struct SignerReady {
+  Epoch epoch;
+  View final_view;  // nothing is signed up to it
+  std::vector<codec::SaidVote> said;
+  bool needs_others = false;
+};
+/// It is no more, or nobody knows: another node votes, or the signer cannot be reached.
+struct SignerGone {
+  std::string why;  // for people
+};
 struct WallClockRead {
   WallTime now;
 };
 
-using EngineInput = std::variant<Heard, BlocksHeard, ValidatorUp, Verified, Built, Checked, Signed,
-                                 Persisted, Committed, Synced, WallClockRead>;
+using EngineInput =
+    std::variant<Heard, BlocksHeard, ValidatorUp, Verified, Built, Checked, Signed, Persisted,
+                 Committed, Synced, SignerReady, SignerGone, WallClockRead>;
 
 // --- from the engine -----------------------------------------------------------------------------
 
@@ -141,6 +157,7 @@ struct Check {
 };
 struct Sign {
   codec::Statement statement;
+  bool holds_notarization = false;  // of the subject: a signer's own guard asks (G3)
 };
 /// Append to the log, all of it durable before the answer.
 struct Persist {

@@ -25,7 +25,7 @@ crypto::Signature signature_of(const Certificate& certificate, ValidatorIndex si
 }  // namespace
 
 void Engine::begin_silence(Instant now) {
-  if (!me_ || !silence_.is_on()) return;
+  if (!me_ || !silence_.is_on() || silence_.is_held()) return;
   silence_.begin(rng_.next());
   // Where nobody else is needed for a quorum nobody is waited for.
   if (silence_.ends(now, *me_, context_.validators, Duration{0})) return;
@@ -35,6 +35,48 @@ void Engine::begin_silence(Instant now) {
 void Engine::end_silence(Instant now) {
   if (!me_ || !silence_.ends(now, *me_, context_.validators, config_.delta)) return;
   set_timers(now);  // its time in this view begins
+  ask_signer_again();
+  progress(now);
+}
+
+/// It said with the key what the signer does not know: the signer's log is older than that.
+bool Engine::is_own_vote_missing(const SignerReady& ready) {
+  const View above = std::max(ready.final_view, last_final_.view);
+  for (const Vote& vote : own_votes_) {
+    const Statement& statement = vote.statement;
+    const bool is_known =
+        statement.view() <= above ||
+        std::ranges::find(ready.said, statement, &codec::SaidVote::statement) != ready.said.end();
+    if (is_known) continue;
+    become_stale(statement);
+    return true;
+  }
+  return false;
+}
+
+/// This node is the one that votes from now on: with all that others said in its name.
+void Engine::on_signer(Instant now, const SignerReady& ready) {
+  if (!me_ || ready.epoch != context_.epoch || is_own_vote_missing(ready)) return;
+  guard_.advance(ready.final_view);
+  for (const codec::SaidVote& said : ready.said) {
+    const Vote vote{said.statement, *me_, said.signature};
+    const View view = vote.statement.view();
+    guard_.restore(vote.statement);
+    if (view <= last_final_.view || std::ranges::count(own_votes_, vote) > 0) continue;
+    own_votes_.push_back(vote);
+    if (vote.statement.kind == codec::VoteKind::notarize && leaders_.leader(view) == *me_) {
+      proposed_ = std::max(proposed_, view);
+    }
+    if (!views_[view].votes.wants(vote)) continue;
+    // Perhaps nobody heard it: its node may have ended before it was sent.
+    broadcast(vote);
+    record(now, vote);
+  }
+  silence_.release(ready.needs_others);
+  begin_silence(now);
+  if (silence_.is_on()) return;  // until others have told
+  set_timers(now);
+  ask_signer_again();
   progress(now);
 }
 

@@ -205,7 +205,7 @@ bool Engine::vote(const Statement& statement) {
     case VoteKind::nullify: ++stats_.nullify_votes; break;
     case VoteKind::finalize: ++stats_.finalize_votes; break;
   }
-  say(Sign{statement});
+  say(Sign{statement, holds_notarization});
   return true;
 }
 
@@ -258,7 +258,8 @@ void Engine::on_standstill(Instant now) {
 /// The guard holds these to be said: without them a quorum may be waiting for ever.
 void Engine::ask_signer_again() {
   for (const Statement& statement : std::exchange(refused_, {})) {
-    if (statement.view() > last_final_.view) say(Sign{statement});
+    if (statement.view() <= last_final_.view) continue;
+    say(Sign{statement, statement.kind == VoteKind::finalize});  // that was asked with one
   }
 }
 

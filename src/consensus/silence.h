@@ -28,6 +28,11 @@ class Silence {
   explicit Silence(bool is_on) : is_on_(is_on) {}
 
   bool is_on() const { return is_on_; }
+  /// Until a signer elsewhere says that this node is the one that votes.
+  bool is_held() const { return is_held_; }
+  void hold();
+  /// It says so. `needs_others`: begins to count answers anew, else the silence is over.
+  void release(bool needs_others);
   /// The others know of more than the log: nobody knows of what else.
   void stay();
 
@@ -49,6 +54,7 @@ class Silence {
 
  private:
   bool is_on_;
+  bool is_held_ = false;
   std::optional<std::uint64_t> nonce_;  // none: it never asked
   std::set<codec::ValidatorIndex> answered_;
   std::optional<Instant> ask_at_, ends_at_;

@@ -58,6 +58,7 @@ class Bench : public World {
     engine = std::make_unique<Engine>(scene.config, context, index, last_final.value_or(floor),
                                       rng_, base::null_log(), scene.is_silent);
     EXPECT_TRUE(engine->recover(log));
+    if (scene.has_signer) engine->wait_for_signer();
     engine->on_input(now, WallClockRead{wall_now()});
     engine->start(now);
     drain();

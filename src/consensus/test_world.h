@@ -48,6 +48,7 @@ struct Scene {
   std::uint64_t leads = 4;  // the engine's validator leads this view
   bool follows = false;     // it is no validator
   bool is_silent = false;   // its process has just started
+  bool has_signer = false;  // elsewhere, which says when it votes
 };
 
 class World {

@@ -218,7 +218,8 @@ void Host::on_world(Instant now, WorldInput input) {
                       },
                       [](QualityLoaded&) {}, [](SignaturesVerified&) {},  // the node's, not ours
                       [](JobDone&) {}, [](LogAppended&) {}, [](ChainWritten&) {},  // likewise
-                      [](ProofSaved&) {},                                          // likewise
+                      [](ProofSaved&) {}, [](SignerUp&) {}, [](SignerDown&) {},    // likewise
+                      [](SignerSaid&) {},                                          // likewise
                       [&](WallClock& clock) {
                         wall_start_ = clock.now;
                         wall_start_at_ = now;

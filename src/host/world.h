@@ -86,9 +86,10 @@ struct WallClock {
   WallTime now;
 };
 
-using WorldInput = std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed,
-                                Resolved, PeersLoaded, QualityLoaded, SignaturesVerified, JobDone,
-                                LogAppended, ChainWritten, ProofSaved, WallClock>;
+using WorldInput =
+    std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved, PeersLoaded,
+                 QualityLoaded, SignaturesVerified, JobDone, LogAppended, ChainWritten, ProofSaved,
+                 SignerUp, SignerDown, SignerSaid, WallClock>;
 
 // --- to the world --------------------------------------------------------------------------------
 
@@ -152,10 +153,10 @@ struct VerifySignatures {
 /// What the work is, for shells: on whatever thread.
 SignaturesVerified verify_signatures(const VerifySignatures& work);
 
-using WorldOutput =
-    std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
-                 StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, StoreSeqnos,
-                 VerifySignatures, RunJob, AppendLog, WriteChain, SaveProof>;
+using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
+                                 LoadPeers, StorePeer, ForgetPeer, LoadQuality, StoreQuality,
+                                 ForgetQuality, StoreSeqnos, VerifySignatures, RunJob, AppendLog,
+                                 WriteChain, SaveProof, TellSigner, LeaveSigner>;
 
 // --- what a shell drives -------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/ids.h"
 #include "ledger/store.h"
 
@@ -45,6 +46,24 @@ struct SaveProof {
 };
 struct ProofSaved {
   Token token;
+};
+
+/// One frame to the remote signer of the validator's key (codec/signer_message.h); lost when there
+/// is no connection. The world connects by itself, again and again, when it was given a signer.
+struct TellSigner {
+  Bytes frame;
+};
+/// Ends the connection; SignerDown follows.
+struct LeaveSigner {};
+struct SignerUp {};
+/// There is no connection, or it has ended. Said anew when the reason is another.
+struct SignerDown {
+  Error error;
+  bool was_left = false;  // by LeaveSigner
+};
+/// One frame from it.
+struct SignerSaid {
+  Bytes frame;
 };
 
 /// Work that takes long, for another thread. What it reads must not change meanwhile: that is for

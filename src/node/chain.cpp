@@ -16,9 +16,10 @@ using consensus::FinalBlock;
 
 namespace {
 
-codec::ValidatorKey key_of(const crypto::KeyPair& pair) {
+std::optional<codec::ValidatorKey> key_of(const ChainParts& parts) {
+  if (parts.key == nullptr) return parts.remote_key;
   codec::ValidatorKey key{};
-  std::ranges::copy(pair.public_key().data, key.begin());
+  std::ranges::copy(parts.key->public_key().data, key.begin());
   return key;
 }
 
@@ -45,12 +46,12 @@ std::vector<Hash> evidence_in(const codec::Block& block) {
 Chain::Chain(const ChainConfig& config, ChainParts parts, Rng& rng, Log& log)
     : config_(config),
       parts_(std::move(parts)),
+      key_(key_of(parts_)),
       rng_(rng),
       log_(log),
       rules_(std::make_shared<ledger::Rules>()),
-      consensus_(timing_of(config.consensus, parts_.genesis.params),
-                 parts_.key != nullptr ? std::optional(key_of(*parts_.key)) : std::nullopt, rng_,
-                 log_),
+      consensus_(timing_of(config.consensus, parts_.genesis.params), key_, rng_, log_,
+                 has_remote_key()),
       mempool_(config.mempool) {
   rules_->params = parts_.genesis.params;
   rules_->genesis = codec::genesis_hash(parts_.genesis);
@@ -119,13 +120,14 @@ bool Chain::is_validator() const {
 std::optional<std::string_view> Chain::why_no_vote() const {
   const consensus::Engine* const engine = consensus_.engine();
   if (is_halted_) return "it has halted";
-  if (engine == nullptr || !parts_.key || !validators_->index_of(key_of(*parts_.key))) {
+  if (engine == nullptr || !key_ || !validators_->index_of(*key_)) {
     return "it is no validator of this epoch";
   }
   if (engine->is_stale()) {
     return "its log is older than what it said; it follows until the next epoch";
   }
   if (!engine->me()) return "its log was lost; it follows until the next epoch";
+  if (engine->is_held()) return why_signer_gone_;
   if (engine->is_silent()) return "other validators have not told yet what they hold of it";
   return std::nullopt;
 }
@@ -211,30 +213,37 @@ void Chain::on_input(Instant now, ChainInput input) {
                          std::holds_alternative<host::ChainWritten>(input) ||
                          std::holds_alternative<host::ProofSaved>(input);
   if (is_answer) --outstanding_;
-  std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
-                      [&](consensus::BlocksHeard& heard) {
-                        if (!is_at_halt_height()) consensus_.on_input(now, std::move(heard));
-                      },
-                      [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
-                      [&](consensus::WallClockRead& read) {
-                        wall_ = read.now;
-                        wall_read_ = now;
-                        consensus_.on_input(now, read);
-                      },
-                      [&](SubmitTx& submitted) { submit(std::move(submitted)); },
-                      [&](host::JobDone& done) { on_job(now, done.job); },
-                      [&](host::LogAppended& done) {
-                        const auto at = logging_.find(done.token);
-                        if (at == logging_.end()) return;  // the beginning of an epoch
-                        const Token token = at->second;
-                        logging_.erase(at);
-                        consensus_.on_input(now, consensus::Persisted{token});
-                      },
-                      [&](host::ChainWritten&) { on_written(now); },
-                      [&](host::ProofSaved& saved) {
-                        if (saved.token == proof_saving_) halt({Code::protocol, halt_reason_});
-                      }},
-             input);
+  std::visit(
+      Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
+               [&](consensus::BlocksHeard& heard) {
+                 if (!is_at_halt_height()) consensus_.on_input(now, std::move(heard));
+               },
+               [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
+               [&](consensus::WallClockRead& read) {
+                 wall_ = read.now;
+                 wall_read_ = now;
+                 consensus_.on_input(now, read);
+               },
+               [&](consensus::Signed& given) { consensus_.on_input(now, std::move(given)); },
+               [&](consensus::SignerReady& ready) { consensus_.on_input(now, std::move(ready)); },
+               [&](consensus::SignerGone& gone) {
+                 why_signer_gone_ = gone.why;
+                 consensus_.on_input(now, std::move(gone));
+               },
+               [&](SubmitTx& submitted) { submit(std::move(submitted)); },
+               [&](host::JobDone& done) { on_job(now, done.job); },
+               [&](host::LogAppended& done) {
+                 const auto at = logging_.find(done.token);
+                 if (at == logging_.end()) return;  // the beginning of an epoch
+                 const Token token = at->second;
+                 logging_.erase(at);
+                 consensus_.on_input(now, consensus::Persisted{token});
+               },
+               [&](host::ChainWritten&) { on_written(now); },
+               [&](host::ProofSaved& saved) {
+                 if (saved.token == proof_saving_) halt({Code::protocol, halt_reason_});
+               }},
+      input);
   pump(now);
 }
 
@@ -291,9 +300,7 @@ void Chain::perform(Instant now, EngineOutput output) {
             tasks_.push_back(Check{std::move(work.block), now});
           },
           [&](consensus::Sign& work) {
-            if (is_at_halt_height()) return;
-            const Bytes message = codec::signed_bytes(rules_->genesis, work.statement);
-            consensus_.on_input(now, consensus::Signed{work.statement, parts_.key->sign(message)});
+            if (!is_at_halt_height()) say(work);
           },
           [&](consensus::Persist& work) { append(work.token, std::move(work.records), false); },
           [&](consensus::Compact& work) { append(work.token, std::move(work.records), true); },

@@ -29,65 +29,13 @@
 #include "host/world_chain.h"
 #include "ledger/mempool.h"
 #include "ledger/state_tree.h"
+#include "node/chain_io.h"
 #include "node/chain_jobs.h"
 #include "node/chain_prune.h"
 #include "node/chain_store.h"
 #include "node/snapshot_make.h"
 
 namespace kith::node {
-
-struct ChainConfig {
-  consensus::EngineConfig consensus;  // block_interval and drift_max are the genesis'
-  ledger::StateTree::Config state;
-  ledger::MempoolConfig mempool;
-  ChainKeeping keeping;
-  bool is_indexed = true;  // addresses, in stores that have been from the start (chain_index.h)
-  /// After this block nothing more is voted for or taken as final; 0: it goes on.
-  Height halt_height = {};
-};
-
-/// What a chain begins with.
-struct ChainParts {
-  codec::Genesis genesis;                // has passed check()
-  const ledger::Store* store;            // holds_chain()
-  const crypto::KeyPair* key = nullptr;  // the validator's; null: the node only follows
-  std::map<std::uint64_t, std::vector<Bytes>> log = {};  // by segment
-  std::vector<ledger::Mempool::Waiting> mempool = {};    // what waited when the program ended
-  bool is_log_lost = false;  // nobody knows what this validator said: it follows for an epoch
-};
-
-// Outputs, beside consensus' messages and host/world_chain.h's words.
-struct BlockFinalized {
-  codec::BlockPtr block;
-  std::vector<codec::TxPtr> txs;
-  Duration took{0};  // since this node first saw it proposed
-};
-struct EpochBegan {
-  codec::Epoch epoch;
-  std::shared_ptr<const codec::ValidatorSet> validators;
-};
-struct TxAnswered {
-  Token token;
-  codec::TxPtr tx;
-  ledger::MempoolAnswer answer;
-};
-/// The chain stops: what must not be has been found.
-struct ChainHalted {
-  Error error;
-};
-/// What this node found where a quorum found something else: to be kept for whoever looks into it.
-struct StateDumped {
-  Height height;
-  std::string text;
-};
-
-using ChainOutput =
-    std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
-                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain,
-                 host::SaveProof, BlockFinalized, EpochBegan, TxAnswered, ChainHalted, StateDumped>;
-using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
-                                consensus::WallClockRead, SubmitTx, host::JobDone,
-                                host::LogAppended, host::ChainWritten, host::ProofSaved>;
 
 class Chain {
  public:
@@ -128,6 +76,9 @@ class Chain {
   Result<std::unique_ptr<Chain>> reopen(Instant now);
   std::optional<Instant> next_deadline() const { return consensus_.next_deadline(); }
 
+  /// In whose name it votes; empty: it follows.
+  const std::optional<codec::ValidatorKey>& validator_key() const { return key_; }
+  bool has_remote_key() const { return parts_.remote_key.has_value(); }
   const codec::Genesis& genesis() const { return parts_.genesis; }
   const Hash& genesis_hash() const { return rules_->genesis; }
   /// Of the last block that is final and stored; 0 at genesis.
@@ -237,6 +188,8 @@ class Chain {
 
   const ChainConfig config_;
   const ChainParts parts_;
+  const std::optional<codec::ValidatorKey> key_;
+  std::string why_signer_gone_ = "its signer has not been reached yet";
   Rng& rng_;
   Log& log_;
   std::shared_ptr<ledger::Rules> rules_;

@@ -104,7 +104,8 @@ void Chain::say(ChainOutput output) {
 
 Result<std::unique_ptr<Chain>> Chain::reopen(Instant now) {
   ASSERT(is_suspended_ && is_quiet());
-  ChainParts parts{parts_.genesis, parts_.store, parts_.key, {}, {}, parts_.is_log_lost};
+  ChainParts parts{parts_.genesis,     parts_.store,     parts_.key, {}, {},
+                   parts_.is_log_lost, parts_.remote_key};
   parts.mempool = waiting(now);
   auto next = TRY(open(config_, std::move(parts), rng_, log_));
   next->last_token_ = last_token_;

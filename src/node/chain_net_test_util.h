@@ -224,6 +224,13 @@ class ChainNet {
                             turn(node, host::ProofSaved{save.token});
                           });
                         },
+                        [&](const consensus::Sign& work) {
+                          const Bytes message =
+                              codec::signed_bytes(node.chain->genesis_hash(), work.statement);
+                          after_of(Duration{0}, node, [this, &node, work, message] {
+                            turn(node, consensus::Signed{work.statement, node.key.sign(message)});
+                          });
+                        },
                         [&](BlockFinalized& done) { node.finalized.push_back(std::move(done)); },
                         [&](EpochBegan&) {},
                         [&](TxAnswered& answered) { node.answered.push_back(std::move(answered)); },

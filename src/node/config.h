@@ -85,6 +85,8 @@ struct Settings {
   std::string genesis_file;
   bool indexes_addresses = false;
   std::string mesh_token_file;  // empty: there is no private mesh
+  std::string signer;           // a socket's path, or a multiaddr; empty: none
+  std::string signer_key;       // hex
   std::string passphrase_file;
   std::string api_socket;
   HttpSettings http;

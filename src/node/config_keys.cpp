@@ -308,6 +308,15 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "A secret file that the validators of a private mesh share, of at least 32 bytes: who does "
      "not prove to know it is not listened to in consensus. Followers get blocks all the same.",
      false, [](Settings& s, ConfigValue v) { s.mesh_token_file = std::move(v.text); }},
+    {"chain.signer", Type::text, "", "", "",
+     "The remote signer that holds the validator's key (`kith signer run`): its socket's path, or "
+     " /ip4/…/tcp/…/p2p/ID. This node then has no key of its own; it votes while the signer "
+     "serves it, and else follows. Empty: the key is HOME/validator, or this node only follows.",
+     false, [](Settings& s, ConfigValue v) { s.signer = std::move(v.text); }},
+    {"chain.signer_key", Type::text, "", "", "hex",
+     "The public key of the validator that chain.signer signs for; with another one it is not "
+     "used. `kith signer init` prints it.",
+     false, [](Settings& s, ConfigValue v) { s.signer_key = std::move(v.text); }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

@@ -179,6 +179,8 @@ const std::vector<Effect> all_effects = {
     {"chain.serve_rate", "1MiB", [](auto& s) { return number(s.node.chain.keeping.serve_rate); }},
     {"chain.halt_height", "7", [](auto& s) { return number(s.node.chain.halt_height.value); }},
     {"chain.mesh_token", "mesh", [](auto& s) { return s.mesh_token_file; }},
+    {"chain.signer", "signer.sock", [](auto& s) { return s.signer; }},
+    {"chain.signer_key", "ab", [](auto& s) { return s.signer_key; }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
     {"limits.upload", "1MB", [](auto& s) { return number(s.node.host.shaping.upload); }},

@@ -35,16 +35,10 @@ codec::Hash mesh_proof(const codec::Hash& token, const codec::Hash& genesis,
   return crypto::hmac_sha256(token, {base::as_bytes(tag), end, genesis, channel, sender.bytes()});
 }
 
-codec::ValidatorKey key_of(const crypto::KeyPair& pair) {
-  codec::ValidatorKey key{};
-  std::ranges::copy(pair.public_key().data, key.begin());
-  return key;
-}
-
 }  // namespace
 
 ConsensusService::ConsensusService(const ConsensusServiceConfig& config, const PeerId& self,
-                                   const crypto::KeyPair* key)
+                                   std::optional<codec::ValidatorKey> key)
     : config_(config), self_(self), key_(key) {}
 
 void ConsensusService::on_input(Instant now, host::ServiceEvent event) {
@@ -111,25 +105,57 @@ void ConsensusService::on_stream_up(Instant now, const host::StreamUp& up) {
   // What waited was for a stream that is gone; on this one the hello comes first.
   peer.queue = {};
   peer.queue_bytes = 0;
-  enqueue(peer, Buffer(hello(up.channel)));
+  peer.out_channel.reset();
+  if (!key_) return say_hello(peer, up.channel, std::nullopt);
+  peer.out_channel = up.channel;
+  asks_.push_back({up.channel, self_});
 }
 
-Bytes ConsensusService::hello(const crypto::Hash256& channel) const {
+std::optional<codec::SignHello> ConsensusService::poll_ask() {
+  if (asks_.empty()) return std::nullopt;
+  return asks_.pop_front();
+}
+
+void ConsensusService::on_signed(const codec::SignHello& asked,
+                                 const base::Result<crypto::Signature>& signature) {
+  for (auto& [id, peer] : peers_) {
+    if (!peer.out || peer.out_channel != asked.channel) continue;
+    peer.out_channel.reset();
+    say_hello(peer, asked.channel, signature ? std::optional(*signature) : std::nullopt);
+  }
+}
+
+void ConsensusService::on_key_usable() {
+  for (auto& [id, peer] : peers_) {
+    if (!peer.out || !peer.is_unproven) continue;
+    outbound_.erase(*peer.out);
+    say(host::Reset{*std::exchange(peer.out, std::nullopt)});
+    open(id, peer);
+  }
+}
+
+/// Before all that waits for the stream.
+void ConsensusService::say_hello(Peer& peer, const crypto::Hash256& channel,
+                                 const std::optional<crypto::Signature>& signature) {
+  peer.is_unproven = key_ && !signature;
   Bytes bytes;
   codec::Writer writer(bytes);
   writer.u8(hello_version);
   writer.bytes(config_.genesis);
   const bool is_member = config_.mesh_token.has_value();
-  writer.u8(static_cast<std::uint8_t>((key_ != nullptr ? has_key : 0) |
-                                      (is_member ? has_mesh_proof : 0)));
-  if (key_ != nullptr) {
-    writer.bytes(key_of(*key_));
-    writer.bytes(key_->sign(hello_hash(config_.genesis, channel, self_)));
+  writer.u8(
+      static_cast<std::uint8_t>((signature ? has_key : 0) | (is_member ? has_mesh_proof : 0)));
+  if (signature) {
+    writer.bytes(*key_);
+    writer.bytes(*signature);
   }
   if (is_member) {
     writer.bytes(mesh_proof(*config_.mesh_token, config_.genesis, channel, self_));
   }
-  return bytes;
+  Bytes framed;
+  codec::append_frame(framed, codec::FramePrefix::varint, bytes);
+  peer.rest = Buffer(std::move(framed));
+  flush(peer);
 }
 
 void ConsensusService::on_data(Instant now, const host::StreamData& data) {
@@ -298,7 +324,7 @@ void ConsensusService::flush(Peer& peer) {
     buffer = buffer.slice(size, buffer.size() - size);
     return buffer.empty();
   };
-  if (!peer.out || !write(peer.rest)) return;
+  if (!peer.out || peer.out_channel || !write(peer.rest)) return;
   while (!peer.queue.empty()) {
     // Prefix and body are one: the prefix is short, and the body follows it into `rest`.
     if (peer.room < codec::frame_prefix_bytes_max) return;

@@ -24,8 +24,8 @@
 #include "base/token_bucket.h"
 #include "codec/chain_message.h"
 #include "codec/frame.h"
+#include "codec/signer_message.h"
 #include "consensus/engine_io.h"
-#include "crypto/key.h"
 #include "host/service.h"
 
 namespace kith::node {
@@ -54,9 +54,9 @@ class ConsensusService final : public host::Service {
   static constexpr Duration reopen_delay = 1s;
   static constexpr Duration reopen_delay_max = 30s;
 
-  /// `key`: of this node when it validates; null otherwise. Outlives it.
+  /// `key`: of this node when it validates.
   ConsensusService(const ConsensusServiceConfig& config, const PeerId& self,
-                   const crypto::KeyPair* key);
+                   std::optional<codec::ValidatorKey> key);
 
   std::vector<std::string> protocols() const override { return {std::string(consensus_protocol)}; }
   bool is_guarded() const override { return false; }  // open_later()
@@ -71,6 +71,14 @@ class ConsensusService final : public host::Service {
   void send(const codec::ValidatorKey& to, const Buffer& message);
   void send(const PeerId& to, const Buffer& message);
 
+  /// A proof on a channel that is to be signed; answered by on_signed(). What is sent on the stream
+  /// waits for it.
+  std::optional<codec::SignHello> poll_ask();
+  /// With an error the hello goes out without a key: this node is heard as one that follows.
+  void on_signed(const codec::SignHello& asked, const base::Result<crypto::Signature>& signature);
+  /// Whoever was said hello to without the key is said it again.
+  void on_key_usable();
+
   std::optional<Result> poll_result();
   /// Proven validators of the present set that are connected.
   std::size_t validators_connected() const;
@@ -84,6 +92,8 @@ class ConsensusService final : public host::Service {
  private:
   struct Peer {
     std::optional<StreamId> out, in;
+    std::optional<crypto::Hash256> out_channel;  // its hello waits for a signature
+    bool is_unproven = false;                    // its hello had none
     bool speaks = false;
     bool is_opening = false;
     Duration reopen_after = reopen_delay;
@@ -104,7 +114,8 @@ class ConsensusService final : public host::Service {
   void on_data(Instant now, const host::StreamData& data);
   void on_frame(Instant now, const PeerId& id, Peer& peer, ByteView frame);
   base::Result<void> on_hello(const PeerId& id, Peer& peer, ByteView frame);
-  Bytes hello(const crypto::Hash256& channel) const;
+  void say_hello(Peer& peer, const crypto::Hash256& channel,
+                 const std::optional<crypto::Signature>& signature);
   bool is_validator(const Peer& peer) const;
   void open(const PeerId& id, Peer& peer);
   void open_later(Instant now, const PeerId& id, Peer& peer);
@@ -113,12 +124,13 @@ class ConsensusService final : public host::Service {
 
   const ConsensusServiceConfig config_;
   const PeerId self_;
-  const crypto::KeyPair* const key_;
+  const std::optional<codec::ValidatorKey> key_;
   std::set<codec::ValidatorKey> validators_;
   std::map<PeerId, Peer> peers_;
   std::map<StreamId, PeerId> outbound_, inbound_;
   mutable base::DeadlineHeap<PeerId> reopening_;
   base::Queue<Result> results_;
+  base::Queue<codec::SignHello> asks_;
   std::uint64_t dropped_ = 0;
   std::uint64_t refused_ = 0;
 };

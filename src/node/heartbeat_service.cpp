@@ -40,13 +40,10 @@ void VerifyHeartbeatJob::run() {
                                    attestation->signature);
 }
 
-Heartbeats::Heartbeats(const HeartbeatConfig& config, const crypto::KeyPair* key)
-    : config_(config), key_(key) {
+Heartbeats::Heartbeats(const HeartbeatConfig& config, std::optional<ValidatorKey> key)
+    : config_(config), me_(key) {
   constexpr std::size_t name_bytes = 8;
   topic_ = "/kith/heartbeat/1/" + base::to_hex(ByteView(config_.genesis).first(name_bytes));
-  if (key_ == nullptr) return;
-  me_.emplace();
-  std::ranges::copy(key_->public_key().data, me_->begin());
 }
 
 // --- slots ---------------------------------------------------------------------------------------
@@ -90,9 +87,26 @@ void Heartbeats::beat(Instant now) {
   if (!me_ || !is_outside(*me_)) return;
   Heartbeat heartbeat{*me_, slot(now), height_, digest_, {}};
   if (!is_new(now, heartbeat)) return;  // the clock was set back
-  heartbeat.signature = key_->sign(codec::heartbeat_hash(config_.genesis, heartbeat));
-  outputs_.push_back(Say{codec::encode(HeartbeatMessage(heartbeat))});
-  take(now, heartbeat);
+  outputs_.push_back(Ask{codec::SignHeartbeat{heartbeat.slot, heartbeat.height, heartbeat.digest}});
+}
+
+void Heartbeats::on_signed(Instant now, const codec::SignAsk& asked,
+                           const Result<crypto::Signature>& signature) {
+  if (!signature) return;  // whoever else has the key says it, or nobody
+  if (const auto* const beat = std::get_if<codec::SignHeartbeat>(&asked)) {
+    const Heartbeat heartbeat{*me_, beat->slot, beat->height, beat->digest, *signature};
+    if (!is_new(now, heartbeat)) return;
+    outputs_.push_back(Say{codec::encode(HeartbeatMessage(heartbeat))});
+    return take(now, heartbeat);
+  }
+  const auto* const attests = std::get_if<codec::SignAttestation>(&asked);
+  if (attests == nullptr) return;
+  for (const auto& [key, entry] : entries_) {
+    if (!entry.last || entry.hash != attests->heartbeat) continue;
+    const Attestation attestation{*entry.last, *me_, *signature};
+    outputs_.push_back(Say{codec::encode(HeartbeatMessage(attestation))});
+    return take(attestation);
+  }
 }
 
 // --- the chain -----------------------------------------------------------------------------------
@@ -191,14 +205,8 @@ void Heartbeats::take(Instant now, const Heartbeat& heartbeat) {
   const auto drawn = codec::witnesses_of(entry.hash, *active_, config_.witnesses_drawn);
   entry.drawn = {drawn.begin(), drawn.end()};
   entry.witnesses.clear();
-  if (me_ && entry.drawn.contains(*me_)) attest(entry);
-}
-
-void Heartbeats::attest(Entry& entry) {
-  Attestation attestation{*entry.last, *me_, {}};
-  attestation.signature = key_->sign(codec::attestation_hash(config_.genesis, entry.hash));
-  outputs_.push_back(Say{codec::encode(HeartbeatMessage(attestation))});
-  take(attestation);
+  if (!me_ || !entry.drawn.contains(*me_)) return;
+  outputs_.push_back(Ask{codec::SignAttestation{entry.hash}});
 }
 
 void Heartbeats::take(const Attestation& attestation) {

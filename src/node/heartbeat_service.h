@@ -22,6 +22,7 @@
 
 #include "base/queue.h"
 #include "codec/chain_heartbeat.h"
+#include "codec/signer_message.h"
 #include "gossip/router_io.h"
 #include "host/world_chain.h"
 #include "ledger/registry.h"
@@ -80,10 +81,14 @@ class Heartbeats {
   struct Say {
     Bytes message;
   };
-  using Output = std::variant<Judged, Say, host::RunJob>;
+  /// To be signed; answered by on_signed().
+  struct Ask {
+    codec::SignAsk what;
+  };
+  using Output = std::variant<Judged, Say, Ask, host::RunJob>;
 
-  /// `key`: of this node when it validates; null otherwise. Outlives it.
-  Heartbeats(const HeartbeatConfig& config, const crypto::KeyPair* key);
+  /// `key`: of this node when it validates.
+  Heartbeats(const HeartbeatConfig& config, std::optional<codec::ValidatorKey> key);
 
   const std::string& topic() const { return topic_; }
 
@@ -94,6 +99,9 @@ class Heartbeats {
                 std::shared_ptr<const codec::ValidatorSet> active);
   void on_message(Instant now, Token token, ByteView bytes);
   void on_verified(Instant now, const VerifyHeartbeatJob& job);
+  /// Without a signature nothing is said.
+  void on_signed(Instant now, const codec::SignAsk& asked,
+                 const Result<crypto::Signature>& signature);
   void on_deadline(Instant now);
   std::optional<Instant> next_deadline() const { return next_slot_at_; }
   std::optional<Output> poll_output();
@@ -120,14 +128,12 @@ class Heartbeats {
   void take(Instant now, const codec::Heartbeat& heartbeat);
   void take(const codec::Attestation& attestation);
   void beat(Instant now);
-  void attest(Entry& entry);
   void arm(Instant now);
   bool is_outside(const codec::ValidatorKey& key) const { return entries_.contains(key); }
   bool is_now(Instant now, std::uint64_t slot) const;
 
   const HeartbeatConfig config_;
-  const crypto::KeyPair* const key_;
-  std::optional<codec::ValidatorKey> me_;
+  const std::optional<codec::ValidatorKey> me_;
   std::string topic_;
   std::optional<WallTime> wall_;
   Instant wall_read_;

@@ -24,7 +24,7 @@ struct Watcher {
   explicit Watcher(std::size_t actives, std::uint8_t number = 0)
       : key(number == 0 ? std::nullopt : std::optional(key_of_number(number))),
         validators(actives),
-        beats({.genesis = genesis}, key ? &*key : nullptr) {
+        beats({.genesis = genesis}, key ? std::optional(validator_key(*key)) : std::nullopt) {
     beats.on_wall_clock(now, {first_slot * 5000 + 100});
     for (std::size_t i = 0; i < actives; ++i) put(static_cast<std::uint8_t>(i + 1), {});
     put(outside, {});
@@ -53,6 +53,10 @@ struct Watcher {
     if (const auto* judged = std::get_if<Heartbeats::Judged>(&output)) verdict = judged->verdict;
     if (auto* said_now = std::get_if<Heartbeats::Say>(&output)) {
       said.push_back(*codec::decode_heartbeat_message(said_now->message));
+    }
+    if (const auto* ask = std::get_if<Heartbeats::Ask>(&output)) {
+      const Bytes bytes = codec::signed_bytes(genesis, validator_key(*key), ask->what);
+      beats.on_signed(now, ask->what, key->sign(bytes));
     }
     if (auto* work = std::get_if<host::RunJob>(&output)) {
       ++jobs;

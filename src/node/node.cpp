@@ -111,6 +111,18 @@ void Node::on_input(Instant now, host::WorldInput input) {
     on_job(now, std::move(*done));
     return pump(now);
   }
+  if (auto* up = std::get_if<host::SignerUp>(&input)) {
+    if (signing_ != nullptr) signing_->on_input(now, *up);
+    return pump(now);
+  }
+  if (auto* down = std::get_if<host::SignerDown>(&input)) {
+    if (signing_ != nullptr) signing_->on_input(now, std::move(*down));
+    return pump(now);
+  }
+  if (auto* said = std::get_if<host::SignerSaid>(&input)) {
+    if (signing_ != nullptr) signing_->on_input(now, std::move(*said));
+    return pump(now);
+  }
   if (const auto* appended = std::get_if<host::LogAppended>(&input)) {
     chain_->on_input(now, *appended);
     return pump(now);
@@ -150,6 +162,7 @@ void Node::on_deadline(Instant now) {
   if (chain_ != nullptr) {
     if (const auto at = chain_->next_deadline(); at && *at <= now) chain_->on_deadline(now);
     heartbeats_->on_deadline(now);
+    signing_->on_deadline(now);
   }
   pump(now);
 }
@@ -179,6 +192,7 @@ std::optional<Instant> Node::next_deadline() {
   if (chain_ != nullptr) {
     deadline = base::soonest(deadline, chain_->next_deadline());
     deadline = base::soonest(deadline, heartbeats_->next_deadline());
+    deadline = base::soonest(deadline, signing_->next_deadline());
   }
   return deadline;
 }

@@ -28,8 +28,10 @@
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
 #include "node/heartbeat_service.h"
+#include "node/node_io.h"
 #include "node/recommend_service.h"
 #include "node/request_guard.h"
+#include "node/signing.h"
 #include "node/snapshot_service.h"
 #include "node/sync_service.h"
 #include "peer/limits.h"
@@ -60,90 +62,6 @@ struct NodeConfig {
   ChainOptions chain;
 };
 
-// Commands; each is answered by the report that carries its token.
-struct Connect {
-  Token token;
-  std::optional<PeerId> peer;
-  std::vector<codec::Multiaddr> addresses;
-};
-struct Disconnect {
-  PeerId peer;
-};
-/// One round trip to a connected peer.
-struct PingPeer {
-  Token token;
-  PeerId peer;
-};
-struct PerfPeer {
-  Token token;
-  PeerId peer;
-  std::uint64_t upload_bytes;
-  std::uint64_t download_bytes;
-};
-/// Gives up a PerfPeer: nobody waits for its result any more.
-struct CancelPerf {
-  Token token;
-};
-/// A protected peer is never disconnected for being one too many.
-struct ProtectPeer {
-  PeerId peer;
-  bool is_protected;
-};
-/// A transaction of this node's own; answered by TransactionAnswered.
-struct SubmitTransaction {
-  Token token;
-  codec::TxPtr tx;
-};
-/// A question to the chain's store, for another thread, about what is final; StoreAnswered.
-struct AskStore {
-  Token token;
-  std::shared_ptr<host::Job> job;
-};
-/// Answered by ProofAnswered.
-struct MakeProof {
-  Token token;
-  ProofWanted wanted;
-};
-struct ShutDown {};
-// Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
-// (peer/quality_io.h): BanPeer, UnbanPeer.
-
-using Command =
-    std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
-                 gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
-                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, AskStore, MakeProof, ShutDown>;
-
-// Reports: replies to commands, and what happened.
-struct Connected {
-  Token token;
-  Result<PeerId> peer;
-};
-struct Pinged {
-  Token token;
-  PeerId peer;
-  Result<Duration> rtt;
-};
-
-/// Accepted, or why not; accepted ones travel on.
-struct TransactionAnswered {
-  Token token;
-  Hash txid{};
-  Result<void> accepted;
-  bool is_known = false;  // accepted, since it waits here already
-};
-struct StoreAnswered {
-  Token token;
-  std::shared_ptr<host::Job> job;
-};
-
-using Report =
-    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                 gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
-                 host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
-                 peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
-                 StateDumped, TransactionAnswered, StoreAnswered, ProofAnswered,
-                 host::AddressesChanged, host::CannotListen, host::Stopped>;
-
 class Node final : public host::WorldMachine {
  public:
   /// `key`, `rng` and `log` outlive it.
@@ -159,6 +77,7 @@ class Node final : public host::WorldMachine {
   void touch(Instant now) { pump(now); }
 
   /// Gives the node a chain to follow, and to validate when the chain has a key: before start().
+  /// `validator_key`: that key, when it is here and not with a signer. Outlives it.
   void keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key);
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.
   void start(Instant now);
@@ -186,6 +105,7 @@ class Node final : public host::WorldMachine {
   const Heartbeats* heartbeats() const { return heartbeats_.get(); }
   /// Null without a chain, and in a private mesh.
   const ConsensusGossip* consensus_gossip() const { return talk_.get(); }
+  const Signing* signing() const { return signing_.get(); }
   static constexpr std::size_t finality_max = 1000;  // blocks; from first sight to finality
   const std::deque<Duration>& finality_times() const { return finality_; }
   const peer::Quality& quality() const { return quality_; }
@@ -231,6 +151,8 @@ class Node final : public host::WorldMachine {
   void talk(Instant now, const Buffer& message);
   void reply(const consensus::ReplyTo& said);
   void on_fault(Instant now, const consensus::PeerFault& fault);
+  bool pump_signing(Instant now);
+  void on_signed(Instant now, Signing::Answered answered);
   void note_final(Instant now);
   void on_tx_answered(Instant now, const TxAnswered& answered);
   void on_bundled_answer(Instant now, Token bundle, const TxAnswered& answered);
@@ -265,7 +187,7 @@ class Node final : public host::WorldMachine {
   SnapshotService* snapshots_ = nullptr;
   std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<ConsensusGossip> talk_;
-  std::optional<codec::ValidatorKey> validator_key_;
+  std::unique_ptr<Signing> signing_;
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for: a command's token or a bundle's.

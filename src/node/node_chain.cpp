@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/peer_id.h"
 #include "node/node.h"
 
 namespace kith::node {
@@ -38,7 +39,8 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   ConsensusServiceConfig config;
   config.genesis = chain_->genesis_hash();
   config.mesh_token = config_.chain.mesh_token;
-  auto consensus = std::make_unique<ConsensusService>(config, host_.self(), validator_key);
+  auto consensus =
+      std::make_unique<ConsensusService>(config, host_.self(), chain_->validator_key());
   const codec::ChainParams& params = chain_->genesis().params;
   SyncConfig sync_config;
   // Between two blocks nobody need ask for one.
@@ -63,13 +65,17 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   HeartbeatConfig heartbeat;
   heartbeat.genesis = config.genesis;
   heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);
-  heartbeats_ = std::make_unique<Heartbeats>(heartbeat, validator_key);
-  if (validator_key != nullptr) {
-    std::ranges::copy(validator_key->public_key().data, validator_key_.emplace().begin());
-  }
+  heartbeats_ = std::make_unique<Heartbeats>(heartbeat, chain_->validator_key());
   if (!config_.chain.mesh_token) {
     talk_ = std::make_unique<ConsensusGossip>(ConsensusGossipConfig{chain_->genesis_hash()},
                                               validator_key);
+  }
+  if (chain_->has_remote_key()) {
+    signing_ = std::make_unique<Signing>(
+        SigningConfig{config.genesis, *chain_->validator_key(), codec::to_text(host_.self())},
+        log_);
+  } else {
+    signing_ = std::make_unique<Signing>(config.genesis, validator_key);
   }
   constexpr std::size_t name_bytes = 8;
   tx_topic_ = "/kith/tx/2/" + base::to_hex(ByteView(chain_->genesis_hash()).first(name_bytes));
@@ -118,6 +124,7 @@ bool Node::pump_chain(Instant now) {
   while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
   is_busy = pump_heartbeats(now) || is_busy;
   is_busy = pump_talk(now) || is_busy;
+  is_busy = pump_signing(now) || is_busy;
   return pump_snapshots(now) || is_busy;
 }
 
@@ -200,10 +207,43 @@ bool Node::pump_heartbeats(Instant now) {
                                                          Buffer(std::move(said.message)),
                                                          {}});
                         },
+                        [&](Heartbeats::Ask& ask) { signing_->ask(now, std::move(ask.what)); },
                         [&](host::RunJob& work) { outputs_.push_back(std::move(work)); }},
                *output);
   }
   return is_busy;
+}
+
+/// A key that is here answers within the turn.
+bool Node::pump_signing(Instant now) {
+  bool is_busy = false;
+  while (auto ask = consensus_->poll_ask()) signing_->ask(now, *std::move(ask));
+  if (const consensus::Engine* const engine = chain_->consensus().engine(); engine != nullptr) {
+    signing_->on_view(engine->last_final().view, engine->is_stale());
+  }
+  while (auto output = signing_->poll_output()) {
+    is_busy = true;
+    std::visit(
+        Overload{[&](Signing::Answered& answered) { on_signed(now, std::move(answered)); },
+                 [&](const Signing::KeyUsable&) { consensus_->on_key_usable(); },
+                 [&](consensus::SignerReady& ready) { chain_->on_input(now, std::move(ready)); },
+                 [&](consensus::SignerGone& gone) { chain_->on_input(now, std::move(gone)); },
+                 [&](host::TellSigner& tell) { outputs_.push_back(std::move(tell)); },
+                 [&](const host::LeaveSigner& leave) { outputs_.push_back(leave); }},
+        *output);
+  }
+  return is_busy;
+}
+
+void Node::on_signed(Instant now, Signing::Answered answered) {
+  std::visit(
+      Overload{
+          [&](const codec::SignVote& vote) {
+            chain_->on_input(now, consensus::Signed{vote.statement, std::move(answered.signature)});
+          },
+          [&](const codec::SignHello& hello) { consensus_->on_signed(hello, answered.signature); },
+          [&](const auto& beat) { heartbeats_->on_signed(now, beat, answered.signature); }},
+      answered.what);
 }
 
 void Node::on_job(Instant now, host::JobDone done) {
@@ -254,6 +294,9 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](host::AppendLog& work) { outputs_.push_back(std::move(work)); },
                [&](host::WriteChain& work) { outputs_.push_back(std::move(work)); },
                [&](host::SaveProof& work) { outputs_.push_back(std::move(work)); },
+               [&](const consensus::Sign& work) {
+                 signing_->ask(now, codec::SignVote{work.statement, work.holds_notarization});
+               },
                [&](BlockFinalized& done) {
                  sync_->on_height(now, done.block->header().height, chain_->floor());
                  note_final(now);
@@ -267,6 +310,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                    talk_->begin_epoch(began.epoch, began.validators, chain_->leaders_floor());
                  }
                  sync_->on_epoch(now, began.epoch, began.validators);
+                 signing_->on_epoch(now, began.epoch);
                  reports_.push_back(std::move(began));
                },
                [&](const TxAnswered& answered) { on_tx_answered(now, answered); },

@@ -353,6 +353,27 @@ void write_chain(MetricSink& sink, const Node& node) {
   write_mempool(sink, chain == nullptr ? nullptr : &chain->mempool());
 }
 
+void write_signer(MetricSink& sink, const Signing* signing) {
+  static const Signing none({}, nullptr);
+  const Signing& s = signing == nullptr ? none : *signing;
+  sink.gauge("kith_signer_connected", "1 when the remote signer of the validator's key is there.",
+             s.is_remote() && s.is_connected() ? 1.0 : 0.0);
+  sink.gauge("kith_signer_lease",
+             "1 when the remote signer serves this node: it is the one that "
+             "votes.",
+             s.is_remote() && s.leads() ? 1.0 : 0.0);
+  sink.counter("kith_signer_leases_total", "Times that this node became the one that votes.",
+               s.stats().leases);
+  sink.begin("kith_signer_signed_total", "Signatures of the validator's key, here or elsewhere.",
+             MetricType::counter);
+  sink.sample(s.stats().signed_votes, {{"kind", "vote"}});
+  sink.sample(s.stats().signed_others, {{"kind", "other"}});
+  sink.counter("kith_signer_refused_total",
+               "Signatures that the remote signer refused, or did not get to.", s.stats().refused);
+  sink.timing("kith_signer_sign_seconds", "From the question to the remote signer's answer.",
+              s.times().snapshot());
+}
+
 }  // namespace
 
 void write_metrics(MetricSink& sink, const MetricsSource& source) {
@@ -371,6 +392,7 @@ void write_metrics(MetricSink& sink, const MetricsSource& source) {
                source.node.recommendations().received());
   write_chain(sink, source.node);
   write_sync(sink, source.node);
+  write_signer(sink, source.node.signing());
   write_reactor(sink, source.shell.reactor);
   write_api(sink, source.shell.api);
 }

@@ -5,13 +5,14 @@ namespace kith::node {
 
 /// What was said to all, or to a validator without a stream.
 void Node::talk(Instant now, const Buffer& message) {
-  if (talk_ == nullptr || !validator_key_ || !chain_->is_validator()) return;
+  if (talk_ == nullptr || !chain_->validator_key() || !chain_->is_validator()) return;
   const codec::ValidatorSet& validators = *chain_->validators();
   if (consensus_->validators_connected() + 1 >= validators.size()) return;
   std::vector<bool> connected;
   connected.reserve(validators.size());
   for (const codec::Validator& validator : validators.all()) {
-    connected.push_back(validator.key == *validator_key_ || consensus_->peer_of(validator.key));
+    connected.push_back(validator.key == chain_->validator_key() ||
+                        consensus_->peer_of(validator.key));
   }
   if (talk_->is_needed(now, connected)) talk_->say(message.view());
 }

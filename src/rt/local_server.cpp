@@ -1,7 +1,6 @@
 #include "rt/local_server.h"
 
 #include <poll.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,45 +15,7 @@
 namespace kith::rt {
 namespace {
 
-constexpr int backlog = 64;
 constexpr std::size_t read_chunk_bytes = 64 * 1024;
-
-// Somebody accepts there, or the file is a leftover.
-Result<void> remove_stale(const std::string& path, const LocalAddress& address) {
-  struct stat info{};
-  if (::lstat(path.c_str(), &info) != 0) return {};
-  if (!S_ISSOCK(info.st_mode)) return fail(Code::exists, path + " is there, and is not a socket");
-  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) return fail(os_error(errno, "cannot look at " + path));
-  const int status = ::connect(probe.get(), address.get(), sizeof address.address);
-  if (status == 0 || errno == EAGAIN) {
-    return fail(Code::locked, "another process serves " + path);
-  }
-  if (errno == ECONNREFUSED && ::unlink(path.c_str()) == 0) return {};
-  return fail(os_error(errno, "cannot take over " + path));
-}
-
-Result<Fd> listen_at(const std::string& path) {
-  const LocalAddress address = TRY(to_local_address(path));
-  TRY_VOID(remove_stale(path, address));
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  // The file gets the mode that the socket has when it is bound: there is no moment at which
-  // others may connect.
-  if (!fd || ::fchmod(fd.get(), 0600) != 0 ||
-      ::bind(fd.get(), address.get(), sizeof address.address) != 0 ||
-      ::chmod(path.c_str(), 0600) != 0 || ::listen(fd.get(), backlog) != 0) {
-    return fail(os_error(errno, "cannot listen on " + path));
-  }
-  return fd;
-}
-
-// The file's mode says the same; this holds where a file system ignores modes.
-bool is_own_user(int fd) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return false;
-  return credentials.uid == ::geteuid() || credentials.uid == 0;
-}
 
 // Both directions are shut: nobody is left to read a reply. A client that ended only its own
 // direction (`nc`, a pipe) still gets its answers.
@@ -163,7 +124,7 @@ void LocalReply::on_gone(std::function<void()> gone) { state_->gone = std::move(
 Result<std::unique_ptr<LocalServer>> LocalServer::open(Reactor& reactor, const std::string& path,
                                                        Handler handler, Log& log,
                                                        LocalServerConfig config) {
-  Fd fd = TRY(listen_at(path));
+  Fd fd = TRY(listen_local(path));
   auto inside = std::make_shared<Inside>(reactor, path, std::move(handler), log, config);
   ErrorCode error;
   inside->listener.assign(fd.get(), error);

@@ -35,6 +35,10 @@ Reactor::Impl::Impl(host::WorldMachine& machine, ReactorConfig settings, Log& lo
       resolver(io, config.dns_servers, config.resolve_max, log),
       inlet(std::make_shared<Inlet>()) {
   inlet->io = &io;
+  if (config.signer) {
+    ASSERT(config.identity != nullptr);
+    signer = std::make_unique<SignerLink>(io, turns, *config.signer, *config.identity);
+  }
 }
 
 Reactor::Impl::~Impl() {
@@ -72,6 +76,12 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                  [&](host::AppendLog& o) { append_log(std::move(o)); },
                  [&](host::WriteChain& o) { write_chain(std::move(o)); },
                  [&](host::SaveProof& o) { save_proof(std::move(o)); },
+                 [&](const host::TellSigner& o) {
+                   if (signer) signer->tell(o.frame);
+                 },
+                 [&](const host::LeaveSigner&) {
+                   if (signer) signer->leave();
+                 },
              },
              output);
 }
@@ -168,6 +178,7 @@ void Reactor::run() {
   ASSERT(!std::exchange(impl_->has_run, true));
   const auto work = asio::make_work_guard(impl_->io);
   impl_->tell_wall_clock();
+  if (impl_->signer) impl_->signer->start();
   impl_->io.run();
   impl_->clock_timer.cancel();
   impl_->turns.cancel();

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "rt/chain_disk.h"
 #include "rt/peer_store.h"
 #include "rt/quality_store.h"
+#include "rt/signer_address.h"
 
 namespace kith::rt {
 
@@ -49,6 +51,9 @@ struct ReactorConfig {
   /// Threads for work that machines ask for; made when the first comes. 0: one less than the
   /// processors, at least one.
   std::size_t workers = 0;
+  /// The remote signer that TellSigner speaks to.
+  std::optional<SignerAddress> signer = {};
+  const crypto::KeyPair* identity = nullptr;  // the node's; with a signer, outlives the reactor
 };
 
 /// Counted since the start; read on the reactor's thread.

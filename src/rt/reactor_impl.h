@@ -11,6 +11,7 @@
 #include "rt/listeners.h"
 #include "rt/reactor.h"
 #include "rt/resolver.h"
+#include "rt/signer_link.h"
 #include "rt/turns.h"
 #include "rt/worker_pool.h"
 
@@ -68,6 +69,7 @@ struct Reactor::Impl final : TurnWorld {
   std::shared_ptr<Inlet> inlet;
   bool has_run = false;
   Reactor* self = nullptr;
+  std::unique_ptr<SignerLink> signer;   // null: the key is here, or nowhere
   std::unique_ptr<WorkerPool> workers;  // before all else goes
 };
 

@@ -75,6 +75,12 @@ class TestWorld final : public host::WorldMachine {
                    [&](host::LogAppended& i) { appended.push_back(i.token); },
                    [&](host::ChainWritten& i) { chain_written.push_back(i.token); },
                    [&](host::ProofSaved& i) { proofs_saved.push_back(i.token); },
+                   [&](host::SignerUp&) {
+                     ++signer_ups;
+                     if (on_signer_up) on_signer_up();
+                   },
+                   [&](host::SignerDown& i) { signer_downs.push_back(std::move(i)); },
+                   [&](host::SignerSaid& i) { signer_said.push_back(std::move(i.frame)); },
                    [&](host::WallClock& i) { wall_clock = i.now; },
                },
                input);
@@ -143,6 +149,10 @@ class TestWorld final : public host::WorldMachine {
   std::vector<host::JobDone> jobs_done;
   std::vector<Token> appended;
   std::vector<Token> chain_written, proofs_saved;
+  int signer_ups = 0;
+  std::vector<host::SignerDown> signer_downs;
+  std::vector<Bytes> signer_said;
+  std::function<void()> on_signer_up;
   std::optional<WallTime> wall_clock;
   std::optional<Instant> deadline;
   int deadlines_met = 0;

@@ -119,6 +119,9 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
                    inputs_.post(now_ + config_.resolve_takes, index, node.incarnation,
                                 host::Resolved{resolve.token, names_.resolve(resolve.address)});
                  },
+                 // No node here has its key elsewhere.
+                 [](host::TellSigner&) {},
+                 [](host::LeaveSigner&) {},
                  [&](host::LoadPeers&) {
                    inputs_.post(now_ + load_takes, index, node.incarnation,
                                 host::PeersLoaded{node.peers.all()});

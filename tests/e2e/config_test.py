@@ -91,6 +91,25 @@ class ConfigTest(Case):
         open_file = kith("--home", self.home("net/node1"), "--json", "start", token)
         self.assertEqual(open_file.json()["error"]["code"], "permission")
 
+    def test_chain_signer_and_its_key(self):
+        # More of both is in signer_test.py.
+        self.make_testnet(1)
+        home = self.folder / "net" / "node1"
+        (home / "validator").rename(home / "key")
+        node = self.start("net/node1")
+        self.assertIn("no validator", node.call("chain", "status")["why_no_vote"])
+        node.end()
+        signer = self.set("chain.signer", "signer.sock")
+        key = "ab" * 32
+        node = self.start("net/node1", signer, self.set("chain.signer_key", key))
+        self.assertIn("no validator", node.call("chain", "status")["why_no_vote"])
+        node.end()
+        genesis = kith("genesis", "show", "--json", home / "genesis.kith").json()
+        key = genesis["validators"][0]["key"]
+        node = self.start("net/node1", signer, self.set("chain.signer_key", key))
+        wait_for(lambda: "signer.sock" in node.call("chain", "status")["why_no_vote"],
+                 "whom it looks for")
+
     def test_identity_passphrase_file(self):
         secret = self.folder / "words"
         secret.write_text("correct horse\n")

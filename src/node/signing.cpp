@@ -1,0 +1,268 @@
+#include "node/signing.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "base/machine.h"
+
+namespace kith::node {
+
+using codec::RefusalKind;
+using codec::SignAsk;
+using codec::SignerRequest;
+
+namespace {
+
+Code code_of(RefusalKind kind) {
+  switch (kind) {
+    case RefusalKind::guard:
+    case RefusalKind::silent: return Code::refused;
+    case RefusalKind::locked: return Code::locked;
+    case RefusalKind::chain: return Code::wrong_peer;
+  }
+  return Code::refused;
+}
+
+}  // namespace
+
+Signing::Signing(const codec::Hash& genesis, const crypto::KeyPair* key)
+    : genesis_(genesis), key_(key) {
+  if (key_ == nullptr) return;
+  public_key_.emplace();
+  std::ranges::copy(key_->public_key().data, public_key_->begin());
+}
+
+Signing::Signing(SigningConfig config, Log& log)
+    : genesis_(config.genesis), config_(std::move(config)), log_(&log), public_key_(config_.key) {
+  follow("its signer has not been reached yet");
+}
+
+// --- asking --------------------------------------------------------------------------------------
+
+void Signing::ask(Instant now, SignAsk what) {
+  const bool is_vote = std::holds_alternative<codec::SignVote>(what);
+  if (key_ != nullptr) {
+    ++(is_vote ? stats_.signed_votes : stats_.signed_others);
+    crypto::Signature signature = key_->sign(codec::signed_bytes(genesis_, *public_key_, what));
+    return outputs_.push_back(Answered{std::move(what), signature});
+  }
+  const bool needs_lease = !std::holds_alternative<codec::SignHello>(what);
+  if (!is_connected() || (needs_lease && state_ != State::leads)) {
+    return outputs_.push_back(Answered{std::move(what), fail(Code::unreachable, why_)});
+  }
+  if (pending_.size() >= pending_max) {
+    ++stats_.refused;
+    return outputs_.push_back(Answered{
+        std::move(what),
+        fail(Code::limit, base::format("{} requests wait for the signer", pending_.size()))});
+  }
+  const std::uint64_t number = tell(what);
+  pending_.emplace(number, Pending{std::move(what), now});
+}
+
+std::uint64_t Signing::tell(decltype(SignerRequest::what) what) {
+  outputs_.push_back(
+      host::TellSigner{codec::encode(SignerRequest{++last_number_, std::move(what)})});
+  return last_number_;
+}
+
+void Signing::finish(Instant now, std::uint64_t number, Result<crypto::Signature> signature) {
+  auto pending = pending_.extract(number);
+  if (pending.empty()) return;  // of an epoch that is over
+  times_.record(now - pending.mapped().asked);
+  const bool is_vote = std::holds_alternative<codec::SignVote>(pending.mapped().what);
+  if (!signature) {
+    ++stats_.refused;
+  } else {
+    ++(is_vote ? stats_.signed_votes : stats_.signed_others);
+  }
+  outputs_.push_back(Answered{std::move(pending.mapped().what), std::move(signature)});
+}
+
+void Signing::fail_all(const Error& error) {
+  stats_.refused += pending_.size();
+  for (auto& [number, pending] : std::exchange(pending_, {})) {
+    outputs_.push_back(Answered{std::move(pending.what), fail(error)});
+  }
+}
+
+// --- the signer ----------------------------------------------------------------------------------
+
+void Signing::on_input(Instant now, Input input) {
+  if (!is_remote()) return;
+  std::visit(
+      Overload{
+          [&](const host::SignerUp&) {
+            state_ = State::greeting;
+            answered_until_ = now + answer_max;
+            tell(codec::SignerHello{
+                config_.genesis, codec::signer_text(config_.name, codec::signer_name_bytes_max)});
+          },
+          [&](const host::SignerDown& down) {
+            state_ = State::away;
+            ask_lease_at_.reset();
+            answered_until_.reset();
+            // What made this node give up says more than the end that followed.
+            if (!down.was_left) {
+              follow(base::format("its signer cannot be reached: {}", down.error.message));
+            }
+            fail_all({Code::unreachable, why_});
+          },
+          [&](const host::SignerSaid& said) {
+            auto answer = codec::decode_signer_answer(said.frame);
+            if (answer) return on_answer(now, *std::move(answer));
+            give_up(base::format("its signer said what is no answer: {}", answer.error().message));
+          }},
+      input);
+}
+
+void Signing::on_answer(Instant now, codec::SignerAnswer answer) {
+  if (state_ == State::away) return;
+  answered_until_ = now + answer_max;
+  const std::uint64_t number = answer.number;
+  std::visit(
+      Overload{[&](const codec::SignerWelcome& welcome) { on_welcome(now, welcome); },
+               [&](const codec::LeaseHeld& held) { on_held(held); },
+               [&](const codec::LeaseTaken& taken) {
+                 follow(base::format("its signer serves another node, {}", taken.holder));
+               },
+               [&](codec::SaidVotes& votes) { on_votes(std::move(votes)); },
+               [&](const codec::SignatureGiven& given) { finish(now, number, given.signature); },
+               [&](const codec::SignerRefusal& refusal) { on_refusal(now, number, refusal); }},
+      answer.what);
+}
+
+void Signing::on_welcome(Instant now, const codec::SignerWelcome& welcome) {
+  if (state_ != State::greeting) return;
+  if (welcome.key != config_.key) {
+    return give_up(base::format("the signer has the key {}, and chain.signer_key is {}",
+                                base::to_hex(welcome.key), base::to_hex(config_.key)));
+  }
+  state_ = State::follows;
+  outputs_.push_back(KeyUsable{});
+  ask_lease(now);
+}
+
+void Signing::ask_lease(Instant now) {
+  ask_lease_at_ = now + lease_every;
+  if (!epoch_) answered_until_ = now + answer_max;  // nothing is asked yet
+  if (epoch_) tell(codec::LeaseAsk{*epoch_});
+}
+
+void Signing::on_held(const codec::LeaseHeld& held) {
+  if (!epoch_) return;
+  if (held.epoch > *epoch_) {
+    tell(codec::LeaseLeave{});
+    return follow(base::format("its signer has voted in epoch {}, and this node is in epoch {}",
+                               held.epoch.value, epoch_->value));
+  }
+  if (held.silent_through && *held.silent_through >= *epoch_) {
+    return follow(
+        base::format("its signer gives no vote until epoch {}: its log was lost, or is "
+                     "older than what it said",
+                     held.silent_through->value + 1));
+  }
+  if (state_ != State::follows) return;  // the lease goes on
+  state_ = State::takes_over;
+  held_ = held;
+  said_.clear();
+  tell(codec::SaidAsk{*epoch_, {}});
+}
+
+void Signing::on_votes(codec::SaidVotes votes) {
+  if (state_ != State::takes_over) return;
+  const bool is_of_epoch =
+      std::ranges::all_of(votes.votes, [&](const auto& v) { return v.statement.epoch == *epoch_; });
+  if (!is_of_epoch || (votes.has_more && votes.votes.empty())) {
+    return give_up("its signer gave votes that nobody asked for");
+  }
+  std::ranges::move(votes.votes, std::back_inserter(said_));
+  if (votes.has_more) {
+    tell(codec::SaidAsk{*epoch_, said_.back().statement});
+    return;
+  }
+  state_ = State::leads;
+  why_.clear();
+  ++stats_.leases;
+  final_told_ = {};
+  is_stale_told_ = false;
+  log_->info("signer", "this node votes from now on, with {} votes of epoch {} taken over",
+             said_.size(), epoch_->value);
+  const bool is_same_epoch = held_.epoch == *epoch_;
+  outputs_.push_back(consensus::SignerReady{*epoch_,
+                                            is_same_epoch ? held_.final_view : codec::View{},
+                                            std::exchange(said_, {}), held_.needs_others});
+}
+
+void Signing::on_refusal(Instant now, std::uint64_t number, const codec::SignerRefusal& refusal) {
+  if (state_ == State::greeting) {
+    return give_up(base::format("its signer refuses this node: {}", refusal.why));
+  }
+  if (refusal.kind == RefusalKind::locked && state_ > State::follows) {
+    follow(base::format("its signer does not serve this node: {}", refusal.why));
+  }
+  finish(now, number, fail(code_of(refusal.kind), refusal.why));
+}
+
+/// This node does not vote, and says why once.
+void Signing::follow(std::string why) {
+  if (state_ > State::follows) state_ = State::follows;
+  if (why == why_) return;
+  why_ = std::move(why);
+  log_->warn("signer", "this node follows: {}", why_);
+  outputs_.push_back(consensus::SignerGone{why_});
+}
+
+void Signing::give_up(std::string why) {
+  follow(std::move(why));
+  state_ = State::away;
+  ask_lease_at_.reset();
+  answered_until_.reset();
+  fail_all({Code::unreachable, why_});
+  outputs_.push_back(host::LeaveSigner{});
+}
+
+// --- the chain -----------------------------------------------------------------------------------
+
+void Signing::on_epoch(Instant now, codec::Epoch epoch) {
+  if (!is_remote()) return;
+  epoch_ = epoch;
+  // The engine that asked for them is gone.
+  std::erase_if(pending_, [](const auto& each) {
+    return std::holds_alternative<codec::SignVote>(each.second.what);
+  });
+  if (state_ > State::follows) {
+    state_ = State::follows;
+    why_ = "its signer is being asked for this epoch's votes";
+  }
+  outputs_.push_back(consensus::SignerGone{why_});  // a chain that was opened anew has not heard it
+  if (state_ == State::follows) ask_lease(now);
+}
+
+void Signing::on_view(codec::View final_view, bool is_stale) {
+  if (!is_remote() || state_ != State::leads) return;
+  if (final_view > final_told_) {
+    final_told_ = final_view;
+    tell(codec::FinalTold{*epoch_, final_view});
+  }
+  if (is_stale && !std::exchange(is_stale_told_, true)) tell(codec::StaleTold{*epoch_});
+}
+
+void Signing::on_deadline(Instant now) {
+  if (answered_until_ && now >= *answered_until_) {
+    give_up(base::format("its signer does not answer for {} s",
+                         std::chrono::duration_cast<std::chrono::seconds>(answer_max).count()));
+  }
+  if (ask_lease_at_ && now >= *ask_lease_at_) ask_lease(now);
+}
+
+std::optional<Instant> Signing::next_deadline() const {
+  return base::soonest(answered_until_, ask_lease_at_);
+}
+
+std::optional<Signing::Output> Signing::poll_output() {
+  if (outputs_.empty()) return std::nullopt;
+  return outputs_.pop_front();
+}
+
+}  // namespace kith::node
