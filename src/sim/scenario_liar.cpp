@@ -58,7 +58,9 @@ std::vector<consensus::SendTo> LyingValidator::speak(const node::Chain& chain,
   for (codec::ValidatorIndex each = 0; each < validators_; ++each) {
     if (each == self_ || (to && *to != each)) continue;
     for (const ConsensusMessage& lied : lie(chain, each, *decoded)) {
-      said.push_back({each, Buffer(codec::encode(lied))});
+      // What is no message at all its own node would not carry.
+      Bytes bytes = codec::encode(lied);
+      if (codec::decode_consensus_message(bytes)) said.push_back({each, Buffer(std::move(bytes))});
     }
   }
   return said;
