@@ -12,6 +12,7 @@
 #                                 (chain.py); --stacks kith,cometbft,cometbft-tuned
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
 #   sim                           events a second and memory of `kith simulate`, 1,000 nodes
+#   collatz                       numbers a second of each Collatz kernel
 #   micro                         every Google Benchmark program in build/release/bench
 #   NAME_bench                    one of them
 # Several NAMEs of the first kind share one run. --json prints JSON only.
@@ -29,6 +30,7 @@ is_pubsub_wanted=false
 is_chain_wanted=false
 is_idle_wanted=false
 is_sim_wanted=false
+is_collatz_wanted=false
 
 main() {
   read_arguments "$@"
@@ -47,6 +49,9 @@ main() {
   if $is_sim_wanted; then
     run_sim
   fi
+  if $is_collatz_wanted; then
+    run_collatz
+  fi
   for name in "${micro[@]}"; do
     run_micro "$name"
   done
@@ -60,6 +65,7 @@ read_arguments() {
       chain) is_chain_wanted=true ;;
       idle) is_idle_wanted=true ;;
       sim) is_sim_wanted=true ;;
+      collatz) is_collatz_wanted=true ;;
       micro)
         for program in "$programs"/*_bench; do
           [[ -x $program ]] && micro+=("$(basename "$program")")
@@ -80,9 +86,17 @@ read_arguments() {
     shift
   done
   if ((${#peer_figures[@]} + ${#micro[@]} == 0)) &&
-    ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_idle_wanted && ! $is_sim_wanted; then
+    ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_idle_wanted && ! $is_sim_wanted &&
+    ! $is_collatz_wanted; then
     peer_figures=(all)
   fi
+}
+
+run_collatz() {
+  local arguments=()
+  $quick && arguments+=(--quick)
+  $json && arguments+=(--json)
+  "$programs/collatz_rates" "${arguments[@]}"
 }
 
 run_peers() {

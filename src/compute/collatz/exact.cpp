@@ -44,7 +44,7 @@ ExactResult joined(const ExactResult& low, const ExactResult& high) {
     all.steps = high.steps;
     all.steps_at = high.steps_at;
   }
-  if (!all.suspect) all.suspect = high.suspect;
+  if (!all.suspect || (high.suspect && *high.suspect < *all.suspect)) all.suspect = high.suspect;
   return all;
 }
 

@@ -28,7 +28,7 @@ struct ExactResult {
   std::optional<U128> suspect;  // one that did not reach 1
 };
 
-/// Of two ranges, `low` below `high`.
+/// Of two ranges that have no number in common, in either order.
 ExactResult joined(const ExactResult& low, const ExactResult& high);
 
 class ExactWalker {

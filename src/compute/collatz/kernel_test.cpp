@@ -81,7 +81,7 @@ Unit unit_around(U128 n, unsigned sieve, unsigned free) {
 TEST(Kernel, PathRecordsAreFound) {
   int found = 0;
   for (const TestRecord& record : read_records("path")) {
-    // What peaks here cannot have done so before it escaped (docs/compute.md, Records).
+    // What peaks here has escaped before (docs/compute.md, Records).
     if (bit_width(record.number) < 50 || record.peak.size() < 32) continue;
     const Unit unit = unit_around(record.number, 30, 8);
     const Plan plan(unit);
