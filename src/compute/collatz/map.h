@@ -32,7 +32,9 @@ struct TableEntry {
 template <unsigned bits>
 struct StepTable {
   std::array<TableEntry, std::size_t{1} << bits> entries;
-  const TableEntry& of(std::uint64_t n) const { return entries[n & (entries.size() - 1)]; }
+  constexpr const TableEntry& of(std::uint64_t n) const {
+    return entries[n & (entries.size() - 1)];
+  }
 };
 
 /// bits at most 12: larger entries would not fit for every map.
