@@ -14,6 +14,7 @@
 #                                 (chain_start.py)
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
 #   sim                           events a second and memory of `kith simulate`, 1,000 nodes
+#   collatz                       numbers a second of each Collatz kernel
 #   micro                         every Google Benchmark program in build/release/bench
 #   NAME_bench                    one of them
 # Several NAMEs of the first kind share one run. --json prints JSON only.
@@ -32,6 +33,7 @@ is_chain_wanted=false
 is_start_wanted=false
 is_idle_wanted=false
 is_sim_wanted=false
+is_collatz_wanted=false
 
 main() {
   read_arguments "$@"
@@ -53,6 +55,9 @@ main() {
   if $is_sim_wanted; then
     run_sim
   fi
+  if $is_collatz_wanted; then
+    run_collatz
+  fi
   for name in "${micro[@]}"; do
     run_micro "$name"
   done
@@ -67,6 +72,7 @@ read_arguments() {
       start) is_start_wanted=true ;;
       idle) is_idle_wanted=true ;;
       sim) is_sim_wanted=true ;;
+      collatz) is_collatz_wanted=true ;;
       micro)
         for program in "$programs"/*_bench; do
           [[ -x $program ]] && micro+=("$(basename "$program")")
@@ -88,9 +94,16 @@ read_arguments() {
   done
   if ((${#peer_figures[@]} + ${#micro[@]} == 0)) &&
     ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_start_wanted && ! $is_idle_wanted &&
-    ! $is_sim_wanted; then
+    ! $is_sim_wanted && ! $is_collatz_wanted; then
     peer_figures=(all)
   fi
+}
+
+run_collatz() {
+  local arguments=()
+  $quick && arguments+=(--quick)
+  $json && arguments+=(--json)
+  "$programs/collatz_rates" "${arguments[@]}"
 }
 
 run_peers() {

@@ -62,6 +62,7 @@ THIRD_PARTIES = [
     ("rapidcheck", r"rapidcheck", r"rapidcheck", ["src/*/*_test*"]),
     ("Benchmark", r"benchmark/", r"benchmark::", ["bench/"]),
     ("threads", r"pthread\.h", r"Threads::", ["src/rt/*", "src/app/*"]),
+    ("x86 intrinsics", r"immintrin\.h", r"(?!)", ["src/compute/collatz/kernel_*.cpp"]),
     ("inet_pton", r"arpa/inet\.h", r"(?!)",  # pure: the reference that codec/ip_text is tested by
      ["src/codec/*_test.cpp", "src/rt/*"]),
     ("POSIX", r"(sys|net|netinet|arpa|linux)/|(unistd|fcntl|poll|signal|termios|dirent|netdb|pwd|"

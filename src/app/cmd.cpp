@@ -72,6 +72,7 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::DevnetArgs& a) { return run_devnet(g, a); },
                [&](const cli::SimulateArgs& a) { return run_simulate(g, a); },
                [&](const cli::CompletionArgs& a) { return run_completion(g, a); },
+               [&](const cli::CollatzVerifyArgs& a) { return run_collatz_verify(g, a); },
                [&](const cli::OperationArgs& a) { return run_operation(g, a); }},
       command);
 }

@@ -66,6 +66,8 @@ int run_validator_unbond(const cli::Globals& globals, const cli::ValidatorUnbond
 int run_validator_unjail(const cli::Globals& globals, const cli::ValidatorUnjailArgs& args);
 int run_validator_status(const cli::Globals& globals, const cli::ValidatorStatusArgs& args);
 int run_validator_list(const cli::Globals& globals, const cli::ValidatorListArgs& args);
+// cmd_collatz.cpp
+int run_collatz_verify(const cli::Globals& globals, const cli::CollatzVerifyArgs& args);
 // cmd_doctor.cpp, cmd_devnet.cpp, cmd_simulate.cpp
 int run_doctor(const cli::Globals& globals);
 int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args);

@@ -326,6 +326,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);
   add_operation_verbs(app, draft);
+  add_compute_verbs(app, draft);
 }
 
 }  // namespace kith::cli

@@ -21,5 +21,7 @@ void build_tree(CLI::App& app, Draft& draft);
 void add_wallet_verbs(CLI::App& app, Draft& draft);
 /// Verbs of whoever runs a chain (app_tree_operations.cpp).
 void add_operation_verbs(CLI::App& app, Draft& draft);
+/// Verbs that compute (app_tree_compute.cpp).
+void add_compute_verbs(CLI::App& app, Draft& draft);
 
 }  // namespace kith::cli

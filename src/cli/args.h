@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/args_compute.h"
 #include "cli/args_operations.h"
 #include "cli/args_wallet.h"
 
@@ -172,7 +173,7 @@ using Command =
                  WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
                  WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs,
                  ValidatorBondArgs, ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs,
-                 ValidatorListArgs, OperationArgs>;
+                 ValidatorListArgs, CollatzVerifyArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;

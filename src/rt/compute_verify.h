@@ -1,0 +1,44 @@
+// Verifies a range of numbers with several threads, each with a kernel of its own: they take pieces
+// (compute/collatz/range.h) one after the other. What is done is kept in a checkpoint file, if one
+// is named, every half minute and at the end; a run that finds the file goes on from there. Blocks
+// its caller.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "compute/collatz/range.h"
+
+namespace kith::rt {
+
+struct VerifyOptions {
+  compute::collatz::U128 from = 1;
+  compute::collatz::U128 to = 1;
+  bool is_fast = false;
+  std::string device = "auto";
+  unsigned threads = 0;    // 0: one a processor
+  std::string checkpoint;  // a file; empty: none
+  /// Asked by all threads, so that a signal may end it.
+  bool (*is_stopped)() = [] { return false; };
+};
+
+struct VerifyProgress {
+  compute::collatz::U128 done = 0;   // numbers
+  compute::collatz::U128 count = 0;  // of the range
+  double rate_per_s = 0;             // of this run
+};
+
+struct VerifyOutcome {
+  compute::collatz::RangeResult result;
+  bool is_complete = false;  // false: stopped
+  double wall_s = 0;
+  double cpu_s = 0;
+  double rate_per_s = 0;  // numbers of this run by its wall time
+  std::string device;     // "cpu/avx512-mul", 2 threads and so on
+};
+
+/// `on_progress` is called once a second, on the calling thread.
+Result<VerifyOutcome> verify_range(const VerifyOptions& options,
+                                   const std::function<void(const VerifyProgress&)>& on_progress);
+
+}  // namespace kith::rt

@@ -1,0 +1,122 @@
+"""kith collatz verify: true records, one answer however it is cut, stopped, resumed; bad input."""
+import signal
+import subprocess
+
+from e2e import KITH, Case, environment, kith, main
+
+
+def steps_and_peak(n):
+    steps, peak = 0, n
+    while n != 1:
+        n = 3 * n + 1 if n % 2 else n // 2
+        peak = max(peak, n)
+        steps += 1
+    return steps, peak
+
+
+def verify(first, last, *arguments):
+    result = kith("--json", "collatz", "verify", "--from", first, "--to", last, *arguments)
+    assert result.code == 0, (result.code, result.out, result.err)
+    return result.json()
+
+
+class CollatzTest(Case):
+    def test_exact_records_are_true(self):
+        for first, last in ((1, 1), (1, 1000), (26, 28), (70000, 78000)):
+            got = verify(first, last)
+            all_of_it = {n: steps_and_peak(n) for n in range(first, last + 1)}
+            most = max(all_of_it.values())[0]
+            high = max(peak for _, peak in all_of_it.values())
+            self.assertEqual(got["count"], last - first + 1)
+            self.assertEqual(got["verified"], got["count"])
+            self.assertIsNone(got["counterexample"])
+            self.assertEqual(got["max_steps"], most)
+            self.assertEqual(got["max_steps_at"],
+                             min(n for n, (steps, _) in all_of_it.items() if steps == most))
+            self.assertEqual(got["max_value"], high)
+            self.assertEqual(got["max_value_at"],
+                             min(n for n, (_, peak) in all_of_it.items() if peak == high))
+            total = sum(steps for steps, _ in all_of_it.values()) % 2**64
+            self.assertEqual(got["checksum"], f"{total:016x}")
+            self.assertEqual((got["mode"], got["complete"]), ("exact", True))
+
+    def test_known_records_to_a_hundred_million(self):
+        got = verify(1, "1e8")
+        self.assertEqual((got["max_steps"], got["max_steps_at"]), (949, 63728127))
+        self.assertEqual((got["max_value"], got["max_value_at"]), (2185143829170100, 80049391))
+        self.assertEqual(verify(1, "100000000", "--threads", 1)["checksum"], got["checksum"])
+
+    def test_numbers_wider_than_json(self):
+        got = verify("2^71", "2^71+1000")
+        self.assertEqual(got["from"], str(2**71))
+        self.assertEqual(got["to"], str(2**71 + 1000))
+        self.assertEqual(got["count"], 1001)
+        self.assertEqual(got["max_steps"], max(steps_and_peak(2**71 + i)[0] for i in range(1001)))
+        record = 2358909599867980429759
+        got = verify(record - 5, record)
+        self.assertEqual(got["max_value"], "988229361387264324637139131613488937796184")
+        self.assertEqual(got["max_value_at"], str(record))
+
+    def test_fast_is_the_same_on_every_kernel(self):
+        answers = {}
+        for device in ("auto", "cpu", "scalar", "avx512-ifma", "avx512-mul"):
+            result = kith("--json", "collatz", "verify", "--from", "2^40",
+                          "--to", "2^40+300000000", "--fast", "--device", device)
+            if result.code == 1 and result.json()["error"]["code"] == "unsupported":
+                continue  # this processor lacks it
+            self.assertEqual(result.code, 0, result.err)
+            got = result.json()
+            self.assertEqual(got["verified"], 300000001)
+            for key in ("max_value", "max_value_at", "max_steps", "max_steps_at"):
+                self.assertIsNone(got[key])
+            answers[device] = got["checksum"]
+        self.assertIn("scalar", answers)
+        self.assertEqual(len(set(answers.values())), 1, answers)
+
+    def test_bad_input_is_named(self):
+        for first, last, word in (("5", "4", "from 5 to 4"), ("0", "4", '"0"'), ("-3", "4", '"-3"'),
+                                  ("1", "2^127", '"2^127"'), ("1", "1e99", '"1e99"'),
+                                  ("1", "ten", '"ten"'), ("1.5", "2", '"1.5"'), ("", "2", '""')):
+            result = kith("--json", "collatz", "verify", f"--from={first}", f"--to={last}")
+            self.assertEqual(result.code, 2, (first, last, result.out))
+            error = result.json()["error"]
+            self.assertEqual(error["code"], "usage")
+            self.assertIn(word, error["message"])
+        self.assertEqual(kith("collatz", "verify", "--from", 1).code, 2)
+        self.assertEqual(kith("collatz", "verify", "--from", 1, "--to", 2, "--threads", 0).code, 2)
+        result = kith("--json", "collatz", "verify", "--from", 1, "--to", 2, "--device", "abacus")
+        self.assertEqual((result.code, result.json()["error"]["code"]), (2, "usage"))
+        result = kith("--json", "collatz", "verify", "--from", 1, "--to", 2, "--device", "cuda")
+        self.assertEqual((result.code, result.json()["error"]["code"]), (1, "unsupported"))
+        result = kith("--json", "collatz", "verify", "--from", 1, "--to", "2^100")
+        self.assertEqual((result.code, result.json()["error"]["code"]), (1, "limit"))
+
+    def test_stopped_and_resumed_is_the_same(self):
+        path = self.folder / "progress"
+        arguments = ["collatz", "verify", "--from", "1", "--to", "4e8", "--threads", "1"]
+        whole = kith("--json", *arguments).json()
+        process = subprocess.Popen([KITH, "--json", *arguments, "--checkpoint", str(path)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment())
+        process.stderr.readline()  # the first second's progress
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertTrue(path.exists())
+        if process.returncode == 1:  # else it was faster than the signal
+            self.assertIn('"complete":false', out)
+        again = kith("--json", *arguments, "--checkpoint", path).json()
+        for key in ("count", "verified", "max_value", "max_value_at", "max_steps", "max_steps_at",
+                    "checksum", "complete"):
+            self.assertEqual(again[key], whole[key], key)
+        # The file of another range is refused, and so is a damaged one.
+        other = kith("--json", "collatz", "verify", "--from", 1, "--to", 9, "--checkpoint", path)
+        self.assertEqual((other.code, other.json()["error"]["code"]), (2, "usage"))
+        data = bytearray(path.read_bytes())
+        data[40] ^= 1
+        path.write_bytes(data)
+        damaged = kith("--json", *arguments, "--checkpoint", path)
+        self.assertEqual(damaged.json()["error"]["code"], "malformed")
+
+
+if __name__ == "__main__":
+    main()
