@@ -186,6 +186,7 @@ class Api {
   void wait_final(Instant now, Call call, const codec::Hash& txid);
   void on_block_final(const node::BlockFinalized& done);
   void expire_waiting(Instant now);
+  void give_up_dropped();
   void on_tx_answered(Instant now, const node::TransactionAnswered& answered);
   static Result<std::size_t> page_limit(const Call& call);
   std::optional<codec::Hash> owner_of(const Call& call) const;

@@ -176,6 +176,20 @@ TEST_F(ApiCoinsTest, SubmittingMayWaitUntilItIsFinal) {
   EXPECT_EQ(ask("tx.wait", {{"txid", base::to_hex(tx->txid)}})["height"], done["height"]);
 }
 
+TEST_F(ApiCoinsTest, WhoWaitsForWhatWasReplacedIsTold) {
+  start();
+  const auto first = pay(2, {hash_, 1}, 10 * coin, 4, 10 * coin - fee);
+  std::vector<Json> replies;
+  request("tx.submit", {{"tx", hex(first)}, {"wait", "final"}}, replies);
+  const auto better = pay(2, {hash_, 1}, 10 * coin, 5, 9 * coin);
+  EXPECT_EQ(ask("tx.check", {{"tx", hex(better)}})["would"], "accept");
+  EXPECT_EQ(ask("tx.submit", {{"tx", hex(better)}, {"wait", "final"}})["status"], "final");
+  world_.run_for(3s);
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0]["error"]["code"], "not_found") << replies[0].dump();
+  EXPECT_EQ(error("tx.check", {{"tx", hex(first)}}).first, "refused");
+}
+
 TEST_F(ApiCoinsTest, WhatNeverComesIsWaitedForOnlySoLong) {
   start();
   std::vector<Json> replies;

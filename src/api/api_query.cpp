@@ -112,6 +112,31 @@ void Api::on_block_final(const node::BlockFinalized& done) {
     }
     waiting_.erase(first, last);
   }
+  give_up_dropped();
+}
+
+/// Whoever waits for what another transaction has overtaken or replaced, or what made room, would
+/// wait for nothing. Twice, since what waits is verified anew behind a snapshot.
+void Api::give_up_dropped() {
+  constexpr int missed_max = 2;
+  const node::Chain& chain = *node_.chain();
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    const codec::Hash& txid = at->first;
+    Waiting& waiting = at->second;
+    const bool is_here = chain.mempool().find(txid) != nullptr ||
+                         chain.mempool().orphans().contains(txid) || chain.is_pending(txid);
+    waiting.was_here = waiting.was_here || is_here;
+    waiting.missed = is_here || !waiting.was_here ? 0 : waiting.missed + 1;
+    if (waiting.missed < missed_max) {
+      ++at;
+      continue;
+    }
+    waiting.call.fail(
+        {Code::not_found, base::format("{} waits here no more: another transaction spent what it "
+                                       "spends or replaced it, or it made room or expired",
+                                       base::to_hex(txid))});
+    at = waiting_.erase(at);
+  }
 }
 
 void Api::expire_waiting(Instant now) {

@@ -152,6 +152,12 @@ void Api::on_tx_answered(Instant now, const node::TransactionAnswered& answered)
   auto pending = take(answered.token);
   if (!pending) return;
   Call& call = pending->call;
+  if (pending->is_question) {
+    if (answered.is_known)
+      return call.fail({Code::exists, base::to_hex(answered.txid) + " is here"});
+    if (!answered.accepted) return call.fail(answered.accepted.error());
+    return call.done(Json{{"txid", base::to_hex(answered.txid)}, {"would", "accept"}});
+  }
   if (answered.accepted) {
     if (call.text("wait") == "final") return wait_final(now, std::move(call), answered.txid);
     return call.done(Json{{"txid", base::to_hex(answered.txid)},
@@ -173,15 +179,13 @@ void Api::on_tx_answered(Instant now, const node::TransactionAnswered& answered)
       });
 }
 
-void Api::tx_check(Instant, Call call) {
+void Api::tx_check(Instant now, Call call) {
   if (!may_ask(call)) return;
   const auto tx = parse_tx(call.text("tx"));
   if (!tx) return call.fail(tx.error());
-  const node::Chain& chain = *node_.chain();
-  if (const auto refusal = chain.mempool().refuses(*tx, {}, chain.rules(), *chain.states().tip())) {
-    return call.fail(refusal->error);
-  }
-  call.done(Json{{"txid", base::to_hex((*tx)->txid)}, {"would", "accept"}});
+  const Token token{next_token_++};
+  pending_.emplace(token, Pending{std::move(call), nullptr, true});
+  node_.on_command(now, node::SubmitTransaction{token, *tx, true});
 }
 
 void Api::tx_get(Instant now, Call call) {

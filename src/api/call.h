@@ -32,6 +32,7 @@ struct Call {
 struct Api::Pending {
   Call call;
   void (Api::*next)(Instant, Pending, const PeerId&) = nullptr;
+  bool is_question = false;  // tx.check
 };
 
 }  // namespace kith::api

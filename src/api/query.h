@@ -44,6 +44,8 @@ struct Api::Asked {
 struct Api::Waiting {
   Call call;
   Instant until;
+  bool was_here = false;  // in the mempool or in a block that is not final yet
+  int missed = 0;         // blocks that became final since, without it
 };
 
 /// Hex of exactly `bytes.size()` bytes; `usage` names what it should have been.

@@ -116,6 +116,8 @@ struct SubmitTx {
   codec::TxPtr tx;
   ledger::Source source;
   std::optional<WallTime> since = {};  // it waits for a block; empty: now
+  /// Only what the mempool would say: nothing is verified, nothing taken in.
+  bool is_question = false;
 };
 
 /// The signatures of transactions, by the same rule.

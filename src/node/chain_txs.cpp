@@ -17,6 +17,7 @@ std::vector<ledger::Mempool::Waiting> Chain::waiting(Instant now) const {
   std::vector<ledger::Mempool::Waiting> all = mempool_.all();
   for (const std::deque<SubmitTx>* const queue : {&verified_, &unverified_}) {
     for (const SubmitTx& next : *queue) {
+      if (next.is_question) continue;
       all.push_back({next.tx, next.since.value_or(wall_now(now))});
     }
   }
@@ -48,6 +49,10 @@ void Chain::submit(SubmitTx submitted) {
     return;
   }
   ++submitted_;
+  if (submitted.is_question) {
+    verified_.push_back(std::move(submitted));
+    return;
+  }
   unverified_.push_back(std::move(submitted));
   verify_submitted();
 }
@@ -85,9 +90,16 @@ void Chain::take_submitted(Instant now) {
   for (; !verified_.empty(); verified_.pop_front()) {
     const SubmitTx& next = verified_.front();
     --submitted_;
-    say(TxAnswered{next.token, next.tx,
-                   mempool_.add(next.tx, next.source, next.since.value_or(wall_now(now)), *rules_,
-                                *states_->tip())});
+    ledger::MempoolAnswer answer;
+    if (!next.is_question) {
+      answer = mempool_.add(next.tx, next.source, next.since.value_or(wall_now(now)), *rules_,
+                            *states_->tip());
+    } else if (auto refusal = mempool_.refuses(next.tx, next.source, *rules_, *states_->tip())) {
+      answer = *std::move(refusal);
+    } else {
+      answer.kind = ledger::MempoolAnswer::Kind::accepted;
+    }
+    say(TxAnswered{next.token, next.tx, std::move(answer)});
   }
 }
 

@@ -194,6 +194,7 @@ class Node final : public host::WorldMachine {
   struct Submitted {
     Token token;
     bool is_gossip = false;
+    bool is_question = false;
   };
   /// Transactions that came in one message, while they are judged.
   struct Bundle {

@@ -345,7 +345,7 @@ void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
   bundles_.emplace(validate.token, Bundle{txs->size(), false, false, {}});
   for (codec::TxPtr& tx : *txs) {
     const Token token{++last_submitted_};
-    submitted_.emplace(token, Submitted{validate.token, true});
+    submitted_.emplace(token, Submitted{validate.token, true, false});
     chain_->on_input(now, SubmitTx{token, std::move(tx), validate.message.received_from});
   }
 }
@@ -358,8 +358,8 @@ void Node::submit(Instant now, SubmitTransaction submitted) {
     return;
   }
   const Token token{++last_submitted_};
-  submitted_.emplace(token, Submitted{submitted.token, false});
-  chain_->on_input(now, SubmitTx{token, std::move(submitted.tx), {}});
+  submitted_.emplace(token, Submitted{submitted.token, false, submitted.is_question});
+  chain_->on_input(now, SubmitTx{token, std::move(submitted.tx), {}, {}, submitted.is_question});
 }
 
 void Node::make_proof(MakeProof work) {
@@ -381,7 +381,7 @@ void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
   const bool is_known = answered.answer.kind == ledger::MempoolAnswer::Kind::refused &&
                         answered.answer.refusal == ledger::Refusal::known;
   const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused && !is_known;
-  if (!is_refused) announce(now, answered.tx);
+  if (!is_refused && !whose.is_question) announce(now, answered.tx);
   reports_.push_back(TransactionAnswered{
       whose.token, answered.tx->txid,
       is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>(), is_known});

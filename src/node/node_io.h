@@ -50,6 +50,7 @@ struct ProtectPeer {
 struct SubmitTransaction {
   Token token;
   codec::TxPtr tx;
+  bool is_question = false;  // only what would be said of it; signatures are not looked at
 };
 /// A question to the chain's store, for another thread, about what is final; StoreAnswered.
 struct AskStore {
