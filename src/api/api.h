@@ -187,6 +187,7 @@ class Api {
   void on_block_final(const node::BlockFinalized& done);
   void expire_waiting(Instant now);
   void give_up_dropped();
+  bool is_here(const codec::Hash& txid) const;
   void on_tx_answered(Instant now, const node::TransactionAnswered& answered);
   static Result<std::size_t> page_limit(const Call& call);
   std::optional<codec::Hash> owner_of(const Call& call) const;

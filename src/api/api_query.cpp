@@ -82,7 +82,7 @@ void Api::wait_final(Instant now, Call call, const codec::Hash& txid) {
   const Duration timeout = std::min<Duration>(
       asked_ms == 0 ? wait_default : Duration(std::chrono::milliseconds(asked_ms)), wait_max);
   // Before the store is asked: it may become final in between.
-  waiting_.emplace(txid, Waiting{std::move(call), now + timeout});
+  waiting_.emplace(txid, Waiting{std::move(call), now + timeout, is_here(txid), 0});
   auto place = std::make_shared<std::optional<node::TxPlace>>();
   ask_store(
       now, number,
@@ -115,18 +115,22 @@ void Api::on_block_final(const node::BlockFinalized& done) {
   give_up_dropped();
 }
 
+bool Api::is_here(const codec::Hash& txid) const {
+  const node::Chain& chain = *node_.chain();
+  return chain.mempool().find(txid) != nullptr || chain.mempool().orphans().contains(txid) ||
+         chain.is_pending(txid);
+}
+
 /// Whoever waits for what another transaction has overtaken or replaced, or what made room, would
 /// wait for nothing. Twice, since what waits is verified anew behind a snapshot.
 void Api::give_up_dropped() {
   constexpr int missed_max = 2;
-  const node::Chain& chain = *node_.chain();
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     const codec::Hash& txid = at->first;
     Waiting& waiting = at->second;
-    const bool is_here = chain.mempool().find(txid) != nullptr ||
-                         chain.mempool().orphans().contains(txid) || chain.is_pending(txid);
-    waiting.was_here = waiting.was_here || is_here;
-    waiting.missed = is_here || !waiting.was_here ? 0 : waiting.missed + 1;
+    const bool is_still_here = is_here(txid);
+    waiting.was_here = waiting.was_here || is_still_here;
+    waiting.missed = is_still_here || !waiting.was_here ? 0 : waiting.missed + 1;
     if (waiting.missed < missed_max) {
       ++at;
       continue;

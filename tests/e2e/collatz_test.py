@@ -76,7 +76,7 @@ class CollatzTest(Case):
     def test_bad_input_is_named(self):
         for first, last, word in (("5", "4", "from 5 to 4"), ("0", "4", '"0"'), ("-3", "4", '"-3"'),
                                   ("1", "2^127", '"2^127"'), ("1", "1e99", '"1e99"'),
-                                  ("1", "ten", '"ten"'), ("1.5", "2", '"1.5"'), ("", "2", '""')):
+                                  ("1", "ten", '"ten"'), ("1.5", "2", '"1.5"'), (" ", "2", '" "')):
             result = kith("--json", "collatz", "verify", f"--from={first}", f"--to={last}")
             self.assertEqual(result.code, 2, (first, last, result.out))
             error = result.json()["error"]

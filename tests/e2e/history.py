@@ -177,16 +177,17 @@ def check_order(payments):
 
 
 def check_heights(payments, reads):
-    """Of each node: what it has told it tells from then on."""
-    told = [(r.node, r.began, r.ended, r.height) for r in reads]
-    told += [(p.node, p.ended, p.ended, p.height) for p in payments if p.status == "final"]
-    for node in {each[0] for each in told}:
-        mine = [each for each in told if each[0] == node]
-        ends = sorted((ended, height) for _, _, ended, height in mine)
+    """Of each node: what it has told it tells from then on. That a payment is final tells that the
+    node is so far at least: it may be further."""
+    finals = [(p.node, p.ended, p.height) for p in payments if p.status == "final"]
+    for node in {read.node for read in reads}:
+        mine = [read for read in reads if read.node == node]
+        ends = sorted([(read.ended, read.height) for read in mine] +
+                      [(ended, height) for where, ended, height in finals if where == node])
         highest, at = 0, 0
-        for _, began, _, height in sorted(mine, key=lambda each: each[1]):
-            while at < len(ends) and ends[at][0] < began:
+        for read in sorted(mine, key=lambda read: read.began):
+            while at < len(ends) and ends[at][0] < read.began:
                 highest = max(highest, ends[at][1])
                 at += 1
-            if height < highest:
-                yield f"node {node} told height {height} when it had told {highest}"
+            if read.height < highest:
+                yield f"node {node} told height {read.height} when it had told {highest}"
