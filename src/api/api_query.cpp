@@ -64,7 +64,9 @@ void Api::on_store_answered(const node::StoreAnswered& answered) {
   const Query& query = static_cast<const Query&>(*answered.job);
   // A block that is on the disk is told of in a moment: until then an answer from it waits, so that
   // nobody hears a height and then a lower one.
-  if (query.height() > node_.chain()->height()) return early_.push_back(answered);
+  const node::Chain& chain = *node_.chain();
+  const bool is_early = query.height() > chain.height() && !chain.is_halted();
+  if (is_early) return early_.push_back(answered);
   const auto asked = asked_.extract(answered.token);
   if (asked.empty()) return;  // whoever asked has gone
   asked.mapped().then(query.found(), query.height());

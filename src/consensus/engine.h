@@ -261,8 +261,9 @@ class Engine {
   std::map<PeerId, Load> pending_of_;
   Load pending_load_;  // of all
   std::map<codec::Statement, std::vector<std::pair<PeerId, CertificatePtr>>> certificates_waiting_;
-  std::map<PeerId, Instant> helped_, told_;    // and when
-  std::map<PeerId, base::TokenBucket> given_;  // blocks
+  std::map<ValidatorIndex, std::size_t> memories_heard_;  // of this start
+  std::map<PeerId, Instant> helped_, told_;               // and when
+  std::map<PeerId, base::TokenBucket> given_;             // blocks
   std::map<Hash, Fetch> fetches_;
 
   std::optional<Token> building_;

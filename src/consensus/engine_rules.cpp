@@ -257,6 +257,7 @@ void Engine::on_standstill(Instant now) {
 
 /// The guard holds these to be said: without them a quorum may be waiting for ever.
 void Engine::ask_signer_again() {
+  if (!may_speak()) return;
   for (const Statement& statement : std::exchange(refused_, {})) {
     if (statement.view() <= last_final_.view) continue;
     say(Sign{statement, statement.kind == VoteKind::finalize});  // that was asked with one

@@ -38,26 +38,29 @@ Result<void> Signer::recover(const std::vector<Bytes>& records) {
 }
 
 void Signer::restore(const SignerRecord& record) {
-  std::visit(Overload{[](const LogBegun&) {}, [&](const LogLost&) { is_lost_ = true; },
-                      [&](const SignsFor& chain) { genesis_ = chain.genesis; },
-                      [&](const SilentThrough& silent) {
-                        is_lost_ = false;
-                        silent_through_ =
-                            std::max(silent_through_.value_or(silent.epoch), silent.epoch);
-                      },
-                      [&](const FinalKnown& known) {
-                        if (known.epoch > epoch_) begin_epoch(known.epoch);
-                        if (known.epoch == epoch_) guard_->advance(known.view);
-                      },
-                      [&](const SaidVote& said) {
-                        const Epoch epoch = said.statement.epoch;
-                        if (epoch > epoch_) begin_epoch(epoch);
-                        guard_->restore(said.statement);
-                        if (epoch == epoch_ && said.statement.view() > guard_->final_view()) {
-                          said_.insert_or_assign(said.statement, said.signature);
-                        }
-                      }},
-             record);
+  std::visit(
+      Overload{[](const LogBegun&) {}, [&](const LogLost&) { is_lost_ = true; },
+               [&](const SignsFor& chain) { genesis_ = chain.genesis; },
+               [&](const SilentThrough& silent) {
+                 is_lost_ = false;
+                 silent_through_ = std::max(silent_through_.value_or(silent.epoch), silent.epoch);
+               },
+               [&](const FinalKnown& known) {
+                 if (known.epoch > epoch_) begin_epoch(known.epoch);
+                 if (known.epoch != epoch_) return;
+                 guard_->advance(known.view);
+                 std::erase_if(said_,
+                               [&](const auto& each) { return each.first.view() <= known.view; });
+               },
+               [&](const SaidVote& said) {
+                 const Epoch epoch = said.statement.epoch;
+                 if (epoch > epoch_) begin_epoch(epoch);
+                 guard_->restore(said.statement);
+                 if (epoch == epoch_ && said.statement.view() > guard_->final_view()) {
+                   said_.insert_or_assign(said.statement, said.signature);
+                 }
+               }},
+      record);
   begins_anew_ = false;
 }
 
@@ -88,6 +91,9 @@ std::vector<Bytes> Signer::state_records() const {
 }
 
 void Signer::log_record(const SignerRecord& record, bool is_urgent) {
+  // Of what need not be durable the last one stands for those before it.
+  if (is_final_last_ && !is_urgent && !unlogged_.empty()) unlogged_.pop_back();
+  is_final_last_ = !is_urgent;
   unlogged_.push_back(encode(record));
   must_log_ = must_log_ || is_urgent;
 }

@@ -143,8 +143,9 @@ class Signer {
   Instant lease_until_;
 
   std::vector<Bytes> unlogged_;
-  bool must_log_ = false;     // an answer waits for it
-  bool begins_anew_ = false;  // with all that is known
+  bool is_final_last_ = false;  // the last of them only says what is final
+  bool must_log_ = false;       // an answer waits for it
+  bool begins_anew_ = false;    // with all that is known
   std::size_t log_bytes_ = 0;
   std::vector<SayToClient> undurable_;  // what may be said once it is
   std::map<Token, std::vector<SayToClient>> logging_;

@@ -24,6 +24,7 @@ std::string_view name_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::known: return "known";
     case Refusal::invalid: return "invalid";
+    case Refusal::stale: return "stale";
     case Refusal::low_fee: return "low_fee";
     case Refusal::spent: return "spent";
     case Refusal::conflict: return "conflict";
@@ -224,13 +225,18 @@ Mempool::Denied Mempool::plan(const SealedTx& tx, const Source& source, const Ru
   const auto policy = check_policy(rules.params, codec::next(final_state.height()), tx);
   if (!policy) {
     const bool is_low = tx.tx.fee < codec::min_fee(rules.params, tx.bytes);
-    return Denial{is_low ? Refusal::low_fee : Refusal::invalid, policy.error()};
+    const bool is_late =
+        tx.tx.expiry != 0 && tx.tx.expiry < codec::next(final_state.height()).value;
+    const Refusal other = is_late ? Refusal::stale : Refusal::invalid;
+    return Denial{is_low ? Refusal::low_fee : other, policy.error()};
   }
   if (Denied denied = plan_inputs(tx, final_state, plan)) return denied;
   if (!plan.missing.empty()) return {};
   if (const auto checked = check_entry(tx, rules, final_state); !checked) {
     const bool is_ours = checked.error().code == Code::io;
-    return Denial{is_ours ? Refusal::store : Refusal::invalid, checked.error()};
+    // Where it comes from the registry may stand otherwise; inputs are what they are everywhere.
+    const Refusal theirs = tx.tx.actions.empty() ? Refusal::invalid : Refusal::stale;
+    return Denial{is_ours ? Refusal::store : theirs, checked.error()};
   }
   for (const Hash& parent : plan.parents) plan.ancestors.merge(closure(parent, &Entry::parents));
   if (plan.ancestors.size() > config_.ancestors_max) {

@@ -34,17 +34,18 @@ struct MempoolConfig {
 };
 
 enum class Refusal : std::uint8_t {
-  known,      // it is in here, or waits for its parents
-  invalid,    // it can be in no block, whatever comes
-  low_fee,    // below the chain's minimum
-  spent,      // by a final block
-  conflict,   // spends what another in here does, and does not replace it
-  chain,      // too many ancestors in here
-  full,       // and it pays too little to make room
+  known,     // it is in here, or waits for its parents
+  invalid,   // it can be in no block, whatever comes
+  stale,     // not in the next one, as the state is here: expired, or what it orders does not apply
+  low_fee,   // below the chain's minimum
+  spent,     // by a final block
+  conflict,  // spends what another in here does, and does not replace it
+  chain,     // too many ancestors in here
+  full,      // and it pays too little to make room
   peer_full,  // the same, for its peer's share
   store,      // our store failed, so that nobody knows
 };
-inline constexpr std::size_t refusals = 9;
+inline constexpr std::size_t refusals = 10;
 std::string_view name_of(Refusal refusal);
 
 struct MempoolCounters {

@@ -157,7 +157,7 @@ TEST(Mempool, WhatCannotBeIsNamed) {
   p.block({});
   EXPECT_EQ(p.pool.size(), 1u);  // height 2 is the next
   EXPECT_EQ(p.pool.counters().expired, 1u);
-  EXPECT_TRUE(p.refuses(codec::seal(late), Refusal::invalid, "expired"));
+  EXPECT_TRUE(p.refuses(codec::seal(late), Refusal::stale, "expired"));
   const TxPtr other = p.rich(3, 1'000);
   p.block({other});
   EXPECT_TRUE(p.refuses(p.rich(3, 50'000, 8), Refusal::spent, base::to_hex(other->txid).c_str()));

@@ -85,7 +85,9 @@ std::size_t AnswerStreams::allowed(Instant now, StreamId stream, std::size_t siz
   if (!rate_) return size;
   if (!bucket_) bucket_.emplace(*rate_, now);
   size = std::min<std::size_t>(size, turn_bytes);
-  if (bucket_->take(*rate_, now, size)) return size;
+  // Whoever reads a little at a time does not go before those who wait.
+  const bool is_its_turn = is_resuming_ || waiting_.empty();
+  if (is_its_turn && bucket_->take(*rate_, now, size)) return size;
   if (std::ranges::find(waiting_, stream) == waiting_.end()) waiting_.push_back(stream);
   if (!resume_at_) resume_at_ = bucket_->ready_at(*rate_, now, size);
   return 0;
@@ -94,12 +96,14 @@ std::size_t AnswerStreams::allowed(Instant now, StreamId stream, std::size_t siz
 /// In turn, until the rate is used up again or nobody waits.
 void AnswerStreams::resume(Instant now) {
   resume_at_.reset();
+  is_resuming_ = true;
   for (std::size_t left = waiting_.size(); left > 0 && !resume_at_; --left) {
     const StreamId stream = waiting_.front();
     waiting_.pop_front();
     const auto at = answers_.find(stream);
     if (at != answers_.end()) write(now, stream, at->second);
   }
+  is_resuming_ = false;
 }
 
 void AnswerStreams::forget(StreamId stream) {

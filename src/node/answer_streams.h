@@ -88,6 +88,7 @@ class AnswerStreams {
   std::optional<base::TokenBucket> bucket_;  // from the first answer on
   std::deque<StreamId> waiting_;             // for bytes of the rate
   std::optional<Instant> resume_at_;
+  bool is_resuming_ = false;
 };
 
 /// One frame, as these protocols have them.

@@ -85,6 +85,20 @@ TEST_F(AnswerStreamsTest, AllPeersTogetherGetTheRateAndEachItsTurn) {
   EXPECT_EQ(resets_, 0u);
 }
 
+TEST_F(AnswerStreamsTest, WhoeverReadsALittleAtATimeDoesNotGoFirst) {
+  AnswerStreams streams = serve(100'000);
+  for (const std::uint64_t stream : {1U, 2U}) ask(streams, stream);
+  streams.on_room(now_, {StreamId{1}, 0});
+  for (const std::uint64_t stream : {1U, 2U}) {
+    streams.give(now_, StreamId{stream}, {Buffer(numbered(400'000, 3))});
+  }
+  for (int i = 0; i < 300; ++i) {
+    streams.on_room(now_, {StreamId{1}, 1'000});
+    wait(streams, 10ms);
+  }
+  EXPECT_GT(got_[StreamId{2}].size(), 200'000u);
+}
+
 TEST_F(AnswerStreamsTest, WithoutARateAllGoesAtOnce) {
   AnswerStreams streams = serve(0);
   ask(streams, 1);

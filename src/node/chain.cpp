@@ -394,9 +394,10 @@ void Chain::build(Instant now, consensus::Build work) {
   for (const auto& [id, bytes] : evidence_) evidence.push_back(bytes);
   std::vector<codec::TxPtr> candidates;
   ledger::Mempool::Walk walk(mempool_, *ground->parent);
-  for (std::size_t bytes = 0; bytes < rules_->params.block_bytes_max;) {
+  const std::size_t most = std::min<std::size_t>(rules_->params.block_bytes_max, body_bytes_max_);
+  for (std::size_t bytes = 0; bytes < most;) {
     codec::TxPtr tx = walk.next();
-    if (tx == nullptr) break;
+    if (tx == nullptr || (bytes > 0 && bytes + tx->bytes > body_bytes_max_)) break;
     bytes += tx->bytes;
     candidates.push_back(std::move(tx));
   }

@@ -44,6 +44,7 @@ class Chain {
   static constexpr std::size_t evidence_max = 256;
   /// Transactions whose signatures are being verified, or that wait for a job to end.
   static constexpr std::size_t submitted_max = 16384;
+  static constexpr std::size_t submitted_bytes_max = 64 * 1024 * 1024;
   /// Jobs that verify transactions at once; what comes meanwhile is verified together.
   static constexpr std::size_t verify_jobs_max = 4;
   /// Of those, transactions that waited when the program ended.
@@ -67,6 +68,8 @@ class Chain {
   void on_input(Instant now, ChainInput input);
   void on_deadline(Instant now);
   std::optional<ChainOutput> poll_output(Instant now);
+  /// Of blocks that are built from now on, below the chain's own limit.
+  void limit_bodies(std::size_t bytes) { body_bytes_max_ = bytes; }
   /// Nothing new is begun from now on: the store gets another state (node/snapshot_service.h).
   void suspend() { is_suspended_ = true; }
   bool is_suspended() const { return is_suspended_; }
@@ -218,7 +221,9 @@ class Chain {
   std::map<Token, Token> logging_;  // ours to consensus'
   std::map<Hash, Bytes> evidence_;  // by id
   ledger::Mempool mempool_;
+  std::size_t body_bytes_max_ = codec::block_body_bytes_max;
   std::size_t submitted_ = 0;  // in unverified_, verified_ or with a job
+  std::size_t submitted_bytes_ = 0;
   std::deque<SubmitTx> unverified_;
   std::size_t verify_jobs_ = 0;
   std::deque<ledger::Mempool::Waiting> restoring_;

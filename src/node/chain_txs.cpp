@@ -26,7 +26,9 @@ std::vector<ledger::Mempool::Waiting> Chain::waiting(Instant now) const {
 }
 
 void Chain::submit(SubmitTx submitted) {
-  if (submitted_ >= submitted_max || is_halted() || is_suspended_) {
+  const bool is_full =
+      submitted_ >= submitted_max || submitted_bytes_ + submitted.tx->bytes > submitted_bytes_max;
+  if (is_full || is_halted() || is_suspended_) {
     ledger::MempoolAnswer answer;
     answer.refusal = ledger::Refusal::full;
     if (is_halted()) {
@@ -41,7 +43,8 @@ void Chain::submit(SubmitTx submitted) {
   }
   // It came another way: its signatures are verified once.
   if (const auto waiting = mempool_.find(submitted.tx->txid);
-      waiting != nullptr && waiting->wtxid == submitted.tx->wtxid) {
+      (waiting != nullptr && waiting->wtxid == submitted.tx->wtxid) ||
+      mempool_.orphans().contains(submitted.tx->txid)) {
     ledger::MempoolAnswer answer;
     answer.refusal = ledger::Refusal::known;
     answer.error = {Code::exists, base::format("{} is here", base::to_hex(submitted.tx->txid))};
@@ -49,6 +52,7 @@ void Chain::submit(SubmitTx submitted) {
     return;
   }
   ++submitted_;
+  submitted_bytes_ += submitted.tx->bytes;
   if (submitted.is_question) {
     verified_.push_back(std::move(submitted));
     return;
@@ -78,6 +82,7 @@ void Chain::on_txs_verified(VerifyTxsJob& job) {
       continue;
     }
     --submitted_;
+    submitted_bytes_ -= submitted[i].tx->bytes;
     ledger::MempoolAnswer answer;
     answer.error = job.verdicts()[i].error();
     say(TxAnswered{submitted[i].token, std::move(submitted[i].tx), std::move(answer)});
@@ -90,6 +95,7 @@ void Chain::take_submitted(Instant now) {
   for (; !verified_.empty(); verified_.pop_front()) {
     const SubmitTx& next = verified_.front();
     --submitted_;
+    submitted_bytes_ -= next.tx->bytes;
     ledger::MempoolAnswer answer;
     if (!next.is_question) {
       answer = mempool_.add(next.tx, next.source, next.since.value_or(wall_now(now)), *rules_,

@@ -51,7 +51,18 @@ Result<void> VerifySaidJob::verify_all() const {
   if (const auto* const certificate = std::get_if<codec::Certificate>(&message_)) {
     return codec::verify(*certificate, genesis_, *validators_);
   }
-  return codec::verify(std::get<codec::ProposalMessage>(message_).vote, genesis_, *validators_);
+  const auto& proposal = std::get<codec::ProposalMessage>(message_);
+  TRY_VOID(codec::verify(proposal.vote, genesis_, *validators_));
+  // The leader's vote covers the block, and that what justified it the first time; this it does
+  // not.
+  if (!proposal.anew) return {};
+  if (proposal.anew->parent) {
+    TRY_VOID(codec::verify(*proposal.anew->parent, genesis_, *validators_));
+  }
+  for (const codec::Certificate& nullified : proposal.anew->nullified) {
+    TRY_VOID(codec::verify(nullified, genesis_, *validators_));
+  }
+  return {};
 }
 
 void VerifySaidJob::run() { verdict_ = verify_all(); }
@@ -68,10 +79,15 @@ PeerId ConsensusGossip::name_of(const codec::ValidatorKey& key) {
   return *PeerId::from_multihash(bytes);
 }
 
-bool ConsensusGossip::is_name(const PeerId& peer) {
+std::optional<codec::ValidatorKey> ConsensusGossip::named(const PeerId& peer) {
   const ByteView bytes = peer.bytes();
-  return bytes.size() == name_prefix.size() + sizeof(codec::ValidatorKey) &&
-         base::equal(bytes.first(name_prefix.size()), name_prefix);
+  codec::ValidatorKey key{};
+  if (bytes.size() != name_prefix.size() + key.size() ||
+      !base::equal(bytes.first(name_prefix.size()), name_prefix)) {
+    return std::nullopt;
+  }
+  std::ranges::copy(bytes.subspan(name_prefix.size()), key.begin());
+  return key;
 }
 
 void ConsensusGossip::begin_epoch(codec::Epoch epoch,
@@ -143,8 +159,7 @@ codec::Hash ConsensusGossip::hash_of(ByteView message) const {
 
 // --- hearing -------------------------------------------------------------------------------------
 
-Result<std::pair<ConsensusMessage, std::optional<SaidBy>>> ConsensusGossip::read(
-    ByteView bytes) const {
+Result<ConsensusGossip::Said> ConsensusGossip::read(ByteView bytes) const {
   if (bytes.size() > config_.message_bytes_max) {
     return fail(Code::too_large, base::format("{} bytes by gossip", bytes.size()));
   }
@@ -160,17 +175,19 @@ Result<std::pair<ConsensusMessage, std::optional<SaidBy>>> ConsensusGossip::read
     std::ranges::copy(TRY(reader.bytes(sizeof(crypto::Signature))), by->signature.begin());
   }
   const ByteView said = reader.rest();
-  if (by) by->hash = hash_of(said);
+  const codec::Hash digest = hash_of(said);
+  if (by) by->hash = digest;
   ConsensusMessage message = TRY(codec::decode_consensus_message(said));
   if (by ? !is_memory(message) : !is_signed_inside(message)) {
     return fail(Code::protocol, "a message that is not said by gossip, or not so");
   }
-  return std::pair{std::move(message), by};
+  return Said{std::move(message), by, digest};
 }
 
 /// Nothing: not of this epoch, or not what it says it is.
-std::optional<ConsensusGossip::Saying> ConsensusGossip::saying_of(
-    const ConsensusMessage& message, const std::optional<SaidBy>& by) const {
+std::optional<ConsensusGossip::Saying> ConsensusGossip::saying_of(const ConsensusMessage& message,
+                                                                  const std::optional<SaidBy>& by,
+                                                                  const codec::Hash& digest) const {
   if (by) {
     const auto* const request = std::get_if<codec::MemoryRequest>(&message);
     const codec::Epoch epoch =
@@ -179,30 +196,33 @@ std::optional<ConsensusGossip::Saying> ConsensusGossip::saying_of(
       return std::nullopt;
     }
     const std::uint8_t kind = request != nullptr ? memory_request_kind : memory_kind;
-    return Saying{{0, kind, by->signer}, by->hash};
+    return Saying{{0, kind, by->signer}, digest};
   }
   if (const auto* const vote = std::get_if<Vote>(&message)) {
     const codec::Statement& said = vote->statement;
     if (said.epoch != epoch_) return std::nullopt;
-    return Saying{{said.view().value, static_cast<std::uint8_t>(said.kind), vote->signer},
-                  said.subject.digest};
+    return Saying{{said.view().value, static_cast<std::uint8_t>(said.kind), vote->signer}, digest};
   }
   if (const auto* const certificate = std::get_if<codec::Certificate>(&message)) {
     const codec::Statement& said = certificate->statement;
     if (said.epoch != epoch_) return std::nullopt;
     const auto kind = static_cast<std::uint8_t>(certificate_of + static_cast<int>(said.kind));
-    return Saying{{said.view().value, kind, 0}, said.subject.digest};
+    return Saying{{said.view().value, kind, 0}, digest};
   }
   const auto& proposal = std::get<codec::ProposalMessage>(message);
   const codec::Statement& said = proposal.vote.statement;
   const bool is_sound = said.epoch == epoch_ && said.kind == codec::VoteKind::notarize &&
                         said.subject.digest == proposal.block->digest();
   if (!is_sound) return std::nullopt;
-  return Saying{{said.view().value, proposal_kind, proposal.vote.signer}, said.subject.digest};
+  return Saying{{said.view().value, proposal_kind, proposal.vote.signer}, digest};
 }
 
-base::TokenBucket& ConsensusGossip::memory_bucket(Instant now, codec::ValidatorIndex signer) {
-  return memory_buckets_.try_emplace(signer, config_.memory_rate, now).first->second;
+const base::TokenRate& ConsensusGossip::rate_of(const Subject& subject) const {
+  return subject.kind == memory_request_kind ? config_.request_rate : config_.memory_rate;
+}
+
+base::TokenBucket& ConsensusGossip::bucket_of(Instant now, const Subject& subject) {
+  return memory_buckets_.try_emplace(subject, rate_of(subject), now).first->second;
 }
 
 bool ConsensusGossip::is_wanted(Instant now, const Saying& saying) {
@@ -214,14 +234,24 @@ bool ConsensusGossip::is_wanted(Instant now, const Saying& saying) {
   }
   // An index beyond the set is for the verification to refuse.
   if (!is_of_a_view && subject.signer < validators_->size() &&
-      memory_bucket(now, subject.signer).available(config_.memory_rate, now) == 0) {
+      bucket_of(now, subject).available(rate_of(subject), now) == 0) {
     return false;
   }
   const auto found = seen_.find(subject);
-  if (found == seen_.end()) return seen_.size() < config_.seen_max;
+  if (found == seen_.end()) return true;
   const auto same = found->second.find(digest);
   if (same != found->second.end()) return now >= same->second + config_.again;
   return !is_of_a_view || found->second.size() < differing_max;
+}
+
+/// When there is no room the lowest views go: what stands still speaks of the latest ones.
+void ConsensusGossip::remember(Instant now, const Saying& saying) {
+  if (seen_.size() >= config_.seen_max && !seen_.contains(saying.subject)) {
+    seen_.erase(seen_.begin());
+  }
+  auto& digests = seen_[saying.subject];
+  if (digests.size() >= config_.memories_max) digests.clear();
+  digests[saying.digest] = now;
 }
 
 void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
@@ -229,8 +259,7 @@ void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
   auto said = read(bytes);
   if (!said) return judge(Verdict::reject);
   if (validators_ == nullptr) return judge(Verdict::ignore);
-  auto& [message, by] = *said;
-  const auto saying = saying_of(message, by);
+  const auto saying = saying_of(said->message, said->by, said->digest);
   // Of an epoch that others are in already, say, or no more.
   if (!saying || !is_wanted(now, *saying)) return judge(Verdict::ignore);
   const bool is_leaders = saying->subject.kind != proposal_kind ||
@@ -257,17 +286,17 @@ void ConsensusGossip::on_verified(Instant now, VerifySaidJob& job) {
   verifying_bytes_ -= waiting.bytes;
   if (!job.verdict()) return outputs_.push_back(Judged{waiting.gossip, Verdict::reject});
   // It may have become old meanwhile, or the epoch another.
-  const auto saying = saying_of(job.message(), job.by());
+  const auto saying = saying_of(job.message(), job.by(), waiting.saying.digest);
   if (!saying || !is_wanted(now, *saying)) {
     return outputs_.push_back(Judged{waiting.gossip, Verdict::ignore});
   }
   const Subject& subject = saying->subject;
-  seen_[subject][saying->digest] = now;
+  remember(now, *saying);
   const bool is_signers = subject.kind < certificate_of || subject.kind >= memory_request_kind;
   if (is_signers) heard_at_[subject.signer] = now;
   std::optional<codec::ValidatorKey> proven;
   if (job.by()) {
-    memory_bucket(now, subject.signer).take(config_.memory_rate, now);
+    bucket_of(now, subject).take(rate_of(subject), now);
     proven = validators_->at(subject.signer).key;
   }
   ++heard_;

@@ -8,7 +8,7 @@
 // Blocks that are asked for need a stream. Limits: a message of `message_bytes_max`; what is
 // verified at once, in number and bytes; views up to `views_ahead` beyond this node's; the same
 // message again only after `again`; of one signer, view and kind two different ones, which is
-// evidence, and no third; questions and answers of one signer `memory_rate`.
+// evidence, and no third; questions and answers of one signer at their rates.
 #pragma once
 
 #include <map>
@@ -37,7 +37,9 @@ struct ConsensusGossipConfig {
   std::size_t verifying_max = 256;
   std::size_t verifying_bytes_max = 16 * 1024 * 1024;
   std::size_t seen_max = 65'536;
-  base::TokenRate memory_rate{4, 32};
+  base::TokenRate memory_rate{4, 32};  // answers of one signer…
+  base::TokenRate request_rate{1, 8};  // …and its questions
+  std::size_t memories_max = 64;       // of one signer, remembered
 };
 
 /// Of a message that is signed as a whole: by whom.
@@ -93,7 +95,7 @@ class ConsensusGossip {
 
   /// Stands for whoever is heard by gossip: no peer has such an id.
   static PeerId name_of(const codec::ValidatorKey& key);
-  static bool is_name(const PeerId& peer);
+  static std::optional<codec::ValidatorKey> named(const PeerId& peer);
 
   const std::string& topic() const { return topic_; }
   void begin_epoch(codec::Epoch epoch, std::shared_ptr<const codec::ValidatorSet> validators,
@@ -133,11 +135,18 @@ class ConsensusGossip {
     std::size_t bytes = 0;
   };
 
-  Result<std::pair<codec::ConsensusMessage, std::optional<SaidBy>>> read(ByteView bytes) const;
+  struct Said {
+    codec::ConsensusMessage message;
+    std::optional<SaidBy> by;
+    codec::Hash digest{};  // of the message, however often it is said
+  };
+  Result<Said> read(ByteView bytes) const;
   std::optional<Saying> saying_of(const codec::ConsensusMessage& message,
-                                  const std::optional<SaidBy>& by) const;
+                                  const std::optional<SaidBy>& by, const codec::Hash& digest) const;
   bool is_wanted(Instant now, const Saying& saying);
-  base::TokenBucket& memory_bucket(Instant now, codec::ValidatorIndex signer);
+  base::TokenBucket& bucket_of(Instant now, const Subject& subject);
+  const base::TokenRate& rate_of(const Subject& subject) const;
+  void remember(Instant now, const Saying& saying);
   codec::Hash hash_of(ByteView message) const;
 
   const ConsensusGossipConfig config_;
@@ -149,7 +158,7 @@ class ConsensusGossip {
   codec::View final_, view_;
   std::map<Subject, std::map<codec::Hash, Instant>> seen_;
   std::map<codec::ValidatorIndex, Instant> heard_at_;
-  std::map<codec::ValidatorIndex, base::TokenBucket> memory_buckets_;
+  std::map<Subject, base::TokenBucket> memory_buckets_;
   std::map<Token, Verifying> verifying_;
   std::size_t verifying_bytes_ = 0;
   base::Queue<Output> outputs_;

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <variant>
 
 #include "base/log.h"
@@ -143,6 +144,7 @@ class Node final : public host::WorldMachine {
   void on_chain(Instant now, ChainOutput output);
   bool pump_snapshots(Instant now);
   void reopen_chain(Instant now);
+  void answer_waiting(Instant now);
   void on_tx_message(Instant now, const gossip::Validate& validate);
   bool on_topic_message(Instant now, const gossip::Validate& validate);
   bool is_chain_topic(std::string_view topic) const;
@@ -205,7 +207,10 @@ class Node final : public host::WorldMachine {
   };
   std::map<Token, Bundle> bundles_;      // by the router's token
   std::vector<codec::TxPtr> announced_;  // to be sent when the turn ends
+  std::set<Hash> announced_ids_;
   std::size_t announced_bytes_ = codec::bundle_head_bytes;
+  Instant final_at_;  // when the last block became final here
+  Instant said_at_;   // by gossip, something of consensus
   std::map<Token, Submitted> submitted_;
   std::uint64_t last_submitted_ = 0;
   std::map<const host::Job*, Token> asked_;  // jobs of AskStore under way

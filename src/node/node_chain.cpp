@@ -83,6 +83,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
 
 void Node::start_chain(Instant now) {
   if (chain_ == nullptr) return;
+  final_at_ = now;
   chain_->start(now);
   sync_->start(now, chain_->height(), chain_->floor());
   to_router(now, gossip::Subscribe{tx_topic_, tx_topic_options()});
@@ -169,18 +170,13 @@ void Node::reopen_chain(Instant now) {
   if (!chain) {
     log_.error("chain", "the snapshot that was taken cannot be opened: {}", chain.error().message);
     reports_.push_back(ChainHalted{chain.error()});
-    return;  // suspended for good
-  }
-  // Whoever waits for the old one's answer.
-  for (const auto& [token, bundle] : std::exchange(bundles_, {})) {
-    to_router(now, gossip::Validated{token, gossip::Verdict::ignore});
-  }
-  for (const auto& [token, whose] : std::exchange(submitted_, {})) {
-    if (!whose.is_gossip) {
-      reports_.push_back(TransactionAnswered{
-          whose.token, {}, fail(Code::closed, "the chain was just brought forward: try again")});
+    answer_waiting(now);  // suspended for good
+    for (AskStore& ask : std::exchange(held_, {})) {
+      reports_.push_back(StoreAnswered{ask.token, std::move(ask.job)});  // as it is: not asked
     }
+    return;
   }
+  answer_waiting(now);
   log_.info("chain", "a snapshot brought the chain from height {} to {}", chain_->height().value,
             (*chain)->height().value);
   proofs_->close();
@@ -192,6 +188,19 @@ void Node::reopen_chain(Instant now) {
   sync_->on_height(now, chain_->height(), chain_->floor());
   note_final(now);
   for (AskStore& ask : std::exchange(held_, {})) ask_store(std::move(ask));
+}
+
+/// Whoever waits for the answer of a chain that gives none any more.
+void Node::answer_waiting(Instant now) {
+  for (const auto& [token, bundle] : std::exchange(bundles_, {})) {
+    to_router(now, gossip::Validated{token, gossip::Verdict::ignore});
+  }
+  for (const auto& [token, whose] : std::exchange(submitted_, {})) {
+    if (!whose.is_gossip) {
+      reports_.push_back(TransactionAnswered{
+          whose.token, {}, fail(Code::closed, "the chain was just brought forward: try again")});
+    }
+  }
 }
 
 bool Node::pump_heartbeats(Instant now) {
@@ -221,6 +230,7 @@ bool Node::pump_signing(Instant now) {
   if (const consensus::Engine* const engine = chain_->consensus().engine(); engine != nullptr) {
     signing_->on_view(engine->last_final().view, engine->is_stale());
   }
+  signing_->stand_down(chain_->is_halted() || chain_->is_suspended());
   while (auto output = signing_->poll_output()) {
     is_busy = true;
     std::visit(
@@ -298,6 +308,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                  signing_->ask(now, codec::SignVote{work.statement, work.holds_notarization});
                },
                [&](BlockFinalized& done) {
+                 final_at_ = now;
                  sync_->on_height(now, done.block->header().height, chain_->floor());
                  note_final(now);
                  finality_.push_back(done.took);
@@ -381,7 +392,7 @@ void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
   const bool is_known = answered.answer.kind == ledger::MempoolAnswer::Kind::refused &&
                         answered.answer.refusal == ledger::Refusal::known;
   const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused && !is_known;
-  if (!is_refused && !whose.is_question) announce(now, answered.tx);
+  if (!is_refused && !is_known && !whose.is_question) announce(now, answered.tx);
   reports_.push_back(TransactionAnswered{
       whose.token, answered.tx->txid,
       is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>(), is_known});
@@ -417,6 +428,7 @@ void Node::announce(Instant now, const codec::TxPtr& tx) {
       announced_bytes_ + tx->bytes > codec::bundle_bytes_max) {
     send_announced(now);
   }
+  if (!announced_ids_.insert(tx->txid).second) return;
   announced_.push_back(tx);
   announced_bytes_ += tx->bytes;
 }
@@ -426,6 +438,7 @@ void Node::send_announced(Instant now) {
   if (announced_.empty()) return;
   Bytes bundle = codec::encode_tx_bundle(std::exchange(announced_, {}));
   announced_bytes_ = codec::bundle_head_bytes;
+  announced_ids_.clear();
   to_router(now, gossip::Publish{publishing, tx_topic_, Buffer(std::move(bundle)), {}});
 }
 

@@ -227,6 +227,34 @@ TEST_F(BundleTest, ThatIsOldInPartGoesOnWithoutThat) {
   EXPECT_EQ(bundle->front()->txid, fresh->txid);
 }
 
+TEST_F(BundleTest, OfWhatIsHandedInSeveralTimesHoldsItOnce) {
+  const auto tx = payment(0);
+  for (std::uint64_t i = 1; i <= 9; ++i) {
+    members_[1]->node.on_command(world_.now(), SubmitTransaction{Token{i}, tx});
+  }
+  world_.turn(1);
+  world_.run_for(1s);
+  EXPECT_TRUE(has(0, tx) && has(2, tx));
+  const auto* heard = members_[outsider]->last<gossip::Deliver>();
+  ASSERT_NE(heard, nullptr);
+  EXPECT_TRUE(codec::decode_tx_bundle(heard->message.data.view()).has_value());
+  EXPECT_EQ(members_[outsider]->count<gossip::Deliver>(), 1U);
+}
+
+/// As the state is here it can be in no block; where it comes from the state may be another.
+TEST_F(BundleTest, WithAnOrderThatDoesNotApplyBlamesNobody) {
+  const Hash genesis = codec::genesis_hash(genesis_);
+  codec::ValidatorOrder order = codec::Unjail{codec::test::identity(9).key};
+  codec::Transaction draft =
+      codec::test::draft({{{genesis, 0}, 1}}, {{4, 900'000'000}}, 99'100'000'000, {{order, 1}});
+  codec::sign(draft, codec::test::identity(1).pair, genesis);
+  const auto before = members_[1]->node.quality().standing(world_.now(), members_[3]->id());
+  publish({codec::seal(draft)});
+  EXPECT_EQ(members_[1]->node.chain()->mempool().size(), 0U);
+  const auto after = members_[1]->node.quality().standing(world_.now(), members_[3]->id());
+  EXPECT_GE(after.reputation, before.reputation);
+}
+
 TEST_F(BundleTest, WithAWrongSignatureInItGoesNoFurther) {
   const auto good = payment(0);
   codec::Transaction forged = payment(1)->tx;

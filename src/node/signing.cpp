@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/machine.h"
+#include "crypto/ed25519_zip215.h"
 
 namespace kith::node {
 
@@ -79,6 +80,19 @@ void Signing::finish(Instant now, std::uint64_t number, Result<crypto::Signature
   outputs_.push_back(Answered{std::move(pending.mapped().what), std::move(signature)});
 }
 
+/// Of a vote it is looked at: certificates are made of it, and others would blame this node.
+void Signing::on_signature(Instant now, std::uint64_t number, const codec::SignatureGiven& given) {
+  const auto pending = pending_.find(number);
+  if (pending == pending_.end()) return;
+  if (const auto* const vote = std::get_if<codec::SignVote>(&pending->second.what)) {
+    const Bytes bytes = codec::signed_bytes(genesis_, vote->statement);
+    if (!crypto::verify_zip215(*public_key_, bytes, given.signature)) {
+      return give_up("its signer gave a signature that does not verify");
+    }
+  }
+  finish(now, number, given.signature);
+}
+
 void Signing::fail_all(const Error& error) {
   stats_.refused += pending_.size();
   for (auto& [number, pending] : std::exchange(pending_, {})) {
@@ -127,7 +141,7 @@ void Signing::on_answer(Instant now, codec::SignerAnswer answer) {
                  follow(base::format("its signer serves another node, {}", taken.holder));
                },
                [&](codec::SaidVotes& votes) { on_votes(std::move(votes)); },
-               [&](const codec::SignatureGiven& given) { finish(now, number, given.signature); },
+               [&](const codec::SignatureGiven& given) { on_signature(now, number, given); },
                [&](const codec::SignerRefusal& refusal) { on_refusal(now, number, refusal); }},
       answer.what);
 }
@@ -145,8 +159,11 @@ void Signing::on_welcome(Instant now, const codec::SignerWelcome& welcome) {
 
 void Signing::ask_lease(Instant now) {
   ask_lease_at_ = now + lease_every;
-  if (!epoch_) answered_until_ = now + answer_max;  // nothing is asked yet
-  if (epoch_) tell(codec::LeaseAsk{*epoch_});
+  if (!epoch_ || stands_down_) {
+    answered_until_ = now + answer_max;  // nothing is asked
+  } else {
+    tell(codec::LeaseAsk{*epoch_});
+  }
 }
 
 void Signing::on_held(const codec::LeaseHeld& held) {
@@ -173,7 +190,11 @@ void Signing::on_votes(codec::SaidVotes votes) {
   if (state_ != State::takes_over) return;
   const bool is_of_epoch =
       std::ranges::all_of(votes.votes, [&](const auto& v) { return v.statement.epoch == *epoch_; });
-  if (!is_of_epoch || (votes.has_more && votes.votes.empty())) {
+  constexpr std::size_t said_max = 65'536;
+  const bool goes_on = said_.empty() || votes.votes.empty() ||
+                       said_.back().statement < votes.votes.front().statement;
+  if (!is_of_epoch || !goes_on || said_.size() > said_max ||
+      (votes.has_more && votes.votes.empty())) {
     return give_up("its signer gave votes that nobody asked for");
   }
   std::ranges::move(votes.votes, std::back_inserter(said_));
@@ -246,6 +267,14 @@ void Signing::on_view(codec::View final_view, bool is_stale) {
     tell(codec::FinalTold{*epoch_, final_view});
   }
   if (is_stale && !std::exchange(is_stale_told_, true)) tell(codec::StaleTold{*epoch_});
+}
+
+void Signing::stand_down(bool stands_down) {
+  if (!is_remote() || stands_down == stands_down_) return;
+  stands_down_ = stands_down;
+  if (!stands_down || state_ <= State::follows) return;
+  tell(codec::LeaseLeave{});
+  follow("the chain goes no further here");
 }
 
 void Signing::on_deadline(Instant now) {

@@ -70,6 +70,9 @@ class Signing {
   void on_epoch(Instant now, codec::Epoch epoch);
   /// Where consensus stands. `is_stale`: others hold votes that the signer does not know.
   void on_view(codec::View final_view, bool is_stale);
+  /// Its chain goes no further: another node may have the lease, while this one keeps its
+  /// connection.
+  void stand_down(bool stands_down);
   void on_input(Instant now, Input input);
   void on_deadline(Instant now);
   std::optional<Instant> next_deadline() const;
@@ -97,6 +100,7 @@ class Signing {
   void give_up(std::string why);
   void follow(std::string why);
   void fail_all(const Error& error);
+  void on_signature(Instant now, std::uint64_t number, const codec::SignatureGiven& given);
   void finish(Instant now, std::uint64_t number, Result<crypto::Signature> signature);
   std::uint64_t tell(decltype(codec::SignerRequest::what) what);
 
@@ -111,6 +115,7 @@ class Signing {
   std::optional<codec::Epoch> epoch_;
   codec::View final_told_;
   bool is_stale_told_ = false;
+  bool stands_down_ = false;
   codec::LeaseHeld held_;
   std::vector<codec::SaidVote> said_;  // of the pages that came so far
   std::optional<Instant> ask_lease_at_, answered_until_;

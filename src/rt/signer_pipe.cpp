@@ -20,17 +20,14 @@ SignerPipe::SignerPipe(int fd, Direction direction, const secure::NoiseIdentity&
   noise_.emplace(direction, identity, expected, rng);
 }
 
+/// Once: what is left is told of again, so that nobody who writes fast keeps others waiting.
 Result<void> SignerPipe::on_readable() {
   std::uint8_t chunk[16 * 1024];
-  for (;;) {
-    const ssize_t count = ::recv(fd_, chunk, sizeof chunk, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
-    if (count < 0) return fail(os_error(errno, "the connection"));
-    if (count == 0) return fail(Code::closed, "the other end has closed the connection");
-    TRY_VOID(take(ByteSpan(chunk, static_cast<std::size_t>(count))));
-    if (static_cast<std::size_t>(count) < sizeof chunk) return {};
-  }
+  const ssize_t count = ::recv(fd_, chunk, sizeof chunk, 0);
+  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return {};
+  if (count < 0) return fail(os_error(errno, "the connection"));
+  if (count == 0) return fail(Code::closed, "the other end has closed the connection");
+  return take(ByteSpan(chunk, static_cast<std::size_t>(count)));
 }
 
 Result<void> SignerPipe::take(ByteSpan bytes) {

@@ -46,7 +46,8 @@ Result<Fd> listen_tcp(const codec::Multiaddr& address) {
 struct SignerServer::Client {
   Fd fd;
   std::optional<SignerPipe> pipe;
-  Instant since;
+  Instant since, heard;
+  bool is_local = false;
   bool is_known = false;  // it has said something
   bool is_dropped = false;
 };
@@ -123,6 +124,9 @@ void SignerServer::accept(int listener, bool is_local) {
   if (clients_.size() >= connections_max) {
     return log_.warn("signer", "{} connections, the limit: one more was refused", clients_.size());
   }
+  const auto strangers = std::ranges::count_if(
+      clients_, [](const auto& each) { return !each.second->is_known && !each.second->is_local; });
+  if (!is_local && static_cast<std::size_t>(strangers) >= strangers_max) return;
   if (is_local && !is_own_user(fd.get())) {
     return log_.warn("signer", "another user's connection was refused");
   }
@@ -134,6 +138,7 @@ void SignerServer::accept(int listener, bool is_local) {
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     client->pipe.emplace(fd.get(), Direction::inbound, identity_, std::nullopt, rng_);
   }
+  client->is_local = is_local;
   client->since = steady_now();
   client->fd = std::move(fd);
   clients_.emplace(ClientId{++last_client_}, std::move(client));
@@ -148,6 +153,7 @@ void SignerServer::read(ClientId id) {
   }
   while (auto frame = client.pipe->poll_frame()) {
     client.is_known = true;
+    client.heard = steady_now();
     signer_.on_input(steady_now(), consensus::ClientSaid{id, *std::move(frame)});
   }
   if (!was_read) close(id, was_read.error().message);
@@ -192,7 +198,9 @@ void SignerServer::close_silent() {
   const Instant now = steady_now();
   std::vector<ClientId> silent;
   for (const auto& [id, client] : clients_) {
-    if (!client->is_known && now - client->since > greeting_max) silent.push_back(id);
+    // A node asks each second: one that does not has gone, and its system did not say so.
+    const bool is_gone = client->is_known && now - client->heard > silence_max;
+    if (is_gone || (!client->is_known && now - client->since > greeting_max)) silent.push_back(id);
   }
   for (const ClientId id : silent) close(id, "it said nothing");
 }

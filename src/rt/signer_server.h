@@ -4,7 +4,8 @@
 // together.
 //
 // Limits: `connections_max` connections, those that have not said who they are included, which
-// have `greeting_max` for it.
+// have `greeting_max` for it and are `strangers_max` over TCP; a node is not silent for longer than
+// `silence_max`.
 #pragma once
 
 #include <map>
@@ -34,6 +35,8 @@ class SignerServer {
  public:
   static constexpr std::size_t connections_max = 32;
   static constexpr Duration greeting_max = 10s;
+  static constexpr Duration silence_max = 60s;     // of a node that was heard
+  static constexpr std::size_t strangers_max = 8;  // over TCP, of whom nothing was heard yet
 
   /// All outlive it. Errors: `locked` when somebody serves the socket; the system's.
   static Result<std::unique_ptr<SignerServer>> open(SignerServerConfig config,
