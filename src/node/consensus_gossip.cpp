@@ -274,9 +274,9 @@ void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
   const Token ours{++last_token_};
   verifying_.emplace(ours, Verifying{token, *saying, bytes.size()});
   verifying_bytes_ += bytes.size();
-  outputs_.push_back(host::RunJob{
-      ours,
-      std::make_shared<VerifySaidJob>(ours, config_.genesis, validators_, std::move(message), by)});
+  outputs_.push_back(
+      host::RunJob{ours, std::make_shared<VerifySaidJob>(ours, config_.genesis, validators_,
+                                                         std::move(said->message), said->by)});
 }
 
 void ConsensusGossip::on_verified(Instant now, VerifySaidJob& job) {
