@@ -211,11 +211,19 @@ TEST(EngineMemory, AFalseSignatureProvesNothingAndDoesNotCount) {
   EXPECT_TRUE(bench.engine->is_silent());
   bench.hear_proven(bench.others[1],
                     bench.memory({bench.validators.vote(bench.others[2], nullify({0}, 1))}));
-  EXPECT_EQ(bench.faults.size(), 1u) << "it has answered already";
+  EXPECT_EQ(bench.faults.size(), 2u) << "it has answered, but another node of it may remember more";
   bench.hear_proven(bench.others[2],
                     bench.memory({bench.validators.vote(bench.others[2], nullify({0}, 1))}));
-  EXPECT_EQ(bench.faults.size(), 2u) << "whose votes were those?";
+  EXPECT_EQ(bench.faults.size(), 3u) << "whose votes were those?";
   EXPECT_TRUE(bench.engine->is_silent());
+}
+
+// A validator's second node stands by, and was started when all had been said.
+TEST(EngineMemory, TheSecondNodeOfAValidatorMayRememberWhatTheFirstDoesNot) {
+  JustStarted bench;
+  bench.hear_proven(bench.others[0], bench.memory());
+  bench.hear_proven(bench.others[0], bench.memory({bench.own(nullify({0}, 1))}));
+  EXPECT_TRUE(bench.engine->is_stale());
 }
 
 // The answerer has forgotten what was said there, and so this validator says nothing there.

@@ -147,10 +147,12 @@ TEST(Signing, CarriesQuestionsAndAnswers) {
   bench.ask(vote);
   EXPECT_EQ(bench.last<codec::SignAsk>(), vote);
   bench.now += 3ms;
-  bench.answer(bench.number(), codec::SignatureGiven{{7}});
+  const crypto::Signature good =
+      key.sign(codec::signed_bytes(codec::test_genesis, std::get<codec::SignVote>(vote).statement));
+  bench.answer(bench.number(), codec::SignatureGiven{good});
   ASSERT_EQ(bench.answered.size(), 2u);
   EXPECT_EQ(bench.answered[1].what, vote);
-  EXPECT_EQ(*bench.answered[1].signature, crypto::Signature{7});
+  EXPECT_EQ(*bench.answered[1].signature, good);
   bench.ask(vote);
   bench.answer(bench.number(), codec::SignerRefusal{codec::RefusalKind::guard, "G1: no"});
   ASSERT_EQ(bench.answered.size(), 3u);
@@ -159,6 +161,33 @@ TEST(Signing, CarriesQuestionsAndAnswers) {
   EXPECT_EQ(bench.signing.stats().signed_votes, 1u);
   EXPECT_EQ(bench.signing.stats().refused, 1u);
   EXPECT_EQ(bench.signing.times().snapshot().histogram.count(), 2u);
+}
+
+TEST(Signing, AFalseSignatureEndsTheConnection) {
+  Bench bench;
+  bench.lead();
+  bench.ask(vote);
+  bench.answer(bench.number(), codec::SignatureGiven{{7}});
+  ASSERT_EQ(bench.answered.size(), 1u);
+  EXPECT_EQ(bench.answered[0].signature.error().code, Code::unreachable);
+  EXPECT_FALSE(bench.signing.leads());
+  EXPECT_EQ(bench.left, 1);
+}
+
+TEST(Signing, WhoseChainIsHaltedGivesTheLeaseBackAndAsksNoMore) {
+  Bench bench;
+  bench.lead();
+  bench.signing.stand_down(true);
+  bench.drain();
+  EXPECT_TRUE(bench.last<codec::LeaseLeave>());
+  EXPECT_FALSE(bench.signing.leads());
+  const std::size_t told = bench.told.size();
+  bench.run_for(10s);
+  EXPECT_EQ(bench.told.size(), told);
+  EXPECT_EQ(bench.left, 0);
+  bench.signing.stand_down(false);
+  bench.run_for(2s);
+  EXPECT_TRUE(bench.last<codec::LeaseAsk>());
 }
 
 TEST(Signing, FollowsWhenAnotherNodeIsServed) {
