@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::uint8_t what = input.byte();
     now += Duration(std::chrono::milliseconds(what * 20));
     const bool is_ours = what % 2 == 0;
-    const std::uint64_t view = input.byte();
+    const std::uint64_t view = 1U + input.byte();  // 0 is no view
     const Bytes bytes = is_ours ? signed_vote(key, view) : base::to_bytes(input.bytes(what * 4U));
     talk.on_message(now, Token{1}, bytes);
     int judged = 0;
