@@ -42,7 +42,6 @@ class Silence {
   void asked(Instant now, Duration first, Duration longest);
   std::optional<Instant> ask_at() const { return ask_at_; }
 
-  bool has_answered(codec::ValidatorIndex by) const { return answered_.contains(by); }
   void answered(codec::ValidatorIndex by) { answered_.insert(by); }
   /// True once: when those who answered are a quorum together with `me`, and all others have
   /// answered too, or had `grace` more. What only one of them has heard should not be missed

@@ -74,7 +74,7 @@ class Mempool {
  public:
   explicit Mempool(const MempoolConfig& config);
 
-  /// What add() would say that needs no signature: asked before those are verified.
+  /// What add() would say, changing nothing; signatures are not looked at.
   std::optional<MempoolAnswer> refuses(const codec::TxPtr& tx, const Source& source,
                                        const Rules& rules, const BlockState& final_state) const;
   /// `tx` has verified signatures. `final_state` is the last final one.

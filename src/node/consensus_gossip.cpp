@@ -53,8 +53,8 @@ Result<void> VerifySaidJob::verify_all() const {
   }
   const auto& proposal = std::get<codec::ProposalMessage>(message_);
   TRY_VOID(codec::verify(proposal.vote, genesis_, *validators_));
-  // The leader's vote covers the block, and that what justified it the first time; this it does
-  // not.
+  // The leader's vote covers the block, which covers what justified it the first time, but not
+  // what justifies proposing it anew.
   if (!proposal.anew) return {};
   if (proposal.anew->parent) {
     TRY_VOID(codec::verify(*proposal.anew->parent, genesis_, *validators_));

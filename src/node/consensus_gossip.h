@@ -1,8 +1,8 @@
 // Consensus by gossip: for validators that no stream joins (node/consensus_service.h is the rule).
 // Votes, certificates and proposals are published on a topic of the chain's and handed on by all
 // who keep it, each verified first. Said there only while it is needed: while streams reach no
-// quorum, or while some validator without a stream to this one is heard that way. Grammar and
-// rules: docs/protocol/consensus.md, "By gossip".
+// quorum, while some validator without a stream to this one is heard that way, or while the chain
+// stands still (node_talk.cpp). Grammar and rules: docs/protocol/consensus.md, "By gossip".
 //
 // What validators ask each other after a start, and answer, is said there too, signed as a whole.
 // Blocks that are asked for need a stream. Limits: a message of `message_bytes_max`; what is
