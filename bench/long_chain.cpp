@@ -53,7 +53,7 @@ codec::Genesis genesis_of(const crypto::KeyPair& key) {
 class Maker {
  public:
   Maker(const codec::Genesis& genesis, rt::ChainStore& store, const crypto::KeyPair& key)
-      : store_(store), start_ms_(static_cast<std::int64_t>(genesis.time_ms)) {
+      : store_(store), key_(key), start_ms_(static_cast<std::int64_t>(genesis.time_ms)) {
     node::ChainConfig config;
     config.keeping.snapshot_interval = 0;
     chain_ = must(node::Chain::open(config, {genesis, &store, &key}, rng_, base::null_log()));
@@ -73,6 +73,7 @@ class Maker {
       const auto due = chain_->next_deadline();
       if (!due || chain_->is_halted()) die("the chain stands still: " + chain_->halt_reason());
       now_ = std::max(now_ + 1ms, *due);
+      if (now_ > final_at_ + 1h) die("no block in an hour of its time");
       chain_->on_deadline(now_);
     }
   }
@@ -80,28 +81,35 @@ class Maker {
  private:
   void drain() {
     while (auto output = chain_->poll_output(now_)) {
-      std::visit(Overload{[&](host::RunJob& work) {
-                            work.job->run();
-                            answers_.push_back(host::JobDone{work.token, work.job});
-                          },
-                          [&](host::AppendLog& work) {
-                            answers_.push_back(host::LogAppended{work.token});
-                          },
-                          [&](host::WriteChain& work) {
-                            must(store_.write(*work.batch));
-                            answers_.push_back(host::ChainWritten{work.token});
-                          },
-                          [&](const auto&) {}},
-                 *output);
+      std::visit(
+          Overload{
+              [&](host::RunJob& work) {
+                work.job->run();
+                answers_.push_back(host::JobDone{work.token, work.job});
+              },
+              [&](host::AppendLog& work) { answers_.push_back(host::LogAppended{work.token}); },
+              [&](host::WriteChain& work) {
+                final_at_ = now_;
+                must(store_.write(*work.batch));
+                answers_.push_back(host::ChainWritten{work.token});
+              },
+              [&](const consensus::Sign& work) {
+                answers_.push_back(consensus::Signed{
+                    work.statement,
+                    key_.sign(codec::signed_bytes(chain_->genesis_hash(), work.statement))});
+              },
+              [&](const auto&) {}},
+          *output);
     }
   }
 
   rt::ChainStore& store_;
+  const crypto::KeyPair& key_;
   rt::SystemRng rng_;
   const std::int64_t start_ms_;
   std::unique_ptr<node::Chain> chain_;
   std::deque<node::ChainInput> answers_;
-  Instant now_{};
+  Instant now_{}, final_at_{};
 };
 
 }  // namespace

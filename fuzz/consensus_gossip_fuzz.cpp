@@ -37,7 +37,7 @@ Bytes signed_vote(const crypto::KeyPair& pair, std::uint64_t view) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const crypto::KeyPair key = key_of(1);
   static const auto set = one_validator(key);
-  node::ConsensusGossip talk(node::ConsensusGossipConfig{}, &key);
+  node::ConsensusGossip talk(node::ConsensusGossipConfig{}, set->at(0).key);
   talk.begin_epoch({0}, set, {});
   talk.on_views({0}, {1});
   fuzz::Input input{ByteView(data, size)};
@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const bool is_ours = what % 2 == 0;
     const std::uint64_t view = 1U + input.byte();  // 0 is no view
     const Bytes bytes = is_ours ? signed_vote(key, view) : base::to_bytes(input.bytes(what * 4U));
-    talk.on_message(now, Token{1}, bytes);
+    talk.on_message(now, Token{1}, PeerId(), bytes);
     int judged = 0;
     while (auto output = talk.poll_output()) {
       if (auto* const work = std::get_if<host::RunJob>(&*output)) {

@@ -17,7 +17,6 @@ import (
 
 const (
 	connectionsANode = 3
-	warmUp           = 3 * time.Second
 	startLimit       = 30 * time.Second
 	drainLimit       = 5 * time.Second
 	payment          = 1000
@@ -127,17 +126,20 @@ func runLoad(what string, seconds, rate float64, waitingMax int, targets []strin
 	}
 	t := &tally{}
 	var group sync.WaitGroup
-	warm := time.Duration(0)
+	// A network that has just started has not found all its ways yet; what it is idle in comes first.
+	var warm time.Duration
 	switch what {
 	case "run":
-		warm = warmUp
+		warm = 3 * time.Second
 		startRun(t, &group, nodes, rate)
 	case "paced":
 		if rate <= 0 {
 			return fmt.Errorf("paced wants --rate")
 		}
+		warm = time.Second
 		group.Go(func() { pace(t, &group, nodes, rate) })
 	case "idle":
+		warm = 8 * time.Second
 		group.Go(func() { idle(t, nodes[0]) })
 	default:
 		return fmt.Errorf("no load %q\n%s", what, usage)

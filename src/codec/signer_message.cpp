@@ -21,6 +21,7 @@ constexpr std::uint8_t kind_vote = 0x10;
 constexpr std::uint8_t kind_channel = 0x11;
 constexpr std::uint8_t kind_heartbeat = 0x12;
 constexpr std::uint8_t kind_attestation = 0x13;
+constexpr std::uint8_t kind_said_by = 0x14;
 constexpr std::uint8_t kind_welcome = 0x81;
 constexpr std::uint8_t kind_held = 0x82;
 constexpr std::uint8_t kind_taken = 0x83;
@@ -30,6 +31,7 @@ constexpr std::uint8_t kind_refusal = 0x91;
 // Of a lease.
 constexpr std::uint8_t flag_needs_others = 1;
 constexpr std::uint8_t flag_silent = 2;
+constexpr std::uint8_t flag_lost = 4;
 
 bool is_printable(char c) { return c >= 0x20 && c < 0x7f; }
 
@@ -84,6 +86,10 @@ void write(Writer& writer, std::uint64_t number, const SignAsk& ask) {
                       [&](const SignAttestation& attestation) {
                         begin(writer, kind_attestation, number);
                         writer.bytes(attestation.heartbeat);
+                      },
+                      [&](const SignSaid& said) {
+                        begin(writer, kind_said_by, number);
+                        writer.bytes(said.message);
                       }},
              ask);
 }
@@ -132,17 +138,26 @@ Result<SignAsk> read_ask(Reader& reader, std::uint8_t kind) {
       TRY_VOID(read_into(reader, attestation.heartbeat));
       return attestation;
     }
+    case kind_said_by: {
+      SignSaid said;
+      TRY_VOID(read_into(reader, said.message));
+      return said;
+    }
     default: return fail(Code::unsupported, base::format("a request of kind {}", kind));
   }
 }
 
 Result<LeaseHeld> read_held(Reader& reader) {
-  LeaseHeld held{{TRY(reader.u64())}, {TRY(reader.u64())}, false, {}};
+  LeaseHeld held;
+  held.epoch = {TRY(reader.u64())};
+  held.final_view = {TRY(reader.u64())};
+  held.lease = TRY(reader.u64());
   const std::uint8_t flags = TRY(reader.u8());
-  if ((flags & ~(flag_needs_others | flag_silent)) != 0) {
+  if ((flags & ~(flag_needs_others | flag_silent | flag_lost)) != 0) {
     return fail(Code::malformed, base::format("a lease with the flags {}", flags));
   }
   held.needs_others = (flags & flag_needs_others) != 0;
+  held.is_lost = (flags & flag_lost) != 0;
   if ((flags & flag_silent) != 0) held.silent_through = Epoch{TRY(reader.u64())};
   return held;
 }
@@ -196,6 +211,9 @@ Bytes signed_bytes(const Hash& genesis, const ValidatorKey& key, const SignAsk& 
                },
                [&](const SignAttestation& attestation) {
                  return base::to_bytes(attestation_hash(genesis, attestation.heartbeat));
+               },
+               [&](const SignSaid& said) {
+                 return base::to_bytes(tagged_hash("kith/said-by/1", {genesis, said.message}));
                }},
       ask);
 }
@@ -208,7 +226,8 @@ std::string describe(const SignAsk& ask) {
                },
                [](const SignHello&) { return std::string("a proof on a channel"); },
                [](const SignHeartbeat& beat) { return base::format("heartbeat {}", beat.slot); },
-               [](const SignAttestation&) { return std::string("an attestation"); }},
+               [](const SignAttestation&) { return std::string("an attestation"); },
+               [](const SignSaid&) { return std::string("a message said by gossip"); }},
       ask);
 }
 
@@ -222,10 +241,7 @@ Bytes encode(const SignerRequest& request) {
                         writer.bytes(hello.genesis);
                         write_text(writer, hello.name, signer_name_bytes_max);
                       },
-                      [&](const LeaseAsk& ask) {
-                        begin(writer, kind_lease, number);
-                        writer.u64(ask.epoch.value);
-                      },
+                      [&](const LeaseAsk&) { begin(writer, kind_lease, number); },
                       [&](const LeaseLeave&) { begin(writer, kind_leave, number); },
                       [&](const SaidAsk& ask) {
                         begin(writer, kind_said, number);
@@ -260,8 +276,10 @@ Bytes encode(const SignerAnswer& answer) {
                  begin(writer, kind_held, number);
                  writer.u64(held.epoch.value);
                  writer.u64(held.final_view.value);
+                 writer.u64(held.lease);
                  writer.u8(static_cast<std::uint8_t>((held.needs_others ? flag_needs_others : 0) |
-                                                     (held.silent_through ? flag_silent : 0)));
+                                                     (held.silent_through ? flag_silent : 0) |
+                                                     (held.is_lost ? flag_lost : 0)));
                  if (held.silent_through) writer.u64(held.silent_through->value);
                },
                [&](const LeaseTaken& taken) {
@@ -297,7 +315,7 @@ Result<SignerRequest> decode_signer_request(ByteView bytes) {
   SignerRequest request{TRY(reader.u64()), {}};
   switch (kind) {
     case kind_hello: request.what = TRY(read_hello(reader)); break;
-    case kind_lease: request.what = LeaseAsk{{TRY(reader.u64())}}; break;
+    case kind_lease: request.what = LeaseAsk{}; break;
     case kind_leave: request.what = LeaseLeave{}; break;
     case kind_said: request.what = TRY(read_said(reader)); break;
     case kind_final: {

@@ -2,7 +2,7 @@
 // signer holds a validator's key and its guard; a node asks for signatures, one of several holds
 // the lease for votes. Big-endian, one encoding a value.
 //
-// What may be signed is one of four kinds, each under a tag of its own: a signer never signs bytes
+// What may be signed is one of five kinds, each under a tag of its own: a signer never signs bytes
 // that a node chose.
 //
 // Limits: frames of 16 KiB; 64 votes a page; names of 64 bytes and reasons of 256, all printable
@@ -48,7 +48,12 @@ struct SignAttestation {
   Hash heartbeat{};  // its hash
   friend bool operator==(const SignAttestation&, const SignAttestation&) = default;
 };
-using SignAsk = std::variant<SignVote, SignHello, SignHeartbeat, SignAttestation>;
+/// That a message of consensus, said by gossip, is the key's.
+struct SignSaid {
+  Hash message{};  // its hash
+  friend bool operator==(const SignSaid&, const SignSaid&) = default;
+};
+using SignAsk = std::variant<SignVote, SignHello, SignHeartbeat, SignAttestation, SignSaid>;
 
 /// What `key` puts its signature under.
 Bytes signed_bytes(const Hash& genesis, const ValidatorKey& key, const SignAsk& ask);
@@ -63,9 +68,8 @@ struct SignerHello {
   std::string name;
   friend bool operator==(const SignerHello&, const SignerHello&) = default;
 };
-/// For the lease, or to keep it. `epoch`: the node's.
+/// For the lease, or to keep it.
 struct LeaseAsk {
-  Epoch epoch;
   friend bool operator==(const LeaseAsk&, const LeaseAsk&) = default;
 };
 struct LeaseLeave {
@@ -83,7 +87,8 @@ struct FinalTold {
   View view;
   friend bool operator==(const FinalTold&, const FinalTold&) = default;
 };
-/// Others hold votes of this epoch that the signer does not know.
+/// Nobody knows all that was said in this epoch: others hold votes that the signer does not know,
+/// or its log was lost.
 struct StaleTold {
   Epoch epoch;
   friend bool operator==(const StaleTold&, const StaleTold&) = default;
@@ -102,11 +107,15 @@ struct SignerWelcome {
   friend bool operator==(const SignerWelcome&, const SignerWelcome&) = default;
 };
 struct LeaseHeld {
-  Epoch epoch;      // the highest it voted in
-  View final_view;  // of that epoch; nothing is signed up to it
+  Epoch epoch;              // the highest it voted in
+  View final_view;          // of that epoch; nothing is signed up to it
+  std::uint64_t lease = 0;  // another number: somebody else may have had it in between
   /// Its process has just started: what others hold of the validator must be asked first.
   bool needs_others = false;
-  std::optional<Epoch> silent_through;  // no vote up to this epoch: its log was lost, or is stale
+  /// It does not know what was said, nor in which epochs: it gives no vote until it was told that
+  /// its log is stale in one of which a quorum has told that it is the present one.
+  bool is_lost = false;
+  std::optional<Epoch> silent_through;  // no vote up to this epoch
   friend bool operator==(const LeaseHeld&, const LeaseHeld&) = default;
 };
 struct LeaseTaken {

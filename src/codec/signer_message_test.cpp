@@ -37,7 +37,7 @@ std::map<std::string, SignerRequest> requests() {
   return {
       {"hello", {1, SignerHello{test_genesis, "node-a"}}},
       {"hello_without_name", {0, SignerHello{test_genesis, ""}}},
-      {"lease", {2, LeaseAsk{{9}}}},
+      {"lease", {2, LeaseAsk{}}},
       {"leave", {3, LeaseLeave{}}},
       {"said", {4, SaidAsk{{9}, {}}}},
       {"said_after", {5, SaidAsk{{9}, nullify({9}, 12)}}},
@@ -49,6 +49,7 @@ std::map<std::string, SignerRequest> requests() {
       {"channel", {10, SignAsk(SignHello{channel, sender()})}},
       {"heartbeat", {11, SignAsk(SignHeartbeat{340000000, {77}, digest})}},
       {"attestation", {12, SignAsk(SignAttestation{channel})}},
+      {"said_by", {13, SignAsk(SignSaid{channel})}},
   };
 }
 
@@ -58,9 +59,10 @@ std::map<std::string, SignerAnswer> answers() {
       {{notarize({9}, 12, 10, digest), bytes_from<64>(0)}, {nullify({9}, 13), bytes_from<64>(64)}}};
   return {
       {"welcome", {1, SignerWelcome{key}}},
-      {"held", {2, LeaseHeld{{9}, {11}, false, {}}}},
-      {"held_new", {2, LeaseHeld{{0}, {0}, true, {}}}},
-      {"held_silent", {2, LeaseHeld{{9}, {11}, true, Epoch{10}}}},
+      {"held", {2, LeaseHeld{{9}, {11}, 12, false, false, {}}}},
+      {"held_new", {2, LeaseHeld{{0}, {0}, 1, true, false, {}}}},
+      {"held_lost", {2, LeaseHeld{{0}, {0}, 1, true, true, {}}}},
+      {"held_silent", {2, LeaseHeld{{9}, {11}, 13, true, false, Epoch{10}}}},
       {"taken", {2, LeaseTaken{"node-b"}}},
       {"votes_none", {4, SaidVotes{}}},
       {"votes", {4, votes}},
@@ -80,6 +82,7 @@ TEST(SignerMessage, GoldenVectors) {
       {"signs_channel", SignHello{channel, sender()}},
       {"signs_heartbeat", SignHeartbeat{340000000, {77}, digest}},
       {"signs_attestation", SignAttestation{channel}},
+      {"signs_said_by", SignSaid{channel}},
   };
   std::size_t seen = 0;
   for (const GoldenLine& line : golden_lines("signer_message.txt")) {

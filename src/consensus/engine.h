@@ -211,7 +211,8 @@ class Engine {
   void hear_memory(Instant now, const PeerId& from,
                    const std::optional<codec::ValidatorKey>& proven, codec::Memory memory);
   void accept(Instant now, MemoryHeard heard);
-  void become_stale(const codec::Statement& statement);
+  void speak(Instant now);
+  void become_stale(std::string_view why);
   bool may_speak() const { return me_ && !silence_.is_on(); }
 
   // engine_final.cpp: finality, the log, and waking up from it.
@@ -292,9 +293,8 @@ class Engine {
   Instant wall_read_;
   std::uint64_t last_token_;  // those of two epochs differ: answers come late
   EngineStats stats_;
-  bool is_started_ = false;
-  bool is_halted_ = false;
-  bool is_stale_ = false;
+  bool is_started_ = false, is_halted_ = false;
+  bool is_stale_ = false, is_signer_lost_ = false;
 };
 
 }  // namespace kith::consensus

@@ -106,6 +106,8 @@ struct SignerReady {
   View final_view;  // nothing is signed up to it
   std::vector<codec::SaidVote> said;
   bool needs_others = false;
+  /// It lost its log: when others have told that this epoch is the present one, it is stale in it.
+  bool is_lost = false;
 };
 /// It is no more, or nobody knows: another node votes, or the signer cannot be reached.
 struct SignerGone {

@@ -22,6 +22,11 @@ crypto::Signature signature_of(const Certificate& certificate, ValidatorIndex si
   return certificate.signatures[static_cast<std::size_t>(before)];
 }
 
+std::string of_vote(const Statement& missing) {
+  return base::format("nothing in it of its {} of view {}", codec::name_of(missing.kind),
+                      missing.view().value);
+}
+
 }  // namespace
 
 void Engine::begin_silence(Instant now) {
@@ -35,6 +40,14 @@ void Engine::begin_silence(Instant now) {
 
 void Engine::end_silence(Instant now) {
   if (!me_ || !silence_.ends(now, *me_, context_.validators, config_.delta)) return;
+  speak(now);
+}
+
+/// A quorum says that this is the present epoch: who lost what was said in it leaves it alone.
+void Engine::speak(Instant now) {
+  if (std::exchange(is_signer_lost_, false)) {
+    return become_stale("the signer has lost what it said");
+  }
   set_timers(now);  // its time in this view begins
   ask_signer_again();
   progress(now);
@@ -49,7 +62,7 @@ bool Engine::is_own_vote_missing(const SignerReady& ready) {
         statement.view() <= above ||
         std::ranges::find(ready.said, statement, &codec::SaidVote::statement) != ready.said.end();
     if (is_known) continue;
-    become_stale(statement);
+    become_stale(of_vote(statement));
     return true;
   }
   return false;
@@ -73,12 +86,10 @@ void Engine::on_signer(Instant now, const SignerReady& ready) {
     broadcast(vote);
     record(now, vote);
   }
-  silence_.release(ready.needs_others);
+  is_signer_lost_ = ready.is_lost;
+  silence_.release(ready.needs_others || ready.is_lost);
   begin_silence(now);
-  if (silence_.is_on()) return;  // until others have told
-  set_timers(now);
-  ask_signer_again();
-  progress(now);
+  if (!silence_.is_on()) speak(now);  // else when others have told
 }
 
 /// Soon again at first: peers that connect just now do not hear each other yet.
@@ -171,7 +182,7 @@ void Engine::hear_memory(Instant now, const PeerId& from,
 void Engine::accept(Instant now, MemoryHeard heard) {
   if (!me_) return;
   for (const Vote& vote : heard.memory.votes) {
-    if (!guard_.remembers(vote.statement)) return become_stale(vote.statement);
+    if (!guard_.remembers(vote.statement)) return become_stale(of_vote(vote.statement));
   }
   if (heard.memory.final) {
     const Statement statement = heard.memory.final->statement;
@@ -187,11 +198,11 @@ void Engine::accept(Instant now, MemoryHeard heard) {
 
 /// It said what its log does not know, and perhaps more: as with a log that is lost. The record
 /// keeps it from asking again, of others who have forgotten, after the next start.
-void Engine::become_stale(const Statement& statement) {
+void Engine::become_stale(std::string_view why) {
   log_.error("consensus",
-             "the log of votes is older than what this validator said: nothing in it of its {} of "
-             "view {}; it follows until epoch {}",
-             codec::name_of(statement.kind), statement.view().value, context_.epoch.value + 1);
+             "the log of votes is older than what this validator said: {}; it follows "
+             "until epoch {}",
+             why, context_.epoch.value + 1);
   ++stats_.stale;
   log_record(StaleLog{context_.epoch});
   unlogged_bytes_ = 0;

@@ -20,7 +20,7 @@ struct Served : Bench {
   }
   void ready(std::vector<codec::SaidVote> said_so_far = {}, bool needs_others = false,
              std::uint64_t final_view = 0) {
-    input(SignerReady{epoch(), {final_view}, std::move(said_so_far), needs_others});
+    input(SignerReady{epoch(), {final_view}, std::move(said_so_far), needs_others, false});
   }
 };
 
@@ -137,9 +137,24 @@ TEST(EngineSigner, OthersKnowMoreThanTheSigner) {
   EXPECT_FALSE(bench.engine->me());
 }
 
+// Which epoch it is only others know: a node that lags would name one that is over.
+TEST(EngineSigner, WhoLostItsLogIsStaleInTheEpochThatAQuorumNames) {
+  Served bench;
+  bench.input(SignerReady{bench.epoch(), {}, {}, false, true});
+  EXPECT_TRUE(bench.engine->is_silent());
+  EXPECT_FALSE(bench.engine->is_stale()) << "nobody has told yet";
+  const auto* const request = std::get_if<codec::MemoryRequest>(&bench.said.back());
+  ASSERT_NE(request, nullptr);
+  const codec::Memory nothing{bench.epoch(), request->nonce, {}, {}};
+  for (const ValidatorIndex other : bench.others) bench.hear_proven(other, nothing);
+  EXPECT_TRUE(bench.engine->is_stale());
+  bench.run_for(10s);
+  EXPECT_EQ(bench.engine->stats().notarize_votes + bench.engine->stats().nullify_votes, 0u);
+}
+
 TEST(EngineSigner, AnotherEpochsLeaseIsNotItsOwn) {
   Served bench;
-  bench.input(SignerReady{next(bench.epoch()), {}, {}, false});
+  bench.input(SignerReady{next(bench.epoch()), {}, {}, false, false});
   EXPECT_TRUE(bench.engine->is_held());
 }
 

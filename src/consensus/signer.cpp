@@ -207,9 +207,7 @@ Result<void> Signer::on_hello(ClientId client, std::uint64_t number,
 
 void Signer::on_request(Instant now, ClientId client, const SignerRequest& request) {
   const std::uint64_t number = request.number;
-  if (const auto* const ask = std::get_if<codec::LeaseAsk>(&request.what)) {
-    return on_lease(now, client, number, ask->epoch);
-  }
+  if (std::holds_alternative<codec::LeaseAsk>(request.what)) return on_lease(now, client, number);
   if (const auto* const ask = std::get_if<codec::SignAsk>(&request.what)) {
     return on_ask(now, client, number, *ask);
   }
@@ -238,11 +236,12 @@ std::optional<std::string> Signer::holder(Instant now) const {
   return clients_.at(*holder_).name;
 }
 
-void Signer::on_lease(Instant now, ClientId client, std::uint64_t number, Epoch epoch) {
+void Signer::on_lease(Instant now, ClientId client, std::uint64_t number) {
   const std::string& name = clients_.at(client).name;
   if (holder_ && holder_ != client && now < lease_until_) {
     return answer(client, {number, codec::LeaseTaken{clients_.at(*holder_).name}});
   }
+  if (!holds_lease(now, client)) ++lease_;
   if (holder_ != client) {
     ++stats_.leases;
     log_.info("signer", "{} has the lease{}", name,
@@ -251,13 +250,8 @@ void Signer::on_lease(Instant now, ClientId client, std::uint64_t number, Epoch 
   }
   holder_ = client;
   lease_until_ = now + config_.lease;
-  if (is_lost_) {
-    // Which epoch it is nobody has told before.
-    silence_through(epoch);
-    log_.warn("signer", "what was said with this key is not known: no vote until epoch {}",
-              epoch.value + 1);
-  }
-  answer(client, {number, LeaseHeld{epoch_, guard_->final_view(), is_fresh_, silent_through_}});
+  answer(client, {number, LeaseHeld{epoch_, guard_->final_view(), lease_, is_fresh_, is_lost_,
+                                    silent_through_}});
 }
 
 /// A connection that has ended gives it back too: whoever stands by need not wait.
@@ -294,8 +288,9 @@ void Signer::on_final(const codec::FinalTold& told) {
 }
 
 void Signer::on_stale(Epoch epoch) {
-  log_.error("signer",
-             "others hold votes of this key that its log does not know: no vote until epoch {}",
+  log_.error("signer", "{}: no vote until epoch {}",
+             is_lost_ ? "what was said with this key is not known"
+                      : "others hold votes of this key that its log does not know",
              epoch.value + 1);
   is_fresh_ = true;  // in the next one too others are asked first
   silence_through(epoch);
@@ -322,6 +317,10 @@ void Signer::on_ask(Instant now, ClientId client, std::uint64_t number, const co
 
 void Signer::sign_vote(ClientId client, std::uint64_t number, const codec::SignVote& vote) {
   const Statement& statement = vote.statement;
+  if (is_lost_) {
+    return refuse(client, number, RefusalKind::silent,
+                  "no vote: what was said before is not known, nor in which epochs");
+  }
   if (silent_through_ && statement.epoch <= *silent_through_) {
     return refuse(client, number, RefusalKind::silent,
                   base::format("no vote until epoch {}: what was said before is not known",
@@ -332,13 +331,20 @@ void Signer::sign_vote(ClientId client, std::uint64_t number, const codec::SignV
                   base::format("G4: epoch {} is over, the last vote was of epoch {}",
                                statement.epoch.value, epoch_.value));
   }
-  if (statement.epoch > epoch_) begin_epoch(statement.epoch);
   if (const auto said = said_.find(statement); said != said_.end()) {
     return answer(client, {number, codec::SignatureGiven{said->second}});
   }
-  if (auto approved = guard_->approve(statement, vote.holds_notarization); !approved) {
+  // An epoch begins with the first vote that is good in it: none that is refused ends the last one.
+  const bool is_first = statement.epoch > epoch_;
+  SafetyGuard first(statement.epoch, View{0});
+  SafetyGuard& guard = is_first ? first : *guard_;
+  if (auto approved = guard.approve(statement, vote.holds_notarization); !approved) {
     log_.warn("signer", "{} is refused: {}", codec::describe(vote), approved.error().message);
     return refuse(client, number, RefusalKind::guard, approved.error().message);
+  }
+  if (is_first) {
+    begin_epoch(statement.epoch);
+    guard_.emplace(std::move(first));
   }
   is_fresh_ = false;
   ++stats_.votes;

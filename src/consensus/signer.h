@@ -6,7 +6,8 @@
 //
 // Of the nodes that are connected one holds the lease, and the votes of the others are refused; it
 // keeps them from wasting views, no more. Whoever lost the log, or began with a key that was used
-// elsewhere, is silent until the next epoch.
+// elsewhere, gives no vote until a node has heard from a quorum which epoch it is, and none in that
+// one.
 //
 // A machine (base/machine.h). Limits: `clients_max` connected nodes; views without a final one as
 // of the guard.
@@ -106,7 +107,7 @@ class Signer {
   void on_said(Instant now, const ClientSaid& said);
   void on_request(Instant now, ClientId client, const codec::SignerRequest& request);
   Result<void> on_hello(ClientId client, std::uint64_t number, const codec::SignerHello& hello);
-  void on_lease(Instant now, ClientId client, std::uint64_t number, Epoch epoch);
+  void on_lease(Instant now, ClientId client, std::uint64_t number);
   void on_leave(ClientId client);
   void on_said_ask(ClientId client, std::uint64_t number, const codec::SaidAsk& ask);
   void on_final(const codec::FinalTold& told);
@@ -141,6 +142,7 @@ class Signer {
   std::optional<ClientId> holder_;
   std::string last_holder_;
   Instant lease_until_;
+  std::uint64_t lease_ = 0;  // counts those given, of this process
 
   std::vector<Bytes> unlogged_;
   bool is_final_last_ = false;  // the last of them only says what is final

@@ -186,18 +186,29 @@ TEST(Signer, NeverGoesBack) {
 
 TEST(Signer, WhoLostItsLogIsSilentUntilTheNextEpoch) {
   SignerRig rig;
-  rig.lead(1, 3);
+  rig.lead(1);
   EXPECT_TRUE(rig.is_signed(1, nullify({3}, 1)));
   rig.log.clear();
   rig.restart();
   EXPECT_TRUE(rig.signer->is_silent());
-  rig.lead(1, 3);
-  EXPECT_EQ(rig.last<codec::LeaseHeld>(1)->silent_through, Epoch{3});
+  rig.lead(1);
+  EXPECT_TRUE(rig.last<codec::LeaseHeld>(1)->is_lost);
   EXPECT_EQ(rig.refusal(1, notarize({3}, 1, 0, number_hash(1))), RefusalKind::silent);
   rig.restart();
-  rig.lead(1, 3);
+  rig.lead(1);
+  EXPECT_EQ(rig.refusal(1, nullify({9}, 1)), RefusalKind::silent) << "nobody told which it is";
+  rig.hello(2);
+  rig.tell(2, codec::StaleTold{{3}});
+  EXPECT_EQ(rig.refusal(1, nullify({4}, 1)), RefusalKind::silent) << "whose word does not count";
+  rig.tell(1, codec::StaleTold{{3}});
+  EXPECT_EQ(rig.refusal(1, nullify({3}, 2)), RefusalKind::silent);
+  rig.restart();
+  rig.lead(1);
+  EXPECT_FALSE(rig.last<codec::LeaseHeld>(1)->is_lost);
+  EXPECT_EQ(rig.last<codec::LeaseHeld>(1)->silent_through, Epoch{3});
   EXPECT_EQ(rig.refusal(1, nullify({3}, 2)), RefusalKind::silent) << "it is in the log";
-  rig.lease(1, 4);
+  EXPECT_EQ(rig.last<codec::LeaseHeld>(1), std::nullopt);
+  rig.lease(1);
   EXPECT_EQ(rig.last<codec::LeaseHeld>(1)->needs_others, true);
   EXPECT_TRUE(rig.is_signed(1, nullify({4}, 1)));
   EXPECT_FALSE(rig.signer->is_silent());
@@ -216,7 +227,9 @@ TEST(Signer, ALogOfNothingKnownIsALostOne) {
 
 TEST(Signer, AKeyThatWasUsedElsewhereBeginsSilent) {
   SignerRig rig{LogLost{}};
-  rig.lead(1, 6);
+  rig.lead(1);
+  EXPECT_EQ(rig.refusal(1, nullify({7}, 1)), RefusalKind::silent);
+  rig.tell(1, codec::StaleTold{{6}});
   EXPECT_EQ(rig.refusal(1, nullify({6}, 1)), RefusalKind::silent);
   EXPECT_TRUE(rig.is_signed(1, nullify({7}, 1)));
 }
@@ -233,8 +246,28 @@ TEST(Signer, WhoIsFoundStaleIsSilentUntilTheNextEpoch) {
   rig.restart();
   rig.lead(1);
   EXPECT_EQ(rig.refusal(1, nullify(epoch, 3)), RefusalKind::silent);
-  rig.lease(1, 2);
+  rig.lease(1);
   EXPECT_TRUE(rig.last<codec::LeaseHeld>(1)->needs_others);
+}
+
+TEST(Signer, AVoteThatIsRefusedEndsNoEpoch) {
+  SignerRig rig;
+  rig.lead(1);
+  EXPECT_TRUE(rig.is_signed(1, good(3, 7)));
+  EXPECT_EQ(rig.refusal(1, finalize({2}, 4, 3, number_hash(1))), RefusalKind::guard) << "G3";
+  EXPECT_TRUE(rig.is_signed(1, good(4, 8)));
+}
+
+TEST(Signer, ALeaseThatEndedHasAnotherNumber) {
+  SignerRig rig;
+  rig.lead(1);
+  const std::uint64_t first = rig.last<codec::LeaseHeld>(1)->lease;
+  rig.now += 2s;
+  rig.lease(1);
+  EXPECT_EQ(rig.last<codec::LeaseHeld>(1)->lease, first) << "it goes on";
+  rig.now += 3s;
+  rig.lease(1);
+  EXPECT_NE(rig.last<codec::LeaseHeld>(1)->lease, first);
 }
 
 TEST(Signer, SignsForOneChain) {
@@ -282,7 +315,8 @@ TEST(Signer, OtherKindsAreSignedUnderTheirTags) {
   rig.lease(1);
   EXPECT_TRUE(check(codec::SignHeartbeat{1, {1}, number_hash(1)}));
   EXPECT_TRUE(check(codec::SignAttestation{number_hash(1)}));
-  EXPECT_EQ(rig.signer->stats().others, 3u);
+  EXPECT_TRUE(check(codec::SignSaid{number_hash(1)}));
+  EXPECT_EQ(rig.signer->stats().others, 4u);
 }
 
 TEST(Signer, ItsLogStaysShort) {

@@ -38,13 +38,11 @@ class SignerRig {
                                     name.empty() ? "node" + std::to_string(client) : name});
   }
   /// Hello and the lease.
-  void lead(std::uint64_t client, std::uint64_t epoch = 1) {
+  void lead(std::uint64_t client) {
     hello(client);
-    lease(client, epoch);
+    lease(client);
   }
-  void lease(std::uint64_t client, std::uint64_t epoch = 1) {
-    tell(client, codec::LeaseAsk{{epoch}});
-  }
+  void lease(std::uint64_t client) { tell(client, codec::LeaseAsk{}); }
   void leave(std::uint64_t client) {
     signer->on_input(now, ClientLeft{{client}});
     drain();

@@ -43,7 +43,8 @@ Result<void> VerifySaidJob::verify_all() const {
       return fail(Code::bad_signature,
                   base::format("validator {} of {}", by_->signer, validators_->size()));
     }
-    return crypto::verify_zip215(validators_->at(by_->signer).key, by_->hash, by_->signature);
+    return crypto::verify_zip215(validators_->at(by_->signer).key, by_->signed_bytes,
+                                 by_->signature);
   }
   if (const auto* const vote = std::get_if<Vote>(&message_)) {
     return codec::verify(*vote, genesis_, *validators_);
@@ -67,7 +68,8 @@ Result<void> VerifySaidJob::verify_all() const {
 
 void VerifySaidJob::run() { verdict_ = verify_all(); }
 
-ConsensusGossip::ConsensusGossip(const ConsensusGossipConfig& config, const crypto::KeyPair* key)
+ConsensusGossip::ConsensusGossip(const ConsensusGossipConfig& config,
+                                 const std::optional<codec::ValidatorKey>& key)
     : config_(config), key_(key) {
   constexpr std::size_t name_bytes = 8;
   topic_ = "/kith/consensus/1/" + base::to_hex(ByteView(config_.genesis).first(name_bytes));
@@ -130,23 +132,31 @@ void ConsensusGossip::say(ByteView message) {
   if (message.size() + head_bytes > config_.message_bytes_max) return;
   const auto read = codec::decode_consensus_message(message);
   ASSERT(read.has_value());
-  // Who says the same again says it in other bytes: else nobody would hand it on.
+  if (is_signed_inside(*read)) return say(message, std::nullopt);
+  if (!is_memory(*read) || !key_ || unsigned_.size() >= config_.unsigned_max) return;
+  const codec::Hash hash = hash_of(message);
+  const bool is_new = unsigned_.try_emplace(hash, base::to_bytes(message)).second;
+  if (is_new) outputs_.push_back(Ask{codec::SignSaid{hash}});
+}
+
+/// Without a signature it is asked for again when it is said again.
+void ConsensusGossip::on_signed(const codec::SignSaid& asked,
+                                const Result<crypto::Signature>& signature) {
+  const auto waiting = unsigned_.extract(asked.message);
+  if (waiting.empty() || !signature || validators_ == nullptr) return;
+  const auto index = validators_->index_of(*key_);
+  if (index) say(waiting.mapped(), SaidBy{*index, *signature, {}});
+}
+
+/// Who says the same again says it in other bytes: else nobody would hand it on.
+void ConsensusGossip::say(ByteView message, const std::optional<SaidBy>& by) {
   Bytes bytes;
   codec::Writer writer(bytes);
-  if (is_signed_inside(*read)) {
-    writer.u8(said_plainly);
-    writer.u32(++repeat_);
-  } else if (is_memory(*read) && key_ != nullptr && validators_ != nullptr) {
-    codec::ValidatorKey key{};
-    std::ranges::copy(key_->public_key().data, key.begin());
-    const auto index = validators_->index_of(key);
-    if (!index) return;
-    writer.u8(said_signed);
-    writer.u32(++repeat_);
-    writer.u16(*index);
-    writer.bytes(key_->sign(hash_of(message)));
-  } else {
-    return;
+  writer.u8(by ? said_signed : said_plainly);
+  writer.u32(++repeat_);
+  if (by) {
+    writer.u16(by->signer);
+    writer.bytes(by->signature);
   }
   writer.bytes(message);
   outputs_.push_back(Say{std::move(bytes)});
@@ -176,7 +186,7 @@ Result<ConsensusGossip::Said> ConsensusGossip::read(ByteView bytes) const {
   }
   const ByteView said = reader.rest();
   const codec::Hash digest = hash_of(said);
-  if (by) by->hash = digest;
+  if (by) by->signed_bytes = codec::signed_bytes(config_.genesis, {}, codec::SignSaid{digest});
   ConsensusMessage message = TRY(codec::decode_consensus_message(said));
   if (by ? !is_memory(message) : !is_signed_inside(message)) {
     return fail(Code::protocol, "a message that is not said by gossip, or not so");
@@ -254,7 +264,19 @@ void ConsensusGossip::remember(Instant now, const Saying& saying) {
   digests[saying.digest] = now;
 }
 
-void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
+bool ConsensusGossip::has_room(const PeerId& from, std::size_t bytes) const {
+  constexpr std::size_t peers = 8;
+  const auto found = verifying_of_.find(from);
+  const Load load = found == verifying_of_.end() ? Load{} : found->second;
+  // One message always may, however large.
+  const bool is_first = load.count == 0;
+  return verifying_.size() < config_.verifying_max &&
+         verifying_bytes_ + bytes <= config_.verifying_bytes_max &&
+         (is_first || (load.count < config_.verifying_max / peers &&
+                       load.bytes + bytes <= config_.verifying_bytes_max / peers));
+}
+
+void ConsensusGossip::on_message(Instant now, Token token, const PeerId& from, ByteView bytes) {
   const auto judge = [&](Verdict verdict) { outputs_.push_back(Judged{token, verdict}); };
   auto said = read(bytes);
   if (!said) return judge(Verdict::reject);
@@ -267,13 +289,13 @@ void ConsensusGossip::on_message(Instant now, Token token, ByteView bytes) {
   if (!is_leaders) return judge(Verdict::reject);
   const bool is_being_verified = std::ranges::any_of(
       verifying_, [&](const auto& each) { return each.second.saying == *saying; });
-  if (is_being_verified || verifying_.size() >= config_.verifying_max ||
-      verifying_bytes_ + bytes.size() > config_.verifying_bytes_max) {
-    return judge(Verdict::ignore);
-  }
+  if (is_being_verified || !has_room(from, bytes.size())) return judge(Verdict::ignore);
   const Token ours{++last_token_};
-  verifying_.emplace(ours, Verifying{token, *saying, bytes.size()});
+  verifying_.emplace(ours, Verifying{token, from, *saying, bytes.size()});
   verifying_bytes_ += bytes.size();
+  Load& load = verifying_of_[from];
+  ++load.count;
+  load.bytes += bytes.size();
   outputs_.push_back(
       host::RunJob{ours, std::make_shared<VerifySaidJob>(ours, config_.genesis, validators_,
                                                          std::move(said->message), said->by)});
@@ -284,6 +306,9 @@ void ConsensusGossip::on_verified(Instant now, VerifySaidJob& job) {
   if (found.empty()) return;
   const Verifying& waiting = found.mapped();
   verifying_bytes_ -= waiting.bytes;
+  const auto load = verifying_of_.find(waiting.from);
+  load->second.bytes -= waiting.bytes;
+  if (--load->second.count == 0) verifying_of_.erase(load);
   if (!job.verdict()) return outputs_.push_back(Judged{waiting.gossip, Verdict::reject});
   // It may have become old meanwhile, or the epoch another.
   const auto saying = saying_of(job.message(), job.by(), waiting.saying.digest);

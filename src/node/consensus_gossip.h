@@ -8,7 +8,8 @@
 // Blocks that are asked for need a stream. Limits: a message of `message_bytes_max`; what is
 // verified at once, in number and bytes; views up to `views_ahead` beyond this node's; the same
 // message again only after `again`; of one signer, view and kind two different ones, which is
-// evidence, and no third; questions and answers of one signer at their rates.
+// evidence, and no third; questions and answers of one signer at their rates; of what is verified
+// an eighth for one peer, so that none keeps out what others bring.
 #pragma once
 
 #include <map>
@@ -21,6 +22,7 @@
 #include "base/queue.h"
 #include "base/token_bucket.h"
 #include "codec/chain_message.h"
+#include "codec/signer_message.h"
 #include "consensus/engine_io.h"
 #include "consensus/leaders.h"
 #include "gossip/router_io.h"
@@ -40,13 +42,14 @@ struct ConsensusGossipConfig {
   base::TokenRate memory_rate{4, 32};  // answers of one signer…
   base::TokenRate request_rate{1, 8};  // …and its questions
   std::size_t memories_max = 64;       // of one signer, remembered
+  std::size_t unsigned_max = 64;       // what this node says
 };
 
 /// Of a message that is signed as a whole: by whom.
 struct SaidBy {
   codec::ValidatorIndex signer = 0;
   crypto::Signature signature{};
-  codec::Hash hash{};  // of what is signed
+  Bytes signed_bytes;
 };
 
 /// Whether who is named has signed it; for another thread.
@@ -88,10 +91,15 @@ class ConsensusGossip {
   struct Say {
     Bytes message;
   };
-  using Output = std::variant<Judged, Say, consensus::Heard, host::RunJob>;
+  /// For a signature that makes what waits for it a Say.
+  struct Ask {
+    codec::SignAsk what;
+  };
+  using Output = std::variant<Judged, Say, Ask, consensus::Heard, host::RunJob>;
 
-  /// `key`: of this node when it validates with a key of its own; null otherwise. Outlives it.
-  ConsensusGossip(const ConsensusGossipConfig& config, const crypto::KeyPair* key);
+  /// `key`: in whose name this node speaks; nothing when it does not validate.
+  ConsensusGossip(const ConsensusGossipConfig& config,
+                  const std::optional<codec::ValidatorKey>& key);
 
   /// Stands for whoever is heard by gossip: no peer has such an id.
   static PeerId name_of(const codec::ValidatorKey& key);
@@ -108,8 +116,11 @@ class ConsensusGossip {
   bool is_needed(Instant now, const std::vector<bool>& connected) const;
   /// As it goes by streams; what is too large, or of a kind that needs one, stays.
   void say(ByteView message);
+  /// Answers Ask.
+  void on_signed(const codec::SignSaid& asked, const Result<crypto::Signature>& signature);
 
-  void on_message(Instant now, Token token, ByteView bytes);
+  /// `from`: whoever brought it.
+  void on_message(Instant now, Token token, const PeerId& from, ByteView bytes);
   void on_verified(Instant now, VerifySaidJob& job);
   std::optional<Output> poll_output();
 
@@ -131,8 +142,12 @@ class ConsensusGossip {
   };
   struct Verifying {
     Token gossip;
+    PeerId from;
     Saying saying;
     std::size_t bytes = 0;
+  };
+  struct Load {
+    std::size_t count = 0, bytes = 0;
   };
 
   struct Said {
@@ -144,13 +159,15 @@ class ConsensusGossip {
   std::optional<Saying> saying_of(const codec::ConsensusMessage& message,
                                   const std::optional<SaidBy>& by, const codec::Hash& digest) const;
   bool is_wanted(Instant now, const Saying& saying);
+  bool has_room(const PeerId& from, std::size_t bytes) const;
   base::TokenBucket& bucket_of(Instant now, const Subject& subject);
   const base::TokenRate& rate_of(const Subject& subject) const;
   void remember(Instant now, const Saying& saying);
   codec::Hash hash_of(ByteView message) const;
+  void say(ByteView message, const std::optional<SaidBy>& by);
 
   const ConsensusGossipConfig config_;
-  const crypto::KeyPair* const key_;
+  const std::optional<codec::ValidatorKey> key_;
   std::string topic_;
   codec::Epoch epoch_;
   std::shared_ptr<const codec::ValidatorSet> validators_;
@@ -161,6 +178,8 @@ class ConsensusGossip {
   std::map<Subject, base::TokenBucket> memory_buckets_;
   std::map<Token, Verifying> verifying_;
   std::size_t verifying_bytes_ = 0;
+  std::map<PeerId, Load> verifying_of_;
+  std::map<codec::Hash, Bytes> unsigned_;  // what waits for its signature, by its hash
   base::Queue<Output> outputs_;
   std::uint64_t last_token_ = 0;
   std::uint32_t repeat_ = 0;

@@ -18,7 +18,8 @@ using gossip::Verdict;
 
 class ConsensusGossipTest : public testing::Test {
  protected:
-  ConsensusGossipTest() : talk_(ConsensusGossipConfig{test_genesis}, &four_.keys[0]) {
+  ConsensusGossipTest()
+      : talk_(ConsensusGossipConfig{test_genesis}, codec::validator_key(four_.keys[0])) {
     set_ = std::make_shared<const codec::ValidatorSet>(four_.set);
     talk_.begin_epoch({0}, set_, number_hash(99));
     talk_.on_views({10}, {12});
@@ -34,7 +35,7 @@ class ConsensusGossipTest : public testing::Test {
   }
   /// What becomes of it; jobs run at once.
   Verdict hear(const Bytes& bytes) {
-    talk_.on_message(now_, Token{7}, bytes);
+    talk_.on_message(now_, Token{7}, PeerId(), bytes);
     std::optional<Verdict> verdict;
     while (auto output = talk_.poll_output()) {
       if (auto* work = std::get_if<host::RunJob>(&*output)) {
@@ -52,6 +53,9 @@ class ConsensusGossipTest : public testing::Test {
     return verdict.value();
   }
 
+  crypto::Signature signature(codec::ValidatorIndex signer, const codec::Hash& message) {
+    return four_.keys[signer].sign(codec::tagged_hash("kith/said-by/1", {test_genesis, message}));
+  }
   /// As validator `signer` says what is signed as a whole.
   Bytes said_by(codec::ValidatorIndex signer, const ConsensusMessage& message,
                 std::uint32_t repeat = 1) {
@@ -60,8 +64,7 @@ class ConsensusGossipTest : public testing::Test {
     codec::Writer writer(bytes);
     writer.u32(repeat);
     writer.u16(signer);
-    writer.bytes(
-        four_.keys[signer].sign(codec::tagged_hash("kith/said/1", {test_genesis, encoded})));
+    writer.bytes(signature(signer, codec::tagged_hash("kith/said/1", {test_genesis, encoded})));
     writer.bytes(encoded);
     return bytes;
   }
@@ -196,9 +199,71 @@ TEST_F(ConsensusGossipTest, WhatNeedsAStreamIsNotSaid) {
   ASSERT_TRUE(output.has_value());
   EXPECT_EQ(std::get<ConsensusGossip::Say>(*output).message, said(proposal(13, 0)));
   EXPECT_FALSE(talk_.poll_output().has_value());
+}
+
+TEST_F(ConsensusGossipTest, WhatIsSignedAsAWholeWaitsForItsSignature) {
   const codec::MemoryRequest request{{0}, 0, 5, {0}};
-  talk_.say(codec::encode(ConsensusMessage(request)));
-  EXPECT_EQ(std::get<ConsensusGossip::Say>(*talk_.poll_output()).message, said_by(0, request, 2));
+  const Bytes message = codec::encode(ConsensusMessage(request));
+  for (int i = 0; i < 2; ++i) talk_.say(message);
+  const auto asked = talk_.poll_output();
+  const auto& what = std::get<codec::SignSaid>(std::get<ConsensusGossip::Ask>(asked.value()).what);
+  EXPECT_EQ(what.message, codec::tagged_hash("kith/said/1", {test_genesis, message}));
+  EXPECT_FALSE(talk_.poll_output().has_value()) << "asked for once";
+  talk_.on_signed(what, signature(0, what.message));
+  EXPECT_EQ(std::get<ConsensusGossip::Say>(*talk_.poll_output()).message, said_by(0, request, 1));
+  talk_.on_signed(what, signature(0, what.message));
+  EXPECT_FALSE(talk_.poll_output().has_value()) << "nothing waits";
+  // The signer serves another node: later, perhaps.
+  talk_.say(message);
+  EXPECT_TRUE(talk_.poll_output().has_value());
+  talk_.on_signed(what, fail(Code::unreachable, "it follows"));
+  EXPECT_FALSE(talk_.poll_output().has_value());
+  talk_.say(message);
+  EXPECT_TRUE(talk_.poll_output().has_value());
+}
+
+TEST_F(ConsensusGossipTest, ItsOwnAreFewThatWait) {
+  for (std::uint64_t nonce = 0; nonce < 100; ++nonce) {
+    talk_.say(codec::encode(ConsensusMessage(codec::MemoryRequest{{0}, 0, nonce, {0}})));
+  }
+  int asked = 0;
+  while (talk_.poll_output()) ++asked;
+  EXPECT_EQ(asked, 64);
+}
+
+// What is verified has room for all: whoever forges keeps out what others bring in no way.
+TEST_F(ConsensusGossipTest, NobodyFillsTheVerifier) {
+  const auto peer = [&](codec::ValidatorIndex i) {
+    return ConsensusGossip::name_of(set_->at(i).key);
+  };
+  std::vector<std::shared_ptr<host::Job>> jobs;
+  const auto bring = [&](const PeerId& from, const codec::Vote& vote) {
+    talk_.on_message(now_, Token{7}, from, said(vote));
+    bool is_taken = false;
+    while (auto output = talk_.poll_output()) {
+      auto* const work = std::get_if<host::RunJob>(&*output);
+      if (work == nullptr) continue;
+      is_taken = true;
+      jobs.push_back(work->job);
+    }
+    return is_taken;
+  };
+  int taken = 0;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    codec::Vote forged = four_.vote(1, notarize({0}, 13, 12, number_hash(i)));
+    forged.signature[0] ^= 1U;
+    if (bring(peer(0), forged)) ++taken;
+  }
+  EXPECT_EQ(taken, 32);
+  EXPECT_TRUE(bring(peer(2), four_.vote(2, nullify({0}, 13))));
+  EXPECT_FALSE(bring(peer(0), four_.vote(3, nullify({0}, 13))));
+  for (const auto& job : jobs) {
+    job->run();
+    talk_.on_verified(now_, dynamic_cast<VerifySaidJob&>(*job));
+  }
+  while (talk_.poll_output()) {
+  }
+  EXPECT_TRUE(bring(peer(0), four_.vote(3, nullify({0}, 13)))) << "there is room again";
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   heartbeats_ = std::make_unique<Heartbeats>(heartbeat, chain_->validator_key());
   if (!config_.chain.mesh_token) {
     talk_ = std::make_unique<ConsensusGossip>(ConsensusGossipConfig{chain_->genesis_hash()},
-                                              validator_key);
+                                              chain_->validator_key());
   }
   if (chain_->has_remote_key()) {
     signing_ = std::make_unique<Signing>(
@@ -252,6 +252,7 @@ void Node::on_signed(Instant now, Signing::Answered answered) {
             chain_->on_input(now, consensus::Signed{vote.statement, std::move(answered.signature)});
           },
           [&](const codec::SignHello& hello) { consensus_->on_signed(hello, answered.signature); },
+          [&](const codec::SignSaid& said) { talk_->on_signed(said, answered.signature); },
           [&](const auto& beat) { heartbeats_->on_signed(now, beat, answered.signature); }},
       answered.what);
 }
@@ -340,7 +341,8 @@ bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
   if (validate.message.topic == tx_topic_) {
     on_tx_message(now, validate);
   } else if (talk_ != nullptr && validate.message.topic == talk_->topic()) {
-    talk_->on_message(now, validate.token, validate.message.data.view());
+    talk_->on_message(now, validate.token, validate.message.received_from.value_or(PeerId()),
+                      validate.message.data.view());
   } else {
     heartbeats_->on_message(now, validate.token, validate.message.data.view());
   }

@@ -61,6 +61,7 @@ bool Node::pump_talk(Instant now) {
                    to_router(now, gossip::Publish{
                                       nobody, talk_->topic(), Buffer(std::move(said.message)), {}});
                  },
+                 [&](ConsensusGossip::Ask& ask) { signing_->ask(now, std::move(ask.what)); },
                  [&](consensus::Heard& heard) { chain_->on_input(now, std::move(heard)); },
                  [&](host::RunJob& work) { outputs_.push_back(std::move(work)); }},
         *output);

@@ -162,7 +162,7 @@ void Signing::ask_lease(Instant now) {
   if (!epoch_ || stands_down_) {
     answered_until_ = now + answer_max;  // nothing is asked
   } else {
-    tell(codec::LeaseAsk{*epoch_});
+    tell(codec::LeaseAsk{});
   }
 }
 
@@ -178,6 +178,10 @@ void Signing::on_held(const codec::LeaseHeld& held) {
         base::format("its signer gives no vote until epoch {}: its log was lost, or is "
                      "older than what it said",
                      held.silent_through->value + 1));
+  }
+  if (state_ > State::follows && held.lease != held_.lease) {
+    // It was over, unnoticed here, and others may have voted meanwhile.
+    follow("the lease of its signer had ended");
   }
   if (state_ != State::follows) return;  // the lease goes on
   state_ = State::takes_over;
@@ -210,9 +214,9 @@ void Signing::on_votes(codec::SaidVotes votes) {
   log_->info("signer", "this node votes from now on, with {} votes of epoch {} taken over",
              said_.size(), epoch_->value);
   const bool is_same_epoch = held_.epoch == *epoch_;
-  outputs_.push_back(consensus::SignerReady{*epoch_,
-                                            is_same_epoch ? held_.final_view : codec::View{},
-                                            std::exchange(said_, {}), held_.needs_others});
+  outputs_.push_back(
+      consensus::SignerReady{*epoch_, is_same_epoch ? held_.final_view : codec::View{},
+                             std::exchange(said_, {}), held_.needs_others, held_.is_lost});
 }
 
 void Signing::on_refusal(Instant now, std::uint64_t number, const codec::SignerRefusal& refusal) {

@@ -65,7 +65,7 @@ struct Bench {
     input(host::SignerUp{});
     answer(number(), codec::SignerWelcome{codec::validator_key(key)});
   }
-  void lead(codec::LeaseHeld held = {{1}, {}, false, {}}) {
+  void lead(codec::LeaseHeld held = {{1}, {}, 1, false, false, {}}) {
     signing.on_epoch(now, {1});
     drain();
     greet();
@@ -115,8 +115,8 @@ TEST(Signing, AsksForTheLeaseAndTakesOverWhatWasSaid) {
   EXPECT_EQ(bench.last<codec::SignerHello>()->genesis, codec::test_genesis);
   bench.answer(bench.number(), codec::SignerWelcome{codec::validator_key(key)});
   EXPECT_EQ(bench.usable, 1);
-  EXPECT_EQ(bench.last<codec::LeaseAsk>()->epoch, codec::Epoch{1});
-  bench.answer(bench.number(), codec::LeaseHeld{{1}, {4}, true, {}});
+  EXPECT_TRUE(bench.last<codec::LeaseAsk>());
+  bench.answer(bench.number(), codec::LeaseHeld{{1}, {4}, 1, true, false, {}});
   EXPECT_EQ(bench.last<codec::SaidAsk>(), (codec::SaidAsk{{1}, {}}));
   const codec::SaidVote five{codec::nullify({1}, 5), {}}, six{codec::nullify({1}, 6), {}};
   bench.answer(bench.number(), codec::SaidVotes{true, {five}});
@@ -134,7 +134,7 @@ TEST(Signing, AsksForTheLeaseAndTakesOverWhatWasSaid) {
   bench.run_for(1s);
   EXPECT_EQ(bench.told.size(), before + 1);
   EXPECT_TRUE(bench.last<codec::LeaseAsk>());
-  bench.answer(bench.number(), codec::LeaseHeld{{1}, {4}, true, {}});
+  bench.answer(bench.number(), codec::LeaseHeld{{1}, {4}, 1, true, false, {}});
   EXPECT_EQ(bench.ready.size(), 1u);
 }
 
@@ -210,7 +210,7 @@ TEST(Signing, FollowsWhenAnotherNodeIsServed) {
   bench.ask(hello);
   EXPECT_EQ(bench.last<codec::SignAsk>(), hello);
   bench.run_for(1s);
-  bench.answer(bench.number(), codec::LeaseHeld{{1}, {}, false, {}});
+  bench.answer(bench.number(), codec::LeaseHeld{{1}, {}, 1, false, false, {}});
   bench.answer(bench.number(), codec::SaidVotes{});
   EXPECT_TRUE(bench.signing.leads());
   EXPECT_EQ(bench.signing.stats().leases, 2u);
@@ -252,11 +252,11 @@ TEST(Signing, EachEpochIsAskedForAnew) {
   bench.signing.on_epoch(bench.now, {2});
   bench.drain();
   EXPECT_FALSE(bench.signing.leads());
-  EXPECT_EQ(bench.last<codec::LeaseAsk>()->epoch, codec::Epoch{2});
+  EXPECT_TRUE(bench.last<codec::LeaseAsk>());
   const std::uint64_t lease = bench.number();
   bench.answer(old, codec::SignatureGiven{});
   EXPECT_TRUE(bench.answered.empty()) << "of the epoch before";
-  bench.answer(lease, codec::LeaseHeld{{1}, {50}, false, {}});
+  bench.answer(lease, codec::LeaseHeld{{1}, {50}, 1, false, false, {}});
   bench.answer(bench.number(), codec::SaidVotes{});
   ASSERT_EQ(bench.ready.size(), 2u);
   EXPECT_EQ(bench.ready[1].epoch, codec::Epoch{2});
@@ -267,7 +267,7 @@ TEST(Signing, WhoIsBehindTheSignerLeavesTheLease) {
   Bench bench;
   bench.signing.on_epoch(bench.now, {1});
   bench.greet();
-  bench.answer(bench.number(), codec::LeaseHeld{{3}, {}, false, {}});
+  bench.answer(bench.number(), codec::LeaseHeld{{3}, {}, 1, false, false, {}});
   EXPECT_TRUE(bench.last<codec::LeaseLeave>());
   EXPECT_NE(bench.gone.back().find("voted in epoch 3"), std::string::npos);
   EXPECT_TRUE(bench.ready.empty());
@@ -277,13 +277,37 @@ TEST(Signing, ASilentSignerIsWaitedFor) {
   Bench bench;
   bench.signing.on_epoch(bench.now, {1});
   bench.greet();
-  bench.answer(bench.number(), codec::LeaseHeld{{0}, {}, true, codec::Epoch{1}});
+  bench.answer(bench.number(), codec::LeaseHeld{{0}, {}, 1, true, false, codec::Epoch{1}});
   EXPECT_NE(bench.gone.back().find("no vote until epoch 2"), std::string::npos);
   bench.signing.on_epoch(bench.now, {2});
   bench.drain();
-  bench.answer(bench.number(), codec::LeaseHeld{{0}, {}, true, codec::Epoch{1}});
+  bench.answer(bench.number(), codec::LeaseHeld{{0}, {}, 1, true, false, codec::Epoch{1}});
   bench.answer(bench.number(), codec::SaidVotes{});
   EXPECT_EQ(bench.ready.size(), 1u);
+}
+
+TEST(Signing, ALeaseThatHadEndedIsTakenOverAnew) {
+  Bench bench;
+  bench.lead();
+  ASSERT_EQ(bench.ready.size(), 1u);
+  bench.answer(bench.number(), codec::LeaseHeld{{1}, {4}, 1, false, false, {}});
+  EXPECT_TRUE(bench.signing.leads()) << "it goes on";
+  bench.answer(bench.number(), codec::LeaseHeld{{1}, {4}, 3, false, false, {}});
+  EXPECT_FALSE(bench.signing.leads());
+  EXPECT_NE(bench.gone.back().find("had ended"), std::string::npos);
+  EXPECT_TRUE(bench.last<codec::SaidAsk>()) << "others may have voted";
+  bench.answer(bench.number(), codec::SaidVotes{});
+  EXPECT_EQ(bench.ready.size(), 2u);
+}
+
+TEST(Signing, ALostSignerIsHandedOn) {
+  Bench bench;
+  bench.signing.on_epoch(bench.now, {1});
+  bench.greet();
+  bench.answer(bench.number(), codec::LeaseHeld{{0}, {}, 1, true, true, {}});
+  bench.answer(bench.number(), codec::SaidVotes{});
+  ASSERT_EQ(bench.ready.size(), 1u);
+  EXPECT_TRUE(bench.ready[0].is_lost);
 }
 
 TEST(Signing, TellsWhatIsFinalAndWhatIsStale) {
@@ -322,7 +346,7 @@ TEST(Signing, LeavesWhoIsNotItsSigner) {
   }));
   EXPECT_TRUE(left_after([](Bench& b) {
     b.answer(1, codec::SignerWelcome{codec::validator_key(key)});
-    b.answer(2, codec::LeaseHeld{{1}, {}, false, {}});
+    b.answer(2, codec::LeaseHeld{{1}, {}, 1, false, false, {}});
     b.answer(3, codec::SaidVotes{false, {{codec::nullify({7}, 1), {}}}});
   })) << "votes of another epoch";
 }

@@ -135,15 +135,14 @@ TEST_F(SignerServerTest, SignsOverItsSocketAndRemembersOnItsDisk) {
     EXPECT_EQ(std::get<codec::SignerWelcome>(node.hello().value().what).key,
               codec::validator_key(key_));
     EXPECT_EQ(refusal(node.ask(vote)), codec::RefusalKind::locked);
-    EXPECT_TRUE(
-        std::holds_alternative<codec::LeaseHeld>(node.ask(codec::LeaseAsk{{1}}).value().what));
+    EXPECT_TRUE(std::holds_alternative<codec::LeaseHeld>(node.ask(codec::LeaseAsk{}).value().what));
     first = std::get<codec::SignatureGiven>(node.ask(vote).value().what).signature;
   }
   stop();
   start();
   Dialler node(path());
   ASSERT_TRUE(node.hello());
-  ASSERT_TRUE(node.ask(codec::LeaseAsk{{1}}));
+  ASSERT_TRUE(node.ask(codec::LeaseAsk{}));
   EXPECT_EQ(std::get<codec::SignatureGiven>(node.ask(vote).value().what).signature, first);
   const auto other = codec::notarize({1}, 3, 2, codec::number_hash(1));
   EXPECT_EQ(refusal(node.ask(codec::SignAsk(codec::SignVote{other, false}))),
@@ -156,13 +155,12 @@ TEST_F(SignerServerTest, AnEndedConnectionFreesTheLease) {
   Dialler second(path());
   ASSERT_TRUE(first->hello());
   ASSERT_TRUE(second.hello());
+  EXPECT_TRUE(std::holds_alternative<codec::LeaseHeld>(first->ask(codec::LeaseAsk{}).value().what));
   EXPECT_TRUE(
-      std::holds_alternative<codec::LeaseHeld>(first->ask(codec::LeaseAsk{{1}}).value().what));
-  EXPECT_TRUE(
-      std::holds_alternative<codec::LeaseTaken>(second.ask(codec::LeaseAsk{{1}}).value().what));
+      std::holds_alternative<codec::LeaseTaken>(second.ask(codec::LeaseAsk{}).value().what));
   first.reset();
   for (;;) {
-    const auto answer = second.ask(codec::LeaseAsk{{1}});
+    const auto answer = second.ask(codec::LeaseAsk{});
     ASSERT_TRUE(answer);
     if (std::holds_alternative<codec::LeaseHeld>(answer->what)) break;
   }
@@ -179,7 +177,7 @@ TEST_F(SignerServerTest, OverTcpOnlyThoseOnTheListAreHeard) {
   // Who dials somebody else than is there finds out before a frame is sent.
   Dialler misled(at.with_peer(codec::peer_id_of(friend_key.public_key())), friend_key);
   EXPECT_EQ(misled.hello().error().code, Code::wrong_peer);
-  EXPECT_TRUE(good.ask(codec::LeaseAsk{{1}})) << "the others were no trouble to it";
+  EXPECT_TRUE(good.ask(codec::LeaseAsk{})) << "the others were no trouble to it";
 }
 
 // The node's end: it dials until somebody answers, and again when that ends.

@@ -218,7 +218,7 @@ class SignerTest(Case):
             each.unlink()
         signer = self.run_signer()
         self.assertTrue(signer.ready["is_silent"])
-        wait_for(lambda: "no vote until epoch" in (self.why(node) or ""), "its node says so")
+        wait_for(lambda: "until the next epoch" in (self.why(node) or ""), "its node says so")
         self.assertIn("the log of votes is lost", signer.log())
 
     def test_what_does_not_fit_is_refused_with_a_reason(self):
