@@ -2,12 +2,12 @@
 // paid a moment ago. Least recently used goes first. Finalized state only; blocks that are not
 // final keep their own (state.h). Its hit rate is a metric.
 //
-// Limit: `capacity` outputs, about 200 bytes each. An absent output is not remembered: whoever asks
+// Limit: `capacity` outputs, about 125 bytes each. An absent output is not remembered: whoever asks
 // for what is not there could fill it.
 #pragma once
 
-#include <list>
-#include <unordered_map>
+#include <cstdint>
+#include <vector>
 
 #include "ledger/outpoint_hash.h"
 #include "ledger/store.h"
@@ -29,14 +29,33 @@ class HotCache {
   void erase(const OutPoint& outpoint);
 
   const Counters& counters() const { return counters_; }
-  std::size_t size() const { return order_.size(); }
+  std::size_t size() const { return size_; }
 
  private:
-  using Order = std::list<std::pair<OutPoint, Utxo>>;  // the latest first
+  /// Slots name each other by number, so that an output that passes through costs no allocation.
+  using Place = std::uint32_t;
+  static constexpr Place nowhere = UINT32_MAX;
+  struct Slot {
+    OutPoint outpoint;
+    Utxo utxo;
+    Place newer = nowhere, older = nowhere;
+    Place next = nowhere;  // in its bucket, or among the free ones
+  };
+
+  Place place_of(const OutPoint& outpoint) const;
+  Place& bucket_of(const OutPoint& outpoint);
+  Place take_slot();
+  void make_newest(Place place);
+  void leave_order(Place place);
+  void leave_bucket(Place place);
+  void widen();
 
   std::size_t capacity_;
-  Order order_;
-  std::unordered_map<OutPoint, Order::iterator, OutPointHash> places_;  // lookup only
+  OutPointHash hash_;
+  std::vector<Slot> slots_;
+  std::vector<Place> buckets_;  // a power of two; the first of each
+  Place newest_ = nowhere, oldest_ = nowhere, free_ = nowhere;
+  std::size_t size_ = 0;
   Counters counters_;
 };
 

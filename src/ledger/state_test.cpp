@@ -2,6 +2,8 @@
 
 #include <rapidcheck.h>
 
+#include <list>
+
 #include "ledger/ledger_test_util.h"
 
 namespace kith::ledger {
@@ -322,6 +324,48 @@ TEST(HotCache, ForgetsWhatWasNotTouchedTheLongest) {
   HotCache none(0, 5);
   EXPECT_TRUE(none.find(store, at(1)).value());
   EXPECT_EQ(none.size(), 0u);
+}
+
+/// Outputs by when they were touched, the latest first; what is not in it the empty store lacks
+/// too.
+TEST(HotCache, IsAListByLastTouch) {
+  rc::check("as a list", [] {
+    const auto at = [](std::uint32_t i) {
+      return OutPoint{hash_of(static_cast<std::uint8_t>(i)), i};
+    };
+    const MemoryStore store;
+    const std::size_t capacity = *rc::gen::inRange(1, 40);
+    HotCache cache(capacity, *rc::gen::arbitrary<std::uint64_t>());
+    std::list<std::pair<std::uint32_t, std::uint64_t>> model;
+    const auto steps = *rc::gen::inRange(1, 400);
+    for (int step = 0; step < steps; ++step) {
+      const auto i = *rc::gen::inRange<std::uint32_t>(0, 60);
+      const auto known =
+          std::ranges::find(model, i, &std::pair<std::uint32_t, std::uint64_t>::first);
+      switch (*rc::gen::inRange(0, 4)) {
+        case 0:
+          cache.erase(at(i));
+          if (known != model.end()) model.erase(known);
+          break;
+        case 1: {
+          const auto found = cache.find(store, at(i)).value();
+          RC_ASSERT(found.has_value() == (known != model.end()));
+          if (!found) break;
+          RC_ASSERT(found->position == known->second);
+          model.splice(model.begin(), model, known);
+          break;
+        }
+        default: {
+          const auto position = static_cast<std::uint64_t>(step);
+          cache.put(at(i), Utxo{position, {}, Height{1}});
+          if (known != model.end()) model.erase(known);
+          model.emplace_front(i, position);
+          if (model.size() > capacity) model.pop_back();
+        }
+      }
+      RC_ASSERT(cache.size() == model.size());
+    }
+  });
 }
 
 }  // namespace
