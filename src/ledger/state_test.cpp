@@ -334,7 +334,7 @@ TEST(HotCache, IsAListByLastTouch) {
       return OutPoint{hash_of(static_cast<std::uint8_t>(i)), i};
     };
     const MemoryStore store;
-    const std::size_t capacity = *rc::gen::inRange(1, 40);
+    const std::size_t capacity = *rc::gen::inRange<std::size_t>(1, 40);
     HotCache cache(capacity, *rc::gen::arbitrary<std::uint64_t>());
     std::list<std::pair<std::uint32_t, std::uint64_t>> model;
     const auto steps = *rc::gen::inRange(1, 400);
