@@ -61,7 +61,8 @@ Result<void> ExternalProgram::start() {
   auto process = SandboxedProcess::start(file_->bytes, file_->name, config_.limits);
   if (!process) return fail(process.error());
   process_.emplace(*std::move(process));
-  const auto line = read_line(Clock::now() + config_.hello_timeout, nullptr);
+  TimePoint until = Clock::now() + config_.hello_timeout;
+  const auto line = read_line(until, nullptr);
   if (!line) return end_with(line.error());
   const auto hello = decode_external_line(*line);
   if (!hello) return end_with({Code::protocol, file_->name + ": " + hello.error().message});
@@ -74,7 +75,8 @@ Result<void> ExternalProgram::start() {
 
 Result<void> ExternalProgram::check_silent() {
   if (buffer_.empty() && !wait_for(process_->output(), POLLIN, Duration::zero())) return {};
-  if (buffer_.empty()) TRY_VOID(read_more(Clock::now() + ask_interval, nullptr));
+  TimePoint until = Clock::now() + ask_interval;
+  if (buffer_.empty()) TRY_VOID(read_more(until, nullptr));
   return fail(Code::protocol, base::format("{} spoke out of turn", file_->name));
 }
 
@@ -82,14 +84,14 @@ Result<SliceResult> ExternalProgram::take_turn(const ExternalRun& run, Progress&
   TRY_VOID(check_silent());
   told_ = {0, 1};
   TRY_VOID(write_line(encode(run), Clock::now() + write_timeout));
-  const TimePoint until = Clock::now() + config_.turn_timeout;
+  TimePoint until = Clock::now() + config_.turn_timeout;
   for (std::uint32_t lines = 0; lines < progress_lines_max; ++lines) {
     const std::string line = TRY(read_line(until, &progress));
     const auto decoded = decode_external_line(line);
     if (!decoded) return fail(Code::protocol, file_->name + ": " + decoded.error().message);
     if (const auto* said = std::get_if<ExternalProgress>(&*decoded)) {
       told_ = *said;
-      if (!progress.go_on(told_.done, told_.of)) return fail(Code::canceled, "called off");
+      TRY_VOID(ask(until, progress));
       continue;
     }
     if (const auto* said = std::get_if<ExternalError>(&*decoded)) {
@@ -106,6 +108,14 @@ Result<SliceResult> ExternalProgram::take_turn(const ExternalRun& run, Progress&
   }
   return fail(Code::protocol, base::format("{} said progress {} times, and no result", file_->name,
                                            progress_lines_max));
+}
+
+Result<void> ExternalProgram::ask(TimePoint& until, Progress& progress) const {
+  const auto began = Clock::now();
+  const bool goes_on = progress.go_on(told_.done, told_.of);
+  until += Clock::now() - began;
+  if (goes_on) return {};
+  return fail(Code::canceled, base::format("{} was called off", file_->name));
 }
 
 Result<void> ExternalProgram::write_line(const std::string& line, TimePoint until) {
@@ -128,7 +138,7 @@ Result<void> ExternalProgram::write_line(const std::string& line, TimePoint unti
   return {};
 }
 
-Result<std::string> ExternalProgram::read_line(TimePoint until, Progress* progress) {
+Result<std::string> ExternalProgram::read_line(TimePoint& until, Progress* progress) {
   for (;;) {
     const std::size_t end = buffer_.find('\n');
     if (end != std::string::npos && end <= external_line_bytes_max) {
@@ -144,7 +154,7 @@ Result<std::string> ExternalProgram::read_line(TimePoint until, Progress* progre
   }
 }
 
-Result<void> ExternalProgram::read_more(TimePoint until, Progress* progress) {
+Result<void> ExternalProgram::read_more(TimePoint& until, Progress* progress) {
   for (;;) {
     char chunk[4096];
     const ssize_t count = ::read(process_->output(), chunk, sizeof chunk);
@@ -160,9 +170,7 @@ Result<void> ExternalProgram::read_more(TimePoint until, Progress* progress) {
     if (now >= until) {
       return fail(Code::timeout, base::format("{} did not answer in time", file_->name));
     }
-    if (progress != nullptr && !progress->go_on(told_.done, told_.of)) {
-      return fail(Code::canceled, "called off");
-    }
+    if (progress != nullptr) TRY_VOID(ask(until, *progress));
     wait_for(process_->output(), POLLIN, std::min<Duration>(ask_interval, until - now));
   }
 }

@@ -46,9 +46,11 @@ class ExternalProgram {
   Result<compute::SliceResult> take_turn(const compute::ExternalRun& run,
                                          compute::Progress& progress);
   Result<void> write_line(const std::string& line, TimePoint until);
-  /// Without its newline; asks `progress` now and then, when there is one.
-  Result<std::string> read_line(TimePoint until, compute::Progress* progress);
-  Result<void> read_more(TimePoint until, compute::Progress* progress);
+  /// Without its newline; asks `progress` now and then, when there is one. Time that it takes to
+  /// answer (a pause) is added to `until`.
+  Result<std::string> read_line(TimePoint& until, compute::Progress* progress);
+  Result<void> read_more(TimePoint& until, compute::Progress* progress);
+  Result<void> ask(TimePoint& until, compute::Progress& progress) const;
   Result<void> check_silent();
   /// Ends the program: the error that the caller gets.
   std::unexpected<Error> end_with(Error error);
