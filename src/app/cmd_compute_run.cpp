@@ -149,7 +149,8 @@ Result<cli::WorkReport> run_range(const cli::Globals& globals, const cli::Comput
   Shown shown(globals);
   const auto outcome = TRY(rt::do_work(
       options, [&](const rt::WorkProgress& progress) { shown.show(progress); }));
-  TRY_VOID(fill(report, outcome, *TRY(job.make_workload())));
+  const auto workload = TRY(job.make_workload());
+  TRY_VOID(fill(report, outcome, *workload));
   return report;
 }
 

@@ -26,7 +26,8 @@ Result<std::uint64_t> narrow(const std::string& text, U128 value) {
 
 Result<ComputeJob> goldbach_job(ComputeJob job, U128 from, U128 to) {
   const std::uint64_t first = TRY(narrow(job.from, from));
-  job.params = encode_params(TRY(goldbach_params_of_range(first, TRY(narrow(job.to, to)))));
+  const std::uint64_t last = TRY(narrow(job.to, to));
+  job.params = encode_params(TRY(goldbach_params_of_range(first, last)));
   job.make_workload = []() -> Result<std::unique_ptr<Workload>> {
     return std::make_unique<GoldbachWorkload>();
   };
@@ -49,7 +50,10 @@ Result<ComputeJob> external_job(ComputeJob job, U128 from, U128 to,
   const std::uint64_t last = TRY(narrow(job.to, to));
   if (first > last) return fail(Code::usage, base::format("no number from {} to {}", first, last));
   std::uint64_t step = last - first + 1;
-  if (!args.step.empty()) step = TRY(narrow(args.step, TRY(collatz::parse_number(args.step))));
+  if (!args.step.empty()) {
+    const U128 number = TRY(collatz::parse_number(args.step));
+    step = TRY(narrow(args.step, number));
+  }
   job.params = encode_params(TRY(external_params_of_range(file->hash, first, last, step)));
   job.is_external = true;
   rt::ExternalConfig config;
@@ -142,7 +146,8 @@ Result<ComputeJob> make_compute_job(const cli::ComputeRunArgs& args) {
                              "external:PROGRAM",
                              args.workload.substr(0, 40)));
   }
-  job.shape = TRY(TRY(job.make_workload())->shape(job.params));
+  const auto workload = TRY(job.make_workload());
+  job.shape = TRY(workload->shape(job.params));
   return job;
 }
 

@@ -125,7 +125,8 @@ Result<TaskShape> ExternalWorkload::shape(ByteView params) const {
 }
 
 Result<Bytes> ExternalWorkload::unit_of(ByteView params, TaskIndex task, std::uint32_t unit) const {
-  TRY_VOID(check_place(TRY(shape(params)), task, unit));
+  const TaskShape all = TRY(shape(params));
+  TRY_VOID(check_place(all, task, unit));
   Bytes out = base::to_bytes(params);
   codec::Writer writer(out);
   writer.u64(task.value);

@@ -73,6 +73,9 @@ TEST(ExternalWorkload, NamesItsProgram) {
   EXPECT_EQ(runs, 2);
   EXPECT_EQ(workload.run(unit, 4, progress).error().code, Code::usage);
   EXPECT_NE(workload.digest(unit, 3, result), workload.digest(unit, 2, result));
+  // Made by a second implementation, in Python.
+  EXPECT_EQ(base::to_hex(workload.digest(unit, 3, result)),
+            "9cbdb011f4dafceb6be6869c91cbd5b1e7e4dc0a84c1e2989a80ef16003a18e0");
   params.program[3] = 8;
   EXPECT_EQ(workload.shape(encode_params(params)).error().code, Code::refused);
   EXPECT_EQ(runs, 2);

@@ -98,7 +98,8 @@ class Run {
       TRY_VOID(workload_->check_result(entry.result));
       const auto whole = state_.add(index, std::move(entry.result));
       if (!whole) continue;
-      TRY_VOID(state_.add_unit(*workload_, *whole, TRY(finish(*workload_, options_.params, *whole))));
+      auto outcome = TRY(finish(*workload_, options_.params, *whole));
+      TRY_VOID(state_.add_unit(*workload_, *whole, std::move(outcome)));
     }
     resumed_ = state_.slices_done();
     return {};
