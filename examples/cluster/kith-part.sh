@@ -5,8 +5,8 @@
 #
 # Which part comes from the environment: ranks of Open MPI or PMI, a Slurm array or srun, an indexed
 # job of Kubernetes (JOB_COMPLETIONS must be set to its completions). DIR, which all parts share,
-# gets part-I.json and part-I.journal; a part that is started again goes on from its journal, and one
-# that is done is left alone. Behind the last part: kith compute merge DIR/part-*.json
+# gets part-I.json and part-I.journal; a part that is started again goes on from its journal, and
+# one that is done is left alone. Behind the last part: kith compute merge DIR/part-*.json
 #
 # $KITH names the program (kith).
 set -eu

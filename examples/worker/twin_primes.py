@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""An external worker for Kith: counts twin primes. docs/protocol/external-workload.md is the protocol.
+"""An external worker for Kith: counts twin primes (docs/protocol/external-workload.md).
 
     kith compute run --workload external:examples/worker/twin_primes.py --from 1 --to 1e6 --step 1e5
 

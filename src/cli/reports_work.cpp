@@ -11,6 +11,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t bar_cells = 24;
+constexpr std::size_t digits_max = 400;
 constexpr std::size_t report_tasks_max = std::size_t{1} << 20;
 
 /// A number while JavaScript's hold it, else its digits.
@@ -19,6 +20,11 @@ Json number(const std::string& digits) {
   if (digits.empty() || digits.size() > 16) return digits;
   const std::uint64_t value = std::stoull(digits);
   return value <= exact_max ? Json(value) : Json(digits);
+}
+/// Of one form; or nothing.
+bool is_decimal(const std::string& text) {
+  return text.size() <= digits_max && (text.size() < 2 || text[0] != '0') &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 Json or_null(const std::optional<std::string>& text) { return text ? Json(*text) : Json(nullptr); }
 
@@ -38,7 +44,7 @@ class Fields {
     if (value == nullptr) return;
     if (value->is_number_unsigned()) {
       to = std::to_string(value->get<std::uint64_t>());
-    } else if (value->is_string()) {
+    } else if (value->is_string() && is_decimal(value->get<std::string>())) {
       to = value->get<std::string>();
     } else {
       wrong(key);

@@ -53,7 +53,7 @@ TEST(WorkReport, WhatIsNoneIsRefused) {
         with("\"tasks\":2", "\"tasks\":-2"), with("\"first_task\":7", "\"first_task\":8"),
         with("\"first_task\":7", "\"first_task\":18446744073709551615"),
         with("\"aa\"", "5"), with("\"workload\"", "\"werkload\""), with("\"00ff\"", "[]"),
-        with("77", "-77"), with("false", "0"), with("\"counterexample\"", "{}")}) {
+        with("77", "-77"), with("77", "\"x\""), with("77", "\"07\""), with("false", "0"), with("\"counterexample\"", "{}")}) {
     const auto parsed = parse_work_report(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, Code::malformed);

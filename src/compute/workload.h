@@ -108,7 +108,7 @@ Hash unit_root(std::span<const Hash> slice_digests);
 /// U: the Merkle root over a task's units.
 Hash task_root(std::span<const Hash> unit_roots);
 
-/// Runs the slice and compares: what checkers and verdicts do. `refused` when the digest is another.
+/// Runs the slice and compares, as checkers and verdicts do. `refused` when the digest is another.
 Result<void> verify(const Workload& workload, ByteView unit, std::uint32_t slice,
                     const Hash& digest);
 

@@ -1,6 +1,7 @@
 // Workload 1: regions of the Collatz engine (collatz/unit.h). Parameters, big-endian, 47 bytes:
 //
-//   u8 K, u8 F, u8 slice bits, u128 first a, u64 a's of a unit, u64 map, u32 units a task, u64 tasks
+//   u8 K, u8 F, u8 slice bits, u128 first a, u64 a's of a unit, u64 map,
+//   u32 units a task, u64 tasks
 //
 // Unit u of task t is number g = t * units + u: of the region g >> (K - F), whose first a is
 // a_first + region * a_count, the unit with fixed = g mod 2^(K - F). With F = K each unit is a

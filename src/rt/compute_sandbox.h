@@ -1,6 +1,6 @@
 // A stranger's program as a child that can compute and nothing else (docs/protocol/
-// external-workload.md, "The sandbox"). It gets: user, mount, network, process and IPC namespaces of
-// its own, so no network, no home and no other process; /usr read-only, its own file as /program,
+// external-workload.md, "The sandbox"). It gets: user, mount, network, process and IPC namespaces
+// of its own, so no network, no home and no other process; /usr read-only, its own file as /program,
 // an empty /tmp of its own in memory; an environment of four variables; the filter of
 // compute_seccomp.h; limits of memory, processor time, processes and file size; no way to gain
 // privileges. As root it becomes nobody first.
@@ -8,9 +8,9 @@
 // Where the kernel does not give one of these, start() fails with `unsupported` and says which: the
 // program is never run with less. Linux 5.14 is the oldest that has all.
 //
-// A program is an ELF file or a script whose first line names its interpreter ("#!/usr/bin/python3"
-// or "#!/usr/bin/env python3"; /usr alone is there), 64 MiB at most. It is read and hashed once, and
-// what runs is the copy that was hashed.
+// A program is an ELF file or a script whose first line names its interpreter
+// ("#!/usr/bin/python3" or "#!/usr/bin/env python3"; /usr alone is there), 64 MiB at most. It is
+// read and hashed once, and what runs is the copy that was hashed.
 #pragma once
 
 #include <sys/types.h>

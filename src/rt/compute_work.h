@@ -1,6 +1,6 @@
 // Runs units of any workload on this machine: threads at idle priority take slices one after the
-// other; what a slice came to goes into a journal at once, so that a kill loses the slices that were
-// being computed and no other. The owner's rules (compute/work_rules.h) are looked at once a second.
+// other; what a slice came to goes into a journal at once, so that a kill loses the slices that
+// were being computed and no other. The owner's rules (compute/work_rules.h) are looked at once a second.
 // Blocks its caller.
 #pragma once
 

@@ -1,4 +1,4 @@
-"""`kith compute run` and `merge`: workloads without a node, kill -9 and resume, parts and clusters."""
+"""`kith compute run` and `merge`: workloads without a node, kill -9 and resume, parts, clusters."""
 import json
 import os
 import pathlib
