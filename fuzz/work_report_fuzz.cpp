@@ -1,5 +1,5 @@
-// Reports of `kith compute run`, which merge reads: any text is refused, or says the same when it is
-// written and read again.
+// Reports of `kith compute run`, which merge reads: any text is refused, or says the same when it
+// is written and read again.
 #include "cli/reports_work.h"
 
 #include <cstdint>

@@ -147,8 +147,8 @@ Result<cli::WorkReport> run_range(const cli::Globals& globals, const cli::Comput
     return now;
   };
   Shown shown(globals);
-  const auto outcome = TRY(rt::do_work(
-      options, [&](const rt::WorkProgress& progress) { shown.show(progress); }));
+  const auto outcome =
+      TRY(rt::do_work(options, [&](const rt::WorkProgress& progress) { shown.show(progress); }));
   const auto workload = TRY(job.make_workload());
   TRY_VOID(fill(report, outcome, *workload));
   return report;

@@ -80,8 +80,8 @@ Result<std::unique_ptr<Workload>> workload_of(const cli::WorkReport& report) {
     const Hash program = TRY(decode_external_params(params)).program;
     return std::make_unique<ExternalWorkload>(program, ExternalWorkload::RunSlice());
   }
-  return fail(Code::usage, base::format("a report of a workload \"{}\"",
-                                        report.workload.substr(0, 40)));
+  return fail(Code::usage,
+              base::format("a report of a workload \"{}\"", report.workload.substr(0, 40)));
 }
 
 Result<Hash> hash_of(const std::string& hex) {
@@ -141,10 +141,9 @@ Result<ComputeJob> make_compute_job(const cli::ComputeRunArgs& args) {
     job = TRY(args.workload == "goldbach" ? goldbach_job(std::move(job), from, to)
                                           : collatz_job(std::move(job), from, to));
   } else {
-    return fail(Code::usage,
-                base::format("\"{}\" is no workload; there are goldbach, collatz and "
-                             "external:PROGRAM",
-                             args.workload.substr(0, 40)));
+    return fail(Code::usage, base::format("\"{}\" is no workload; there are goldbach, collatz and "
+                                          "external:PROGRAM",
+                                          args.workload.substr(0, 40)));
   }
   const auto workload = TRY(job.make_workload());
   job.shape = TRY(workload->shape(job.params));
@@ -180,10 +179,9 @@ Result<cli::WorkReport> merge_reports(std::vector<cli::WorkReport> reports) {
   for (const cli::WorkReport& part : reports) {
     TRY_VOID(check_part(part, reports.front()));
     if (part.tasks > 0 && part.first_task != all.first_task + all.tasks) {
-      return fail(Code::usage,
-                  base::format("tasks {} to {} are missing, or there twice",
-                               std::min(part.first_task, all.first_task + all.tasks),
-                               std::max(part.first_task, all.first_task + all.tasks)));
+      return fail(Code::usage, base::format("tasks {} to {} are missing, or there twice",
+                                            std::min(part.first_task, all.first_task + all.tasks),
+                                            std::max(part.first_task, all.first_task + all.tasks)));
     }
     all.wall_s += part.wall_s;
     all.cpu_s += part.cpu_s;

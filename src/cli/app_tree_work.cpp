@@ -18,17 +18,15 @@ void add_rules(CLI::App& to, ComputeRunArgs& args) {
   add_parsed(to, "--memory", args.memory_bytes_max,
              "End when more is used; of an external program: what it may have (1GiB)", "SIZE",
              node::parse_size);
-  add_parsed(to, "--snooze", args.snooze, "Begin so much later", "DURATION",
-             node::parse_duration);
+  add_parsed(to, "--snooze", args.snooze, "Begin so much later", "DURATION", node::parse_duration);
   to.add_flag("--normal-priority", args.normal_priority, "Not only when nobody else wants to work");
 }
 
 }  // namespace
 
 void add_work_verbs(CLI::App& app, Draft& draft) {
-  CLI::App* compute =
-      group_of(app, "compute", "Compute for others, or for oneself",
-               "kith compute run --workload goldbach --from 4 --to 1e9");
+  CLI::App* compute = group_of(app, "compute", "Compute for others, or for oneself",
+                               "kith compute run --workload goldbach --from 4 --to 1e9");
   const auto run = add_verb<ComputeRunArgs>(
       *compute, draft, "run", "Compute a range of a workload on this machine, without a node",
       "kith compute run --workload goldbach --from 4 --to 1e10 --journal goldbach.journal");
@@ -51,9 +49,9 @@ void add_work_verbs(CLI::App& app, Draft& draft) {
   add_count(to, "--threads", args.threads, "How many (one a processor)", 1, threads_max);
   add_rules(to, args);
 
-  const auto merge = add_verb<ComputeMergeArgs>(
-      *compute, draft, "merge", "Join what the parts of a range came to",
-      "kith compute merge part-1.json part-2.json");
+  const auto merge =
+      add_verb<ComputeMergeArgs>(*compute, draft, "merge", "Join what the parts of a range came to",
+                                 "kith compute merge part-1.json part-2.json");
   merge.app->add_option("FILE", merge.args->files, "What `kith --json compute run` printed")
       ->required();
 }

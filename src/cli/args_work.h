@@ -15,9 +15,9 @@ struct ComputeRunArgs {
   std::string workload;  // goldbach, collatz, external:PROGRAM
   std::string from;      // as written: 1000000, 1e6, 2^71+5
   std::string to;
-  std::string step;         // of external programs: numbers a task
-  std::string part = "1/1";  // I/N
-  std::string journal;      // a file; empty: none
+  std::string step;           // of external programs: numbers a task
+  std::string part = "1/1";   // I/N
+  std::string journal;        // a file; empty: none
   std::uint64_t threads = 0;  // 0: one a processor
   std::uint64_t cpu_percent = 100;
   std::string hours;  // 22:00-06:30; empty: all day

@@ -144,23 +144,13 @@ std::string to_json(const WorkReport& r) {
     finds.push_back(
         {{"kind", find.kind}, {"number", number(find.number)}, {"value", number(find.value)}});
   }
-  const Json json{{"workload", r.workload},
-                  {"from", number(r.from)},
-                  {"to", number(r.to)},
-                  {"params", r.params},
-                  {"job_tasks", r.job_tasks},
-                  {"first_task", r.first_task},
-                  {"tasks", r.tasks},
-                  {"complete", r.is_complete},
-                  {"root", or_null(r.root)},
-                  {"statistics", r.statistics},
-                  {"figures", figures},
-                  {"finds", finds},
-                  {"slices", r.slices},
-                  {"slices_done", r.slices_done},
-                  {"wall_s", r.wall_s},
-                  {"cpu_s", r.cpu_s},
-                  {"task_roots", roots}};
+  const Json json{
+      {"workload", r.workload},     {"from", number(r.from)},       {"to", number(r.to)},
+      {"params", r.params},         {"job_tasks", r.job_tasks},     {"first_task", r.first_task},
+      {"tasks", r.tasks},           {"complete", r.is_complete},    {"root", or_null(r.root)},
+      {"statistics", r.statistics}, {"figures", figures},           {"finds", finds},
+      {"slices", r.slices},         {"slices_done", r.slices_done}, {"wall_s", r.wall_s},
+      {"cpu_s", r.cpu_s},           {"task_roots", roots}};
   return json.dump();
 }
 
@@ -201,9 +191,9 @@ Result<WorkReport> parse_work_report(std::string_view text) {
   if (fields.fault()) return fail(*fields.fault());
   if (report.task_roots.size() != report.tasks || report.tasks > report_tasks_max ||
       report.tasks > report.job_tasks || report.first_task > report.job_tasks - report.tasks) {
-    return fail(Code::malformed, base::format("{} roots of tasks {} and {} more, of {}",
-                                              report.task_roots.size(), report.first_task,
-                                              report.tasks, report.job_tasks));
+    return fail(Code::malformed,
+                base::format("{} roots of tasks {} and {} more, of {}", report.task_roots.size(),
+                             report.first_task, report.tasks, report.job_tasks));
   }
   return report;
 }

@@ -27,8 +27,8 @@ struct WorkReport {
   std::uint64_t tasks = 0;
   /// Of each of these tasks, in hex; none when it is not done.
   std::vector<std::optional<std::string>> task_roots;
-  std::optional<std::string> root;  // over them, when all are done
-  std::string statistics;           // hex; empty when no task is done
+  std::optional<std::string> root;                           // over them, when all are done
+  std::string statistics;                                    // hex; empty when no task is done
   std::vector<std::pair<std::string, std::string>> figures;  // names, decimal numbers
   std::vector<Find> finds;
   bool is_complete = false;

@@ -49,11 +49,13 @@ TEST(WorkReport, WhatIsNoneIsRefused) {
   };
   EXPECT_TRUE(parse_work_report(good));
   for (const std::string& text :
-       {std::string(), std::string("[]"), std::string("{}"), good.substr(1), with("\"tasks\":2", "\"tasks\":3"),
-        with("\"tasks\":2", "\"tasks\":-2"), with("\"first_task\":7", "\"first_task\":8"),
-        with("\"first_task\":7", "\"first_task\":18446744073709551615"),
-        with("\"aa\"", "5"), with("\"workload\"", "\"werkload\""), with("\"00ff\"", "[]"),
-        with("77", "-77"), with("77", "\"x\""), with("77", "\"07\""), with("false", "0"), with("\"counterexample\"", "{}")}) {
+       {std::string(), std::string("[]"), std::string("{}"), good.substr(1),
+        with("\"tasks\":2", "\"tasks\":3"), with("\"tasks\":2", "\"tasks\":-2"),
+        with("\"first_task\":7", "\"first_task\":8"),
+        with("\"first_task\":7", "\"first_task\":18446744073709551615"), with("\"aa\"", "5"),
+        with("\"workload\"", "\"werkload\""), with("\"00ff\"", "[]"), with("77", "-77"),
+        with("77", "\"x\""), with("77", "\"07\""), with("false", "0"),
+        with("\"counterexample\"", "{}")}) {
     const auto parsed = parse_work_report(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, Code::malformed);
@@ -63,15 +65,17 @@ TEST(WorkReport, WhatIsNoneIsRefused) {
 TEST(WorkReport, Bar) {
   EXPECT_EQ(progress_bar(0.5, 2, 90, ""),
             "[############............]  50.0 %  2 slices/s  90 s to go");
-  EXPECT_EQ(progress_bar(2, 2, 7260, ""), "[########################] 100.0 %  2 slices/s  2:01 h to go");
+  EXPECT_EQ(progress_bar(2, 2, 7260, ""),
+            "[########################] 100.0 %  2 slices/s  2:01 h to go");
   EXPECT_EQ(progress_bar(0, 0, std::nullopt, "on battery"),
             "[........................]   0.0 %  0 slices/s  resting: on battery");
 }
 
 TEST(WorkArgs, AreParsed) {
-  const char* const words[] = {"kith",  "compute", "run",       "--workload", "goldbach", "--from",
-                               "4",     "--to",    "1e6",       "--part",     "2/3",      "--hours",
-                               "22:00-06:00", "--cpu-percent", "50", "--memory", "1GiB", "--snooze", "5m"};
+  const char* const words[] = {
+      "kith", "compute",  "run",    "--workload", "goldbach", "--from",      "4",
+      "--to", "1e6",      "--part", "2/3",        "--hours",  "22:00-06:00", "--cpu-percent",
+      "50",   "--memory", "1GiB",   "--snooze",   "5m"};
   const auto parsed = parse_args(static_cast<int>(std::size(words)), words);
   const auto* const all = std::get_if<Parsed>(&parsed);
   ASSERT_NE(all, nullptr);

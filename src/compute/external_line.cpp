@@ -118,27 +118,23 @@ Result<ExternalLine> decode(std::string_view line) {
 
 std::string encode(const ExternalLine& line) {
   return std::visit(
-      Overload{[](const ExternalHello& l) { return base::format("kith-work {}", l.version); },
-               [](const ExternalRun& l) {
-                 return base::format("run {} {} {} {}", hex_or_dash(l.params), l.task.value,
-                                     l.unit, l.slice);
-               },
-               [](const ExternalProgress& l) {
-                 return base::format("progress {} {}", l.done, l.of);
-               },
-               [](const ExternalResult& l) {
-                 return base::format("result {}", hex_or_dash(l.result));
-               },
-               [](const ExternalError& l) { return base::format("error {}", l.text); }},
+      Overload{
+          [](const ExternalHello& l) { return base::format("kith-work {}", l.version); },
+          [](const ExternalRun& l) {
+            return base::format("run {} {} {} {}", hex_or_dash(l.params), l.task.value, l.unit,
+                                l.slice);
+          },
+          [](const ExternalProgress& l) { return base::format("progress {} {}", l.done, l.of); },
+          [](const ExternalResult& l) { return base::format("result {}", hex_or_dash(l.result)); },
+          [](const ExternalError& l) { return base::format("error {}", l.text); }},
       line);
 }
 
 Result<ExternalLine> decode_external_line(std::string_view line) {
   auto decoded = decode(line);
   if (decoded) return decoded;
-  return fail(decoded.error().code,
-              base::format("\"{}\" is no line of its protocol: {}", shown(line),
-                           decoded.error().message));
+  return fail(decoded.error().code, base::format("\"{}\" is no line of its protocol: {}",
+                                                 shown(line), decoded.error().message));
 }
 
 }  // namespace kith::compute

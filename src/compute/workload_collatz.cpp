@@ -126,8 +126,9 @@ Result<CollatzParams> collatz_params_of_range(U128 from, U128 to) {
     if ((from >> sieve) << sieve != from) continue;
     if (tasks > tasks_max) break;
     CollatzParams params;
-    params.first = {sieve, sieve, std::min(range_slice_bits, sieve), 0, from >> sieve,
-                    std::uint64_t{1} << range_a_bits, {}};
+    params.first = {sieve, sieve,         std::min(range_slice_bits, sieve),
+                    0,     from >> sieve, std::uint64_t{1} << range_a_bits,
+                    {}};
     params.tasks = static_cast<std::uint64_t>(tasks);
     TRY_VOID(check(params));
     return params;
@@ -243,8 +244,7 @@ Bytes CollatzWorkload::statistics(std::span<const Bytes> results) const {
 }
 
 Result<Bytes> CollatzWorkload::join(ByteView statistics, ByteView others) const {
-  const Slice both[] = {TRY(decode_collatz_result(statistics)),
-                              TRY(decode_collatz_result(others))};
+  const Slice both[] = {TRY(decode_collatz_result(statistics)), TRY(decode_collatz_result(others))};
   return encode_result(total_of(both));
 }
 
@@ -300,8 +300,7 @@ Result<bool> CollatzWorkload::check_find(ByteView params, const Find& find) cons
       const Orbit orbit = walk_orbit(number, start, map);
       return orbit.verdict == Verdict::cycles || orbit.verdict == Verdict::diverges;
     }
-    case Find::Kind::record:
-      return walk_orbit(number, 1, map).peak == TRY(parse_big(find.value));
+    case Find::Kind::record: return walk_orbit(number, 1, map).peak == TRY(parse_big(find.value));
   }
   return false;
 }

@@ -96,10 +96,11 @@ Result<ExternalParams> external_params_of_range(const Hash& program, std::uint64
   }
   ExternalParams params;
   params.program = program;
-  params.tasks = (to - from) / step + 1;
-  if (params.tasks > tasks_max) {
-    return fail(Code::limit, base::format("{} tasks, limit {}", params.tasks, tasks_max));
+  const std::uint64_t before_last = (to - from) / step;
+  if (before_last >= tasks_max) {
+    return fail(Code::limit, base::format("{} tasks and more, limit {}", before_last, tasks_max));
   }
+  params.tasks = before_last + 1;
   codec::Writer writer(params.argument);
   writer.u64(from);
   writer.u64(to);

@@ -31,11 +31,31 @@ TEST(ExternalLine, EachHasOneForm) {
 }
 
 TEST(ExternalLine, GarbageIsNamed) {
-  for (const std::string line :
-       {"", " ", "kith-work", "kith-work 01", "kith-work 1 ", "kith-work 99999999999", "Result 0a",
-        "result", "result 0A", "result 0", "result 0a 0b", "result  0a", "progress 3 2",
-        "progress 1", "progress -1 2", "run 00 1 2", "run 00 1 2 3 4", "run 00 1 4096 3",
-        "run zz 1 2 3", "error", "error ", "hello", "result 0a\r", "result \t", "\x7f"}) {
+  for (const std::string line : {"",
+                                 " ",
+                                 "kith-work",
+                                 "kith-work 01",
+                                 "kith-work 1 ",
+                                 "kith-work 99999999999",
+                                 "Result 0a",
+                                 "result",
+                                 "result 0A",
+                                 "result 0",
+                                 "result 0a 0b",
+                                 "result  0a",
+                                 "progress 3 2",
+                                 "progress 1",
+                                 "progress -1 2",
+                                 "run 00 1 2",
+                                 "run 00 1 2 3 4",
+                                 "run 00 1 4096 3",
+                                 "run zz 1 2 3",
+                                 "error",
+                                 "error ",
+                                 "hello",
+                                 "result 0a\r",
+                                 "result \t",
+                                 "\x7f"}) {
     const auto decoded = decode_external_line(line);
     ASSERT_FALSE(decoded) << line;
     EXPECT_NE(decoded.error().message.find("no line of its protocol"), std::string::npos);
@@ -46,7 +66,8 @@ TEST(ExternalLine, GarbageIsNamed) {
   EXPECT_EQ(decode_external_line("error " + std::string(501, 'x')).error().code, Code::too_large);
   EXPECT_EQ(decode_external_line(std::string(16385, 'x')).error().code, Code::too_large);
   // What is shown of it does no harm to a terminal.
-  const std::string message = decode_external_line("\x1b[2J" + std::string(99, 'x')).error().message;
+  const std::string message =
+      decode_external_line("\x1b[2J" + std::string(99, 'x')).error().message;
   EXPECT_EQ(message.find('\x1b'), std::string::npos);
 }
 
@@ -82,10 +103,10 @@ TEST(ExternalWorkload, NamesItsProgram) {
 }
 
 TEST(ExternalWorkload, TooMuchIsRefused) {
-  const ExternalWorkload workload(Hash{}, [](ByteView, TaskIndex, std::uint32_t, std::uint32_t,
-                                             Progress&) {
-    return Result<SliceResult>(Bytes(result_bytes_max + 1));
-  });
+  const ExternalWorkload workload(Hash{},
+                                  [](ByteView, TaskIndex, std::uint32_t, std::uint32_t, Progress&) {
+                                    return Result<SliceResult>(Bytes(result_bytes_max + 1));
+                                  });
   const Bytes bytes = encode_params(ExternalParams{});
   Always progress;
   const auto result = workload.run(workload.unit_of(bytes, {0}, 0).value(), 0, progress);
@@ -115,8 +136,9 @@ RC_GTEST_PROP(ExternalWorkload, StatisticsJoin, ()) {
   }
   const std::size_t cut = *rc::gen::inRange<std::size_t>(0, results.size() + 1);
   const auto all = std::span<const SliceResult>(results);
-  RC_ASSERT(workload.join(workload.statistics(all.first(cut)), workload.statistics(all.subspan(cut)))
-                .value() == workload.statistics(results));
+  RC_ASSERT(
+      workload.join(workload.statistics(all.first(cut)), workload.statistics(all.subspan(cut)))
+          .value() == workload.statistics(results));
 }
 
 }  // namespace

@@ -108,8 +108,8 @@ Result<GoldbachParams> decode_goldbach_params(ByteView bytes) {
   TRY_VOID(check_numbers(params.first, params.numbers));
   if (params.unit_numbers < 1 || params.unit_numbers > GoldbachParams::unit_numbers_max ||
       params.units < 1 || params.units > units_max) {
-    return fail(Code::limit, base::format("tasks of {} units of {} numbers", params.units,
-                                          params.unit_numbers));
+    return fail(Code::limit,
+                base::format("tasks of {} units of {} numbers", params.units, params.unit_numbers));
   }
   // Whole tasks: every one has the shape's units.
   if (unit_count(params) % params.units != 0 || unit_count(params) / params.units > tasks_max) {
@@ -160,8 +160,7 @@ Result<EvenResult> decode_goldbach_result(ByteView bytes) {
   return result;
 }
 
-GoldbachWorkload::GoldbachWorkload()
-    : partitioner_(std::make_unique<goldbach::Partitioner>()) {}
+GoldbachWorkload::GoldbachWorkload() : partitioner_(std::make_unique<goldbach::Partitioner>()) {}
 GoldbachWorkload::~GoldbachWorkload() = default;
 
 std::string GoldbachWorkload::describe(ByteView params, TaskIndex task) const {

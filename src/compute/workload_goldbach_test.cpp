@@ -95,8 +95,8 @@ TEST(GoldbachWorkload, PlantedCounterexampleIsFoundAndConfirmed) {
   EXPECT_FALSE(workload.check_find(encode_params(params), wanted).value());
   EXPECT_FALSE(workload.check_find(bytes, {Find::Kind::counterexample, "503224", ""}).value());
   EXPECT_FALSE(workload.check_find(bytes, {Find::Kind::counterexample, "504222", ""}).value());
-  EXPECT_TRUE(workload.check_find(encode_params(params), {Find::Kind::record, "503222", "523"})
-                  .value());
+  EXPECT_TRUE(
+      workload.check_find(encode_params(params), {Find::Kind::record, "503222", "523"}).value());
   EXPECT_FALSE(workload.check_find(bytes, {Find::Kind::counterexample, "-4", ""}));
 }
 

@@ -65,8 +65,7 @@ TEST(CollatzWorkload, RootIsTheEnginesOwn) {
       const Bytes bytes = workload.unit_of(params, {3}, number).value();
       const collatz::Unit unit = collatz::decode_unit(bytes).value();
       std::vector<collatz::SliceResult> slices(unit.slices());
-      ASSERT_TRUE(
-          collatz::make_kernel(KernelKind::reference)->run(collatz::Plan(unit), 0, slices));
+      ASSERT_TRUE(collatz::make_kernel(KernelKind::reference)->run(collatz::Plan(unit), 0, slices));
       const auto results = run_unit(workload, bytes, unit.slices());
       std::vector<Hash> digests;
       for (std::uint32_t i = 0; i < unit.slices(); ++i) {
@@ -117,8 +116,12 @@ TEST(CollatzWorkload, RangesAreWholeUnits) {
   EXPECT_TRUE(params->first.start() == U128{1} << 40);
   EXPECT_EQ(params->tasks, 3u);
   EXPECT_EQ(collatz_params_of_range(256, 255 + (1 << 20))->tasks, 1u);
-  for (const auto& [from, to] : {std::pair<U128, U128>{0, 1}, {5, 4}, {256, 1 << 20},
-                                 {255, 254 + (1 << 20)}, {1, 1 << 20}, {1, collatz::u128_max}}) {
+  for (const auto& [from, to] : {std::pair<U128, U128>{0, 1},
+                                 {5, 4},
+                                 {256, 1 << 20},
+                                 {255, 254 + (1 << 20)},
+                                 {1, 1 << 20},
+                                 {1, collatz::u128_max}}) {
     EXPECT_EQ(collatz_params_of_range(from, to).error().code, Code::usage);
   }
 }
@@ -151,8 +154,8 @@ TEST(CollatzWorkload, PathRecordIsAFind) {
                             "788340337342148717335104033908060039028328"}));
   // It is none when it is known.
   EXPECT_TRUE(CollatzWorkload(KernelKind::scalar).finds(bytes, results)->empty());
-  const Bytes params = encode_params(
-      CollatzParams{{30, 8, 2, 0, unit.a_first, 80, {}}, 1, std::uint64_t{1} << 22});
+  const Bytes params =
+      encode_params(CollatzParams{{30, 8, 2, 0, unit.a_first, 80, {}}, 1, std::uint64_t{1} << 22});
   EXPECT_TRUE(workload.check_find(params, finds[0]).value());
   Find false_find = finds[0];
   false_find.value.back() = '9';
@@ -193,7 +196,8 @@ RC_GTEST_PROP(CollatzWorkload, StatisticsJoinInAnyOrder, ()) {
         *rc::gen::arbitrary<std::uint64_t>(), *rc::gen::arbitrary<std::uint64_t>(), 1, 0,
         collatz::Big(*rc::gen::arbitrary<std::uint64_t>())}));
   }
-  const auto cut = static_cast<std::ptrdiff_t>(*rc::gen::inRange<std::size_t>(0, results.size() + 1));
+  const auto cut =
+      static_cast<std::ptrdiff_t>(*rc::gen::inRange<std::size_t>(0, results.size() + 1));
   const std::vector<SliceResult> left(results.begin(), results.begin() + cut);
   const std::vector<SliceResult> right(results.begin() + cut, results.end());
   const Bytes all = workload.statistics(results);

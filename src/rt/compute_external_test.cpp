@@ -84,8 +84,9 @@ class Sandbox : public testing::Test {
 };
 
 TEST_F(Sandbox, ComputesTurnAfterTurn) {
-  ExternalProgram program(file_of(turn("    say('progress 1 2')\n"
-                                       "    say('result ' + '%02x' % (int(line[2]) + 1))\n")));
+  ExternalProgram program(
+      file_of(turn("    say('progress 1 2')\n"
+                   "    say('result ' + '%02x' % (int(line[2]) + 1))\n")));
   Watcher progress;
   for (std::uint8_t task = 0; task < 5; ++task) {
     EXPECT_EQ(program.run(Bytes{0xab}, {task}, 0, 0, progress).value(),
@@ -236,10 +237,11 @@ TEST_F(Sandbox, SeesNobodysFiles) {
 TEST_F(Sandbox, WhatItStartedIsGoneToo) {
   // A grandchild in a session of its own holds on to the output; ended with its program.
   const auto began = std::chrono::steady_clock::now();
-  const Error error = error_of(turn("    if os.fork() == 0:\n"
-                                    "        os.setsid()\n"
-                                    "        while True: pass\n"
-                                    "    sys.exit(3)\n"));
+  const Error error =
+      error_of(turn("    if os.fork() == 0:\n"
+                    "        os.setsid()\n"
+                    "        while True: pass\n"
+                    "    sys.exit(3)\n"));
   EXPECT_NE(error.message.find("exit code 3"), std::string::npos) << error.message;
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(9));
 }

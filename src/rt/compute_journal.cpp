@@ -83,8 +83,8 @@ Result<Header> read_header(ByteView bytes) {
   read.header.workload = static_cast<compute::WorkloadId>(TRY(reader.u16()));
   const std::uint16_t size = TRY(reader.u16());
   if (size > compute::params_bytes_max) {
-    return fail(Code::too_large, base::format("{} bytes of parameters, limit {}", size,
-                                              compute::params_bytes_max));
+    return fail(Code::too_large,
+                base::format("{} bytes of parameters, limit {}", size, compute::params_bytes_max));
   }
   read.header.params = base::to_bytes(TRY(reader.bytes(size)));
   read.header.first_task = TRY(reader.u64());

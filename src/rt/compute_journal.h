@@ -56,7 +56,8 @@ class Journal {
  public:
   /// Makes the file, or reads it back and cuts off a torn tail. Errors: `usage` (of other work),
   /// `malformed`, `locked`, the disk's.
-  static Result<std::unique_ptr<Journal>> open(const std::string& path, const JournalHeader& header);
+  static Result<std::unique_ptr<Journal>> open(const std::string& path,
+                                               const JournalHeader& header);
 
   /// What was there, once.
   std::vector<JournalEntry> take_entries() { return std::move(entries_); }

@@ -39,7 +39,9 @@ TEST(Journal, IsOfOneWorkAndOneProcess) {
     JournalHeader header = some_header();
     change(header);
     TempDir another;
-    { EXPECT_TRUE(Journal::open(another / "journal", some_header())); }
+    {
+      EXPECT_TRUE(Journal::open(another / "journal", some_header()));
+    }
     return Journal::open(another / "journal", header).error().code;
   };
   EXPECT_EQ(other([](JournalHeader& h) { h.params[0] = 9; }), Code::usage);
@@ -121,8 +123,8 @@ TEST(Journal, DamageOfWhatWasDurableIsNamed) {
 TEST(Journal, IsCutAndGoesOn) {
   TempDir dir;
   const Made made = make(3, 3);
-  ASSERT_TRUE(write_file_atomic(dir / "journal",
-                                ByteView(made.bytes).first(made.bytes.size() - 1), 0600));
+  ASSERT_TRUE(
+      write_file_atomic(dir / "journal", ByteView(made.bytes).first(made.bytes.size() - 1), 0600));
   {
     auto journal = Journal::open(dir / "journal", some_header());
     ASSERT_TRUE(journal);

@@ -72,7 +72,9 @@ Result<void> read_first_line(SandboxLaunch& launch, const std::string& name) {
   launch.executable = "/program";
   launch.arguments = {"/program"};
   const std::string_view text = base::as_text(launch.program);
-  constexpr std::string_view elf = "\x7f" "ELF";
+  constexpr std::string_view elf =
+      "\x7f"
+      "ELF";
   if (text.starts_with(elf)) return {};
   if (!text.starts_with("#!")) {
     return fail(Code::unsupported,
@@ -122,8 +124,8 @@ std::string_view what_of(SandboxStage stage) {
 }
 
 Error cannot_have(const std::string& name, const SandboxReport& report) {
-  const bool is_program = report.stage == SandboxStage::exec ||
-                          report.stage == SandboxStage::program;
+  const bool is_program =
+      report.stage == SandboxStage::exec || report.stage == SandboxStage::program;
   return {is_program ? errno_code(report.value) : Code::unsupported,
           base::format("{} is not run without a sandbox, and this machine does not give it {}: {}",
                        name, what_of(report.stage), errno_text(report.value))};
@@ -158,8 +160,8 @@ Result<void> set_nonblocking(int fd) {
 
 Error error_of_end(const std::string& name, const SandboxLimits& limits, int status) {
   if (WIFEXITED(status)) {
-    return {Code::closed, base::format("{} ended by itself, with exit code {}", name,
-                                       WEXITSTATUS(status))};
+    return {Code::closed,
+            base::format("{} ended by itself, with exit code {}", name, WEXITSTATUS(status))};
   }
   const int signal = WTERMSIG(status);
   if (signal == SIGSYS) {
@@ -184,8 +186,8 @@ Result<SandboxedProcess> SandboxedProcess::start(ByteView program, const std::st
   SandboxLaunch launch;
   launch.program = program;
   if (program.size() > program_bytes_max) {
-    return fail(Code::too_large, base::format("{} has {} bytes, limit {}", name, program.size(),
-                                              program_bytes_max));
+    return fail(Code::too_large,
+                base::format("{} has {} bytes, limit {}", name, program.size(), program_bytes_max));
   }
   TRY_VOID(read_first_line(launch, name));
   launch.filter = worker_filter(sandbox_exec_fd);

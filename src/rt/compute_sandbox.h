@@ -1,7 +1,7 @@
 // A stranger's program as a child that can compute and nothing else (docs/protocol/
 // external-workload.md, "The sandbox"). It gets: user, mount, network, process and IPC namespaces
-// of its own, so no network, no home and no other process; /usr read-only, its own file as /program,
-// an empty /tmp of its own in memory; an environment of four variables; the filter of
+// of its own, so no network, no home and no other process; /usr read-only, its own file as
+// /program, an empty /tmp of its own in memory; an environment of four variables; the filter of
 // compute_seccomp.h; limits of memory, processor time, processes and file size; no way to gain
 // privileges. As root it becomes nobody first.
 //

@@ -83,8 +83,8 @@ bool add_mount(const SandboxMount& mount) {
 /// A new root in memory, with what the program may see.
 bool build_root(const SandboxLaunch& launch) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("tmpfs", sandbox_root, "tmpfs", MS_NOSUID | MS_NODEV,
-              launch.root_options.c_str()) != 0 ||
+      ::mount("tmpfs", sandbox_root, "tmpfs", MS_NOSUID | MS_NODEV, launch.root_options.c_str()) !=
+          0 ||
       ::chdir(sandbox_root) != 0) {
     return false;
   }

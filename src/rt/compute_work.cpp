@@ -93,8 +93,7 @@ class Run {
                                options_.tasks};
     journal_ = TRY(Journal::open(options_.journal, header));
     for (JournalEntry& entry : journal_->take_entries()) {
-      const std::uint64_t index =
-          TRY(state_.index_of({entry.task, entry.unit, entry.slice}));
+      const std::uint64_t index = TRY(state_.index_of({entry.task, entry.unit, entry.slice}));
       TRY_VOID(workload_->check_result(entry.result));
       const auto whole = state_.add(index, std::move(entry.result));
       if (!whole) continue;

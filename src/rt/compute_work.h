@@ -1,7 +1,7 @@
 // Runs units of any workload on this machine: threads at idle priority take slices one after the
 // other; what a slice came to goes into a journal at once, so that a kill loses the slices that
-// were being computed and no other. The owner's rules (compute/work_rules.h) are looked at once a second.
-// Blocks its caller.
+// were being computed and no other. The owner's rules (compute/work_rules.h) are looked at once a
+// second. Blocks its caller.
 #pragma once
 
 #include <functional>
@@ -51,9 +51,9 @@ struct WorkOutcome {
   /// Of these tasks; empty when none is done.
   Bytes statistics;
   std::vector<compute::Find> finds;
-  bool is_complete = false;           // false: stopped
-  std::uint64_t slices_done = 0;      // those of the journal too
-  std::uint64_t slices_resumed = 0;   // from the journal
+  bool is_complete = false;          // false: stopped
+  std::uint64_t slices_done = 0;     // those of the journal too
+  std::uint64_t slices_resumed = 0;  // from the journal
   double wall_s = 0;
   double cpu_s = 0;
 };

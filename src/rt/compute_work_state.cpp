@@ -66,8 +66,8 @@ Result<void> WorkState::add_unit(const Workload& workload, const WholeUnit& unit
 Result<WorkOutcome> WorkState::outcome(const Workload& workload) const {
   WorkOutcome all;
   for (const auto& [number, task] : whole_) {
-    all.statistics = all.tasks.empty() ? task.statistics
-                                       : TRY(workload.join(all.statistics, task.statistics));
+    all.statistics =
+        all.tasks.empty() ? task.statistics : TRY(workload.join(all.statistics, task.statistics));
     all.tasks.push_back(task);
   }
   for (const auto& [number, finds] : finds_) {

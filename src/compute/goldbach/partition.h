@@ -23,10 +23,10 @@ inline constexpr std::uint32_t limit_max = std::uint32_t{1} << 16;
 
 struct EvenResult {
   std::uint64_t numbers = 0;
-  std::uint64_t prime_sum = 0;  // of the least primes, mod 2^64
-  std::uint32_t largest = 0;    // of the least primes; 0 when there is none
+  std::uint64_t prime_sum = 0;   // of the least primes, mod 2^64
+  std::uint32_t largest = 0;     // of the least primes; 0 when there is none
   std::uint64_t largest_at = 0;  // the least number that needs it
-  std::uint64_t missing = 0;    // numbers without one up to the limit
+  std::uint64_t missing = 0;     // numbers without one up to the limit
   std::uint64_t missing_at = 0;  // the least of these; 0 when there is none
   friend bool operator==(const EvenResult&, const EvenResult&) = default;
 };
