@@ -156,9 +156,9 @@ TEST(ComputeWork, RulesPauseAndResume) {
 
 TEST(ComputeWork, KeepsToItsShareOfTheTime) {
   WorkOptions options = goldbach(1);
-  GoldbachParams params{4, 1 << 22, 1 << 20, 1, 4, 65536};
+  const GoldbachParams params{4, 1 << 26, 1 << 23, 1, 16, 65536};
   options.params = encode_params(params);
-  options.tasks = 4;
+  options.tasks = 8;
   options.rules = [] {
     WorkRules rules;
     rules.cpu_percent = 20;
@@ -166,8 +166,7 @@ TEST(ComputeWork, KeepsToItsShareOfTheTime) {
   };
   const auto done = do_work(options, no_progress);
   ASSERT_TRUE(done && done->is_complete);
-  if (done->cpu_s < 0.1) GTEST_SKIP() << "done in " << done->cpu_s << " s";
-  EXPECT_GT(done->wall_s, 2 * done->cpu_s);
+  EXPECT_GT(done->wall_s, 3 * done->cpu_s);
 }
 
 TEST(ComputeWork, TooMuchMemoryEndsIt) {
