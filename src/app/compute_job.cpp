@@ -166,7 +166,9 @@ Result<TaskRange> tasks_of_part(std::string_view part, std::uint64_t tasks) {
 
 Result<cli::WorkReport> merge_reports(std::vector<cli::WorkReport> reports) {
   if (reports.empty()) return fail(Code::usage, "no report to merge");
-  std::ranges::stable_sort(reports, {}, &cli::WorkReport::first_task);
+  std::ranges::sort(reports, {}, [](const cli::WorkReport& report) {
+    return std::pair(report.first_task, report.tasks);
+  });
   const std::unique_ptr<Workload> workload = TRY(workload_of(reports.front()));
   cli::WorkReport all = reports.front();
   all.tasks = all.slices = all.slices_done = 0;
