@@ -73,6 +73,8 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::SimulateArgs& a) { return run_simulate(g, a); },
                [&](const cli::CompletionArgs& a) { return run_completion(g, a); },
                [&](const cli::CollatzVerifyArgs& a) { return run_collatz_verify(g, a); },
+               [&](const cli::ComputeRunArgs& a) { return run_compute_run(g, a); },
+               [&](const cli::ComputeMergeArgs& a) { return run_compute_merge(g, a); },
                [&](const cli::OperationArgs& a) { return run_operation(g, a); }},
       command);
 }

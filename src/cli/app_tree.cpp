@@ -327,6 +327,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_other_verbs(app, draft);
   add_operation_verbs(app, draft);
   add_compute_verbs(app, draft);
+  add_work_verbs(app, draft);
 }
 
 }  // namespace kith::cli

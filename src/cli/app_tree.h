@@ -23,5 +23,7 @@ void add_wallet_verbs(CLI::App& app, Draft& draft);
 void add_operation_verbs(CLI::App& app, Draft& draft);
 /// Verbs that compute (app_tree_compute.cpp).
 void add_compute_verbs(CLI::App& app, Draft& draft);
+/// Verbs that run workloads (app_tree_work.cpp).
+void add_work_verbs(CLI::App& app, Draft& draft);
 
 }  // namespace kith::cli

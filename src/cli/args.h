@@ -16,6 +16,7 @@
 #include "cli/args_compute.h"
 #include "cli/args_operations.h"
 #include "cli/args_wallet.h"
+#include "cli/args_work.h"
 
 namespace kith::cli {
 
@@ -173,7 +174,8 @@ using Command =
                  WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
                  WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs,
                  ValidatorBondArgs, ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs,
-                 ValidatorListArgs, CollatzVerifyArgs, OperationArgs>;
+                 ValidatorListArgs, CollatzVerifyArgs, ComputeRunArgs, ComputeMergeArgs,
+                 OperationArgs>;
 
 struct Parsed {
   Globals globals;

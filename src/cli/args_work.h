@@ -1,0 +1,36 @@
+// What `kith compute run` and `kith compute merge` were told; as in args.h. Alternatives of the
+// Command there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace kith::cli {
+
+struct ComputeRunArgs {
+  std::string workload;  // goldbach, collatz, external:PROGRAM
+  std::string from;      // as written: 1000000, 1e6, 2^71+5
+  std::string to;
+  std::string step;           // of external programs: numbers a task
+  std::string part = "1/1";   // I/N
+  std::string journal;        // a file; empty: none
+  std::uint64_t threads = 0;  // 0: one a processor
+  std::uint64_t cpu_percent = 100;
+  std::string hours;  // 22:00-06:30; empty: all day
+  bool only_on_ac = false;
+  std::optional<std::uint64_t> others_percent_max;
+  std::optional<std::uint64_t> celsius_max;
+  std::optional<std::uint64_t> memory_bytes_max;
+  std::optional<Duration> snooze;
+  bool normal_priority = false;
+};
+
+struct ComputeMergeArgs {
+  std::vector<std::string> files;
+};
+
+}  // namespace kith::cli
