@@ -103,7 +103,7 @@ class Validators:
         for i in self.all():
             self.home(i).mkdir(parents=True)
             if has_disks:
-                self._mount(i, "size", DISK_KIB, is_new=True)
+                self._must_mount(i, "size", DISK_KIB, is_new=True)
         made = kith("genesis", "testnet", "--dir", folder, "--validators", count, "--network",
                     "faults", "--base-port", free_base_port(count), "--param",
                     "block_interval_ms=250", "--param", "epoch_blocks=40", "--param",
@@ -133,8 +133,11 @@ class Validators:
     def _mount(self, i, option, kib, is_new=False):
         what = ["-t", "tmpfs", "tmpfs"] if is_new else []
         options = f"{option}={kib}k" if is_new else f"remount,{option}={kib}k"
-        done = subprocess.run(["mount", *what, "-o", options, str(self.home(i))],
+        return subprocess.run(["mount", *what, "-o", options, str(self.home(i))],
                               capture_output=True, text=True, check=False, timeout=LIMIT_S)
+
+    def _must_mount(self, i, option, kib, is_new=False):
+        done = self._mount(i, option, kib, is_new)
         assert done.returncode == 0, done.stderr
 
     # --- faults
@@ -162,12 +165,17 @@ class Validators:
             self.stopped.discard(i)
 
     def fill(self, i, left_kib):
-        disk = os.statvfs(self.home(i))
-        used_kib = (disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024
-        self._mount(i, "size", used_kib + left_kib)
+        for _ in range(100):
+            disk = os.statvfs(self.home(i))
+            used_kib = (disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024
+            done = self._mount(i, "size", used_kib + left_kib)
+            if done.returncode == 0:
+                return
+        # The kernel refuses what is less than is used by then: the node writes all the while.
+        raise AssertionError(done.stderr)
 
     def free(self, i):
-        self._mount(i, "size", DISK_KIB)
+        self._must_mount(i, "size", DISK_KIB)
 
     def limit_files(self, i, size):
         resource.prlimit(self.running[i].pid, resource.RLIMIT_FSIZE, (size, size))
