@@ -121,7 +121,7 @@ TEST(GpuKernel, PlantedCyclesAreSuspects) {
 // is halved; with one that is too much by itself, the processor does the slice.
 TEST(GpuKernel, FullListsLoseNothing) {
   NEEDS_OPENCL();
-  const Unit few{5, 5, 1, 0, (U128{1} << 82) - 1000, 130'000, {}};
+  const Unit few{5, 5, 1, 0, (U128{1} << 82) - 1000, 300'000, {}};
   EXPECT_GT(expect_agreed(few, KernelKind::scalar).escapes, 65536u);
   const Unit unit{16, 16, 4, 0, (U128{1} << 71) - 5000, 300, {}};
   EXPECT_GT(expect_agreed(unit, KernelKind::scalar).escapes, 65536u);

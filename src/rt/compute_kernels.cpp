@@ -70,9 +70,9 @@ class TeamMaker {
  private:
   Result<ComputeTeam> make_of_gpus(const std::vector<GpuApi>& apis, bool takes_processors,
                                    unsigned threads) {
-    team_.processor = TRY(choose_kernel("cpu"));
     std::vector<Gpu> gpus = open_gpus(apis, takes_processors);
     if (gpus.empty()) return fail(Code::unsupported, why_none());
+    team_.processor = TRY(choose_kernel("cpu"));
     for (Gpu& gpu : gpus) add(gpu);
     add_processor(threads);
     return std::move(team_);
