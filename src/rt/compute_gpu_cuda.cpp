@@ -188,6 +188,9 @@ class CudaDevice : public GpuDevice {
   }
   Result<void> read(GpuBuffer buffer, ByteSpan to) override {
     TRY_VOID(enter());
+    // A copy to ordinary memory waits as well, but holds the driver's lock: other workers of this
+    // device could ask for nothing meanwhile.
+    TRY_VOID(check(cuda_.synchronize(stream_), "computing"));
     TRY_VOID(check(cuda_.to_host(to.data(), of(buffer), to.size(), stream_), "reading"));
     return check(cuda_.synchronize(stream_), "computing");
   }

@@ -1,6 +1,8 @@
 // OpenCL 1.2 by its loader's library. Devices' own compilers translate the kernels, and have been
 // known to do so wrongly: the self-test at start is what makes them fit for use.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/format.h"
 #include "compute/collatz/gpu_source.h"
@@ -21,6 +23,7 @@ struct QueueTag;
 struct MemoryTag;
 struct ProgramTag;
 struct KernelTag;
+struct EventTag;
 using Platform = PlatformTag*;
 using Device = DeviceTag*;
 using Context = ContextTag*;
@@ -28,6 +31,7 @@ using Queue = QueueTag*;
 using Memory = MemoryTag*;
 using Program = ProgramTag*;
 using KernelHandle = KernelTag*;
+using Event = EventTag*;
 
 constexpr std::uint64_t type_all = 0xFFFFFFFF;
 constexpr std::uint64_t type_cpu = 1 << 1;
@@ -38,6 +42,10 @@ constexpr unsigned info_local_bytes = 0x1023;
 constexpr unsigned info_name = 0x102B;
 constexpr unsigned info_driver_version = 0x102D;
 constexpr unsigned info_build_log = 0x1183;
+constexpr unsigned info_event_status = 0x11D3;
+constexpr Status event_complete = 0;
+/// Drivers wait by polling, which would cost a processor; a thousandth of a batch is nothing.
+constexpr auto poll_interval = std::chrono::microseconds(200);
 constexpr std::uint64_t memory_read_write = 1;
 constexpr unsigned platforms_max = 16;
 constexpr unsigned devices_max = 64;
@@ -68,7 +76,10 @@ struct OpenCl {
   Status (*write)(Queue, Memory, unsigned, std::size_t, std::size_t, const void*, unsigned,
                   const void*, void*) = nullptr;
   Status (*read)(Queue, Memory, unsigned, std::size_t, std::size_t, void*, unsigned, const void*,
-                 void*) = nullptr;
+                 Event*) = nullptr;
+  Status (*flush)(Queue) = nullptr;
+  Status (*event_info)(Event, unsigned, std::size_t, void*, std::size_t*) = nullptr;
+  Status (*release_event)(Event) = nullptr;
   Status (*fill)(Queue, Memory, const void*, std::size_t, std::size_t, std::size_t, unsigned,
                  const void*, void*) = nullptr;
   Status (*launch)(Queue, KernelHandle, unsigned, const std::size_t*, const std::size_t*,
@@ -98,6 +109,9 @@ Result<OpenCl> load() {
                         load_symbol(*library, "clSetKernelArg", cl.set_argument) &&
                         load_symbol(*library, "clEnqueueWriteBuffer", cl.write) &&
                         load_symbol(*library, "clEnqueueReadBuffer", cl.read) &&
+                        load_symbol(*library, "clFlush", cl.flush) &&
+                        load_symbol(*library, "clGetEventInfo", cl.event_info) &&
+                        load_symbol(*library, "clReleaseEvent", cl.release_event) &&
                         load_symbol(*library, "clEnqueueFillBuffer", cl.fill) &&
                         load_symbol(*library, "clEnqueueNDRangeKernel", cl.launch);
   if (!is_whole) return fail(Code::unsupported, "libOpenCL.so.1 is older than OpenCL 1.2");
@@ -204,8 +218,18 @@ class OpenClDevice : public GpuDevice {
         gpu_entry_names[index]);
   }
   Result<void> read(GpuBuffer buffer, ByteSpan to) override {
-    return check(cl_.read(queue_, of(buffer), 1, 0, to.size(), to.data(), 0, nullptr, nullptr),
-                 "reading");
+    Event event = nullptr;
+    TRY_VOID(check(cl_.read(queue_, of(buffer), 0, 0, to.size(), to.data(), 0, nullptr, &event),
+                   "reading"));
+    Status status = cl_.flush(queue_);
+    Status state = 1;
+    while (status == 0 && state > event_complete) {
+      status = cl_.event_info(event, info_event_status, sizeof state, &state, nullptr);
+      if (state > event_complete) std::this_thread::sleep_for(poll_interval);
+    }
+    cl_.release_event(event);
+    TRY_VOID(check(status, "waiting"));
+    return check(state, "computing");
   }
 
  private:

@@ -228,6 +228,23 @@ TEST(ComputeVerify, IsTheSameByOpenClAndWhenItIsLost) {
   EXPECT_NE(lost.notes[0].find("fallen off the bus"), std::string::npos) << lost.notes[0];
 }
 
+// Pieces of all sizes from 2^20 to 2^28, taken by whoever is free; the processor's may be taken
+// from it in the end.
+TEST(ComputeVerify, HybridDoesEveryPieceOnce) {
+  NEEDS_OPENCL();
+  VerifyOptions options = small_range("scalar");
+  options.from += (U128{1} << 20) - 5;
+  options.to = options.from + (U128{1} << 29);
+  const VerifyOutcome expected = verified(options);
+  options.device = "hybrid";
+  options.threads = 2;
+  options.counts_processors = true;
+  const VerifyOutcome hybrid = verified(options);
+  EXPECT_EQ(hybrid.result.checksum, expected.result.checksum);
+  EXPECT_EQ(hybrid.result.count, expected.result.count);
+  EXPECT_NE(hybrid.device.find(" + cpu/"), std::string::npos) << hybrid.device;
+}
+
 TEST(ComputeVerify, WhatIsMissingIsNamed) {
   TeamOptions options;
   options.device = "cuda";

@@ -11,8 +11,8 @@ namespace {
 
 using namespace compute::collatz;
 
-/// So that one's sieve is prepared while the other's numbers are walked.
-constexpr unsigned workers_of_gpu = 2;
+/// So that sieves are prepared while another's numbers are walked.
+constexpr unsigned workers_of_gpu = 3;
 
 struct Gpu {
   GpuInfo info;
@@ -59,7 +59,8 @@ class TeamMaker {
     if (device == "cuda") return make_of_gpus({GpuApi::cuda}, true, 0);
     if (device == "opencl") return make_of_gpus({GpuApi::opencl}, true, 0);
     if (device == "hybrid") {
-      return make_of_gpus({GpuApi::cuda, GpuApi::opencl}, false, options_.threads);
+      return make_of_gpus({GpuApi::cuda, GpuApi::opencl}, options_.counts_processors,
+                          options_.threads);
     }
     team_.processor = TRY(choose_kernel(device));
     if (device == "auto" && options_.is_large && take_faster_gpus()) return std::move(team_);

@@ -37,6 +37,8 @@ struct TeamOptions {
   /// Told by a worker that has lost its GPU, on its thread.
   std::function<void(const Error&)> on_loss = [](const Error&) {};
   GpuOpener open = open_gpu;
+  /// For tests: OpenCL on the processor is as good as a GPU.
+  bool counts_processors = false;
 };
 
 /// `unsupported` says which device is missing, `usage` that there is no such name.

@@ -1,9 +1,13 @@
 #include "rt/compute_verify.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <ctime>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -53,6 +57,7 @@ class Verification {
   Result<VerifyOutcome> run(const std::function<void(const VerifyProgress&)>& on_progress) {
     ComputeTeam team = TRY(gather());
     processor_ = team.processor;
+    has_gpus_ = std::ranges::any_of(team.workers, &ComputeWorker::is_gpu);
     const U128 before = state_.result.count;
     began_ = Clock::now();
     const std::clock_t cpu_began = std::clock();
@@ -102,12 +107,22 @@ class Verification {
   }
 
   void work(ComputeWorker worker) {
+    // What feeds a GPU comes first: it needs little, but at once.
+    if (has_gpus_ && !worker.is_gpu) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19);
     PieceRunner runner(std::move(worker.kernel));
     double s_per_number = 0;  // by its last piece
     while (const Piece* piece = take(worker.is_gpu, s_per_number)) {
       const auto piece_began = Clock::now();
-      const auto result = runner.run(
-          *piece, walker_, [this, piece] { return options_.is_stopped() || is_done(*piece); });
+      std::uint32_t slices = 0;  // that are done
+      bool has_given_up = false;
+      const auto result = runner.run(*piece, walker_, [&] {
+        if (options_.is_stopped() || is_done(*piece)) return true;
+        if (!worker.is_gpu && slices > 0) has_given_up = gives_up(*piece, piece_began, slices);
+        ++slices;
+        return has_given_up;
+      });
+      // It stays among those that the processor has, for a GPU to take.
+      if (has_given_up) break;
       s_per_number = seconds_since(piece_began) / static_cast<double>(piece->to - piece->from + 1);
       note_piece(*piece, result, worker.is_gpu);
     }
@@ -148,7 +163,7 @@ class Verification {
     if (is_ending_ || options_.is_stopped()) return nullptr;
     while (next_ < pieces_.size() && state_.done[next_]) ++next_;
     if (next_ == pieces_.size()) {
-      if (!is_gpu || by_processor_.empty() || !losses_.empty()) return nullptr;
+      if (!is_gpu || by_processor_.empty()) return nullptr;
       const Piece* const taken = by_processor_.back();
       by_processor_.pop_back();
       return taken;
@@ -159,14 +174,24 @@ class Verification {
     return piece;
   }
 
-  /// Whether the GPUs will have done all that is left before a worker of the processor would have
-  /// done the next piece: it would only keep the others waiting.
+  /// Until the GPUs will have done all that is left. Endless before the first piece of one.
+  double gpu_s_left() const {
+    if (numbers_by_gpu_ == 0 || !losses_.empty()) return std::numeric_limits<double>::infinity();
+    const auto left = static_cast<double>(options_.to - options_.from + 1 - state_.result.count);
+    return left * (seconds_since(began_) / numbers_by_gpu_);
+  }
+
+  /// Whether a worker of the processor would be busy with the next piece when all else is done: it
+  /// would only keep the others waiting.
   bool is_left_to_gpus(double s_per_number) const {
-    if (numbers_by_gpu_ == 0 || !losses_.empty()) return false;
     const Piece& piece = pieces_[next_];
-    const double gpu_s = static_cast<double>(options_.to - piece.from + 1) *
-                         (seconds_since(began_) / numbers_by_gpu_);
-    return s_per_number * static_cast<double>(piece.to - piece.from + 1) > gpu_s;
+    return s_per_number * static_cast<double>(piece.to - piece.from + 1) > gpu_s_left();
+  }
+  /// The same for the piece that it is at.
+  bool gives_up(const Piece& piece, Clock::time_point piece_began, std::uint32_t slices) {
+    const std::scoped_lock lock(mutex_);
+    const double s_per_slice = seconds_since(piece_began) / slices;
+    return s_per_slice * (piece.unit->slices() - slices) > gpu_s_left();
   }
 
   void note_loss(const Error& error) {
@@ -221,6 +246,7 @@ class Verification {
   std::vector<Piece> pieces_;
   const ExactWalker walker_;
   unsigned threads_ = 1;
+  bool has_gpus_ = false;
   KernelKind processor_ = KernelKind::scalar;
   Clock::time_point began_;
   std::mutex mutex_;

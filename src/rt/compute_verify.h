@@ -21,7 +21,9 @@ struct VerifyOptions {
   std::string checkpoint;  // a file; empty: none
   /// Asked by all threads, so that a signal may end it.
   bool (*is_stopped)() = [] { return false; };
+  // For tests: devices that are lost, and OpenCL on the processor in the place of a GPU.
   GpuOpener open_gpu = rt::open_gpu;
+  bool counts_processors = false;
 };
 
 struct VerifyProgress {
