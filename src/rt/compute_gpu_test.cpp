@@ -1,6 +1,6 @@
-// The GPU kernels by OpenCL, which a processor speaks too (pocl): the same slices as all others, on
-// any unit, and nothing lost with a device that is. The same text by CUDA's compiler, which needs
-// no card. Whoever lacks these libraries skips, and is told so.
+// The GPU kernels: the same slices as all others, on any unit, and nothing lost with a device that
+// is. By a card where there is one, else by OpenCL on the processor (pocl). The same text by CUDA's
+// compiler, which needs no card. Whoever lacks these libraries skips, and is told so.
 #include "rt/compute_gpu.h"
 
 #include <gtest/gtest.h>
@@ -24,23 +24,39 @@ namespace {
 
 using namespace compute::collatz;
 
-/// The first OpenCL device, with the kernels compiled once for all tests; null without one.
-Kernel* opencl_kernel() {
+/// A card by CUDA, where there is one; else the first OpenCL device.
+std::optional<GpuInfo> test_gpu() {
+  for (const GpuApi api : {GpuApi::cuda, GpuApi::opencl}) {
+    if (const auto gpus = list_gpus(api); gpus) return gpus->front();
+  }
+  return std::nullopt;
+}
+
+/// Small batches, so that there are many.
+GpuShape test_shape(const GpuInfo& info) {
+  return info.is_processor ? GpuShape{64, 1, 0, 16, 1, 910, 16}
+                           : GpuShape{256, 8, 1, 32, 4, 455, 16};
+}
+
+/// With the kernels compiled once for all tests; null without a device.
+Kernel* gpu_kernel() {
   static const std::unique_ptr<Kernel> kernel = []() -> std::unique_ptr<Kernel> {
-    const auto gpus = list_gpus(GpuApi::opencl);
-    if (!gpus) return nullptr;
-    auto shape = tuned_shape(gpus->front(), std::nullopt, open_gpu);
-    EXPECT_TRUE(shape) << shape.error().message;
-    auto made = open_gpu_kernel(gpus->front(), *shape, open_gpu);
+    const auto info = test_gpu();
+    if (!info) return nullptr;
+    auto made = open_gpu_kernel(*info, test_shape(*info), open_gpu);
     EXPECT_TRUE(made) << made.error().message;
     return made ? *std::move(made) : nullptr;
   }();
   return kernel.get();
 }
 
-#define NEEDS_OPENCL()                                                                      \
-  if (opencl_kernel() == nullptr) {                                                         \
+#define NEEDS_GPU()                                                                         \
+  if (!test_gpu()) {                                                                        \
     GTEST_SKIP() << "OpenCL is not here (pocl-opencl-icd): the GPU kernels are not tested"; \
+  }
+#define NEEDS_OPENCL()                                                                  \
+  if (!list_gpus(GpuApi::opencl)) {                                                     \
+    GTEST_SKIP() << "OpenCL is not here (pocl-opencl-icd): hybrid runs are not tested"; \
   }
 
 std::vector<SliceResult> run_all(Kernel& kernel, const Plan& plan) {
@@ -55,7 +71,7 @@ SliceResult expect_agreed(const Unit& unit, KernelKind with = KernelKind::refere
   EXPECT_TRUE(checked) << checked.error().message;
   const Plan plan(unit);
   const auto expected = run_all(*make_kernel(with), plan);
-  const auto got = run_all(*opencl_kernel(), plan);
+  const auto got = run_all(*gpu_kernel(), plan);
   for (std::size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(got[i], expected[i])
         << "slice " << i << " of the unit of " << to_decimal(unit.start()) << " K "
@@ -69,7 +85,7 @@ SliceResult expect_agreed(const Unit& unit, KernelKind with = KernelKind::refere
 }
 
 TEST(GpuKernel, AgreesOnAnything) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   rc::check([] {
     expect_agreed(any_unit());
     RC_ASSERT(!testing::Test::HasFailure());
@@ -77,7 +93,7 @@ TEST(GpuKernel, AgreesOnAnything) {
 }
 
 TEST(GpuKernel, AgreesAtEveryEdge) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   for (const unsigned edge : {20u, 41u, 53u, 57u, 64u, 65u, 71u, 84u, 85u, 87u, 88u, 92u, 126u}) {
     for (const unsigned sieve : {8u, 17u}) {
       const U128 at = U128{1} << (edge - sieve);
@@ -90,7 +106,7 @@ TEST(GpuKernel, AgreesAtEveryEdge) {
 
 // Numbers whose next 18 steps are all odd, just below the escape: a block of them leaves 96 bits.
 TEST(GpuKernel, TheSteepestClimbsAreNotCut) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   for (const unsigned bits : {81u, 82u, 83u, 84u, 85u, 86u, 87u}) {
     const U128 n = (U128{7} << (bits - 3)) | ((U128{1} << 40) - 1);
     EXPECT_GT(expect_agreed({4, 4, 0, 0, (n >> 4) - 30, 60, {}}).escapes, 0u);
@@ -98,7 +114,7 @@ TEST(GpuKernel, TheSteepestClimbsAreNotCut) {
 }
 
 TEST(GpuKernel, EscapesAndPeaksOfPathRecords) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   int found = 0;
   for (const TestRecord& record : read_records("path")) {
     if (bit_width(record.number) < 50 || record.peak.size() < 32) continue;
@@ -112,7 +128,7 @@ TEST(GpuKernel, EscapesAndPeaksOfPathRecords) {
 }
 
 TEST(GpuKernel, PlantedCyclesAreSuspects) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   EXPECT_GT(expect_agreed({8, 8, 1, 0, 8, 8, {29}}).suspects, 0u);
   EXPECT_GT(expect_agreed({4, 4, 0, 0, 2, 4000, {79}}, KernelKind::scalar).suspects, 1000u);
 }
@@ -120,7 +136,7 @@ TEST(GpuKernel, PlantedCyclesAreSuspects) {
 // Near 2^87 most numbers escape, and their list is full again and again: with many classes a batch
 // is halved; with one that is too much by itself, the processor does the slice.
 TEST(GpuKernel, FullListsLoseNothing) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   const Unit few{5, 5, 1, 0, (U128{1} << 82) - 1000, 300'000, {}};
   EXPECT_GT(expect_agreed(few, KernelKind::scalar).escapes, 65536u);
   const Unit unit{16, 16, 4, 0, (U128{1} << 71) - 5000, 300, {}};
@@ -128,7 +144,7 @@ TEST(GpuKernel, FullListsLoseNothing) {
 }
 
 TEST(GpuKernel, AgreesOnAPartOfARegionAt2To71) {
-  NEEDS_OPENCL();
+  NEEDS_GPU();
   const Unit unit{51, 16, 3, 12345, U128{1} << 20, 1 << 14, {}};
   EXPECT_GT(expect_agreed(unit, KernelKind::scalar).candidates, 500'000u);
 }
@@ -172,9 +188,9 @@ class LostDevice : public GpuDevice {
 };
 
 TEST(GpuKernel, ADeviceLostAtAnyCallLosesNoSlice) {
-  NEEDS_OPENCL();
-  const GpuInfo info = list_gpus(GpuApi::opencl)->front();
-  const GpuShape shape = tuned_shape(info, std::nullopt, open_gpu).value();
+  NEEDS_GPU();
+  const GpuInfo info = *test_gpu();
+  const GpuShape shape = test_shape(info);
   // A run is 12 calls; each kernel runs twice.
   const Unit unit{40, 20, 4, 77, U128{1} << 31, 60, {}};
   const Plan plan(unit);
@@ -205,7 +221,10 @@ VerifyOptions small_range(std::string device) {
 
 VerifyOutcome verified(const VerifyOptions& options) {
   const auto outcome = verify_range(options, [](const VerifyProgress&) {});
-  EXPECT_TRUE(outcome) << outcome.error().message;
+  if (!outcome) {
+    ADD_FAILURE() << outcome.error().message;
+    return {};
+  }
   EXPECT_TRUE(outcome->is_complete);
   return *outcome;
 }

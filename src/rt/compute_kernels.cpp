@@ -85,11 +85,14 @@ class TeamMaker {
     for (const GpuApi api : apis) {
       const auto listed = list_gpus(api);
       if (!listed) {
-        team_.notes.push_back(listed.error().message);
+        missing_.push_back(listed.error().message);
         continue;
       }
       for (const GpuInfo& info : *listed) {
-        if (info.is_processor && !takes_processors) continue;
+        if (info.is_processor && !takes_processors) {
+          missing_.push_back(base::format("{} is no GPU", info.name));
+          continue;
+        }
         auto gpu = open_tuned(info, options_.open);
         if (gpu) {
           gpus.push_back(*std::move(gpu));
@@ -104,10 +107,14 @@ class TeamMaker {
 
   std::string why_none() const {
     std::string words = base::format("device {}", options_.device);
-    for (std::size_t i = 0; i < team_.notes.size(); ++i) {
-      words += (i == 0 ? ": " : "; ") + team_.notes[i];
+    std::string_view before = ": ";
+    for (const auto* reasons : {&missing_, &team_.notes}) {
+      for (const std::string& reason : *reasons) {
+        words += base::format("{}{}", before, reason);
+        before = "; ";
+      }
     }
-    return team_.notes.empty() ? words + ": no GPU is here" : words;
+    return words;
   }
 
   bool take_faster_gpus() {
@@ -143,6 +150,7 @@ class TeamMaker {
 
   const TeamOptions& options_;
   ComputeTeam team_;
+  std::vector<std::string> missing_;  // no fault, unless it was asked for
 };
 
 }  // namespace

@@ -96,7 +96,8 @@ class Verification {
     }
     return choose_team({device, threads_,
                         options_.is_fast && options_.to - options_.from >= large_range,
-                        [this](const Error& error) { note_loss(error); }, options_.open_gpu});
+                        [this](const Error& error) { note_loss(error); }, options_.open_gpu,
+                        options_.counts_processors});
   }
 
   /// Under the mutex.
