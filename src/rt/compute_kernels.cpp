@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "base/format.h"
 #include "rt/compute_tune.h"
@@ -75,7 +76,9 @@ class TeamMaker {
     if (gpus.empty()) return fail(Code::unsupported, why_none());
     team_.processor = TRY(choose_kernel("cpu"));
     for (Gpu& gpu : gpus) add(gpu);
-    add_processor(threads);
+    // One is left to feed each GPU.
+    const auto others = static_cast<int>(std::thread::hardware_concurrency() - gpus.size());
+    add_processor(std::min(threads, static_cast<unsigned>(std::max(1, others))));
     return std::move(team_);
   }
 

@@ -60,6 +60,7 @@ Words params_of(const Plan& plan) {
   put(&p[8], unit.a_first, 4);
   p[12] = static_cast<std::uint32_t>(unit.a_count);
   p[13] = bit_width(a_last);
+  p[23] = static_cast<std::uint32_t>(slices_max >> unit.slice_bits);
   put(&p[16], plan.threshold(), 4);
   for (std::size_t pattern = 0; pattern < plan.patterns().size(); ++pattern) {
     std::uint32_t* const words = &p[32 + 8 * pattern];
@@ -179,12 +180,15 @@ Result<bool> GpuKernel::run_batch(const Plan& plan, std::size_t begin, std::size
   const std::size_t rest = state_[4];
   if (records > items_max_ || rest > rest_max) return false;
   for (std::uint32_t slice = slice_of(begin); slice <= slice_of(begin + count - 1); ++slice) {
-    const std::uint32_t* const words = &state_[slices_at + slice_words * slice];
+    const std::size_t places = params_[23];
     SliceResult& result = out_[slice - first_];
-    result.stop_sum += pair_of(words);
-    result.candidates += pair_of(words + 2);
-    result.escapes += pair_of(words + 4);
-    result.peak = std::max(result.peak, Big(wide_of(words + 8)));
+    for (std::size_t place = slice * places; place < (slice + 1) * places; ++place) {
+      const std::uint32_t* const words = &state_[slices_at + slice_words * place];
+      result.stop_sum += pair_of(words);
+      result.candidates += pair_of(words + 2);
+      result.escapes += pair_of(words + 4);
+      result.peak = std::max(result.peak, Big(wide_of(words + 8)));
+    }
   }
   if (rest > 0) TRY_VOID(finish_rest(plan, rest));
   return true;

@@ -82,6 +82,7 @@ typedef long long i64;
 #define LEAVES_MAX params[20]
 #define RECORDS_MAX params[21]
 #define REST_MAX params[22]
+#define SPREAD params[23]     /* places of a slice */
 #define OFFSETS (params + 32) /* nine patterns of eight words: five offsets, count, mask */
 #define POWERS (params + 128) /* 3^0.. of four words each */
 #define GROWING (params + 384)
@@ -94,8 +95,11 @@ typedef long long i64;
 #define NEXT_STREAM (state + 2)
 #define RECORD_COUNT (state + 3)
 #define REST_COUNT (state + 4)
-/* Of a slice: its stop sum, candidates, escapes, each of two words; its peak, of four. */
-#define SLICE(i) (state + 16 + 12 * (i))
+/* Of a slice: its stop sum, candidates, escapes, each of two words; its peak, of four. Where there
+   are few slices, groups add at several places of each, which the processor adds up: all lanes at
+   one place would wait for each other. */
+#define SLICE(i) (state + 16 + 12 * ((i) * SPREAD + GROUP_INDEX % SPREAD))
+#define FIRST_OF_SLICE(i) (state + 16 + 12 * ((i) * SPREAD))
 #define SUM 0
 #define CANDIDATES 2
 #define ESCAPES 4
@@ -462,7 +466,7 @@ FUNCTION void raise_peak(ARGUMENTS, u32 word) {
   const u32 count = *RECORD_COUNT < RECORDS_MAX ? *RECORD_COUNT : RECORDS_MAX;
   for (u32 index = THREAD; index < count; index += THREADS) {
     GLOBAL const u32 *record = records + 8 * (u64)index;
-    GLOBAL u32 *peak = SLICE(record[4] & 0xffff) + PEAK;
+    GLOBAL u32 *peak = FIRST_OF_SLICE(record[4] & 0xffff) + PEAK;
     int is_equal = 1;
     for (u32 i = 3; i > word; --i) is_equal = is_equal && record[i] == peak[i];
     if (is_equal && record[word] > peak[word]) MAX_AT(peak + word, record[word]);
