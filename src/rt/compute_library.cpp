@@ -12,7 +12,7 @@ Result<void*> open_library(std::initializer_list<const char*> names) {
     if (void* const library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL); library != nullptr) {
       return library;
     }
-    const char* const why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc's is by thread
+    const char* const why = ::dlerror();
     if (reason.empty()) reason = why == nullptr ? name : why;
   }
   return fail(Code::not_found, reason);

@@ -28,7 +28,7 @@ struct Nvrtc {
 };
 
 Result<Nvrtc> load() {
-  const char* const given = std::getenv("KITH_NVRTC");  // NOLINT(concurrency-mt-unsafe): read once
+  const char* const given = std::getenv("KITH_NVRTC");  // before there are threads
   const auto library = given != nullptr
                            ? open_library({given})
                            : open_library({"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",

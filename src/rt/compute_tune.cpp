@@ -117,8 +117,8 @@ double measure_rate(Kernel& kernel) {
 
 std::optional<std::string> shapes_path() {
   // Read at the start, before there are threads.
-  const char* const cache = std::getenv("XDG_CACHE_HOME");  // NOLINT(concurrency-mt-unsafe)
-  const char* const home = std::getenv("HOME");             // NOLINT(concurrency-mt-unsafe)
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const char* const home = std::getenv("HOME");
   if (cache != nullptr && *cache == '/') return std::string(cache) + "/kith/collatz_shapes";
   if (home != nullptr && *home == '/') return std::string(home) + "/.cache/kith/collatz_shapes";
   return std::nullopt;
