@@ -17,6 +17,11 @@ constexpr int turns = 4;
 /// Below that, another shape is no better but for chance.
 constexpr double gain_min = 1.01;
 
+/// A display's driver ends what runs for seconds, and who stops a run waits for a batch.
+constexpr double batch_s_max = 0.25;
+/// What measure_rate's region has: classes of its 20 lowest bits, and 8 bits more.
+constexpr double items_of_region = 22258.0 * 256;
+
 /// Groups, tables and registers of a processor's OpenCL are loops and memory.
 constexpr GpuShape processor_shape{64, 1, 0, 16, 1, 910, 16};
 
@@ -33,6 +38,15 @@ double rate_of_shape(const GpuInfo& info, const GpuShape& shape, const GpuOpener
     return 0;
   }
   return measure_rate(**kernel);
+}
+
+/// Of a device that is so slow.
+void shorten_batches(GpuShape& shape, double rate) {
+  const Unit unit = region_unit(51, U128{1} << 20, 12345);
+  const double item_s = numbers_of(unit, unit.slices()) / rate / items_of_region;
+  while (shape.items_bits > 16 && item_s * (1u << shape.items_bits) > batch_s_max) {
+    --shape.items_bits;
+  }
 }
 
 /// From the usual shape on, one field after the other.
@@ -61,6 +75,7 @@ Result<GpuShape> search(const GpuInfo& info, const GpuOpener& open) {
     }
   }
   if (best_rate == 0) return fail(fault.value_or(Error{Code::internal, info.name + " fails"}));
+  shorten_batches(best, best_rate);
   return best;
 }
 
