@@ -1,10 +1,13 @@
 // The Collatz kernels by themselves: numbers a second and cycles a candidate, of one thread.
 //
-//   collatz_rates [--quick] [--json]
+//   collatz_rates [--quick] [--json] [--gpu]
 //
 // By process CPU time, since a machine is seldom alone; wall time stands beside it. Cycles are CPU
 // time times the clock that a chain of additions shows just before. The work of a row is some
 // slices of one unit, sieve and plan included; a number is every one that the slices speak for.
+//
+// With --gpu, instead: the GPUs that are here, tuned, by wall time; whole units, with the plan made
+// before and within the time.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "compute/collatz/kernel.h"
+#include "rt/compute_tune.h"
 
 namespace {
 
@@ -66,14 +70,74 @@ Row measure(Kernel& kernel, const Shape& shape, std::uint32_t slices) {
   return row;
 }
 
+/// What a GPU gives for a whole unit, some slices of which a processor gives too.
+bool print_gpu_row(Kernel& kernel, const Shape& shape, bool is_json) {
+  Row best;
+  for (int turn = 0; turn < 4; ++turn) {
+    const Row row = measure(kernel, shape, shape.unit.slices());
+    if (best.wall == 0 || row.wall < best.wall) best = row;
+  }
+  const Plan plan(shape.unit);
+  std::vector<SliceResult> results(shape.unit.slices());
+  double alone = 0;
+  for (int turn = 0; turn < 4; ++turn) {
+    const auto began = std::chrono::steady_clock::now();
+    if (!kernel.run(plan, 0, results)) return false;
+    const double wall =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    if (alone == 0 || wall < alone) alone = wall;
+  }
+  std::vector<SliceResult> compared(4);
+  const bool is_same =
+      make_kernel(supported_kernels().back())->run(plan, 500, compared).has_value() &&
+      std::equal(compared.begin(), compared.end(), results.begin() + 500);
+  std::printf(is_json ? "{\"unit\":\"%s\",\"kernel\":\"%s\",\"numbers_per_s_wall\":%.4g,"
+                        "\"numbers_per_s_without_plan\":%.4g,\"candidates_per_s\":%.4g,"
+                        "\"processors\":%.3f,\"slices\":\"%s\"}\n"
+                      : "%-18s %-24s %10.3e n/s %10.3e without plan %10.3e cand/s "
+                        "%.2f processors, slices %s\n",
+              shape.name, std::string(kernel.name()).c_str(), best.numbers / best.wall,
+              best.numbers / alone, best.candidates / alone, best.cpu / best.wall,
+              is_same ? "equal" : "WRONG");
+  std::fflush(stdout);
+  return is_same;
+}
+
+/// A row a GPU and unit, by the least wall time; false when one computed wrongly.
+bool print_gpus(std::span<const Shape> shapes, bool is_json) {
+  using namespace kith;
+  bool is_good = true;
+  for (const rt::GpuApi api : {rt::GpuApi::cuda, rt::GpuApi::opencl}) {
+    const auto gpus = rt::list_gpus(api);
+    if (!gpus) std::fprintf(stderr, "%s\n", gpus.error().message.c_str());
+    for (const rt::GpuInfo& info : gpus.value_or(std::vector<rt::GpuInfo>())) {
+      if (info.is_processor) continue;
+      const auto shape = rt::tuned_shape(info, rt::shapes_path(), rt::open_gpu);
+      auto kernel = shape ? rt::open_gpu_kernel(info, *shape, rt::open_gpu)
+                          : Result<std::unique_ptr<Kernel>>(base::fail(shape.error()));
+      if (!kernel) {
+        std::fprintf(stderr, "%s\n", kernel.error().message.c_str());
+        continue;
+      }
+      std::fprintf(stderr, "%s", encode_shapes({{info.key, *shape}}).c_str());
+      for (const Shape& unit : shapes) {
+        is_good = print_gpu_row(**kernel, unit, is_json) && is_good;
+      }
+    }
+  }
+  return is_good;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   bool is_quick = false;
   bool is_json = false;
+  bool is_gpu = false;
   for (int i = 1; i < argc; ++i) {
     is_quick = is_quick || std::string_view(argv[i]) == "--quick";
     is_json = is_json || std::string_view(argv[i]) == "--json";
+    is_gpu = is_gpu || std::string_view(argv[i]) == "--gpu";
   }
   constexpr U128 at_2_71 = U128{1} << 71;
   const Shape shapes[] = {
@@ -82,6 +146,7 @@ int main(int argc, char** argv) {
       {"region K=56", region_unit(56, at_2_71 >> 56, 12345), 128},
       {"consecutive 2^40", consecutive_unit(std::uint64_t{1} << 31), 64},
   };
+  if (is_gpu) return print_gpus(shapes, is_json) ? 0 : 1;
   const double hz = clock_hz();
   if (!is_json) {
     std::printf("one thread, %.2f GHz\n%-18s %-12s %11s %11s %9s %9s\n", hz / 1e9, "unit", "kernel",

@@ -104,6 +104,8 @@ run_collatz() {
   $quick && arguments+=(--quick)
   $json && arguments+=(--json)
   "$programs/collatz_rates" "${arguments[@]}"
+  # Rows of GPUs, where there are any.
+  "$programs/collatz_rates" "${arguments[@]}" --gpu 2>/dev/null
 }
 
 run_peers() {

@@ -75,6 +75,7 @@ int run_collatz_verify(const cli::Globals& globals, const cli::CollatzVerifyArgs
   const auto outcome = rt::verify_range(
       *options, [&](const rt::VerifyProgress& progress) { show(globals, progress); });
   if (!outcome) return fail_with(globals, outcome.error());
+  for (const std::string& note : outcome->notes) say(globals, note);
   const cli::CollatzReport report = report_of(*options, *outcome);
   print(globals.json ? to_json(report) : to_text(report));
   if (report.counterexample) return cli::exit_found_false;

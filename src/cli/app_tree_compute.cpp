@@ -21,7 +21,8 @@ void add_compute_verbs(CLI::App& app, Draft& draft) {
   to.add_option("--to", args.to, "The last number")->type_name("NUMBER")->required();
   to.add_flag("--fast", args.is_fast,
               "Prove that all converge if those below do, by sieves and vectors: no records");
-  to.add_option("--device", args.device, "auto, cpu, or the name of a kernel (docs/compute.md)")
+  to.add_option("--device", args.device,
+                "auto, cpu, cuda, opencl, hybrid, or a kernel's name (docs/compute.md)")
       ->type_name("NAME");
   add_count(to, "--threads", args.threads, "How many (one a processor)", 1, threads_max);
   to.add_option("--checkpoint", args.checkpoint,

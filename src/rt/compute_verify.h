@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compute/collatz/range.h"
+#include "rt/compute_gpu.h"
 
 namespace kith::rt {
 
@@ -20,6 +21,9 @@ struct VerifyOptions {
   std::string checkpoint;  // a file; empty: none
   /// Asked by all threads, so that a signal may end it.
   bool (*is_stopped)() = [] { return false; };
+  // For tests: devices that are lost, and OpenCL on the processor in the place of a GPU.
+  GpuOpener open_gpu = rt::open_gpu;
+  bool counts_processors = false;
 };
 
 struct VerifyProgress {
@@ -34,7 +38,8 @@ struct VerifyOutcome {
   double wall_s = 0;
   double cpu_s = 0;
   double rate_per_s = 0;  // numbers of this run by its wall time
-  std::string device;     // "cpu/avx512-mul", 2 threads and so on
+  std::string device;     // "cpu/avx512-mul", "cuda:0 NVIDIA H100 + cpu/avx512-mul" and so on
+  std::vector<std::string> notes;  // GPUs that do not work, or were lost
 };
 
 /// `on_progress` is called once a second, on the calling thread.

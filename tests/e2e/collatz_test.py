@@ -59,11 +59,12 @@ class CollatzTest(Case):
 
     def test_fast_is_the_same_on_every_kernel(self):
         answers = {}
-        for device in ("auto", "cpu", "scalar", "avx512-ifma", "avx512-mul"):
+        for device in ("auto", "cpu", "scalar", "avx512-ifma", "avx512-mul", "opencl", "cuda",
+                       "hybrid"):
             result = kith("--json", "collatz", "verify", "--from", "2^40",
                           "--to", "2^40+300000000", "--fast", "--device", device)
             if result.code == 1 and result.json()["error"]["code"] == "unsupported":
-                continue  # this processor lacks it
+                continue  # this machine lacks it
             self.assertEqual(result.code, 0, result.err)
             got = result.json()
             self.assertEqual(got["verified"], 300000001)
@@ -86,8 +87,18 @@ class CollatzTest(Case):
         self.assertEqual(kith("collatz", "verify", "--from", 1, "--to", 2, "--threads", 0).code, 2)
         result = kith("--json", "collatz", "verify", "--from", 1, "--to", 2, "--device", "abacus")
         self.assertEqual((result.code, result.json()["error"]["code"]), (2, "usage"))
-        result = kith("--json", "collatz", "verify", "--from", 1, "--to", 2, "--device", "cuda")
-        self.assertEqual((result.code, result.json()["error"]["code"]), (1, "unsupported"))
+        # A GPU finds no records; and one that is not here is missed by name.
+        for device in ("cuda", "opencl", "hybrid"):
+            result = kith("--json", "collatz", "verify", "--from", 1, "--to", 2,
+                          "--device", device)
+            self.assertEqual((result.code, result.json()["error"]["code"]), (2, "usage"))
+            self.assertIn("--fast", result.json()["error"]["message"])
+        result = kith("--json", "collatz", "verify", "--from", "2^40", "--to", "2^40+9", "--fast",
+                      "--device", "cuda")
+        if result.code != 0:  # this machine has no such card
+            error = result.json()["error"]
+            self.assertEqual((result.code, error["code"]), (1, "unsupported"))
+            self.assertIn("CUDA", error["message"])
         result = kith("--json", "collatz", "verify", "--from", 1, "--to", "2^100")
         self.assertEqual((result.code, result.json()["error"]["code"]), (1, "limit"))
 

@@ -1,7 +1,7 @@
-// What runs slices: one interface for processors and, later, for GPUs, which want many slices at
-// once. A kernel object holds its buffers and belongs to one thread. All kernels give the same
-// results, bit by bit (slice.h); a test runs them side by side, and self_test() once more on the
-// machine that is about to work.
+// What runs slices: one interface for processors and for GPUs (gpu_kernel.h), which want many
+// slices at once. A kernel object holds its buffers and belongs to one thread. All kernels give the
+// same results, bit by bit (slice.h); a test runs them side by side, and self_test() once more on
+// the machine that is about to work.
 #pragma once
 
 #include <memory>
@@ -19,6 +19,8 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual std::string_view name() const = 0;
+  /// How many slices keep it busy; fewer are done as well.
+  virtual std::uint32_t slices_at_once() const { return 1; }
   /// Slices first to first + out.size() - 1 of the plan. An error is the device's, never the
   /// numbers': what does not end is counted as a suspect.
   virtual Result<void> run(const Plan& plan, std::uint32_t first, std::span<SliceResult> out) = 0;

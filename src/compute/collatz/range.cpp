@@ -38,6 +38,17 @@ void note_counterexample(RangeResult& all, U128 n) {
   if (!all.counterexample || n < *all.counterexample) all.counterexample = n;
 }
 
+void add_slice(const Plan& plan, std::uint32_t slice, const SliceResult& part,
+               RangeResult& result) {
+  result.checksum += part.stop_sum;
+  if (part.suspects == 0) return;
+  for (const U128 n : find_suspects(plan, slice, suspects_looked_at)) {
+    const Orbit orbit = walk_orbit(n, plan.unit().start(), {3, plan.unit().map.increment});
+    if (orbit.verdict != Verdict::descends) note_counterexample(result, n);
+  }
+  if (part.suspects > suspects_looked_at) note_counterexample(result, plan.unit().start());
+}
+
 }  // namespace
 
 Result<std::vector<Piece>> plan_range(U128 from, U128 to, bool is_fast) {
@@ -74,7 +85,7 @@ void add_to(RangeResult& all, const RangeResult& part) {
 }
 
 Result<RangeResult> PieceRunner::run(const Piece& piece, const ExactWalker& walker,
-                                     bool (*is_stopped)()) {
+                                     const std::function<bool()>& is_stopped) {
   if (piece.unit) return run_unit(piece, is_stopped);
   RangeResult result;
   result.exact = walker.walk(piece.from, piece.to);
@@ -84,21 +95,18 @@ Result<RangeResult> PieceRunner::run(const Piece& piece, const ExactWalker& walk
   return result;
 }
 
-Result<RangeResult> PieceRunner::run_unit(const Piece& piece, bool (*is_stopped)()) {
+Result<RangeResult> PieceRunner::run_unit(const Piece& piece,
+                                          const std::function<bool()>& is_stopped) {
   TRY_VOID(check_unit(*piece.unit));
   const Plan plan(*piece.unit);
   RangeResult result;
-  for (std::uint32_t slice = 0; slice < piece.unit->slices(); ++slice) {
+  std::vector<SliceResult> parts;
+  const std::uint32_t slices = piece.unit->slices();
+  for (std::uint32_t first = 0; first < slices; first += static_cast<std::uint32_t>(parts.size())) {
     if (is_stopped()) return fail(Code::canceled, "stopped in the middle of a unit");
-    SliceResult part;
-    TRY_VOID(kernel_->run(plan, slice, std::span(&part, 1)));
-    result.checksum += part.stop_sum;
-    if (part.suspects == 0) continue;
-    for (const U128 n : find_suspects(plan, slice, suspects_looked_at)) {
-      const Orbit orbit = walk_orbit(n, plan.unit().start(), {3, plan.unit().map.increment});
-      if (orbit.verdict != Verdict::descends) note_counterexample(result, n);
-    }
-    if (part.suspects > suspects_looked_at) note_counterexample(result, piece.from);
+    parts.assign(std::min(kernel_->slices_at_once(), slices - first), {});
+    TRY_VOID(kernel_->run(plan, first, parts));
+    for (std::uint32_t i = 0; i < parts.size(); ++i) add_slice(plan, first + i, parts[i], result);
   }
   result.count = piece.to - piece.from + 1;
   return result;

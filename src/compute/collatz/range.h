@@ -6,6 +6,7 @@
 // does not fill such a block, and what is below 2^20, is walked exactly.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -37,14 +38,16 @@ struct RangeResult {
 };
 void add_to(RangeResult& all, const RangeResult& part);
 
-/// One piece, by `kernel` when it is a unit. `is_stopped` is asked between slices: `canceled`.
+/// One piece, by `kernel` when it is a unit. `is_stopped` is asked between as many slices as the
+/// kernel does at once: `canceled`.
 class PieceRunner {
  public:
   explicit PieceRunner(std::unique_ptr<Kernel> kernel) : kernel_(std::move(kernel)) {}
-  Result<RangeResult> run(const Piece& piece, const ExactWalker& walker, bool (*is_stopped)());
+  Result<RangeResult> run(const Piece& piece, const ExactWalker& walker,
+                          const std::function<bool()>& is_stopped);
 
  private:
-  Result<RangeResult> run_unit(const Piece& piece, bool (*is_stopped)());
+  Result<RangeResult> run_unit(const Piece& piece, const std::function<bool()>& is_stopped);
 
   std::unique_ptr<Kernel> kernel_;
 };
