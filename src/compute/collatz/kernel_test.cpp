@@ -96,7 +96,7 @@ TEST(Kernel, PathRecordsAreFound) {
       ++found;
     }
   }
-  EXPECT_EQ(found, 18);
+  EXPECT_EQ(found, 22);
 }
 
 // Under 3n + 29 all numbers below 2531 fall into a cycle through 1, 11 or 29, and 2531 leads to one
