@@ -85,11 +85,10 @@ struct Options {
 void print_row(const Options& options, const char* unit, std::string_view kernel, const Row& row,
                double hz) {
   const double ns = row.candidates > 0 ? row.cpu / row.candidates * 1e9 : 0;
-  std::printf(options.is_json
-                  ? "{\"unit\":\"%s\",\"kernel\":\"%s\",\"numbers_per_s_cpu\":%.4g,"
-                    "\"numbers_per_s_wall\":%.4g,\"ns_per_candidate\":%.3f,"
-                    "\"cycles_per_candidate\":%.2f}\n"
-                  : "%-18s %-12s %11.3e %11.3e %9.3f %9.2f\n",
+  std::printf(options.is_json ? "{\"unit\":\"%s\",\"kernel\":\"%s\",\"numbers_per_s_cpu\":%.4g,"
+                                "\"numbers_per_s_wall\":%.4g,\"ns_per_candidate\":%.3f,"
+                                "\"cycles_per_candidate\":%.2f}\n"
+                              : "%-18s %-12s %11.3e %11.3e %9.3f %9.2f\n",
               unit, std::string(kernel).c_str(), row.numbers / row.cpu, row.numbers / row.wall, ns,
               ns * hz / 1e9);
   std::fflush(stdout);
@@ -185,8 +184,7 @@ int main(int argc, char** argv) {
       const auto kernel = make_kernel(kind);
       Row best;
       for (int turn = 0; turn < (options.is_quick ? 1 : 3); ++turn) {
-        const Row row =
-            measure(*kernel, shape, options.is_quick ? shape.slices / 8 : shape.slices);
+        const Row row = measure(*kernel, shape, options.is_quick ? shape.slices / 8 : shape.slices);
         if (best.cpu == 0 || row.cpu < best.cpu) best = row;
       }
       print_row(options, shape.name, kernel->name(), best, hz);

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "compute/collatz/orbit.h"
 #include "compute/collatz/find_records_test_util.h"
+#include "compute/collatz/orbit.h"
 
 namespace kith::compute::collatz {
 namespace {

@@ -107,8 +107,8 @@ struct ByIfma {
       const __m512i kept = _mm512_and_si512(low[i], all((std::uint64_t{1} << shift) - 1));
       low[i] = _mm512_and_si512(_mm512_or_si512(kept, _mm512_slli_epi64(part, shift)),
                                 all((std::uint64_t{1} << low_bits) - 1));
-      high[i] = _mm512_add_epi64(_mm512_srli_epi64(part, steps),
-                                 _mm512_slli_epi64(upper, 52 - steps));
+      high[i] =
+          _mm512_add_epi64(_mm512_srli_epi64(part, steps), _mm512_slli_epi64(upper, 52 - steps));
     }
   }
   KITH_AVX512_INLINE static __m512i stopped(__m512i low, __m512i high) {

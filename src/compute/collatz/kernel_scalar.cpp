@@ -113,7 +113,8 @@ class SliceRun {
   }
 
   using Multiples = std::array<Halves, nine + 1>;
-  KITH_INLINE void run_stride(Hot& hot, Halves at, const Multiples& multiples, const Offsets& offsets) {
+  KITH_INLINE void run_stride(Hot& hot, Halves at, const Multiples& multiples,
+                              const Offsets& offsets) {
     std::uint64_t left = strided_;
     for (; left >= nine; left -= nine) {
       make_room(hot);
@@ -161,8 +162,8 @@ class SliceRun {
     }
     bool is_live = n.high >= threshold_.high;
     if constexpr (!is_aligned) {
-      is_live = (n.high > threshold_.high) |
-                ((n.high == threshold_.high) & (n.low >= threshold_.low));
+      is_live =
+          (n.high > threshold_.high) | ((n.high == threshold_.high) & (n.low >= threshold_.low));
     }
     hot.stop_sum += is_live ? 0 : n.low;
     hot.count += is_live ? 1 : 0;
@@ -189,7 +190,7 @@ class SliceRun {
   Finisher finisher_;
   StepTable<table_bits> table_;
   Halves threshold_;
-  std::size_t nine_of_a_;     // 2^K mod 9
+  std::size_t nine_of_a_;      // 2^K mod 9
   std::uint64_t strided_ = 0;  // numbers of each stride that run_strides takes
   std::array<std::uint8_t, stride> odd_steps_{};
   std::array<Offsets, nine> backwards_{};
