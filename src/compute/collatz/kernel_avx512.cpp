@@ -1,7 +1,8 @@
 // AVX-512: eight numbers a register, tables of 64 entries inside registers (vpermi2w), six steps a
-// lookup, three lookups a block, as lazy_radix.h says. Survivors are packed together (vpcompressq),
-// so that no lane idles. Two ways to multiply: vpmullq (one operation on AMD's), and IFMA, whose
-// 52-bit products want the lower half to have 41 bits. The faster one is found by measuring.
+// lookup, three lookups a block, as lazy_radix.h says. Survivors are packed together, so that no
+// lane idles: by a permutation that a table has for each mask, since vpcompressq is two operations.
+// Two ways to multiply: vpmullq (one operation on AMD's), and IFMA, whose 52-bit products want the
+// lower half to have 41 bits. The faster one is found by measuring.
 //
 // The a's of a leaf that lie 64 apart take the same six steps behind the sieve's. Those are stepped
 // once for all of them, so that the first block has two lookups left.
@@ -39,15 +40,27 @@ constexpr unsigned short_row_least = 56;
 
 struct Tables {
   __m512i factor_low, factor_high, addend_low, addend_high;
+  __mmask32 lowest_words;  // of every lane
 };
 
 KITH_AVX512_INLINE __m512i all(std::uint64_t value) {
   return _mm512_set1_epi64(static_cast<long long>(value));
 }
 
+/// A mask that the compiler does not know: it would turn masks it knows, and their complements,
+/// into vector operations of their own.
+template <class Mask>
+KITH_AVX512_INLINE Mask opaque(Mask mask) {
+  asm("" : "+k"(mask));
+  return mask;
+}
+
 /// The 16-bit entry that the low six bits of each 64-bit lane name.
-KITH_AVX512_INLINE __m512i look_up(__m512i table_low, __m512i index, __m512i table_high) {
-  return _mm512_maskz_permutex2var_epi16(0x11111111, table_low, index, table_high);
+KITH_AVX512_INLINE __m512i factor_of(const Tables& t, __m512i index) {
+  return _mm512_maskz_permutex2var_epi16(t.lowest_words, t.factor_low, index, t.factor_high);
+}
+KITH_AVX512_INLINE __m512i addend_of(const Tables& t, __m512i index) {
+  return _mm512_maskz_permutex2var_epi16(t.lowest_words, t.addend_low, index, t.addend_high);
 }
 
 // Each way has a block of 18 steps, or the last 12 of one, of `count` registers. For 12, lower
@@ -63,8 +76,8 @@ struct ByMul {
     __m512i power[count];
     for (unsigned turn = 0; turn < steps / table_bits; ++turn) {
       for (std::size_t i = 0; i < count; ++i) {
-        const __m512i factor = look_up(t.factor_low, low[i], t.factor_high);
-        const __m512i addend = look_up(t.addend_low, low[i], t.addend_high);
+        const __m512i factor = factor_of(t, low[i]);
+        const __m512i addend = addend_of(t, low[i]);
         low[i] = _mm512_add_epi64(_mm512_mullo_epi64(_mm512_srli_epi64(low[i], table_bits), factor),
                                   addend);
         power[i] = turn == 0 ? factor : _mm512_mul_epu32(power[i], factor);
@@ -92,8 +105,8 @@ struct ByIfma {
     __m512i power[count];
     for (unsigned turn = 0; turn < steps / table_bits; ++turn) {
       for (std::size_t i = 0; i < count; ++i) {
-        const __m512i factor = look_up(t.factor_low, low[i], t.factor_high);
-        const __m512i addend = look_up(t.addend_low, low[i], t.addend_high);
+        const __m512i factor = factor_of(t, low[i]);
+        const __m512i addend = addend_of(t, low[i]);
         low[i] = _mm512_madd52lo_epu64(addend, _mm512_srli_epi64(low[i], table_bits), factor);
         power[i] = turn == 0 ? factor : _mm512_mul_epu32(power[i], factor);
       }
@@ -116,6 +129,18 @@ struct ByIfma {
                             all((std::uint64_t{1} << stop_bits) - 1));
   }
 };
+
+/// By mask: the lanes that it has, one a byte, the lowest first.
+constexpr auto pack_orders = [] {
+  std::array<long long, 256> orders{};
+  for (unsigned live = 0; live < orders.size(); ++live) {
+    unsigned kept = 0;
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      if ((live >> lane & 1) != 0) orders[live] |= static_cast<long long>(lane) << (8 * kept++);
+    }
+  }
+  return orders;
+}();
 
 /// What a loop over blocks has in registers.
 struct Hot {
@@ -147,7 +172,8 @@ class SliceRun {
       while (power3(jumps_[i].odd_steps) < entry.factor) ++jumps_[i].odd_steps;
     }
     tables_ = {_mm512_load_si512(factor.data()), _mm512_load_si512(factor.data() + 32),
-               _mm512_load_si512(addend.data()), _mm512_load_si512(addend.data() + 32)};
+               _mm512_load_si512(addend.data()), _mm512_load_si512(addend.data() + 32),
+               opaque<__mmask32>(0x11111111)};
     threshold_low_ = all(low_of(plan.threshold()));
     threshold_high_ = all(high_of(plan.threshold()));
     sums_ = _mm512_setzero_si512();
@@ -340,10 +366,12 @@ class SliceRun {
         const __mmask8 below = _mm512_cmplt_epu64_mask(low[i], hot.threshold_low);
         live = static_cast<__mmask8>(live & ~(equal & below));
       }
+      live = opaque(live);
       hot.sums = _mm512_mask_add_epi64(hot.sums, static_cast<__mmask8>(~live), hot.sums,
                                        Way::stopped(low[i], high[i]));
-      _mm512_storeu_si512(low_.data() + hot.count, _mm512_maskz_compress_epi64(live, low[i]));
-      _mm512_storeu_si512(high_.data() + hot.count, _mm512_maskz_compress_epi64(live, high[i]));
+      const __m512i order = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(pack_orders[live]));
+      _mm512_storeu_si512(low_.data() + hot.count, _mm512_permutexvar_epi64(order, low[i]));
+      _mm512_storeu_si512(high_.data() + hot.count, _mm512_permutexvar_epi64(order, high[i]));
       hot.count += static_cast<std::size_t>(__builtin_popcount(live));
     }
   }
@@ -421,7 +449,7 @@ class SliceRun {
     count_ = 0;
   }
 
-  static constexpr std::size_t group_vectors = 4;
+  static constexpr std::size_t group_vectors = 5;
   static constexpr std::size_t group = group_vectors * lanes;
 
   /// Six steps at once, and how many of them are odd.
