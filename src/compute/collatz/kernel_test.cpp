@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+
 #include "compute/collatz/orbit.h"
 #include "compute/collatz/records_test_util.h"
 #include "compute/collatz/units_test_util.h"
