@@ -1,22 +1,26 @@
 // The Collatz kernels by themselves: numbers a second and cycles a candidate, of one thread.
 //
-//   collatz_rates [--quick] [--json] [--gpu]
+//   collatz_rates [--quick] [--json] [--threads N] [--peer NAME=NUMBERS=COMMAND]...
+//   collatz_rates --check        kernels on slices whose results are known, and no clock
 //
 // By process CPU time, since a machine is seldom alone; wall time stands beside it. Cycles are CPU
 // time times the clock that a chain of additions shows just before. The work of a row is some
 // slices of one unit, sieve and plan included; a number is every one that the slices speak for.
-//
-// With --gpu, instead: the GPUs that are here, tuned, by wall time; whole units, with the plan made
-// before and within the time.
+// --threads adds the region K=51 on so many threads at once. A peer is a foreign program that
+// verifies NUMBERS numbers and ends; its row is its own CPU time.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include "compute/collatz/kernel.h"
-#include "rt/compute_tune.h"
 
 namespace {
 
@@ -70,75 +74,98 @@ Row measure(Kernel& kernel, const Shape& shape, std::uint32_t slices) {
   return row;
 }
 
-/// What a GPU gives for a whole unit, some slices of which a processor gives too.
-bool print_gpu_row(Kernel& kernel, const Shape& shape, bool is_json) {
-  Row best;
-  for (int turn = 0; turn < 4; ++turn) {
-    const Row row = measure(kernel, shape, shape.unit.slices());
-    if (best.wall == 0 || row.wall < best.wall) best = row;
-  }
-  const Plan plan(shape.unit);
-  std::vector<SliceResult> results(shape.unit.slices());
-  double alone = 0;
-  for (int turn = 0; turn < 4; ++turn) {
-    const auto began = std::chrono::steady_clock::now();
-    if (!kernel.run(plan, 0, results)) return false;
-    const double wall =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    if (alone == 0 || wall < alone) alone = wall;
-  }
-  std::vector<SliceResult> compared(4);
-  const bool is_same =
-      make_kernel(supported_kernels().back())->run(plan, 500, compared).has_value() &&
-      std::equal(compared.begin(), compared.end(), results.begin() + 500);
-  std::printf(is_json ? "{\"unit\":\"%s\",\"kernel\":\"%s\",\"numbers_per_s_wall\":%.4g,"
-                        "\"numbers_per_s_without_plan\":%.4g,\"candidates_per_s\":%.4g,"
-                        "\"processors\":%.3f,\"slices\":\"%s\"}\n"
-                      : "%-18s %-24s %10.3e n/s %10.3e without plan %10.3e cand/s "
-                        "%.2f processors, slices %s\n",
-              shape.name, std::string(kernel.name()).c_str(), best.numbers / best.wall,
-              best.numbers / alone, best.candidates / alone, best.cpu / best.wall,
-              is_same ? "equal" : "WRONG");
+struct Options {
+  bool is_quick = false;
+  bool is_json = false;
+  bool is_check = false;
+  unsigned threads = 1;
+  std::vector<std::string_view> peers;
+};
+
+void print_row(const Options& options, const char* unit, std::string_view kernel, const Row& row,
+               double hz) {
+  const double ns = row.candidates > 0 ? row.cpu / row.candidates * 1e9 : 0;
+  std::printf(options.is_json ? "{\"unit\":\"%s\",\"kernel\":\"%s\",\"numbers_per_s_cpu\":%.4g,"
+                                "\"numbers_per_s_wall\":%.4g,\"ns_per_candidate\":%.3f,"
+                                "\"cycles_per_candidate\":%.2f}\n"
+                              : "%-18s %-12s %11.3e %11.3e %9.3f %9.2f\n",
+              unit, std::string(kernel).c_str(), row.numbers / row.cpu, row.numbers / row.wall, ns,
+              ns * hz / 1e9);
   std::fflush(stdout);
-  return is_same;
 }
 
-/// A row a GPU and unit, by the least wall time; false when one computed wrongly.
-bool print_gpus(std::span<const Shape> shapes, bool is_json) {
-  using namespace kith;
-  bool is_good = true;
-  for (const rt::GpuApi api : {rt::GpuApi::cuda, rt::GpuApi::opencl}) {
-    const auto gpus = rt::list_gpus(api);
-    if (!gpus) std::fprintf(stderr, "%s\n", gpus.error().message.c_str());
-    for (const rt::GpuInfo& info : gpus.value_or(std::vector<rt::GpuInfo>())) {
-      if (info.is_processor) continue;
-      const auto shape = rt::tuned_shape(info, rt::shapes_path(), rt::open_gpu);
-      auto kernel = shape ? rt::open_gpu_kernel(info, *shape, rt::open_gpu)
-                          : Result<std::unique_ptr<Kernel>>(base::fail(shape.error()));
-      if (!kernel) {
-        std::fprintf(stderr, "%s\n", kernel.error().message.c_str());
-        continue;
-      }
-      std::fprintf(stderr, "%s", encode_shapes({{info.key, *shape}}).c_str());
-      for (const Shape& unit : shapes) {
-        is_good = print_gpu_row(**kernel, unit, is_json) && is_good;
-      }
-    }
+/// The last kernel there is on each thread, every one with slices of its own: numbers of all, by
+/// the time that the last needs.
+Row measure_threads(const Shape& shape, unsigned threads) {
+  std::vector<std::jthread> workers;
+  const auto began = std::chrono::steady_clock::now();
+  const double cpu_began = cpu_s();
+  for (unsigned i = 0; i < threads; ++i) {
+    workers.emplace_back([&shape, i] {
+      Shape own = shape;
+      own.unit.fixed += i;
+      measure(*make_kernel(supported_kernels().back()), own, own.slices);
+    });
   }
-  return is_good;
+  workers.clear();
+  Row row;
+  row.cpu = cpu_s() - cpu_began;
+  row.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  row.numbers = static_cast<double>(shape.unit.numbers()) * shape.slices / shape.unit.slices();
+  row.numbers *= threads;
+  return row;
+}
+
+double children_cpu_s() {
+  rusage used{};
+  getrusage(RUSAGE_CHILDREN, &used);
+  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         1e-6 * static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+bool measure_peer(const Options& options, std::string_view peer) {
+  const auto name_end = peer.find('=');
+  const auto numbers_end = peer.find('=', name_end + 1);
+  if (name_end == std::string_view::npos || numbers_end == std::string_view::npos) return false;
+  const std::string name(peer.substr(0, name_end));
+  const std::string numbers(peer.substr(name_end + 1, numbers_end - name_end - 1));
+  const std::string command = std::string(peer.substr(numbers_end + 1)) + " >/dev/null";
+  Row row;
+  row.numbers = std::strtod(numbers.c_str(), nullptr);
+  const auto began = std::chrono::steady_clock::now();
+  const double cpu_began = children_cpu_s();
+  if (std::system(command.c_str()) != 0) return false;
+  row.cpu = children_cpu_s() - cpu_began;
+  row.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  print_row(options, "peer", name, row, 0);
+  return true;
+}
+
+int check_kernels() {
+  for (const KernelKind kind : supported_kernels()) {
+    const auto passed = self_test(*make_kernel(kind));
+    std::printf("%-12s %s\n", std::string(name_of(kind)).c_str(),
+                passed ? "computes what is known" : passed.error().message.c_str());
+    if (!passed) return 1;
+  }
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool is_quick = false;
-  bool is_json = false;
-  bool is_gpu = false;
+  Options options;
   for (int i = 1; i < argc; ++i) {
-    is_quick = is_quick || std::string_view(argv[i]) == "--quick";
-    is_json = is_json || std::string_view(argv[i]) == "--json";
-    is_gpu = is_gpu || std::string_view(argv[i]) == "--gpu";
+    const std::string_view argument = argv[i];
+    if (argument == "--quick") options.is_quick = true;
+    if (argument == "--json") options.is_json = true;
+    if (argument == "--check") options.is_check = true;
+    if (argument == "--threads" && i + 1 < argc) {
+      options.threads = static_cast<unsigned>(std::clamp(std::atoi(argv[++i]), 1, 1024));
+    }
+    if (argument == "--peer" && i + 1 < argc) options.peers.emplace_back(argv[++i]);
   }
+  if (options.is_check) return check_kernels();
   constexpr U128 at_2_71 = U128{1} << 71;
   const Shape shapes[] = {
       {"region K=45", region_unit(45, at_2_71 >> 45, 12345), 64},
@@ -146,9 +173,8 @@ int main(int argc, char** argv) {
       {"region K=56", region_unit(56, at_2_71 >> 56, 12345), 128},
       {"consecutive 2^40", consecutive_unit(std::uint64_t{1} << 31), 64},
   };
-  if (is_gpu) return print_gpus(shapes, is_json) ? 0 : 1;
   const double hz = clock_hz();
-  if (!is_json) {
+  if (!options.is_json) {
     std::printf("one thread, %.2f GHz\n%-18s %-12s %11s %11s %9s %9s\n", hz / 1e9, "unit", "kernel",
                 "n/s (CPU)", "n/s (wall)", "ns/cand", "cyc/cand");
   }
@@ -157,18 +183,21 @@ int main(int argc, char** argv) {
       if (kind == KernelKind::reference) continue;
       const auto kernel = make_kernel(kind);
       Row best;
-      for (int turn = 0; turn < (is_quick ? 1 : 3); ++turn) {
-        const Row row = measure(*kernel, shape, is_quick ? shape.slices / 8 : shape.slices);
+      for (int turn = 0; turn < (options.is_quick ? 1 : 3); ++turn) {
+        const Row row = measure(*kernel, shape, options.is_quick ? shape.slices / 8 : shape.slices);
         if (best.cpu == 0 || row.cpu < best.cpu) best = row;
       }
-      const double ns = best.cpu / best.candidates * 1e9;
-      std::printf(is_json ? "{\"unit\":\"%s\",\"kernel\":\"%s\",\"numbers_per_s_cpu\":%.4g,"
-                            "\"numbers_per_s_wall\":%.4g,\"ns_per_candidate\":%.3f,"
-                            "\"cycles_per_candidate\":%.2f}\n"
-                          : "%-18s %-12s %11.3e %11.3e %9.3f %9.2f\n",
-                  shape.name, std::string(kernel->name()).c_str(), best.numbers / best.cpu,
-                  best.numbers / best.wall, ns, ns * hz / 1e9);
-      std::fflush(stdout);
+      print_row(options, shape.name, kernel->name(), best, hz);
     }
+  }
+  if (options.threads > 1) {
+    const std::string name = std::to_string(options.threads) + " threads";
+    print_row(options, shapes[1].name, name, measure_threads(shapes[1], options.threads), 0);
+  }
+  for (const std::string_view peer : options.peers) {
+    if (measure_peer(options, peer)) continue;
+    std::fprintf(stderr, "collatz_rates: \"%s\" is not NAME=NUMBERS=COMMAND, or fails\n",
+                 std::string(peer).c_str());
+    return 1;
   }
 }

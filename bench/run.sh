@@ -14,7 +14,9 @@
 #                                 (chain_start.py)
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
 #   sim                           events a second and memory of `kith simulate`, 1,000 nodes
-#   collatz                       numbers a second of each Collatz kernel
+#   collatz                       numbers a second of each Collatz kernel; --threads N adds N at
+#                                 once, --peer NAME=NUMBERS=COMMAND (again and again) a foreign
+#                                 program that verifies so many numbers
 #   micro                         every Google Benchmark program in build/release/bench
 #   NAME_bench                    one of them
 # Several NAMEs of the first kind share one run. --json prints JSON only.
@@ -26,6 +28,7 @@ programs=$root/build/release/bench
 peer_figures=()
 micro=()
 options=()
+collatz_options=()
 quick=false
 json=false
 is_pubsub_wanted=false
@@ -81,6 +84,10 @@ read_arguments() {
       *_bench) micro+=("$1") ;;
       --quick) quick=true ;;
       --json) json=true ;;
+      --peer | --threads)
+        collatz_options+=("$1" "${2:?$1 wants a value}")
+        shift
+        ;;
       --repeat | --stacks)
         options+=("$1" "${2:?$1 wants a value}")
         shift
@@ -100,12 +107,12 @@ read_arguments() {
 }
 
 run_collatz() {
-  local arguments=()
+  local arguments=("${collatz_options[@]}")
   $quick && arguments+=(--quick)
   $json && arguments+=(--json)
   "$programs/collatz_rates" "${arguments[@]}"
-  # Rows of GPUs, where there are any.
-  "$programs/collatz_rates" "${arguments[@]}" --gpu 2>/dev/null
+  # Rows of GPUs, where there are any; else it says what is not there.
+  if $json; then "$programs/collatz_gpus" --json; else "$programs/collatz_gpus"; fi
 }
 
 run_peers() {

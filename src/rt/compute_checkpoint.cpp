@@ -11,7 +11,8 @@ namespace {
 
 using namespace compute::collatz;
 
-constexpr std::string_view tag = "kith/collatz/checkpoint/1";
+constexpr std::string_view tag = "kith/collatz/checkpoint/";
+constexpr std::uint8_t version = '1';
 constexpr std::size_t file_bytes_max = pieces_max / 8 + 4096;
 constexpr unsigned limbs = Big::bits_max / 64;
 
@@ -56,6 +57,7 @@ Bytes encode_checkpoint(const ComputeCheckpoint& checkpoint) {
   Bytes out;
   codec::Writer writer(out);
   writer.bytes(base::as_bytes(tag));
+  writer.u8(version);
   put(writer, checkpoint.from);
   put(writer, checkpoint.to);
   writer.u8(checkpoint.is_fast ? 1 : 0);
@@ -85,6 +87,11 @@ Result<ComputeCheckpoint> decode_checkpoint(ByteView bytes) {
   codec::Reader reader(bytes);
   if (!base::equal(TRY(reader.bytes(tag.size())), base::as_bytes(tag))) {
     return fail(Code::malformed, "this is no checkpoint of kith collatz verify");
+  }
+  if (const auto got = TRY(reader.u8()); got != version) {
+    return fail(Code::unsupported,
+                base::format("a checkpoint of format {}, this version reads {}",
+                             static_cast<unsigned>(got), static_cast<unsigned>(version)));
   }
   ComputeCheckpoint checkpoint;
   checkpoint.from = TRY(get_wide(reader));

@@ -19,7 +19,8 @@ struct ComputeCheckpoint {
 };
 
 Bytes encode_checkpoint(const ComputeCheckpoint& checkpoint);
-/// `malformed` for anything that encode_checkpoint does not make.
+/// `unsupported` for another format's, `malformed` or `truncated` for anything else that
+/// encode_checkpoint does not make.
 Result<ComputeCheckpoint> decode_checkpoint(ByteView bytes);
 
 Result<void> save_checkpoint(const std::string& path, const ComputeCheckpoint& checkpoint);

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/format.h"
@@ -58,6 +59,7 @@ class Verification {
     ComputeTeam team = TRY(gather());
     processor_ = team.processor;
     has_gpus_ = std::ranges::any_of(team.workers, &ComputeWorker::is_gpu);
+    walker_.emplace();
     const U128 before = state_.result.count;
     began_ = Clock::now();
     const std::clock_t cpu_began = std::clock();
@@ -116,7 +118,7 @@ class Verification {
       const auto piece_began = Clock::now();
       std::uint32_t slices = 0;  // that are done
       bool has_given_up = false;
-      const auto result = runner.run(*piece, walker_, [&] {
+      const auto result = runner.run(*piece, *walker_, [&] {
         if (options_.is_stopped() || is_done(*piece)) return true;
         if (!worker.is_gpu && slices > 0) has_given_up = gives_up(*piece, piece_began, slices);
         ++slices;
@@ -245,7 +247,7 @@ class Verification {
 
   const VerifyOptions& options_;
   std::vector<Piece> pieces_;
-  const ExactWalker walker_;
+  std::optional<ExactWalker> walker_;
   unsigned threads_ = 1;
   bool has_gpus_ = false;
   KernelKind processor_ = KernelKind::scalar;
@@ -268,7 +270,7 @@ class Verification {
 
 Result<VerifyOutcome> verify_range(const VerifyOptions& options,
                                    const std::function<void(const VerifyProgress&)>& on_progress) {
-  // The range first: the tables of exact mode take a second.
+  // The range and the checkpoint first: the tables of exact mode take a second.
   TRY(plan_range(options.from, options.to, options.is_fast));
   Verification verification(options);
   TRY_VOID(verification.prepare());

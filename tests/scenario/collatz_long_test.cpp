@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "compute/collatz/barina.h"
-#include "compute/collatz/exact.h"
+#include "compute/collatz/find_records_test_util.h"
 #include "compute/collatz/kernel.h"
-#include "compute/collatz/orbit.h"
-#include "compute/collatz/records_test_util.h"
 
 namespace kith::compute::collatz {
 namespace {
@@ -40,16 +38,9 @@ TEST(CollatzLong, ConsecutiveUnitOnEveryKernelButTheReference) {
 
 TEST(CollatzLong, RecordsBelow2To30) {
   const ExactWalker walker;
-  constexpr U128 limit = U128{1} << 30;
-  ExactResult below;
-  U128 from = 1;
-  for (const TestRecord& record : read_records("path")) {
-    if (record.number >= limit) break;
-    below = joined(below, walker.walk(from, record.number));
-    from = record.number + 1;
-    EXPECT_EQ(to_decimal(below.peak_at), to_decimal(record.number));
-    EXPECT_EQ(to_decimal(below.peak), record.peak);
-  }
+  EXPECT_EQ(find_records(walker, "path", U128{1} << 30), 44u);
+  EXPECT_EQ(find_records(walker, "delay", U128{1} << 30), 65u);
+  EXPECT_EQ(find_glides(1 << 30), 19u);
 }
 
 }  // namespace

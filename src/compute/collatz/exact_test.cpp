@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "compute/collatz/find_records_test_util.h"
 #include "compute/collatz/orbit.h"
-#include "compute/collatz/records_test_util.h"
 
 namespace kith::compute::collatz {
 namespace {
@@ -77,26 +77,13 @@ TEST(Exact, JoinedIsTheWhole) {
   EXPECT_TRUE(whole.count == 3'000'000);
 }
 
-// Every number of the lists below 2^25 holds the record when it comes. (The lists leave some out,
-// so that others may hold it between two of them.)
+// Below 2^25 the lists are found again as they are: no number between two of them holds a record.
 TEST(Exact, RecordsAreFoundAgain) {
-  constexpr U128 limit = U128{1} << 25;
-  for (const bool is_path : {true, false}) {
-    ExactResult below;
-    U128 from = 1;
-    for (const TestRecord& record : read_records(is_path ? "path" : "delay")) {
-      if (record.number >= limit) break;
-      below = joined(below, walker().walk(from, record.number));
-      from = record.number + 1;
-      EXPECT_EQ(to_decimal(is_path ? below.peak_at : below.steps_at), to_decimal(record.number));
-      if (is_path) {
-        EXPECT_EQ(to_decimal(below.peak), record.peak);
-      } else {
-        EXPECT_EQ(below.steps, record.steps);
-      }
-    }
-  }
+  EXPECT_EQ(find_records(walker(), "path", U128{1} << 25), 39u);
+  EXPECT_EQ(find_records(walker(), "delay", U128{1} << 25), 57u);
 }
+
+TEST(Exact, GlideRecordsAreFoundAgain) { EXPECT_EQ(find_glides(1 << 24), 14u); }
 
 TEST(Exact, HighRecordsStandOutInTheirSurroundings) {
   for (const TestRecord& record : read_records("path")) {

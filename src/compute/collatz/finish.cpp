@@ -104,8 +104,10 @@ std::uint64_t candidates_of(const Plan& plan, const Leaf& leaf) {
 std::optional<U128> first_within(const Plan& plan, const Leaf& leaf, unsigned bits) {
   const Unit& unit = plan.unit();
   const U128 factor = power3(leaf.odd_steps);
-  const auto last = checked_mul_add(unit.a_first + (unit.a_count - 1), factor, leaf.d);
-  if (!last || bit_width(*last) > bits) return std::nullopt;
+  const U128 last_a = unit.a_first + (unit.a_count - 1);
+  // A product of so many bits is at least 2^126; of fewer, it leaves room for d below 2^97.
+  if (bits > 126 || bit_width(last_a) + bit_width(factor) > 127) return std::nullopt;
+  if (bit_width(last_a * factor + leaf.d) > bits) return std::nullopt;
   return unit.a_first * factor + leaf.d;
 }
 

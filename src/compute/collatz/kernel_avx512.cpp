@@ -1,7 +1,14 @@
 // AVX-512: eight numbers a register, tables of 64 entries inside registers (vpermi2w), six steps a
-// lookup, three lookups a block, as lazy_radix.h says. Survivors are packed together (vpcompressq),
-// so that no lane idles. Two ways to multiply: vpmullq (one operation on AMD's), and IFMA, whose
-// 52-bit products want the lower half to have 41 bits. The faster one is found by measuring.
+// lookup, three lookups a block, as lazy_radix.h says. Survivors are packed together, so that no
+// lane idles: by a permutation that a table has for each mask, since vpcompressq is two operations.
+// Two ways to multiply: vpmullq (one operation on AMD's), and IFMA, whose 52-bit products want the
+// lower half to have 41 bits. The faster one is found by measuring.
+//
+// The a's of a leaf that lie 64 apart take the same six steps behind the sieve's. Those are stepped
+// once for all of them, so that the first block has two lookups left.
+//
+// Loops keep what they change in local variables (Hot): a vector's store may alias any member,
+// which would then be written before it and read again behind it.
 //
 // The instructions are asked for function by function, not by flags for the file: flags would also
 // hold for the inline functions of headers, of which the linker keeps one copy for all processors.
@@ -11,60 +18,81 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define KITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma")))
-#define KITH_AVX512_INLINE KITH_AVX512 __attribute__((always_inline)) static inline
+#define KITH_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma,popcnt")))
+#define KITH_AVX512_INLINE KITH_AVX512 __attribute__((always_inline)) inline
 
 namespace kith::compute::collatz {
 namespace {
 
 constexpr std::size_t buffer_size = 1536;
-constexpr std::size_t drained_to = 128;
+/// Most passes over a full buffer leave fewer, so that one is enough.
+constexpr std::size_t drained_to = 1024;
 constexpr unsigned passes_max = 200;
 constexpr unsigned table_bits = 6;
+constexpr unsigned stride = 1u << table_bits;
 constexpr unsigned lanes = 8;
-constexpr unsigned row = 72;  // a's: 40 candidates, which are five registers
+constexpr unsigned nine = 9;
+constexpr unsigned row = lanes * nine;  // numbers: 40 candidates, which are five registers
 constexpr std::size_t row_vectors = 5;
+/// A short row of strides costs as much as a whole one; for fewer numbers, whole blocks are
+/// cheaper.
+constexpr unsigned short_row_least = 56;
 
 struct Tables {
   __m512i factor_low, factor_high, addend_low, addend_high;
+  __mmask32 lowest_words;  // of every lane
 };
 
 KITH_AVX512_INLINE __m512i all(std::uint64_t value) {
   return _mm512_set1_epi64(static_cast<long long>(value));
 }
 
-/// The 16-bit entry that the low six bits of each 64-bit lane name.
-KITH_AVX512_INLINE __m512i look_up(__m512i table_low, __m512i index, __m512i table_high) {
-  return _mm512_maskz_permutex2var_epi16(0x11111111, table_low, index, table_high);
+/// A mask that the compiler does not know: it would turn masks it knows, and their complements,
+/// into vector operations of their own.
+template <class Mask>
+KITH_AVX512_INLINE Mask opaque(Mask mask) {
+  asm("" : "+k"(mask));
+  return mask;
 }
+
+/// The 16-bit entry that the low six bits of each 64-bit lane name.
+KITH_AVX512_INLINE __m512i factor_of(const Tables& t, __m512i index) {
+  return _mm512_maskz_permutex2var_epi16(t.lowest_words, t.factor_low, index, t.factor_high);
+}
+KITH_AVX512_INLINE __m512i addend_of(const Tables& t, __m512i index) {
+  return _mm512_maskz_permutex2var_epi16(t.lowest_words, t.addend_low, index, t.addend_high);
+}
+
+// Each way has a block of 18 steps, or the last 12 of one, of `count` registers. For 12, lower
+// halves may be up to 3 * 2^low_bits: they grow by 1.5^12 < 130 instead of 1.5^18 < 1500.
 
 /// Lower half of 53 bits, 64-bit products.
 struct ByMul {
   static constexpr unsigned low_bits = 53;
   static constexpr std::string_view name = "avx512-mul";
 
-  template <std::size_t count>
-  KITH_AVX512_INLINE void block(const Tables& t, __m512i* low, __m512i* high) {
+  template <unsigned steps, std::size_t count>
+  KITH_AVX512_INLINE static void block(const Tables& t, __m512i* low, __m512i* high) {
     __m512i power[count];
-    for (unsigned turn = 0; turn < check_steps / table_bits; ++turn) {
+    for (unsigned turn = 0; turn < steps / table_bits; ++turn) {
       for (std::size_t i = 0; i < count; ++i) {
-        const __m512i factor = look_up(t.factor_low, low[i], t.factor_high);
-        const __m512i addend = look_up(t.addend_low, low[i], t.addend_high);
+        const __m512i factor = factor_of(t, low[i]);
+        const __m512i addend = addend_of(t, low[i]);
         low[i] = _mm512_add_epi64(_mm512_mullo_epi64(_mm512_srli_epi64(low[i], table_bits), factor),
                                   addend);
         power[i] = turn == 0 ? factor : _mm512_mul_epu32(power[i], factor);
       }
     }
-    constexpr unsigned shift = low_bits - check_steps;
+    constexpr unsigned shift = low_bits - steps;
     for (std::size_t i = 0; i < count; ++i) {
       const __m512i product = _mm512_mullo_epi64(high[i], power[i]);
-      high[i] = _mm512_srli_epi64(_mm512_add_epi64(product, _mm512_srli_epi64(low[i], shift)),
-                                  check_steps);
+      high[i] =
+          _mm512_srli_epi64(_mm512_add_epi64(product, _mm512_srli_epi64(low[i], shift)), steps);
       low[i] = _mm512_and_si512(_mm512_add_epi64(low[i], _mm512_slli_epi64(product, shift)),
                                 all((std::uint64_t{1} << low_bits) - 1));
     }
   }
-  KITH_AVX512_INLINE __m512i stopped(__m512i low, __m512i) { return low; }
+  KITH_AVX512_INLINE static __m512i stopped(__m512i low, __m512i) { return low; }
 };
 
 /// Lower half of 41 bits, which stays below 2^52 for 18 steps, and products of 52 bits.
@@ -72,18 +100,18 @@ struct ByIfma {
   static constexpr unsigned low_bits = 41;
   static constexpr std::string_view name = "avx512-ifma";
 
-  template <std::size_t count>
-  KITH_AVX512_INLINE void block(const Tables& t, __m512i* low, __m512i* high) {
+  template <unsigned steps, std::size_t count>
+  KITH_AVX512_INLINE static void block(const Tables& t, __m512i* low, __m512i* high) {
     __m512i power[count];
-    for (unsigned turn = 0; turn < check_steps / table_bits; ++turn) {
+    for (unsigned turn = 0; turn < steps / table_bits; ++turn) {
       for (std::size_t i = 0; i < count; ++i) {
-        const __m512i factor = look_up(t.factor_low, low[i], t.factor_high);
-        const __m512i addend = look_up(t.addend_low, low[i], t.addend_high);
+        const __m512i factor = factor_of(t, low[i]);
+        const __m512i addend = addend_of(t, low[i]);
         low[i] = _mm512_madd52lo_epu64(addend, _mm512_srli_epi64(low[i], table_bits), factor);
         power[i] = turn == 0 ? factor : _mm512_mul_epu32(power[i], factor);
       }
     }
-    constexpr unsigned shift = low_bits - check_steps;
+    constexpr unsigned shift = low_bits - steps;
     for (std::size_t i = 0; i < count; ++i) {
       // high * power + (low >> shift), whose parts are of 52 bits with a carry, and above.
       const __m512i part =
@@ -92,34 +120,65 @@ struct ByIfma {
       const __m512i kept = _mm512_and_si512(low[i], all((std::uint64_t{1} << shift) - 1));
       low[i] = _mm512_and_si512(_mm512_or_si512(kept, _mm512_slli_epi64(part, shift)),
                                 all((std::uint64_t{1} << low_bits) - 1));
-      high[i] = _mm512_add_epi64(_mm512_srli_epi64(part, check_steps),
-                                 _mm512_slli_epi64(upper, 52 - check_steps));
+      high[i] =
+          _mm512_add_epi64(_mm512_srli_epi64(part, steps), _mm512_slli_epi64(upper, 52 - steps));
     }
   }
-  KITH_AVX512_INLINE __m512i stopped(__m512i low, __m512i high) {
+  KITH_AVX512_INLINE static __m512i stopped(__m512i low, __m512i high) {
     return _mm512_and_si512(_mm512_or_si512(low, _mm512_slli_epi64(high, low_bits)),
                             all((std::uint64_t{1} << stop_bits) - 1));
   }
 };
+
+/// By mask: the lanes that it has, one a byte, the lowest first.
+constexpr auto pack_orders = [] {
+  std::array<long long, 256> orders{};
+  for (unsigned live = 0; live < orders.size(); ++live) {
+    unsigned kept = 0;
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      if ((live >> lane & 1) != 0) orders[live] |= static_cast<long long>(lane) << (8 * kept++);
+    }
+  }
+  return orders;
+}();
+
+/// What a loop over blocks has in registers.
+struct Hot {
+  Tables tables;
+  __m512i threshold_low, threshold_high;
+  __m512i sums;       // of what stopped
+  std::size_t count;  // of what is kept
+};
+
+/// The candidates of 72 numbers that lie a power of three apart, the first of them taken as 0.
+struct Row {
+  __m512i low[row_vectors], high[row_vectors];
+};
+using RowMasks = std::array<__mmask8, row_vectors>;
 
 /// `is_aligned`: the threshold is a multiple of 2^low_bits, so that upper halves alone decide.
 template <class Way, bool is_aligned>
 class SliceRun {
  public:
   KITH_AVX512 explicit SliceRun(const Plan& plan) : plan_(plan), finisher_(plan) {
-    alignas(64) std::array<std::uint16_t, 64> factor;
-    alignas(64) std::array<std::uint16_t, 64> addend;
+    alignas(64) std::array<std::uint16_t, stride> factor;
+    alignas(64) std::array<std::uint16_t, stride> addend;
     const auto table = make_step_table<table_bits>(plan.unit().map);
     for (std::size_t i = 0; i < factor.size(); ++i) {
-      factor[i] = static_cast<std::uint16_t>(table.entries[i].factor);
-      addend[i] = static_cast<std::uint16_t>(table.entries[i].addend);
+      const TableEntry& entry = table.entries[i];
+      factor[i] = static_cast<std::uint16_t>(entry.factor);
+      addend[i] = static_cast<std::uint16_t>(entry.addend);
+      jumps_[i] = {entry, 0};
+      while (power3(jumps_[i].odd_steps) < entry.factor) ++jumps_[i].odd_steps;
     }
     tables_ = {_mm512_load_si512(factor.data()), _mm512_load_si512(factor.data() + 32),
-               _mm512_load_si512(addend.data()), _mm512_load_si512(addend.data() + 32)};
+               _mm512_load_si512(addend.data()), _mm512_load_si512(addend.data() + 32),
+               opaque<__mmask32>(0x11111111)};
     threshold_low_ = all(low_of(plan.threshold()));
     threshold_high_ = all(high_of(plan.threshold()));
     sums_ = _mm512_setzero_si512();
     make_rows();
+    make_multiples();
   }
 
   KITH_AVX512 SliceResult run(std::uint32_t slice) {
@@ -129,7 +188,9 @@ class SliceRun {
       for (const Leaf& leaf : leaves) {
         const auto first = is_wide ? std::nullopt : first_within(plan_, leaf, escape_bits);
         if (first) {
-          run_leaf(leaf, *first);
+          run_strides(leaf, *first);
+          run_rest(leaf, *first);
+          result_.candidates += candidates_of(plan_, leaf);
         } else {
           finisher_.finish_leaf(leaf, result_);
         }
@@ -147,126 +208,238 @@ class SliceRun {
   static std::uint64_t low_of(U128 n) { return static_cast<std::uint64_t>(n) & mask; }
   static std::uint64_t high_of(U128 n) { return static_cast<std::uint64_t>(n >> Way::low_bits); }
 
-  /// Offsets of the 40 candidates of a row, and which of them the last, short row has.
+  /// How a leaf's a's are cut: whole rows of strides, perhaps a short one, and rows of what is
+  /// left.
   void make_rows() {
-    const std::uint64_t rest = plan_.unit().a_count % row;
-    for (std::size_t pattern = 0; pattern < rows_.size(); ++pattern) {
-      Row& r = rows_[pattern];
-      for (std::size_t i = 0; i < r.offsets.size(); ++i) {
-        r.offsets[i] = 9 * (i / row_vectors) + plan_.patterns()[pattern].offsets[i % row_vectors];
-        if (r.offsets[i] < rest) {
-          r.last[i / lanes] |= static_cast<std::uint8_t>(1u << (i % lanes));
-        }
+    const std::uint64_t strides = plan_.unit().a_count / stride;
+    stride_rows_ = strides / row;
+    strided_ = stride_rows_ * row;
+    if (strides - strided_ >= short_row_least) {
+      stride_masks_ = make_masks(strides - strided_);
+      strided_ = strides;
+    }
+    has_short_stride_ = strided_ > stride_rows_ * row;
+    const std::uint64_t rest = plan_.unit().a_count - strided_ * stride;
+    rest_rows_ = rest / row;
+    has_short_rest_ = rest % row != 0;
+    rest_masks_ = make_masks(rest % row);
+    nine_of_a_ = static_cast<std::size_t>((U128{1} << plan_.unit().sieve_bits) % nine);
+  }
+
+  /// Which lanes a row of `count` numbers has, by pattern.
+  std::array<RowMasks, nine> make_masks(std::uint64_t count) const {
+    std::array<RowMasks, nine> masks{};
+    for (std::size_t pattern = 0; pattern < nine; ++pattern) {
+      for (std::size_t i = 0; i < row_vectors * lanes; ++i) {
+        const unsigned lane = i % lanes;
+        if (plan_.patterns()[pattern].offsets[i / lanes] + nine * lane >= count) continue;
+        masks[pattern][i / lanes] |= static_cast<__mmask8>(1u << lane);
+      }
+    }
+    return masks;
+  }
+
+  /// Those that do not fit 64 bits belong to leaves that do not come here.
+  void make_multiples() {
+    for (unsigned power = 0; power < multiples_.size(); ++power) {
+      Multiples& multiples = multiples_[power];
+      for (unsigned i = 0; i < lanes; ++i) {
+        multiples.lanes_low[i] = low_of(nine * i * power3(power));
+        multiples.lanes_high[i] = high_of(nine * i * power3(power));
+      }
+      for (unsigned i = 0; i < nine; ++i) {
+        multiples.low[i] = low_of(i * power3(power));
+        multiples.high[i] = high_of(i * power3(power));
       }
     }
   }
 
-  KITH_AVX512 void run_leaf(const Leaf& leaf, U128 first) {
-    const Row& r = rows_[plan_.pattern_of(leaf.b)];
+  KITH_AVX512_INLINE Hot begin() const {
+    return {tables_, threshold_low_, threshold_high_, sums_, count_};
+  }
+  KITH_AVX512_INLINE void end(const Hot& hot) {
+    sums_ = hot.sums;
+    count_ = hot.count;
+  }
+  KITH_AVX512_INLINE void make_room(Hot& hot) {
+    if (hot.count + row <= buffer_size) [[likely]]
+      return;
+    end(hot);
+    drain(drained_to);
+    hot = begin();
+  }
+
+  /// All a's with one value of a mod 64, which begin with the same six steps, and so on.
+  KITH_AVX512 void run_strides(const Leaf& leaf, U128 first) {
+    if (strided_ == 0) return;
     const U128 factor = power3(leaf.odd_steps);
-    const __m512i low_mask = all(mask);
+    std::size_t pattern = plan_.pattern_of(leaf.b);
+    Hot hot = begin();
+    for (unsigned i = 0; i < stride; ++i) {
+      const Jump& jump = jumps_[static_cast<std::size_t>(first) % stride];
+      U128 at = (first >> table_bits) * jump.entry.factor + jump.entry.addend;
+      const unsigned power = leaf.odd_steps + jump.odd_steps;
+      const Row base = row_of(power, pattern);
+      for (std::uint64_t n = 0; n < stride_rows_; ++n) {
+        make_room(hot);
+        take_row<check_steps - table_bits, false>(hot, base, at, {});
+        at += row * power3(power);
+      }
+      if (has_short_stride_) {
+        make_room(hot);
+        take_row<check_steps - table_bits, true>(hot, base, at, stride_masks_[pattern]);
+      }
+      first += factor;
+      pattern = (pattern + nine_of_a_) % nine;
+    }
+    end(hot);
+  }
+
+  /// The a's behind those of run_strides, one after the other.
+  KITH_AVX512 void run_rest(const Leaf& leaf, U128 first) {
+    const std::uint64_t begun = strided_ * stride;
+    const std::size_t pattern = (plan_.pattern_of(leaf.b) + begun % nine * nine_of_a_) % nine;
+    const Row base = row_of(leaf.odd_steps, pattern);
+    first += begun * power3(leaf.odd_steps);
+    Hot hot = begin();
+    for (std::uint64_t n = 0; n < rest_rows_; ++n) {
+      make_room(hot);
+      take_row<check_steps, false>(hot, base, first, {});
+      first += row * power3(leaf.odd_steps);
+    }
+    if (has_short_rest_) {
+      make_room(hot);
+      take_row<check_steps, true>(hot, base, first, rest_masks_[pattern]);
+    }
+    end(hot);
+  }
+
+  KITH_AVX512_INLINE Row row_of(unsigned power, std::size_t pattern) const {
+    const Multiples& multiples = multiples_[power];
+    const auto& offsets = plan_.patterns()[pattern].offsets;
+    Row base;
+    for (std::size_t i = 0; i < row_vectors; ++i) {
+      base.low[i] = _mm512_add_epi64(_mm512_load_si512(multiples.lanes_low.data()),
+                                     all(multiples.low[offsets[i]]));
+      base.high[i] = _mm512_add_epi64(_mm512_load_si512(multiples.lanes_high.data()),
+                                      all(multiples.high[offsets[i]]));
+    }
+    return base;
+  }
+
+  template <unsigned steps, bool is_short>
+  KITH_AVX512_INLINE void take_row(Hot& hot, const Row& base, U128 first, const RowMasks& masks) {
     __m512i low[row_vectors];
     __m512i high[row_vectors];
+    const __m512i first_low = all(low_of(first));
+    const __m512i first_high = all(high_of(first));
     for (std::size_t i = 0; i < row_vectors; ++i) {
-      const __m512i offset = _mm512_load_si512(r.offsets.data() + lanes * i);
-      low[i] =
-          _mm512_add_epi64(all(low_of(first)), _mm512_mullo_epi64(offset, all(low_of(factor))));
-      high[i] =
-          _mm512_add_epi64(all(high_of(first)), _mm512_mullo_epi64(offset, all(high_of(factor))));
-      high[i] = _mm512_add_epi64(high[i], _mm512_srli_epi64(low[i], Way::low_bits));
-      low[i] = _mm512_and_si512(low[i], low_mask);
-    }
-    const __m512i step_low = all(low_of(row * factor));
-    const __m512i step_high = all(high_of(row * factor));
-    const std::uint64_t rows = plan_.unit().a_count / row;
-    for (std::uint64_t n = 0; n < rows; ++n) {
-      if (count_ + row > buffer_size) drain(drained_to);
-      __m512i l[row_vectors];
-      __m512i h[row_vectors];
-      for (std::size_t i = 0; i < row_vectors; ++i) {
-        l[i] = low[i];
-        h[i] = high[i];
-        low[i] = _mm512_add_epi64(low[i], step_low);
-        high[i] = _mm512_add_epi64(_mm512_add_epi64(high[i], step_high),
-                                   _mm512_srli_epi64(low[i], Way::low_bits));
-        low[i] = _mm512_and_si512(low[i], low_mask);
+      low[i] = _mm512_add_epi64(base.low[i], first_low);
+      high[i] = _mm512_add_epi64(base.high[i], first_high);
+      if constexpr (is_short) {
+        low[i] = _mm512_maskz_mov_epi64(masks[i], low[i]);
+        high[i] = _mm512_maskz_mov_epi64(masks[i], high[i]);
       }
-      count_ = take<row_vectors>(l, h, count_);
-    }
-    if (plan_.unit().a_count % row != 0) {
-      if (count_ + row > buffer_size) drain(drained_to);
-      for (std::size_t i = 0; i < row_vectors; ++i) {
-        low[i] = _mm512_maskz_mov_epi64(r.last[i], low[i]);
-        high[i] = _mm512_maskz_mov_epi64(r.last[i], high[i]);
+      if constexpr (steps == check_steps) {
+        high[i] = _mm512_add_epi64(high[i], _mm512_srli_epi64(low[i], Way::low_bits));
+        low[i] = _mm512_and_si512(low[i], all(mask));
       }
-      count_ = take<row_vectors>(low, high, count_);
     }
-    result_.candidates += candidates_of(plan_, leaf);
+    take<steps, row_vectors>(hot, low, high);
   }
 
-  /// A block; what lives is stored from `at` on. Gives the end of it. Lanes of 0 are no numbers:
-  /// they stay 0, stop, and add nothing.
-  template <std::size_t count>
-  KITH_AVX512 __attribute__((always_inline)) inline std::size_t take(__m512i* low, __m512i* high,
-                                                                     std::size_t at) {
-    Way::template block<count>(tables_, low, high);
+  /// The rest of a block; what lives is put behind what is kept. Lanes of 0 are no numbers: they
+  /// stay 0, stop, and add nothing.
+  template <unsigned steps, std::size_t count>
+  KITH_AVX512_INLINE void take(Hot& hot, __m512i* low, __m512i* high) {
+    Way::template block<steps, count>(hot.tables, low, high);
     __m512i highest = high[0];
     for (std::size_t i = 1; i < count; ++i) highest = _mm512_or_si512(highest, high[i]);
     if (_mm512_cmpge_epu64_mask(highest, all(std::uint64_t{1} << high_bits_max)) != 0)
         [[unlikely]] {
-      for (std::size_t i = 0; i < count; ++i) let_escape(low[i], high[i]);
+      let_escape<count>(low, high);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      __mmask8 live = _mm512_cmpge_epu64_mask(high[i], threshold_high_);
+      __mmask8 live = _mm512_cmpge_epu64_mask(high[i], hot.threshold_high);
       if constexpr (!is_aligned) {
-        const __mmask8 equal = _mm512_cmpeq_epi64_mask(high[i], threshold_high_);
-        const __mmask8 below = _mm512_cmplt_epu64_mask(low[i], threshold_low_);
+        const __mmask8 equal = _mm512_cmpeq_epi64_mask(high[i], hot.threshold_high);
+        const __mmask8 below = _mm512_cmplt_epu64_mask(low[i], hot.threshold_low);
         live = static_cast<__mmask8>(live & ~(equal & below));
       }
-      sums_ = _mm512_mask_add_epi64(sums_, static_cast<__mmask8>(~live), sums_,
-                                    Way::stopped(low[i], high[i]));
-      _mm512_storeu_si512(low_.data() + at, _mm512_maskz_compress_epi64(live, low[i]));
-      _mm512_storeu_si512(high_.data() + at, _mm512_maskz_compress_epi64(live, high[i]));
-      at += static_cast<std::size_t>(__builtin_popcount(live));
+      live = opaque(live);
+      hot.sums = _mm512_mask_add_epi64(hot.sums, static_cast<__mmask8>(~live), hot.sums,
+                                       Way::stopped(low[i], high[i]));
+      const __m512i order = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(pack_orders[live]));
+      _mm512_storeu_si512(low_.data() + hot.count, _mm512_permutexvar_epi64(order, low[i]));
+      _mm512_storeu_si512(high_.data() + hot.count, _mm512_permutexvar_epi64(order, high[i]));
+      hot.count += static_cast<std::size_t>(__builtin_popcount(live));
     }
-    return at;
   }
 
-  KITH_AVX512 __attribute__((noinline)) void let_escape(__m512i& low, __m512i& high) {
-    alignas(64) std::array<std::uint64_t, lanes> l;
-    alignas(64) std::array<std::uint64_t, lanes> h;
-    _mm512_store_si512(l.data(), low);
-    _mm512_store_si512(h.data(), high);
-    for (std::size_t i = 0; i < lanes; ++i) {
-      if (h[i] >> high_bits_max == 0) continue;
-      finisher_.finish_escaped((U128{h[i]} << Way::low_bits) + l[i], result_);
-      l[i] = h[i] = 0;
+  /// By way of memory, and of copies, so that the registers need no address elsewhere.
+  template <std::size_t count>
+  KITH_AVX512_INLINE void let_escape(__m512i* low, __m512i* high) {
+    alignas(64) std::array<std::uint64_t, lanes * count> l;
+    alignas(64) std::array<std::uint64_t, lanes * count> h;
+    for (std::size_t i = 0; i < count; ++i) {
+      _mm512_store_si512(l.data() + lanes * i, low[i]);
+      _mm512_store_si512(h.data() + lanes * i, high[i]);
     }
-    low = _mm512_load_si512(l.data());
-    high = _mm512_load_si512(h.data());
+    finish_escaped(l, h);
+    for (std::size_t i = 0; i < count; ++i) {
+      low[i] = _mm512_load_si512(l.data() + lanes * i);
+      high[i] = _mm512_load_si512(h.data() + lanes * i);
+    }
+  }
+
+  __attribute__((noinline)) void finish_escaped(std::span<std::uint64_t> low,
+                                                std::span<std::uint64_t> high) {
+    for (std::size_t i = 0; i < low.size(); ++i) {
+      if (high[i] >> high_bits_max == 0) continue;
+      finisher_.finish_escaped((U128{high[i]} << Way::low_bits) + low[i], result_);
+      low[i] = high[i] = 0;
+    }
   }
 
   KITH_AVX512 __attribute__((noinline)) void drain(std::size_t keep) {
-    constexpr std::size_t width = 4;
     for (unsigned pass = 0; count_ > keep; ++pass) {
       if (pass == passes_max) return finish_rest();
-      const std::size_t old_count = count_;
-      for (std::size_t i = 0; i < width; ++i) {
-        _mm512_storeu_si512(low_.data() + old_count + lanes * i, _mm512_setzero_si512());
-        _mm512_storeu_si512(high_.data() + old_count + lanes * i, _mm512_setzero_si512());
-      }
-      std::size_t at = 0;
-      for (std::size_t i = 0; i < old_count; i += width * lanes) {
-        __m512i l[width];
-        __m512i h[width];
-        for (std::size_t j = 0; j < width; ++j) {
-          l[j] = _mm512_load_si512(low_.data() + i + lanes * j);
-          h[j] = _mm512_load_si512(high_.data() + i + lanes * j);
-        }
-        at = take<width>(l, h, at);
-      }
-      count_ = at;
+      if (count_ < group) pad();
+      step_all();
     }
+  }
+
+  /// A block of all that is kept. What does not fill a group waits for the next time.
+  KITH_AVX512_INLINE void step_all() {
+    Hot hot = begin();
+    const std::size_t whole = count_ / group * group;
+    const std::size_t rest = count_ - whole;
+    hot.count = 0;
+    for (std::size_t i = 0; i < whole; i += group) {
+      __m512i low[group_vectors];
+      __m512i high[group_vectors];
+      for (std::size_t j = 0; j < group_vectors; ++j) {
+        low[j] = _mm512_load_si512(low_.data() + i + lanes * j);
+        high[j] = _mm512_load_si512(high_.data() + i + lanes * j);
+      }
+      take<check_steps, group_vectors>(hot, low, high);
+    }
+    for (std::size_t i = 0; i < rest; i += lanes) {
+      const __m512i low = _mm512_load_si512(low_.data() + whole + i);
+      const __m512i high = _mm512_load_si512(high_.data() + whole + i);
+      _mm512_storeu_si512(low_.data() + hot.count + i, low);
+      _mm512_storeu_si512(high_.data() + hot.count + i, high);
+    }
+    hot.count += rest;
+    end(hot);
+  }
+
+  KITH_AVX512 void pad() {
+    for (std::size_t i = 0; i < group; i += lanes) {
+      _mm512_storeu_si512(low_.data() + count_ + i, _mm512_setzero_si512());
+      _mm512_storeu_si512(high_.data() + count_ + i, _mm512_setzero_si512());
+    }
+    count_ = group;
   }
 
   void finish_rest() {
@@ -276,9 +449,18 @@ class SliceRun {
     count_ = 0;
   }
 
-  struct Row {
-    alignas(64) std::array<std::uint64_t, lanes * row_vectors> offsets{};
-    std::array<std::uint8_t, row_vectors> last{};
+  static constexpr std::size_t group_vectors = 5;
+  static constexpr std::size_t group = group_vectors * lanes;
+
+  /// Six steps at once, and how many of them are odd.
+  struct Jump {
+    TableEntry entry;
+    unsigned odd_steps = 0;
+  };
+  /// Of a power of three: by 0, 9, .. 63, lane by lane, and by 0 to 8; in halves.
+  struct Multiples {
+    alignas(64) std::array<std::uint64_t, lanes> lanes_low, lanes_high;
+    std::array<std::uint64_t, nine> low, high;
   };
 
   Tables tables_;
@@ -289,10 +471,21 @@ class SliceRun {
   alignas(64) std::array<std::uint64_t, buffer_size + 64> low_;
   alignas(64) std::array<std::uint64_t, buffer_size + 64> high_;
   std::size_t count_ = 0;
+  std::array<Multiples, Unit::sieve_bits_max + table_bits + 1> multiples_;
+  std::array<Jump, stride> jumps_{};
+
   const Plan& plan_;
   Finisher finisher_;
   SliceResult result_;
-  std::array<Row, 9> rows_{};
+
+  std::uint64_t stride_rows_ = 0;
+  std::uint64_t strided_ = 0;  // numbers of each stride that run_strides takes
+  bool has_short_stride_ = false;
+  std::array<RowMasks, nine> stride_masks_{};
+  std::uint64_t rest_rows_ = 0;
+  bool has_short_rest_ = false;
+  std::array<RowMasks, nine> rest_masks_{};
+  std::size_t nine_of_a_ = 0;  // 2^K mod 9: 64 of it are as much
 };
 
 template <class Way>
@@ -314,7 +507,7 @@ class Avx512Kernel : public Kernel {
 bool is_supported() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512ifma");
+         __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("popcnt");
 }
 
 }  // namespace

@@ -26,6 +26,13 @@ constexpr Halves split(U128 n) {
 }
 constexpr U128 join(Halves n) { return (U128{n.high} << low_bits) + n.low; }
 
+/// The lower half of n after `steps`, and the higher one times their power of three.
+template <unsigned steps>
+constexpr Halves normalized(std::uint64_t low, std::uint64_t high) {
+  constexpr unsigned shift = low_bits - steps;
+  return {(low + (high << shift)) & low_mask, (high + (low >> shift)) >> steps};
+}
+
 /// 18 steps; n below 2^88.
 constexpr Halves step_block(const StepTable<9>& table, Halves n) {
   const TableEntry& first = table.of(n.low);
@@ -33,8 +40,15 @@ constexpr Halves step_block(const StepTable<9>& table, Halves n) {
   const TableEntry& second = table.of(middle);
   const std::uint64_t last = (middle >> 9) * second.factor + second.addend;
   const std::uint64_t high = n.high * (std::uint64_t{first.factor} * second.factor);
-  constexpr unsigned shift = low_bits - check_steps;
-  return {(last + (high << shift)) & low_mask, (high + (last >> shift)) >> check_steps};
+  return normalized<check_steps>(last, high);
+}
+
+/// The last 9 of them; n below 2^94, in halves of which the lower one may have 58 bits, so that a
+/// few multiples may be added up before it. 2^58 * 1.5^9 is below 2^63.3, and 2^41 * 3^9 below it.
+constexpr Halves step_half_block(const StepTable<9>& table, Halves n) {
+  const TableEntry& entry = table.of(n.low);
+  return normalized<check_steps / 2>((n.low >> 9) * entry.factor + entry.addend,
+                                     n.high * entry.factor);
 }
 
 }  // namespace kith::compute::collatz

@@ -9,7 +9,7 @@ namespace {
 
 TEST(Orbit, EveryPathRecordHasItsPeakAndSteps) {
   const auto records = read_records("path");
-  ASSERT_EQ(records.size(), 84u);
+  ASSERT_EQ(records.size(), 97u);
   for (const TestRecord& record : records) {
     const Orbit orbit = walk_orbit(record.number);
     EXPECT_EQ(orbit.verdict, Verdict::converges);
@@ -20,7 +20,7 @@ TEST(Orbit, EveryPathRecordHasItsPeakAndSteps) {
 
 TEST(Orbit, EveryDelayRecordHasItsSteps) {
   const auto records = read_records("delay");
-  ASSERT_EQ(records.size(), 120u);
+  ASSERT_EQ(records.size(), 142u);
   for (const TestRecord& record : records) {
     EXPECT_EQ(walk_orbit(record.number).steps, record.steps) << to_decimal(record.number);
   }

@@ -5,36 +5,42 @@
 namespace kith::compute::collatz {
 namespace {
 
-/// One step of a class, whose next bit has been added to d already.
+/// One step of a class, whose next bit has been added to d already. Without a branch: nothing
+/// predicts it.
 template <class Signed>
 void step_class(const Map& map, Signed& d, std::uint8_t& c) {
-  if ((d & 1) != 0) {
-    d += (d >> 1) + static_cast<Signed>((map.increment + 1) / 2);
-    ++c;
-  } else {
-    d >>= 1;
-  }
+  const Signed is_odd = d & 1;
+  d = (d >> 1) + ((d + static_cast<Signed>((map.increment + 1) / 2)) & -is_odd);
+  c = static_cast<std::uint8_t>(c + is_odd);
 }
-
-constexpr auto powers3 = [] {
-  std::array<U128, Unit::sieve_bits_max + 1> powers{};
-  for (unsigned i = 0; i < powers.size(); ++i) powers[i] = power3(i);
-  return powers;
-}();
 
 /// By k: from so many odd steps on 3^c is above 2^k, and nothing is certain to descend.
 constexpr auto growing_from = [] {
   std::array<std::uint8_t, Unit::sieve_bits_max + 1> least{};
   for (unsigned k = 0; k < least.size(); ++k) {
-    while (powers3[least[k]] < (U128{1} << k)) ++least[k];
+    while (powers_of_3[least[k]] < (U128{1} << k)) ++least[k];
   }
   return least;
 }();
 
+/// From so many bits on, a class descends as soon as 3^c < 2^k. For d - b is at most q * 1.5^c: it
+/// is b * (3^c / 2^k - 1) and what the odd steps have added, at most q * 2^(k - c) * 3^c of 2^k.
+constexpr unsigned certain_from = 24;
+constexpr bool is_certain = [] {
+  for (unsigned k = certain_from; k <= Unit::sieve_bits_max; ++k) {
+    for (unsigned c = 0; c < growing_from[k]; ++c) {
+      const U128 shrunk = (U128{1} << k) - powers_of_3[c];
+      if (increment_max * powers_of_3[c] >= shrunk << c) return false;
+    }
+  }
+  return true;
+}();
+static_assert(is_certain);
+
 template <class Signed>
 bool descends(std::uint64_t b, Signed d, unsigned k, unsigned c) {
   if (c >= growing_from[k]) return false;
-  const I128 shrunk = static_cast<I128>(U128{1} << k) - static_cast<I128>(powers3[c]);
+  const I128 shrunk = static_cast<I128>(U128{1} << k) - static_cast<I128>(powers_of_3[c]);
   return static_cast<I128>(d) - static_cast<I128>(b) < shrunk;
 }
 
@@ -43,8 +49,8 @@ bool extend(const Map& map, const SieveNode& node, unsigned bit, SieveNode& chil
   child = node;
   if (bit != 0) {
     child.b |= std::uint64_t{1} << node.k;
-    child.d += static_cast<std::int64_t>(powers3[node.c]);
-    child.neighbour_d += static_cast<std::int64_t>(powers3[node.neighbour_c]);
+    child.d += static_cast<std::int64_t>(powers_of_3[node.c]);
+    child.neighbour_d += static_cast<std::int64_t>(powers_of_3[node.neighbour_c]);
   }
   ++child.k;
   step_class(map, child.d, child.c);
@@ -53,9 +59,26 @@ bool extend(const Map& map, const SieveNode& node, unsigned bit, SieveNode& chil
   return child.d != child.neighbour_d || child.c != child.neighbour_c;
 }
 
+/// Whether a class descends within the bits that the unit fixes, from certain_from bits on. Only
+/// the parities count, and those of so few steps are in the low 64 bits of T^k(b).
+bool descends_within(const Unit& unit, std::uint64_t value, unsigned k, unsigned c) {
+  while (k < unit.sieve_bits) {
+    const std::uint64_t is_odd = value & 1;
+    value = (value >> 1) + ((value + (unit.map.increment + 1) / 2) & (0 - is_odd));
+    c += static_cast<unsigned>(is_odd);
+    if (c < growing_from[++k]) return true;
+  }
+  return false;
+}
+
 /// The remaining bits of b, which the unit fixes; false when it dies. Classes that have merged stay
 /// merged, so that is looked at once, in the end.
 bool extend_fixed(const Unit& unit, const SieveNode& node, Leaf& leaf) {
+  if (node.k >= certain_from) {
+    const auto value = static_cast<std::uint64_t>(node.d) +
+                       unit.fixed * static_cast<std::uint64_t>(powers_of_3[node.c]);
+    if (descends_within(unit, value, node.k, node.c)) return false;
+  }
   std::uint64_t b = node.b;
   I128 d = node.d;
   I128 neighbour_d = node.neighbour_d;
@@ -65,13 +88,13 @@ bool extend_fixed(const Unit& unit, const SieveNode& node, Leaf& leaf) {
   for (unsigned k = node.k; k < unit.sieve_bits; bits >>= 1) {
     if ((bits & 1) != 0) {
       b |= std::uint64_t{1} << k;
-      d += static_cast<I128>(powers3[c]);
-      neighbour_d += static_cast<I128>(powers3[neighbour_c]);
+      d += static_cast<I128>(powers_of_3[c]);
+      neighbour_d += static_cast<I128>(powers_of_3[neighbour_c]);
     }
     ++k;
     step_class(unit.map, d, c);
     step_class(unit.map, neighbour_d, neighbour_c);
-    if (descends(b, d, k, c)) return false;
+    if (k < certain_from ? descends(b, d, k, c) : c < growing_from[k]) return false;
   }
   leaf = {b, c, static_cast<U128>(d)};
   return d != neighbour_d || c != neighbour_c;

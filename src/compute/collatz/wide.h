@@ -46,11 +46,13 @@ constexpr std::optional<U128> checked_mul_add(U128 a, U128 b, U128 c) {
 
 /// 3^exponent; up to 3^80, the last that fits.
 inline constexpr unsigned power3_max = 80;
-constexpr U128 power3(unsigned exponent) {
-  U128 value = 1;
-  for (unsigned i = 0; i < exponent; ++i) value *= 3;
-  return value;
-}
+inline constexpr auto powers_of_3 = [] {
+  std::array<U128, power3_max + 1> powers{};
+  powers[0] = 1;
+  for (unsigned i = 1; i <= power3_max; ++i) powers[i] = 3 * powers[i - 1];
+  return powers;
+}();
+constexpr U128 power3(unsigned exponent) { return powers_of_3[exponent]; }
 
 class Big {
  public:
