@@ -47,7 +47,7 @@ std::shared_ptr<const ExternalFile> file_of(const std::string& text) {
 class Sandbox : public testing::Test {
  protected:
   void SetUp() override {
-    ExternalProgram program(file_of(turn("    say('result -')\n")));
+    ExternalProgram program(file_of(turn("    say('result -')\n")), quick());
     Watcher progress;
     const auto result = program.run({}, {0}, 0, 0, progress);
     if (!result && result.error().code == Code::unsupported) {
@@ -59,6 +59,7 @@ class Sandbox : public testing::Test {
 
   static ExternalConfig quick() {
     ExternalConfig config;
+    config.hello_timeout = 30s;  // of a machine that is busy with other tests
     config.turn_timeout = 20s;
     config.limits.memory_bytes = std::uint64_t{256} << 20;
     config.limits.file_bytes = std::uint64_t{1} << 20;

@@ -26,6 +26,7 @@ WorkOptions goldbach(unsigned threads) {
   options.params = encode_params(small_params());
   options.tasks = 8;
   options.threads = threads;
+  options.is_idle_priority = false;  // other tests run beside these
   return options;
 }
 

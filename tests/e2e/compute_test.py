@@ -36,7 +36,8 @@ def without_times(report):
     return {key: value for key, value in report.items() if key not in TIMES}
 
 
-GOLDBACH = ("--workload", "goldbach", "--from", "4")
+# Other tests run beside these, and idle priority would wait for them.
+GOLDBACH = ("--workload", "goldbach", "--from", "4", "--normal-priority")
 
 
 class ComputeTest(Case):
@@ -184,6 +185,35 @@ class ComputeTest(Case):
         self.assertEqual(sum(int.from_bytes(f[32:40], "big") for f in frames), 1224)
         again = run(*arguments, "--threads", "1").json()
         self.assertEqual(without_times(again), without_times(got))
+
+    def test_an_external_program_ends_with_kith(self):
+        mark = f"-Xkith{os.getpid()}"  # seen in its command line
+        program = self.folder / "worker.py"
+        program.write_text(f"#!/usr/bin/python3 {mark}\nprint('kith-work 1', flush=True)\n"
+                           "input()\nwhile True: pass\n")
+        process = subprocess.Popen([KITH, "--json", "compute", "run", "--workload",
+                                    f"external:{program}", "--from", "1", "--to", "9",
+                                    "--threads", "1", "--normal-priority"], env=environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.kill)
+
+        def runs():
+            for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    if mark.encode() in path.read_bytes().split(b"\0"):
+                        return True
+                except OSError:
+                    pass  # it has ended
+            return False
+
+        wait_for(lambda: runs() or process.poll() is not None, "the program")
+        if process.poll() is not None:
+            error = json.loads(process.communicate(timeout=LIMIT_S)[0])["error"]
+            self.assertEqual(error["code"], "unsupported", error)
+            self.skipTest("no sandbox on this machine: " + error["message"])
+        process.kill()
+        process.communicate(timeout=LIMIT_S)
+        wait_for(lambda: not runs(), "the end of the program")
 
     def test_an_external_program_that_fails_is_named(self):
         program = self.folder / "worker.py"
