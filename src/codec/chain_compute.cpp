@@ -24,4 +24,24 @@ Result<void> check(const ComputeParams& params) {
   return within<std::uint32_t>("answer_blocks", params.answer_blocks, 1, 1u << 20);
 }
 
+void encode(Writer& writer, const ComputeParams& params) {
+  writer.u16(params.cheats);
+  writer.u16(params.draw_gap);
+  writer.u64(params.min_bond);
+  writer.u64(params.account_bond);
+  writer.u32(params.bond_epochs);
+  writer.u32(params.answer_blocks);
+}
+
+Result<ComputeParams> read_compute_params(Reader& reader) {
+  ComputeParams params;
+  params.cheats = TRY(reader.u16());
+  params.draw_gap = TRY(reader.u16());
+  params.min_bond = TRY(reader.u64());
+  params.account_bond = TRY(reader.u64());
+  params.bond_epochs = TRY(reader.u32());
+  params.answer_blocks = TRY(reader.u32());
+  return params;
+}
+
 }  // namespace kith::codec

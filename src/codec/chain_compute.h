@@ -4,8 +4,9 @@
 
 #include <cstdint>
 
-#include "base/error.h"
 #include "codec/chain.h"
+#include "codec/reader.h"
+#include "codec/writer.h"
 
 namespace kith::codec {
 
@@ -21,5 +22,8 @@ struct ComputeParams {
 
 /// Names the parameter that cannot be.
 Result<void> check(const ComputeParams& params);
+void encode(Writer& writer, const ComputeParams& params);
+/// Not checked yet.
+Result<ComputeParams> read_compute_params(Reader& reader);
 
 }  // namespace kith::codec
