@@ -361,4 +361,22 @@ bool add_earned(Entries& entries, const AccountId& id, Amount amount) {
   return true;
 }
 
+Result<Amount> escrow_of(const EntryKey& key, ByteView entry) {
+  switch (key.kind) {
+    case EntryKind::account: return TRY(codec::decode_account(entry)).owned();
+    case EntryKind::name: TRY(codec::decode_name(entry)); return Amount{0};
+    case EntryKind::worker: TRY(codec::decode_worker(entry)); return Amount{0};
+    case EntryKind::job:
+    case EntryKind::slot:
+    case EntryKind::redo_page:
+    case EntryKind::dispute:
+    case EntryKind::region:
+    case EntryKind::beacon:
+    case EntryKind::member:
+    case EntryKind::enrolment:
+    case EntryKind::jobs: break;
+  }
+  return fail(Code::unsupported, base::format("entry of kind {}", static_cast<unsigned>(key.kind)));
+}
+
 }  // namespace kith::ledger

@@ -64,4 +64,7 @@ void forfeit_bond(Entries& entries, const AccountId& id, Amount amount);
 /// more: then it is the caller's to burn.
 bool add_earned(Entries& entries, const AccountId& id, Amount amount);
 
+/// What of the escrow an entry out of a store owns; an error when these rules write no such entry.
+Result<Amount> escrow_of(const EntryKey& key, ByteView entry);
+
 }  // namespace kith::ledger

@@ -47,11 +47,22 @@ std::size_t parting(const Key& a, const Key& b) {
   return never;
 }
 
-EntryKey entry_key_of(const Key& key) {
+EntryKey as_entry_key(const Key& key) {
   return {static_cast<EntryKind>(key.bytes[0]), base::to_bytes(key.view().subspan(1))};
 }
 
 }  // namespace
+
+Bytes record_key(const EntryKey& key) { return base::to_bytes(Key::of(key.kind, key.id).view()); }
+
+std::optional<EntryKey> entry_key_of(ByteView record_key) {
+  if (record_key.empty() || record_key[0] == 0 || record_key[0] > codec::entry_kind_max) {
+    return std::nullopt;
+  }
+  const auto kind = static_cast<EntryKind>(record_key[0]);
+  if (record_key.size() != 1 + codec::entry_id_bytes(kind)) return std::nullopt;
+  return EntryKey{kind, base::to_bytes(record_key.subspan(1))};
+}
 
 /// A leaf, or a fork at the first bit in which what is below it differs.
 struct Entries::Node {
@@ -108,15 +119,17 @@ struct Entries::Tree {
                  : fork(link->at, std::move(rest), link->right);
   }
 
-  static bool walk(const Link& link, const See& see) {
-    if (link->is_leaf()) return see(link->key.view().subspan(1), link->entry);
+  /// `see` says whether to go on.
+  template <class SeeLeaf>
+  static bool walk(const Link& link, const SeeLeaf& see) {
+    if (link->is_leaf()) return see(*link);
     return walk(link->left, see) && walk(link->right, see);
   }
 
   static void add_all(const Link& link, std::vector<EntryKey>& changed) {
     if (!link) return;
     if (link->is_leaf()) {
-      changed.push_back(entry_key_of(link->key));
+      changed.push_back(as_entry_key(link->key));
       return;
     }
     add_all(link->left, changed);
@@ -147,7 +160,7 @@ struct Entries::Tree {
   static void compare_alike(const Link& a, const Link& b, std::vector<EntryKey>& changed) {
     if (a->is_leaf()) {
       if (a->entry != b->entry && *a->entry != *b->entry) {
-        changed.push_back(entry_key_of(a->key));
+        changed.push_back(as_entry_key(a->key));
       }
       return;
     }
@@ -188,7 +201,18 @@ void Entries::visit(EntryKind kind, ByteView prefix, const See& see) const {
   const Key begin = Key::of(kind, prefix);
   Link link = top_;
   while (link && link->at < 8 * begin.size) link = Tree::side(*link, begin);
-  if (link && link->key.begins_with(begin)) Tree::walk(link, see);
+  if (!link || !link->key.begins_with(begin)) return;
+  Tree::walk(link, [&](const Node& leaf) { return see(leaf.key.view().subspan(1), leaf.entry); });
+}
+
+void Entries::visit_all(
+    const std::function<void(const EntryKey&, const std::shared_ptr<const Bytes>&)>& see) const {
+  const Link top = top_;
+  if (!top) return;
+  Tree::walk(top, [&](const Node& leaf) {
+    see(as_entry_key(leaf.key), leaf.entry);
+    return true;
+  });
 }
 
 std::vector<EntryKey> Entries::changed_since(const Entries& before) const {

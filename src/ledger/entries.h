@@ -27,6 +27,9 @@ struct EntryKey {
   Bytes id;
   friend auto operator<=>(const EntryKey&, const EntryKey&) = default;
 };
+/// Under which a store has the entry; none when no entry can be there.
+Bytes record_key(const EntryKey& key);
+std::optional<EntryKey> entry_key_of(ByteView record_key);
 
 class Entries {
  public:
@@ -43,6 +46,9 @@ class Entries {
   /// walk is over what is here when it begins, whatever is put or erased meanwhile.
   using See = std::function<bool(ByteView id, const std::shared_ptr<const Bytes>& entry)>;
   void visit(EntryKind kind, ByteView prefix, const See& see) const;
+  /// All, by kind and id.
+  void visit_all(const std::function<void(const EntryKey& key,
+                                          const std::shared_ptr<const Bytes>& entry)>& see) const;
 
   /// What has another value here than in `before`, or is in one of the two only; ascending. Costs
   /// what differs, when one came from the other.
