@@ -127,6 +127,8 @@ class Api {
   void chain_validators(Instant now, Call call);
   void validator_get(Instant now, Call call);  // these two: api_validator.cpp
   void validator_list(Instant now, Call call);
+  void account_get(Instant now, Call call);  // these two: api_account.cpp
+  void account_list(Instant now, Call call);
   void chain_blocks(Instant now, Call call);
   void chain_params(Instant now, Call call);
   void chain_genesis(Instant now, Call call);

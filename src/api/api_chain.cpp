@@ -27,6 +27,17 @@ Json header_view(const codec::BlockHeader& header) {
               {"view", to_json(header.view.value)}};
 }
 
+/// Null: the chain does not compute.
+Json compute_view(const std::optional<codec::ComputeParams>& compute) {
+  if (!compute) return nullptr;
+  return Json{{"cheats", compute->cheats},
+              {"draw_gap", compute->draw_gap},
+              {"min_bond", to_json(compute->min_bond)},
+              {"account_bond", to_json(compute->account_bond)},
+              {"bond_epochs", compute->bond_epochs},
+              {"answer_blocks", compute->answer_blocks}};
+}
+
 Json params_view(const codec::ChainParams& params) {
   Json tiers = Json::array();
   for (const codec::StakeTier& tier : params.tiers) {
@@ -54,7 +65,8 @@ Json params_view(const codec::ChainParams& params) {
               {"slash_equivocation", params.slash_equivocation},
               {"slash_absence", params.slash_absence},
               {"heartbeat_ms", params.heartbeat_ms},
-              {"address_hrp", params.address_hrp}};
+              {"address_hrp", params.address_hrp},
+              {"computing", compute_view(params.compute)}};
 }
 
 const Error no_chain{Code::unsupported, "this node keeps no chain"};
@@ -206,6 +218,7 @@ void Api::chain_supply(Instant, Call call) {
                  {"treasury", to_json(supply.treasury)},
                  {"minted", to_json(supply.minted)},
                  {"burnt", to_json(supply.burnt)},
+                 {"escrow", to_json(supply.escrow)},
                  {"outputs_ever", to_json(state.txos().size())}});
 }
 

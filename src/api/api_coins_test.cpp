@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/json.h"
+#include "codec/chain_account.h"
 #include "codec/chain_address.h"
 #include "codec/test_chain.h"
 #include "host/test_world.h"
@@ -289,6 +290,7 @@ TEST_F(ApiCoinsTest, BlocksParametersAndSupply) {
   const Json params = ask("chain.params");
   EXPECT_EQ(params["genesis"], base::to_hex(hash_));
   EXPECT_EQ(params["block_interval_ms"], 1000);
+  EXPECT_EQ(params["computing"], nullptr);
   const Json genesis = ask("chain.genesis");
   EXPECT_EQ(genesis["genesis"], base::to_hex(codec::encode_genesis(genesis_)));
   const Json supply = ask("chain.supply");
@@ -296,6 +298,45 @@ TEST_F(ApiCoinsTest, BlocksParametersAndSupply) {
                               supply["bonded"].get<std::uint64_t>() +
                               supply["owed"].get<std::uint64_t>();
   EXPECT_EQ(there, supply["minted"].get<std::uint64_t>());
+}
+
+TEST_F(ApiCoinsTest, AccountsAsTheStateHoldsThem) {
+  genesis_.params.compute.emplace();
+  hash_ = codec::genesis_hash(genesis_);
+  start();
+  world_.run_for(2s);
+  EXPECT_EQ(ask("account.list")["accounts"].size(), 0U);
+  std::vector<std::string> ids;
+  for (std::uint32_t key = 1; key <= 3; ++key) {
+    const codec::ChainKey owner = codec::test::identity(key).key;
+    ids.push_back(base::to_hex(codec::account_id(hash_, owner)));
+    const auto tx = codec::seal(
+        codec::test::payment({{{hash_, key - 1}, key}}, {{key, 9 * coin - fee}}, fee, hash_,
+                             {{codec::OpenAccount{codec::test::identity(9).lock, coin, {}}, key}}));
+    EXPECT_EQ(ask("tx.submit", {{"tx", hex(tx)}, {"wait", "final"}})["status"], "final");
+  }
+  const Json one = ask("account.get", {{"account", ids[1]}});
+  EXPECT_EQ(one["account"], ids[1]);
+  EXPECT_EQ(one["bond"], coin);
+  EXPECT_EQ(one["address"], address(9));
+  EXPECT_EQ(one["name"], nullptr);
+  EXPECT_EQ(one["team"], nullptr);
+  EXPECT_FALSE(one["is_closed"].get<bool>());
+  EXPECT_EQ(ask("chain.supply")["escrow"], 3 * coin);
+  EXPECT_EQ(ask("chain.params")["computing"]["account_bond"], coin);
+  std::ranges::sort(ids);
+  const Json page = ask("account.list", {{"limit", 2}});
+  ASSERT_EQ(page["accounts"].size(), 2U);
+  EXPECT_EQ(page["accounts"][0]["account"], ids[0]);
+  EXPECT_EQ(page["next"], ids[1]);
+  const Json rest = ask("account.list", {{"limit", 2}, {"after", ids[1]}});
+  ASSERT_EQ(rest["accounts"].size(), 1U);
+  EXPECT_EQ(rest["accounts"][0]["account"], ids[2]);
+  EXPECT_EQ(rest["next"], nullptr);
+  EXPECT_EQ(error("account.get", {{"account", std::string(64, '0')}}).first, "not_found");
+  EXPECT_EQ(error("account.get", {{"account", "Kith"}}).second, "no account has the name kith");
+  EXPECT_EQ(error("account.get", {{"account", "k"}}).first, "usage");
+  EXPECT_EQ(error("account.list", {{"after", "kith"}}).first, "usage");
 }
 
 TEST_F(ApiCoinsTest, WithoutAnIndexAddressesAreNotAnswered) {

@@ -14,10 +14,10 @@ namespace {
 
 Json supply_view(const ledger::Supply& supply) {
   const auto coins = [](codec::Amount amount) { return codec::format_amount(amount); };
-  return Json{{"outputs", coins(supply.outputs)},     {"bonded", coins(supply.bonded)},
-              {"owed", coins(supply.owed)},           {"treasury", coins(supply.treasury)},
-              {"minted", coins(supply.minted)},       {"burnt", coins(supply.burnt)},
-              {"is_conserved", supply.is_conserved()}};
+  return Json{{"outputs", coins(supply.outputs)}, {"bonded", coins(supply.bonded)},
+              {"owed", coins(supply.owed)},       {"treasury", coins(supply.treasury)},
+              {"minted", coins(supply.minted)},   {"burnt", coins(supply.burnt)},
+              {"escrow", coins(supply.escrow)},   {"is_conserved", supply.is_conserved()}};
 }
 
 }  // namespace

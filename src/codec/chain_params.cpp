@@ -10,6 +10,7 @@ namespace kith::codec {
 namespace {
 
 constexpr std::uint8_t params_version = 1;
+constexpr std::uint8_t params_version_compute = 2;
 constexpr std::uint8_t genesis_version = 1;
 constexpr std::uint32_t block_bytes_most = 64 * 1024 * 1024;
 /// Dates beyond are nonsense, and would not survive arithmetic.
@@ -149,13 +150,14 @@ Result<void> check(const ChainParams& params) {
   if (!is_name(params.address_hrp, hrp_bytes_max, false)) {
     return fail(Code::config, "address_hrp is not 1 to 16 of a-z and 0-9");
   }
+  if (params.compute) TRY_VOID(check(*params.compute));
   return {};
 }
 
 Bytes encode_params(const ChainParams& params) {
   Bytes bytes;
   Writer writer(bytes);
-  writer.u8(params_version);
+  writer.u8(params.compute ? params_version_compute : params_version);
   writer.u32(params.block_bytes_max);
   writer.u32(params.tx_bytes_max);
   writer.u64(params.min_fee_rate);
@@ -179,12 +181,13 @@ Bytes encode_params(const ChainParams& params) {
   writer.u16(params.slash_absence);
   writer.u32(params.heartbeat_ms);
   write_text(writer, params.address_hrp);
+  if (params.compute) encode(writer, *params.compute);
   return bytes;
 }
 
 Result<ChainParams> read_params(Reader& reader) {
   const std::uint8_t version = TRY(reader.u8());
-  if (version != params_version) {
+  if (version != params_version && version != params_version_compute) {
     return fail(Code::unsupported, base::format("parameters of version {}", version));
   }
   ChainParams params;
@@ -211,6 +214,7 @@ Result<ChainParams> read_params(Reader& reader) {
   params.slash_absence = TRY(reader.u16());
   params.heartbeat_ms = TRY(reader.u32());
   params.address_hrp = TRY(read_text(reader));
+  if (version == params_version_compute) params.compute = TRY(read_compute_params(reader));
   TRY_VOID(check(params));
   return params;
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/chain_compute.h"
 #include "codec/chain_tx.h"
 
 namespace kith::codec {
@@ -61,6 +62,9 @@ struct ChainParams {
   std::uint32_t heartbeat_ms = 5'000;
 
   std::string address_hrp = "kith";
+
+  /// Empty: the chain knows neither accounts nor jobs.
+  std::optional<ComputeParams> compute;
 
   friend bool operator==(const ChainParams&, const ChainParams&) = default;
 };

@@ -46,6 +46,9 @@ std::vector<Genesis> golden_genesis() {
     if (i == 3) genesis.time_ms = 0;
     all.push_back(genesis);
   }
+  all.push_back(small_genesis());
+  all.back().params.compute =
+      ComputeParams{2'500, 8, 2 * units_per_coin, 3 * units_per_coin, 4, 720};
   return all;
 }
 
@@ -74,6 +77,8 @@ TEST(ChainParams, EachThatCannotBeIsNamed) {
       {"proposer_share", [](auto& p) { p.proposer_share = 10'001; }},
       {"treasury_share", [](auto& p) { p.treasury_share = 10'001; }},
       {"treasury_lock", [](auto& p) { p.treasury_lock[0] = 1; }},
+      {"cheats", [](auto& p) { p.compute.emplace().cheats = 5'000; }},
+      {"answer_blocks", [](auto& p) { p.compute.emplace().answer_blocks = 0; }},
       {"epoch_blocks", [](auto& p) { p.epoch_blocks = 1; }},
       {"block_interval_ms", [](auto& p) { p.block_interval_ms = UINT32_MAX; }},
       {"max_drift_ms", [](auto& p) { p.max_drift_ms = 0; }},

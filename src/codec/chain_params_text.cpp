@@ -86,7 +86,39 @@ constexpr Param amount(std::string_view name) {
           [](const ChainParams& params) { return format_amount(params.*field); }};
 }
 
+/// A number of ComputeParams: "none" in a chain that does not compute.
+template <auto field, bool is_amount = false>
+constexpr Param compute(std::string_view name) {
+  using T = std::remove_reference_t<decltype(std::declval<ComputeParams&>().*field)>;
+  return {name,
+          [](ChainParams& params, std::string_view value) -> Result<void> {
+            if (value == "none" && !params.compute) return {};
+            if (!params.compute) return fail(Code::config, "computing is off");
+            if constexpr (is_amount) {
+              (*params.compute).*field = TRY(parse_amount(value));
+            } else {
+              (*params.compute).*field = TRY(read_number<T>(value));
+            }
+            return {};
+          },
+          [](const ChainParams& params) -> std::string {
+            if (!params.compute) return "none";
+            if constexpr (is_amount) return format_amount((*params.compute).*field);
+            return base::format("{}", (*params.compute).*field);
+          }};
+}
+
+Result<void> set_computing(ChainParams& params, std::string_view value) {
+  if (value != "on" && value != "off") {
+    return fail(Code::config, base::format("\"{}\" is neither on nor off", value));
+  }
+  if (value == "off") params.compute.reset();
+  if (value == "on" && !params.compute) params.compute.emplace();
+  return {};
+}
+
 using P = ChainParams;
+using C = ComputeParams;
 constexpr auto table = std::to_array<Param>({
     number<&P::block_bytes_max>("block_bytes_max"),
     number<&P::tx_bytes_max>("tx_bytes_max"),
@@ -126,6 +158,14 @@ constexpr auto table = std::to_array<Param>({
        return {};
      },
      [](const ChainParams& params) { return params.address_hrp; }},
+    {"computing", set_computing,
+     [](const ChainParams& params) -> std::string { return params.compute ? "on" : "off"; }},
+    compute<&C::cheats>("cheats"),
+    compute<&C::draw_gap>("draw_gap"),
+    compute<&C::min_bond, true>("min_bond"),
+    compute<&C::account_bond, true>("account_bond"),
+    compute<&C::bond_epochs>("bond_epochs"),
+    compute<&C::answer_blocks>("answer_blocks"),
 });
 
 constexpr auto names = [] {

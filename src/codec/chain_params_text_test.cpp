@@ -39,6 +39,13 @@ TEST(ChainParamsText, EveryParameterChangesUnderItsName) {
       {"slash_absence", "10"},
       {"heartbeat_ms", "1000"},
       {"address_hrp", "kitht"},
+      {"computing", "on"},
+      {"cheats", "2000"},
+      {"draw_gap", "8"},
+      {"min_bond", "2.5"},
+      {"account_bond", "3"},
+      {"bond_epochs", "5"},
+      {"answer_blocks", "100"},
   };
   ASSERT_EQ(others.size(), param_names().size());
   ChainParams params;
@@ -71,6 +78,9 @@ TEST(ChainParamsText, SaysWhatIsWrong) {
   EXPECT_NE(fault("dust", "1.123456789").find("digits"), std::string::npos);
   EXPECT_NE(fault("tiers", "10").find("STAKE:WEIGHT"), std::string::npos);
   EXPECT_NE(fault("treasury_lock", "kith1xyz"), "taken");
+  EXPECT_EQ(fault("computing", "yes"), "computing: \"yes\" is neither on nor off");
+  EXPECT_EQ(fault("cheats", "1"), "cheats: computing is off");
+  EXPECT_EQ(fault("cheats", "none"), "taken");
   EXPECT_EQ(params, ChainParams());
 }
 

@@ -1,6 +1,7 @@
 #include "codec/chain_snapshot.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/format.h"
 #include "base/machine.h"
@@ -221,24 +222,85 @@ Result<void> verify(const EpochEnd& end, const Hash& genesis, std::uint64_t epoc
 
 // --- the manifest --------------------------------------------------------------------------------
 
+namespace {
+
+/// With entries by kind, or a supply that has an escrow; without them, in the first format.
+constexpr std::uint8_t manifest_version_entries = 2;
+
+bool is_plain(const SnapshotManifest& manifest) {
+  return manifest.by_kind.empty() && manifest.supply.size() == supply_record_bytes;
+}
+
+void write_by_kind(Writer& writer, const std::vector<SnapshotEntry>& entries) {
+  writer.u32(static_cast<std::uint32_t>(entries.size()));
+  for (const SnapshotEntry& entry : entries) {
+    writer.u8(static_cast<std::uint8_t>(entry.kind));
+    writer.bytes(entry.id);
+    writer.sized(entry.entry);
+  }
+}
+
+Result<std::vector<SnapshotEntry>> read_by_kind(Reader& reader) {
+  std::vector<SnapshotEntry> entries;
+  const std::uint32_t count = TRY(reader.u32());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint8_t kind = TRY(reader.u8());
+    if (kind == 0 || kind > entry_kind_max) {
+      return fail(Code::malformed, base::format("an entry of kind {} in a snapshot", kind));
+    }
+    SnapshotEntry entry;
+    entry.kind = static_cast<EntryKind>(kind);
+    entry.id = base::to_bytes(TRY(reader.bytes(entry_id_bytes(entry.kind))));
+    entry.entry = base::to_bytes(TRY(reader.sized(entry_bytes_max)));
+    if (entry.entry.empty() ||
+        (!entries.empty() &&
+         std::tie(entry.kind, entry.id) <= std::tie(entries.back().kind, entries.back().id))) {
+      return fail(Code::malformed, "entries of a snapshot empty or out of order");
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+Result<std::vector<ValidatorEntry>> read_validators(Reader& reader) {
+  constexpr std::size_t validator_bytes_max = 4096;
+  std::vector<ValidatorEntry> entries;
+  const std::uint32_t count = TRY(reader.u32());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const ByteView entry = TRY(reader.sized(validator_bytes_max));
+    entries.push_back(TRY(decode_validator(entry)));
+    if (i > 0 && entries[i].key <= entries[i - 1].key) {
+      return fail(Code::malformed, "validators of a snapshot out of order");
+    }
+  }
+  return entries;
+}
+
+}  // namespace
+
 Bytes encode(const SnapshotManifest& manifest) {
   Bytes bytes;
   Writer writer(bytes);
-  writer.u8(format_version);
+  writer.u8(is_plain(manifest) ? format_version : manifest_version_entries);
   writer.bytes(encode(manifest.header));
   writer.u64(manifest.outputs);
+  if (!is_plain(manifest)) writer.u8(static_cast<std::uint8_t>(manifest.supply.size()));
   writer.bytes(manifest.supply);
   writer.sized(manifest.history.encode());
   writer.u32(static_cast<std::uint32_t>(manifest.entries.size()));
   for (const ValidatorEntry& entry : manifest.entries) writer.sized(encode_validator(entry));
+  if (!is_plain(manifest)) write_by_kind(writer, manifest.by_kind);
   return bytes;
 }
 
 Result<SnapshotManifest> decode_manifest(ByteView bytes) {
   constexpr std::size_t history_bytes_max = 8 + 64 * 32;
-  constexpr std::size_t entry_bytes_max = 4096;
   Reader reader(bytes);
-  TRY_VOID(check_format(reader, "a snapshot's manifest"));
+  const std::uint8_t format = TRY(reader.u8());
+  if (format != format_version && format != manifest_version_entries) {
+    return fail(Code::unsupported, base::format("a snapshot's manifest in format {}", format));
+  }
+  const bool has_entries = format == manifest_version_entries;
   SnapshotManifest manifest;
   const ByteView header = TRY(reader.bytes(header_bytes));
   manifest.header = TRY(decode_header(header));
@@ -246,19 +308,19 @@ Result<SnapshotManifest> decode_manifest(ByteView bytes) {
   if (manifest.outputs > txo_size_max) {
     return fail(Code::too_large, base::format("a snapshot of {} outputs", manifest.outputs));
   }
-  std::ranges::copy(TRY(reader.bytes(manifest.supply.size())), manifest.supply.begin());
+  const std::size_t supply = has_entries ? TRY(reader.u8()) : supply_record_bytes;
+  if (supply < supply_record_bytes || supply > supply_record_bytes_max) {
+    return fail(Code::malformed, base::format("a supply of {} bytes in a snapshot", supply));
+  }
+  manifest.supply = base::to_bytes(TRY(reader.bytes(supply)));
   const ByteView history = TRY(reader.sized(history_bytes_max));
   manifest.history = TRY(Mmr::decode(history));
-  const std::uint32_t count = TRY(reader.u32());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const ByteView entry = TRY(reader.sized(entry_bytes_max));
-    manifest.entries.push_back(TRY(decode_validator(entry)));
-    const std::size_t last = manifest.entries.size() - 1;
-    if (last > 0 && manifest.entries[last].key <= manifest.entries[last - 1].key) {
-      return fail(Code::malformed, "validators of a snapshot out of order");
-    }
-  }
+  manifest.entries = TRY(read_validators(reader));
+  if (has_entries) manifest.by_kind = TRY(read_by_kind(reader));
   TRY_VOID(reader.finish());
+  if (has_entries && is_plain(manifest)) {
+    return fail(Code::malformed, "a snapshot that writes out that it has no entries");
+  }
   return manifest;
 }
 
@@ -268,6 +330,9 @@ Result<void> check(const SnapshotManifest& manifest) {
   for (const ValidatorEntry& entry : manifest.entries) {
     tree.insert(tagged_hash("kith/registry-key/1", {ByteView(entry.key)}),
                 tagged_hash("kith/validator/1", {encode_validator(entry)}));
+  }
+  for (const SnapshotEntry& entry : manifest.by_kind) {
+    tree.insert(entry_key(entry.kind, entry.id), entry_hash(entry.kind, entry.entry));
   }
   tree.insert(tagged_hash("kith/supply-key/1", {}),
               tagged_hash("kith/supply/1", {ByteView(manifest.supply)}));

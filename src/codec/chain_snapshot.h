@@ -3,16 +3,17 @@
 // final: from genesis by EpochEnd steps, each the last header of an epoch, its finalization by the
 // epoch's validators, and the validators of the next one, which that header commits to.
 //
-// The manifest carries what is small: header, registry and supply (under registry_root), the
-// history's peaks (under history_root). A part carries `snapshot_part_chunks` chunks of 256 outputs
-// with what lies beside them in the tree of outputs, and stands by itself under utxo_root. A chunk
-// in which nothing is unspent is its leaf root alone. Limits: `manifest_bytes_max`, a part has no
-// more than part_bytes_max.
+// The manifest carries what is small: header, registry, entries and supply (under registry_root),
+// the history's peaks (under history_root). A part carries `snapshot_part_chunks` chunks of 256
+// outputs with what lies beside them in the tree of outputs, and stands by itself under utxo_root.
+// A chunk in which nothing is unspent is its leaf root alone. Limits: `manifest_bytes_max`, a part
+// has no more than part_bytes_max.
 #pragma once
 
 #include <variant>
 
 #include "codec/chain_block.h"
+#include "codec/chain_entry.h"
 #include "codec/chain_mmr.h"
 #include "codec/chain_txo_proof.h"
 #include "codec/chain_utxo.h"
@@ -72,13 +73,23 @@ Result<void> verify(const EpochEnd& end, const Hash& genesis, std::uint64_t epoc
 // --- the manifest --------------------------------------------------------------------------------
 
 inline constexpr std::size_t supply_record_bytes = 49;
+inline constexpr std::size_t supply_record_bytes_max = 57;
+
+/// An entry of the state by kind (chain_entry.h).
+struct SnapshotEntry {
+  EntryKind kind{};
+  Bytes id;
+  Bytes entry;
+  friend bool operator==(const SnapshotEntry&, const SnapshotEntry&) = default;
+};
 
 struct SnapshotManifest {
-  BlockHeader header;         // of the last block of an epoch
-  std::uint64_t outputs = 0;  // ever created
-  std::array<std::uint8_t, supply_record_bytes> supply{};
-  std::vector<ValidatorEntry> entries;  // by key, none twice
-  Mmr history;                          // of all blocks before the header
+  BlockHeader header;                         // of the last block of an epoch
+  std::uint64_t outputs = 0;                  // ever created
+  Bytes supply = Bytes(supply_record_bytes);  // as the ledger writes it
+  std::vector<ValidatorEntry> entries;        // by key, none twice
+  std::vector<SnapshotEntry> by_kind;         // by kind and id, none twice
+  Mmr history;                                // of all blocks before the header
 };
 inline constexpr std::size_t manifest_bytes_max = 16 * 1024 * 1024;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/chain_account.h"
 #include "codec/chain_validator.h"
 #include "codec/writer.h"
 #include "crypto/ed25519_zip215.h"
@@ -157,6 +158,22 @@ Result<std::size_t> read_count(Reader& reader, const char* what, std::size_t lim
                 base::format("transaction of {} {} in {} bytes", count, what, reader.remaining()));
   }
   return count;
+}
+
+/// The proof that an order brings beside its witness' signature, if it is one that does.
+std::optional<SignatureJob> proof_of(const TxAction& action, const Hash& genesis,
+                                     const OutPoint& first) {
+  if (action.module == module_validators) {
+    const Result<ValidatorOrder> order = decode_order(action.body);
+    const Bond* bond = order ? std::get_if<Bond>(&*order) : nullptr;
+    if (bond == nullptr) return std::nullopt;
+    return SignatureJob{bond->key, bond_message(genesis, *bond, first), bond->proof};
+  }
+  if (action.module == module_accounts) {
+    const Result<AccountOrder> order = decode_account_order(action.body);
+    return order ? proof_job(*order, genesis, first) : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 Result<std::vector<TxAction>> read_actions(Reader& reader) {
@@ -329,12 +346,9 @@ std::vector<SignatureJob> signature_jobs(const Transaction& tx, const Hash& gene
   for (const TxWitness& witness : tx.witnesses) {
     jobs.push_back({witness.key, message, witness.signature});
   }
+  if (tx.inputs.empty()) return jobs;
   for (const TxAction& action : tx.actions) {
-    if (action.module != module_validators || tx.inputs.empty()) continue;
-    const Result<ValidatorOrder> order = decode_order(action.body);
-    const Bond* bond = order ? std::get_if<Bond>(&*order) : nullptr;
-    if (bond == nullptr) continue;
-    jobs.push_back({bond->key, bond_message(genesis, *bond, tx.inputs[0].from), bond->proof});
+    if (const auto proof = proof_of(action, genesis, tx.inputs[0].from)) jobs.push_back(*proof);
   }
   return jobs;
 }

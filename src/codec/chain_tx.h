@@ -1,5 +1,5 @@
 // Transactions of the ledger: unspent outputs go in, new ones come out, and actions speak to the
-// ledger's modules (validators; later accounts, jobs). Grammar: docs/protocol/ledger.md,
+// ledger's modules (validators, accounts; later jobs). Grammar: docs/protocol/ledger.md,
 // "Transactions". Big-endian, one encoding a value; the signatures come last, so that what is
 // signed and named is a prefix of the encoding.
 //
@@ -116,8 +116,8 @@ struct SignatureJob {
   Hash message;
   crypto::Signature signature;
 };
-/// One job a witness, and one for each bond's proof; to be verified by crypto/ed25519_zip215.h, on
-/// whatever thread.
+/// One job a witness, and one for each proof in an order; to be verified by
+/// crypto/ed25519_zip215.h, on whatever thread.
 std::vector<SignatureJob> signature_jobs(const Transaction& tx, const Hash& genesis);
 /// The same here and now; `bad_signature` names the key.
 Result<void> verify_signatures(const Transaction& tx, const Hash& genesis);

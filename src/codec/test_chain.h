@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "codec/chain_account.h"
 #include "codec/chain_tx.h"
 #include "codec/chain_validator.h"
 
@@ -46,7 +47,7 @@ struct Paying {
 };
 /// An order, and whose witness it has; 0: nobody's.
 struct Ordering {
-  ValidatorOrder order;
+  std::variant<ValidatorOrder, AccountOrder> order;
   std::uint32_t by = 0;
 };
 
@@ -71,9 +72,11 @@ inline Transaction draft(const std::vector<Spending>& in, const std::vector<Payi
     tx.outputs.push_back({output_version, lock_key_hash, value, identity(to).lock});
   }
   for (const auto& [order, by] : orders) {
-    tx.actions.push_back({module_validators,
+    const auto* to_validator = std::get_if<ValidatorOrder>(&order);
+    tx.actions.push_back({to_validator ? module_validators : module_accounts,
                           by == 0 ? TxAction::no_witness : places[identity(by).key],
-                          encode_order(order)});
+                          to_validator ? encode_order(*to_validator)
+                                       : encode_account_order(std::get<AccountOrder>(order))});
   }
   return tx;
 }

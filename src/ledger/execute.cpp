@@ -1,5 +1,8 @@
 #include "ledger/execute.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/format.h"
 #include "codec/chain_merkle.h"
 #include "codec/chain_receipt.h"
@@ -25,7 +28,9 @@ Error about(const Hash& txid, Error error) {
 struct Effect {
   std::vector<Utxo> spent;  // by input
   RegistryDraft registry;
-  Amount bonded = 0;
+  Entries entries;
+  Amount bonded = 0;    // what orders to validators take out of the inputs,
+  Amount escrowed = 0;  // and those to accounts
 };
 
 template <class Find>
@@ -52,31 +57,36 @@ Result<std::vector<Utxo>> find_inputs(const Find& find, const Transaction& tx) {
   return spent;
 }
 
-/// The sum of what actions take out of the inputs.
-Result<Amount> obey_actions(const codec::ChainParams& params, Epoch epoch, const Transaction& tx,
-                            RegistryDraft& draft) {
-  Amount bonded = 0;
-  for (const TxAction& action : tx.actions) {
-    if (action.module != codec::module_validators) {
-      return fail(Code::unsupported, base::format("action for module {}", action.module));
-    }
-    const codec::ValidatorOrder order = TRY(codec::decode_order(action.body));
-    const ChainKey* signer =
-        action.witness == TxAction::no_witness ? nullptr : &tx.witnesses[action.witness].key;
-    const std::optional<Amount> sum =
-        codec::add(bonded, TRY(apply_order(params, epoch, draft, order, signer)));
-    if (!sum) return fail(Code::malformed, "bonds overflow");
-    bonded = *sum;
-  }
-  return bonded;
+Result<void> take(Amount& sum, Amount amount) {
+  const std::optional<Amount> more = codec::add(sum, amount);
+  if (!more) return fail(Code::malformed, "bonds overflow");
+  sum = *more;
+  return {};
 }
 
-Result<void> check_balance(const Transaction& tx, const std::vector<Utxo>& spent, Amount bonded) {
+Result<void> obey_action(const Rules& rules, Height height, const TxAction& action,
+                         const ChainKey* signer, Effect& effect) {
+  const Epoch epoch = epoch_of(rules.params, height);
+  if (action.module == codec::module_validators) {
+    const codec::ValidatorOrder order = TRY(codec::decode_order(action.body));
+    const Amount amount = TRY(apply_order(rules.params, epoch, effect.registry, order, signer));
+    return take(effect.bonded, amount);
+  }
+  if (action.module == codec::module_accounts && rules.params.compute) {
+    const codec::AccountOrder order = TRY(codec::decode_account_order(action.body));
+    const AccountRules account_rules{*rules.params.compute, rules.genesis, epoch, height};
+    return take(effect.escrowed, TRY(apply_account(account_rules, effect.entries, order, signer)));
+  }
+  return fail(Code::unsupported, base::format("action for module {}", action.module));
+}
+
+Result<void> check_balance(const Transaction& tx, const Effect& effect) {
   std::optional<Amount> in = 0;
-  for (const Utxo& utxo : spent) {
+  for (const Utxo& utxo : effect.spent) {
     if (in) in = codec::add(*in, utxo.output.value);
   }
-  std::optional<Amount> out = codec::add(tx.fee, bonded);
+  std::optional<Amount> out = codec::add(tx.fee, effect.bonded);
+  if (out) out = codec::add(*out, effect.escrowed);
   for (const codec::TxOutput& output : tx.outputs) {
     if (out) out = codec::add(*out, output.value);
   }
@@ -91,12 +101,14 @@ Result<Effect> effect_of(const Rules& rules, const BlockState& state, Height hei
                          const SealedTx& sealed, const Find& find) {
   TRY_VOID(check_policy(rules.params, height, sealed));
   const Transaction& tx = sealed.tx;
-  Effect effect{TRY(find_inputs(find, tx)), RegistryDraft(state.registry()), 0};
-  if (!tx.actions.empty()) {
-    effect.bonded =
-        TRY(obey_actions(rules.params, epoch_of(rules.params, height), tx, effect.registry));
+  Effect effect{TRY(find_inputs(find, tx)), RegistryDraft(state.registry()),
+                state.registry().by_kind()};
+  for (const TxAction& action : tx.actions) {
+    const ChainKey* signer =
+        action.witness == TxAction::no_witness ? nullptr : &tx.witnesses[action.witness].key;
+    TRY_VOID(obey_action(rules, height, action, signer, effect));
   }
-  TRY_VOID(check_balance(tx, effect.spent, effect.bonded));
+  TRY_VOID(check_balance(tx, effect));
   return effect;
 }
 
@@ -120,9 +132,11 @@ class Execution {
     for (std::size_t i = 0; i < effect.spent.size(); ++i) {
       state_->spend(tx.tx.inputs[i].from, effect.spent[i], tx.txid);
     }
-    create(tx.txid, tx.tx.outputs, tx.tx.fee, effect.bonded);
+    create(tx.txid, tx.tx.outputs, tx.tx.fee, effect.bonded + effect.escrowed);
     effect.registry.commit(state_->change_registry());
+    state_->change_registry().change_by_kind() = std::move(effect.entries);
     state_->change_supply().bonded += effect.bonded;
+    state_->change_supply().escrow += effect.escrowed;
     fees_ += tx.tx.fee;
     return {};
   }
@@ -143,8 +157,11 @@ class Execution {
     if (context_.height.value % params.jail_window == 0) {
       end_window(params, epoch(), registry, supply);
     }
-    if (is_last_of_epoch(params, context_.height))
-      pay_out(end_epoch(params, epoch(), registry, supply));
+    if (is_last_of_epoch(params, context_.height)) {
+      std::vector<Payout> payouts = end_epoch(params, epoch(), registry, supply);
+      end_accounts(payouts);
+      pay_out(payouts);
+    }
     const BlockState::Roots roots = state_->settle();
     return Executed{state_,
                     {codec::tx_root(body), roots.utxos, roots.registry,
@@ -161,6 +178,16 @@ class Execution {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       state_->create({txid, static_cast<std::uint32_t>(i)}, outputs[i]);
     }
+  }
+
+  void end_accounts(std::vector<Payout>& payouts) {
+    Supply& supply = state_->change_supply();
+    AccountPayouts end =
+        end_epoch_accounts(rules_.params.dust, epoch(), state_->change_registry().change_by_kind());
+    for (const Payout& payout : end.payouts) supply.escrow -= payout.value;
+    supply.escrow -= end.burnt;
+    supply.burnt += end.burnt;
+    std::ranges::move(end.payouts, std::back_inserter(payouts));
   }
 
   void pay_out(const std::vector<Payout>& payouts) {

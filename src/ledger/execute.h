@@ -13,6 +13,7 @@
 
 #include "codec/chain_body.h"
 #include "codec/chain_params.h"
+#include "ledger/accounts.h"
 #include "ledger/state.h"
 #include "ledger/validators.h"
 

@@ -15,6 +15,9 @@ using test::World;
 
 constexpr std::uint32_t validators_first = 101;
 constexpr std::uint32_t validators_last = 106;  // three at genesis, and some who come
+constexpr std::uint32_t accounts_first = 301;
+constexpr std::uint32_t accounts_last = 303;
+constexpr std::uint32_t workers_first = 401;
 
 struct Coin {
   OutPoint at;
@@ -64,6 +67,7 @@ class Economy {
   }
 
   std::size_t applied() const { return applied_; }
+  bool has_accounts() const { return world_.tree->tip()->supply().escrow > 0; }
 
  private:
   static codec::Genesis genesis(std::uint64_t seed) {
@@ -72,6 +76,10 @@ class Economy {
     genesis.params.treasury_share = seed % 2 == 0 ? 333 : 0;
     genesis.params.halving_blocks = 5;
     genesis.params.jail_window = 3;
+    if (seed % 4 != 0) {
+      genesis.params.compute.emplace();
+      genesis.params.compute->bond_epochs = 1;
+    }
     return genesis;
   }
 
@@ -80,7 +88,33 @@ class Economy {
            static_cast<std::uint32_t>(rng_.below(validators_last - validators_first + 1));
   }
 
+  /// On a chain without accounts none applies.
+  codec::test::Ordering any_account_order(const OutPoint& first, Amount& bonded) {
+    const std::uint32_t owner =
+        accounts_first + static_cast<std::uint32_t>(rng_.below(accounts_last - accounts_first + 1));
+    const AccountId id = codec::account_id(world_.rules.genesis, identity(owner).key);
+    const Amount amount = 1 + rng_.below(3 * coin);
+    switch (rng_.below(5)) {
+      case 0: bonded += amount; return {codec::OpenAccount{identity(1).lock, amount, {}}, owner};
+      case 1: bonded += amount; return {codec::AddBond{id, amount}, 0};
+      case 2: return {codec::TakeBond{id, rng_.below(2) == 0 ? amount : bond_of(id)}, owner};
+      case 3: return {codec::OpenTeam{id, true}, owner};
+      default: {
+        const auto worker = workers_first + static_cast<std::uint32_t>(rng_.below(2));
+        codec::AddWorker order{id, identity(worker).key, 1, {}};
+        order.proof = identity(worker).pair.sign(
+            codec::add_worker_message(world_.rules.genesis, order, first));
+        return {order, owner};
+      }
+    }
+  }
+  Amount bond_of(const AccountId& id) const {
+    const auto account = find_account(world_.tree->tip()->registry().by_kind(), id);
+    return account && account->bond > 0 ? account->bond : 1;
+  }
+
   codec::test::Ordering any_order(const OutPoint& first, Amount& bonded) {
+    if (rng_.below(2) == 0) return any_account_order(first, bonded);
     const std::uint32_t validator = any_validator();
     const ChainKey key = identity(validator).key;
     const Amount amount = (1 + rng_.below(3'000)) * coin / (1 + rng_.below(2));
@@ -140,12 +174,15 @@ class Economy {
 
 TEST(Ledger, ConservesCoinsWhateverHappens) {
   std::size_t applied = 0;
+  std::size_t with_accounts = 0;
   EXPECT_TRUE(rc::check([&](std::uint64_t seed) {
     Economy economy(seed);
     for (int i = 0; i < 24; ++i) economy.block();
     applied += economy.applied();
+    if (economy.has_accounts()) ++with_accounts;
   }));
   EXPECT_GT(applied, 1'000u) << applied;
+  EXPECT_GT(with_accounts, 10u) << with_accounts;
 }
 
 }  // namespace

@@ -122,6 +122,10 @@ inline Supply recount(const MemoryStore& store, const BlockState& tip) {
     supply.bonded += entry->bonded();
     supply.owed += entry->rewards;
   }
+  tip.registry().by_kind().visit_all(
+      [&](const EntryKey& key, const std::shared_ptr<const Bytes>& entry) {
+        supply.escrow += escrow_of(key, *entry).value();
+      });
   supply.treasury = tip.supply().treasury;
   supply.minted = tip.supply().minted;
   supply.burnt = tip.supply().burnt;

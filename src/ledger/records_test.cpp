@@ -11,11 +11,12 @@ namespace {
 using codec::test::hash_of;
 
 const Supply supply{100, 20, 3, 4, 130, 3};
+const Supply supply_with_escrow{100, 20, 3, 4, 137, 3, 7};
 
-TipRecord some_tip() {
+TipRecord some_tip(const Supply& with) {
   TipRecord tip;
   tip.height = {77};
-  tip.supply = supply;
+  tip.supply = with;
   tip.txo_count = 256 + 5;  // two peaks
   tip.frontier = {hash_of(1), hash_of(2)};
   tip.txo_root = hash_of(3);
@@ -33,7 +34,9 @@ std::vector<std::pair<std::string, Bytes>> records() {
   return {{"spend", encode(Spend{hash_of(9), {5}, {0, 0, 7, hash_of(8)}})},
           {"supply", encode(supply)},
           {"supply", encode(Supply())},
-          {"tip", encode(some_tip())},
+          {"supply", encode(supply_with_escrow)},
+          {"tip", encode(some_tip(supply))},
+          {"tip", encode(some_tip(supply_with_escrow))},
           {"tip", encode(fresh)},
           {"mempool", empty_pool},
           {"mempool", Mempool::encode_snapshot(pool.all())}};
@@ -74,6 +77,14 @@ TEST(LedgerRecords, ASupplyAddsUp) {
   EXPECT_FALSE(decode_supply(encode(wrong)));
   wrong = {0, 0, 0, 0, 2, 3};
   EXPECT_FALSE(decode_supply(encode(wrong)));
+  wrong = supply_with_escrow;
+  wrong.escrow += 1;
+  EXPECT_FALSE(decode_supply(encode(wrong)));
+  // The second format is for an escrow that is not empty.
+  Bytes empty = encode(supply);
+  empty[0] = 2;
+  empty.resize(empty.size() + 8);
+  EXPECT_FALSE(decode_supply(empty));
 }
 
 TEST(LedgerRecords, AnyBytesDecodeToThemselvesOrNotAtAll) {

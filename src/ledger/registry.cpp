@@ -35,6 +35,8 @@ const codec::Hash& Registry::settle(const Supply& supply) {
     }
   }
   unhashed_.clear();
+  rehash(tree_, hashed_, by_kind_);
+  hashed_ = by_kind_;
   tree_.insert(registry_key_of_supply(), supply_hash(supply));
   root_ = tree_.root();
   return root_;

@@ -1,6 +1,7 @@
-// The validators of a state, active or not, by key, and the sparse tree that the header's registry
-// root is the root of: under the hash of a validator's key the hash of its entry, and under a name
-// of its own the supply. Grammar: docs/protocol/ledger.md, "Validators".
+// The validators of a state, active or not, by key, its entries by kind (entries.h), and the sparse
+// tree that the header's registry root is the root of: under the hash of a validator's key the hash
+// of its entry, likewise of an entry by kind, and under a name of its own the supply. Grammar:
+// docs/protocol/ledger.md, "Validators"; accounts.md, "Entries".
 //
 // A value: a block that is not final yet copies its parent's and changes the copy. Entries are
 // shared between copies, and so are the tree's nodes.
@@ -12,6 +13,7 @@
 
 #include "codec/chain_sparse.h"
 #include "codec/chain_validator.h"
+#include "ledger/entries.h"
 #include "ledger/supply.h"
 
 namespace kith::ledger {
@@ -29,6 +31,9 @@ class Registry {
   void put(ValidatorEntry entry);
   void erase(const ChainKey& key);
 
+  const ledger::Entries& by_kind() const { return by_kind_; }
+  ledger::Entries& change_by_kind() { return by_kind_; }
+
   /// The root over all entries and `supply`.
   const codec::Hash& settle(const Supply& supply);
   /// As settle() left it.
@@ -36,12 +41,19 @@ class Registry {
 
   /// Keys put or erased since begin(): what a batch has to write.
   const std::set<ChainKey>& changed() const { return changed_; }
-  void begin() { changed_.clear(); }
+  std::vector<EntryKey> changed_by_kind() const { return by_kind_.changed_since(begun_); }
+  void begin() {
+    changed_.clear();
+    begun_ = by_kind_;
+  }
 
  private:
   Entries entries_;
   std::set<ChainKey> changed_;
   std::set<ChainKey> unhashed_;
+  ledger::Entries by_kind_;
+  ledger::Entries begun_;   // as at begin()
+  ledger::Entries hashed_;  // as in the tree
   codec::SparseTree tree_;
   codec::Hash root_{};
 };

@@ -131,6 +131,10 @@ WriteBatch BlockState::batch() const {
     add(Table::validator, bytes_of(key),
         entry ? std::optional(codec::encode_validator(*entry)) : std::nullopt);
   }
+  for (const EntryKey& key : registry_.changed_by_kind()) {
+    const auto entry = registry_.by_kind().find(key.kind, key.id);
+    add(Table::entry, record_key(key), entry ? std::optional(*entry) : std::nullopt);
+  }
   const TxoDelta& delta = txos_->delta();
   for (const auto& [index, chunk] : delta.chunks) {
     Bytes value = bytes_of(chunk.leaf_root);
@@ -188,8 +192,7 @@ Result<TipRecord> decode_tip(ByteView bytes) {
   }
   TipRecord tip;
   tip.height = {TRY(reader.u64())};
-  const ByteView supply = TRY(reader.bytes(supply_bytes));
-  tip.supply = TRY(decode_supply(supply));
+  tip.supply = TRY(read_supply(reader));
   tip.txo_count = TRY(reader.u64());
   tip.frontier.resize(
       static_cast<std::size_t>(std::popcount(tip.txo_count % codec::txo_chunk_leaves)));

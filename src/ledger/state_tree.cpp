@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "codec/writer.h"
+#include "ledger/accounts.h"
 #include "ledger/memory_store.h"
 #include "ledger/validators.h"
 
@@ -13,6 +14,27 @@ namespace {
 
 constexpr std::size_t chunk_record_bytes = 64;
 constexpr std::uint8_t txo_tree_encoding = 1;
+
+/// The entries by kind.
+Result<void> read_by_kind(const Store& store, const Supply& supply, Entries& entries) {
+  std::optional<Error> damage;
+  std::optional<Amount> escrow = 0;
+  TRY_VOID(store.scan(Table::entry, [&](ByteView record, ByteView value) {
+    const std::optional<EntryKey> key = entry_key_of(record);
+    const Result<Amount> owned =
+        key ? escrow_of(*key, value)
+            : Result<Amount>(fail(Code::malformed, "entry " + base::to_hex(record)));
+    if (!owned) {
+      damage = owned.error();
+      return;
+    }
+    if (escrow) escrow = codec::add(*escrow, *owned);
+    entries.put(key->kind, key->id, base::to_bytes(value));
+  }));
+  if (damage) return fail(*damage);
+  if (escrow == supply.escrow) return {};
+  return fail(Code::malformed, "entries in the store do not add up to the supply's escrow");
+}
 
 Result<Registry> read_registry(const Store& store, const Supply& supply) {
   Registry registry;
@@ -33,6 +55,7 @@ Result<Registry> read_registry(const Store& store, const Supply& supply) {
   if (bonded != supply.bonded || owed != supply.owed) {
     return fail(Code::malformed, "validators in the store do not add up to the supply's stake");
   }
+  TRY_VOID(read_by_kind(store, supply, registry.change_by_kind()));
   return registry;
 }
 

@@ -29,6 +29,7 @@ enum class Table : std::uint8_t {
   spent = 2,      // outpoint -> Spend; an index, which may be pruned
   validator = 3,  // key -> ValidatorEntry
   txo_chunk = 4,  // u64 -> 64 bytes: leaf root and bitmap
+  entry = 5,      // u8(kind) id -> entry
 };
 
 /// Who spent an output, in a final block, and what it was.

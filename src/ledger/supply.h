@@ -4,6 +4,7 @@
 #pragma once
 
 #include "codec/chain.h"
+#include "codec/reader.h"
 
 namespace kith::ledger {
 
@@ -14,13 +15,17 @@ struct Supply {
   codec::Amount treasury = 0;  // and the treasury's
   codec::Amount minted = 0;    // ever, genesis included
   codec::Amount burnt = 0;     // ever
+  codec::Amount escrow = 0;    // what accounts have bonded and earned
   friend bool operator==(const Supply&, const Supply&) = default;
 
-  bool is_conserved() const { return outputs + bonded + owed + treasury == minted - burnt; }
+  bool is_conserved() const {
+    return outputs + bonded + owed + treasury + escrow == minted - burnt;
+  }
 };
 
-inline constexpr std::size_t supply_bytes = 1 + 6 * 8;
+/// With nothing in escrow 49 bytes, as before there was one; else 57.
 Bytes encode(const Supply& supply);
+Result<Supply> read_supply(codec::Reader& reader);
 Result<Supply> decode_supply(ByteView bytes);
 codec::Hash supply_hash(const Supply& supply);
 

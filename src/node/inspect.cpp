@@ -27,6 +27,7 @@ constexpr std::pair<Table, const char*> tables[] = {{Table::meta, "meta"},
                                                     {Table::spent, "spent outputs"},
                                                     {Table::validator, "validators"},
                                                     {Table::txo_chunk, "chunks of outputs"},
+                                                    {Table::entry, "entries"},
                                                     {block_table, "blocks"},
                                                     {certificate_table, "certificates"},
                                                     {digest_table, "digests"},
@@ -144,11 +145,13 @@ Result<void> check_outputs(const Store& store, const ReadLeaves& leaves, Inspect
 void check_registry(Inspection& inspection) {
   ledger::Registry registry;
   for (const ledger::ValidatorEntry& entry : inspection.validators) registry.put(entry);
+  registry.change_by_kind() = inspection.entries;
   compare(inspection, "the root of validators", inspection.registry_root,
           registry.settle(inspection.supply));
   if (!inspection.supply.is_conserved()) add_problem(inspection, "the supply does not add up");
-  inspection.checks.push_back(
-      base::format("the root of {} validators and the supply", inspection.validators.size()));
+  inspection.checks.push_back(base::format("the root of {} validators, {} entries and the supply",
+                                           inspection.validators.size(),
+                                           inspection.entries.size()));
 }
 
 /// Each block: on the one before, known by its digest, and certified by its epoch's validators.
@@ -296,6 +299,14 @@ Result<Inspection> inspect(const Store& store, const codec::Genesis& genesis) {
     } else {
       add_problem(inspection,
                   base::format("validator {}: {}", base::to_hex(key), entry.error().message));
+    }
+  }));
+  TRY_VOID(store.scan(Table::entry, [&](ByteView record, ByteView value) {
+    const auto key = ledger::entry_key_of(record);
+    if (key && !value.empty() && value.size() <= codec::entry_bytes_max) {
+      inspection.entries.put(key->kind, key->id, base::to_bytes(value));
+    } else {
+      add_problem(inspection, "an entry cannot be: " + base::to_hex(record));
     }
   }));
   for (const auto& [table, name] : tables) {

@@ -34,6 +34,7 @@ struct Inspection {
   Hash utxo_root{};
   Hash registry_root{};
   std::vector<ledger::ValidatorEntry> validators;  // all registered
+  ledger::Entries entries;                         // by kind
   std::vector<TableSize> tables;
   /// What was checked, a sentence each, and what does not hold.
   std::vector<std::string> checks;

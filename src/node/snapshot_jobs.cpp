@@ -176,6 +176,9 @@ WriteBatch end_import(const codec::SnapshotManifest& manifest, const Hash& genes
     put(batch, Table::validator, Bytes(entry.key.begin(), entry.key.end()),
         codec::encode_validator(entry));
   }
+  for (const codec::SnapshotEntry& entry : manifest.by_kind) {
+    put(batch, Table::entry, ledger::record_key({entry.kind, entry.id}), entry.entry);
+  }
   add_snapshot_base(batch, genesis, manifest.header, manifest.history);
   batch.records.push_back({Table::meta, base::to_bytes(import_key), std::nullopt});
   batch.records.push_back({Table::meta, base::to_bytes(import_next_key), std::nullopt});

@@ -160,11 +160,14 @@ Result<void> MakeSnapshotJob::finish() {
   codec::SnapshotManifest manifest;
   manifest.header = last_.header;
   manifest.outputs = tree_->txos().size();
-  const Bytes supply = ledger::encode(tree_->tip()->supply());
-  std::ranges::copy(supply, manifest.supply.begin());
+  manifest.supply = ledger::encode(tree_->tip()->supply());
   for (const auto& [key, entry] : tree_->tip()->registry().entries()) {
     manifest.entries.push_back(*entry);
   }
+  tree_->tip()->registry().by_kind().visit_all(
+      [&](const ledger::EntryKey& key, const std::shared_ptr<const Bytes>& entry) {
+        manifest.by_kind.push_back({key.kind, key.id, *entry});
+      });
   manifest.history = history_;
   TRY_VOID(codec::check(manifest));
   TRY_VOID(shelf_.finish(codec::encode(manifest)));

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/chain_account.h"
 #include "codec/test_votes.h"
 #include "host/test_service.h"
 #include "ledger/memory_store.h"
@@ -31,6 +32,28 @@ Bytes key_of(std::uint64_t number) {
   return key;
 }
 
+Bytes chunk_record(const std::vector<Hash>& leaves, const codec::TxoBitmap& bitmap) {
+  const Hash root = codec::txo_leaf_root(leaves);
+  Bytes value(root.begin(), root.end());
+  base::append(value, bitmap);
+  return value;
+}
+
+/// One account, with all of the escrow as its bond.
+ledger::Entries entries_of(codec::Amount escrow) {
+  ledger::Entries entries;
+  codec::AccountEntry account;
+  account.bond = escrow;
+  entries.put(codec::EntryKind::account, codec::number_hash(1), codec::encode_account(account));
+  return entries;
+}
+
+void put_entries(WriteBatch& batch, const ledger::Entries& entries) {
+  entries.visit_all([&](const ledger::EntryKey& key, const std::shared_ptr<const Bytes>& entry) {
+    batch.records.push_back({Table::entry, ledger::record_key(key), *entry});
+  });
+}
+
 /// A store at the end of three epochs, and its snapshot. Every fifth output is spent, and one whole
 /// chunk.
 struct Giver {
@@ -56,9 +79,7 @@ struct Giver {
         batch.records.push_back(
             {Table::utxo, Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
       }
-      const Hash root = codec::txo_leaf_root(leaves);
-      Bytes value(root.begin(), root.end());
-      base::append(value, bitmap);
+      const Bytes value = chunk_record(leaves, bitmap);
       base::append(chunks, value);
       batch.records.push_back({Table::txo_chunk, key_of(first / 256), value});
       if (leaves.size() < 256) {
@@ -66,7 +87,10 @@ struct Giver {
       }
       batch.leaves.insert(batch.leaves.end(), leaves.begin(), leaves.end());
     }
-    supply.minted = supply.outputs;
+    supply.escrow = 500;
+    supply.minted = supply.outputs + supply.escrow;
+    const ledger::Entries entries = entries_of(supply.escrow);
+    put_entries(batch, entries);
     writer.u8(1);
     writer.u64(outputs);
     for (const Hash& peak : frontier.peaks()) writer.bytes(peak);
@@ -82,6 +106,7 @@ struct Giver {
       header.history_root = history.root();
       header.utxo_root = ledger::TxoTree::decode(tree)->root();
       ledger::Registry registry;
+      registry.change_by_kind() = entries;
       header.registry_root = registry.settle(supply);
       const auto by =
           four().certificate(codec::finalize({e}, 2, 1, codec::digest_of(header)), {0, 1, 2});
@@ -216,12 +241,14 @@ const PeerId b = test_peer(2);
 bool honest(const PeerId&, const codec::SnapshotRequest&, std::vector<Bytes>&) { return true; }
 
 void expect_taken(const ledger::MemoryStore& store) {
-  for (const Table table : {Table::utxo, Table::txo_chunk}) {
+  for (const Table table : {Table::utxo, Table::txo_chunk, Table::entry}) {
+    EXPECT_GT(store.size(table), 0u);
     EXPECT_EQ(store.size(table), giver().store.size(table));
   }
   const auto tree = ledger::StateTree::open(store, codec::digest_of(giver().header), {});
   ASSERT_TRUE(tree.has_value()) << tree.error().message;
   EXPECT_EQ((*tree)->txos().root(), giver().header.utxo_root);
+  EXPECT_EQ((*tree)->tip()->registry().tree().root(), giver().header.registry_root);
   EXPECT_EQ((*tree)->tip()->height(), giver().header.height);
   // What is unspent can be proven from the leaves that came.
   const auto leaves = store.leaves(256, 256).value();

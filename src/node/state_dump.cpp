@@ -19,8 +19,9 @@ std::string line(std::string_view what, std::string_view value) {
 }
 
 std::string supply_text(const ledger::Supply& supply) {
-  return base::format("outputs {} bonded {} owed {} treasury {} minted {} burnt {}", supply.outputs,
-                      supply.bonded, supply.owed, supply.treasury, supply.minted, supply.burnt);
+  return base::format("outputs {} bonded {} owed {} treasury {} minted {} burnt {} escrow {}",
+                      supply.outputs, supply.bonded, supply.owed, supply.treasury, supply.minted,
+                      supply.burnt, supply.escrow);
 }
 
 std::string roots_text(const codec::BlockHeader& said, const codec::BlockHeader* found) {
@@ -85,6 +86,10 @@ std::string validator_text(const WriteBatch::Record& record) {
   return text + "\n";
 }
 
+std::string entry_text(const WriteBatch::Record& record) {
+  return base::format("entry {} {}\n", hex(record.key), record.value ? hex(*record.value) : "gone");
+}
+
 std::string changes_text(WriteBatch batch) {
   std::ranges::sort(batch.records, [](const auto& a, const auto& b) {
     return std::tie(a.table, a.key) < std::tie(b.table, b.key);
@@ -94,6 +99,7 @@ std::string changes_text(WriteBatch batch) {
     switch (record.table) {
       case Table::utxo: text += output_text(record); break;
       case Table::validator: text += validator_text(record); break;
+      case Table::entry: text += entry_text(record); break;
       case Table::txo_chunk:
         text += base::format("chunk {} {}\n", hex(record.key),
                              record.value ? hex(*record.value) : "gone");
