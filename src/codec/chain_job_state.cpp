@@ -197,6 +197,7 @@ template <class Archive, class Side>
 void side_fields(Archive& ar, Side& side) {
   id(ar, side.slot);
   ar.hash(side.worker);
+  ar.hash(side.owner);
   id(ar, side.since);
 }
 
@@ -210,7 +211,7 @@ void pending_fields(Archive& ar, Task& task) {
   ar.number(task.checked);
   ar.hash(task.seed);
   ar.number(task.silent);
-  ar.flag(task.is_overdue);
+  ar.number(task.overdue);
   ar.flag(task.is_again);
   ar.list(task.parts, task_parts_max, [](auto& a, auto& part) {
     a.optional(part.checker, each_number);
@@ -288,6 +289,8 @@ void dispute_fields(Archive& ar, Entry& e) {
   pass_of(ar, e.pass);
   ar.number(e.part);
   id(ar, e.until);
+  ar.number(e.overdue);
+  ar.number(e.overdue_other);
   side_fields(ar, e.worker);
   side_fields(ar, e.other);
 }
@@ -305,7 +308,12 @@ template <class Archive, class Entry>
 void member_fields(Archive& ar, Entry& e) {
   ar.number(e.passed);
   ar.number(e.faults);
-  ar.number(e.overdue);
+  ar.list(e.overdue, overdue_rounds_max, [](auto& a, auto& round) {
+    a.number(round.round);
+    a.number(round.count);
+    a.number(round.passed);
+    a.require(round.count > 0, "no task in a round of overdue ones");
+  });
   ar.number(e.slots);
   ar.number(e.tasks);
   ar.number(e.units);

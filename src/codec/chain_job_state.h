@@ -98,6 +98,7 @@ enum class Outcome : std::uint8_t {
 struct SlotSide {
   SlotId slot;
   ChainKey worker{};
+  AccountId owner{};
   Height since;
   friend bool operator==(const SlotSide&, const SlotSide&) = default;
 };
@@ -111,7 +112,7 @@ struct PendingTask {
   std::uint16_t checked = 0;    // s
   Hash seed{};                  // which units these are
   std::uint8_t silent = 0;      // draws with a checker that said nothing
-  bool is_overdue = false;      // counts as such for its owner
+  std::uint64_t overdue = 0;    // the job's round in which it became so, from 1 on; 0: it is not
   bool is_again = false;        // one that matures, checked once more: there is nothing else to do
   std::vector<TaskPart> parts;
   Outcome outcome = Outcome::hidden;
@@ -182,8 +183,10 @@ struct DisputeEntry {
   std::uint8_t pass = 1;
   std::uint8_t part = 0;
   Height until;
-  SlotSide worker;  // of the task
-  SlotSide other;   // its checker, or the worker of the first pass
+  std::uint64_t overdue = 0;        // of the worker's owner, as in PendingTask
+  std::uint64_t overdue_other = 0;  // and of the other's
+  SlotSide worker;                  // of the task
+  SlotSide other;                   // its checker, or the worker of the first pass
   friend bool operator==(const DisputeEntry&, const DisputeEntry&) = default;
 };
 
@@ -196,11 +199,21 @@ struct RegionEntry {
   friend bool operator==(const RegionEntry&, const RegionEntry&) = default;
 };
 
+/// Tasks of an owner that became overdue in one round of the job, and are so still.
+struct OverdueRound {
+  std::uint64_t round = 0;   // from 1 on
+  std::uint32_t count = 0;   // tasks and disputes
+  std::uint32_t passed = 0;  // what the owner had passed when the first of them became so
+  friend bool operator==(const OverdueRound&, const OverdueRound&) = default;
+};
+/// More join the last one.
+inline constexpr std::size_t overdue_rounds_max = 32;
+
 /// An owner in a job.
 struct MemberEntry {
   std::uint32_t passed = 0;  // tasks without a fault since the last one
   std::uint32_t faults = 0;
-  std::uint32_t overdue = 0;  // of its tasks; while there is one, none is accepted
+  std::vector<OverdueRound> overdue;  // ascending
   std::uint32_t slots = 0;
   std::uint64_t tasks = 0;  // accepted
   std::uint64_t units = 0;

@@ -113,7 +113,7 @@ inline SlotEntry sample_slot() {
   drawn.checked = 96;
   drawn.seed = hash_of(0x53);
   drawn.silent = 1;
-  drawn.is_overdue = true;
+  drawn.overdue = 11;
   drawn.parts = {{SlotId{70}, SaidCheck{hash_of(0x54), identity(4).key}}, {SlotId{71}, {}}};
   PendingTask differs = drawn;
   differs.is_again = true;
@@ -123,7 +123,7 @@ inline SlotEntry sample_slot() {
   PendingTask first = drawn;
   first.outcome = Outcome::first_differs;
   first.root = hash_of(0x56);
-  first.first = {{72}, identity(5).key, {90}};
+  first.first = {{72}, identity(5).key, hash_of(0x5a), {90}};
   PendingTask fits = drawn;
   fits.outcome = Outcome::fits;
   fits.root = hash_of(0x57);
@@ -156,10 +156,18 @@ inline std::vector<Bytes> sample_entries() {
           encode_entry(sample_slot()),
           encode_entry(free_slot()),
           encode_entry(RedoPage{{{{39}, 1}, {{2}, 2}}}),
-          encode_entry(DisputeEntry{DisputeKind::passes, {7}, {39}, 2, 1, {999},
-                                    {{5}, identity(3).key, {130}}, {{72}, identity(5).key, {90}}}),
+          encode_entry(DisputeEntry{DisputeKind::passes,
+                                    {7},
+                                    {39},
+                                    2,
+                                    1,
+                                    {999},
+                                    12,
+                                    13,
+                                    {{5}, identity(3).key, hash_of(0x51), {130}},
+                                    {{72}, identity(5).key, hash_of(0x5a), {90}}}),
           encode_entry(sample_region()),
-          encode_entry(MemberEntry{11, 1, 2, 3, 4, 5, 6}),
+          encode_entry(MemberEntry{11, 1, {{3, 1, 9}, {4, 2, 10}}, 3, 4, 5, 6}),
           encode_entry(EnrolmentEntry{5, 9, 0x81, {{5}, {69}}})};
 }
 

@@ -30,7 +30,6 @@ inline void add_slot(Audit& audit, const codec::JobEntry& job, SlotId number,
   ++owner.slots;
   ++audit.live[number.value % job.spec.round_blocks];
   audit.held[slot.head.owner] += job.spec.bond;
-  owner.overdue += slot.head.disputes;
   audit.slots[slot.head.worker].push_back(number);
   for (const auto& task : slot.queue) {
     ++audit.places[{task.task.value, task.pass}];
@@ -38,7 +37,7 @@ inline void add_slot(Audit& audit, const codec::JobEntry& job, SlotId number,
   }
   for (const auto& task : slot.pending) {
     if (!task.is_again) ++audit.places[{task.task.value, task.pass}];
-    owner.overdue += task.is_overdue ? 1 : 0;
+    owner.overdue += task.overdue != 0 ? 1 : 0;
     const Amount check = task.checked == 0 ? price : 0;
     audit.reserved += (task.is_again ? 0 : price_of(task.pass)) + check;
     for (std::size_t i = 0; i < task.parts.size(); ++i) {
@@ -76,6 +75,12 @@ inline void JobWorld::audit() {
     redo += page->tasks.size();
     return true;
   });
+  entries.visit(EntryKind::dispute, {}, [&](ByteView, const auto& bytes) {
+    const auto dispute = codec::decode_entry<codec::DisputeEntry>(*bytes);
+    ++audit.owners[dispute->worker.owner].overdue;
+    ++audit.owners[dispute->other.owner].overdue;
+    return true;
+  });
   for (const JobEvent& event : log) {
     if (event.kind == JobEvent::Kind::accepted) ++audit.places[{event.task.value, event.pass}];
   }
@@ -100,7 +105,9 @@ inline void JobWorld::audit() {
     const auto member_entry = find_member(entries, job, owner);
     ASSERT_TRUE(member_entry.has_value());
     ASSERT_EQ(member_entry->slots, found.slots);
-    ASSERT_EQ(member_entry->overdue, found.overdue);
+    std::uint32_t overdue = 0;
+    for (const auto& round : member_entry->overdue) overdue += round.count;
+    ASSERT_EQ(overdue, found.overdue);
   }
   for (const auto& [worker, slots] : audit.slots) {
     ASSERT_EQ(find_enrolment(entries, job, worker)->slots, slots);

@@ -21,25 +21,22 @@ bool is_there(JobWork& work, const SlotSide& side) {
   return head.worker == side.worker && head.since == side.since;
 }
 
-void suspend(JobWork& work, SlotId slot) {
+/// The round from which something of its owner's is overdue.
+std::uint64_t suspend(JobWork& work, SlotId slot) {
   SlotHead& head = work.slot(slot).head;
   ++head.disputes;
-  ++work.member(head.owner).overdue;
+  return work.begin_overdue(head.owner);
 }
 
-void resume(JobWork& work, const SlotSide& side) {
-  if (!is_there(work, side)) return;
-  SlotHead& head = work.slot(side.slot).head;
-  --head.disputes;
-  --work.member(head.owner).overdue;
+void resume(JobWork& work, const SlotSide& side, std::uint64_t since) {
+  work.end_overdue(side.owner, since);
+  if (is_there(work, side)) --work.slot(side.slot).head.disputes;
 }
 
 /// Neither side has lost: what they passed is worth nothing more, and what matures is done again.
 void end_without_loser(JobWork& work, const SlotSide& side) {
   if (!is_there(work, side)) return;
-  MemberEntry& owner = work.member(work.slot(side.slot).head.owner);
-  owner.passed = 0;
-  ++owner.faults;
+  forget_passed(work.member(side.owner));
 }
 
 std::optional<DisputeEntry> take_dispute(Entries& entries, std::uint64_t number) {
@@ -64,11 +61,11 @@ void open_dispute(JobWork& work, codec::DisputeKind kind, SlotId slot, const Pen
   dispute.pass = task.pass;
   dispute.part = task.differing;
   dispute.until = {work.height.value + work.rules.params.answer_blocks};
-  dispute.worker = {slot, head.worker, head.since};
+  dispute.worker = {slot, head.worker, head.owner, head.since};
   dispute.other = other;
+  dispute.overdue = suspend(work, slot);
+  dispute.overdue_other = suspend(work, other.slot);
   work.entries.put(EntryKind::dispute, dispute_key(number), codec::encode_entry(dispute));
-  suspend(work, slot);
-  suspend(work, other.slot);
   work.note({JobEvent::Kind::disputed, work.id, slot, task.task, task.pass, number});
 }
 
@@ -85,8 +82,8 @@ Result<Amount> concede(const JobRules& rules, Height height, Entries& entries,
   auto work = open_job(rules, height, entries, found->job, log);
   ASSERT(work.has_value());
   const SlotSide& loser = is_worker ? found->worker : found->other;
-  resume(*work, found->worker);
-  resume(*work, found->other);
+  resume(*work, found->worker, found->overdue);
+  resume(*work, found->other, found->overdue_other);
   if (is_there(*work, loser)) work->fault(loser.slot, number);
   work->flush();
   return work->burnt;
@@ -104,8 +101,8 @@ Amount end_disputes(const JobRules& rules, Height height, Entries& entries, JobL
     (void)take_dispute(entries, jobs.open_dispute);
     auto work = open_job(rules, height, entries, found->job, log);
     ASSERT(work.has_value());
-    resume(*work, found->worker);
-    resume(*work, found->other);
+    resume(*work, found->worker, found->overdue);
+    resume(*work, found->other, found->overdue_other);
     end_without_loser(*work, found->worker);
     end_without_loser(*work, found->other);
     work->flush();

@@ -15,10 +15,7 @@ void JobModel::hear_of_faults(ModelSlot& slot) {
 
 void JobModel::close(std::uint32_t number, bool is_fault) {
   const ModelSlot slot = slots.at(number);
-  if (is_fault) {
-    passed[slot.owner] = 0;
-    ++faults[slot.owner];
-  }
+  if (is_fault) forget_passed(slot.owner);
   for (const auto* list : {&slot.queue, &slot.pending, &slot.maturing}) {
     for (const auto& task : *list) {
       // What is checked again is in the list of what matures too.
@@ -40,8 +37,11 @@ void JobModel::open_dispute(std::uint32_t number, const codec::SlotSide& other,
                             std::uint64_t height) {
   if (other.slot.value == number || !is_side(other, other.slot.value)) return;
   const ModelSlot& slot = slots.at(number);
-  disputes[next_dispute++] = {{{number}, slot.worker, {slot.since}},
+  note_overdue(slot.owner, height);
+  note_overdue(other.owner, height);
+  disputes[next_dispute++] = {{{number}, slot.worker, slot.owner, {slot.since}},
                               other,
+                              (height - start) / spec.round_blocks,
                               height + rules.params.answer_blocks};
 }
 
@@ -82,7 +82,7 @@ void JobModel::reveal(ModelSlot& slot, const codec::StatementLine& line, std::ui
       if (record->root != line.reveal->root && there != slots.end() &&
           there->second.worker == record->worker) {
         outcome = Outcome::first_differs;
-        task.first = {record->slot, record->worker, {there->second.since}};
+        task.first = {record->slot, record->worker, there->second.owner, {there->second.since}};
       }
     }
     for (std::size_t i = task.checkers.size(); i-- > 0;) {
@@ -228,7 +228,10 @@ void JobModel::settle_task(std::uint32_t number, ModelTask task, std::uint64_t r
     if (*task.told == Outcome::part_differs) {
       const auto found = slots.find(task.checkers[task.differing]->value);
       is_there = found != slots.end() && found->second.worker == task.said[task.differing].second;
-      if (is_there) other = {{found->first}, found->second.worker, {found->second.since}};
+      if (is_there) {
+        other = {{found->first}, found->second.worker, found->second.owner,
+                 {found->second.since}};
+      }
     }
     if (is_there) open_dispute(number, other, height);
     std::erase_if(slot.maturing, [&](const ModelTask& one) {
@@ -263,6 +266,36 @@ void JobModel::settle_task(std::uint32_t number, ModelTask task, std::uint64_t r
   slot.maturing.push_back(task);
 }
 
+void JobModel::mark_overdue(const ModelSlot& slot, ModelTask& task, std::uint64_t height) {
+  if (task.overdue) return;
+  note_overdue(slot.owner, height);
+  task.overdue = (height - start) / spec.round_blocks;
+}
+
+/// Whether the task goes back.
+bool JobModel::end_checks(std::uint32_t number, ModelTask& task, std::uint64_t height) {
+  bool is_silent = false;
+  for (std::size_t part = 0; part < task.checkers.size(); ++part) {
+    if (task.said.contains(part)) continue;
+    task.due.reset();
+    if (!task.checkers[part]) continue;
+    is_silent = true;
+    const std::uint32_t checker = task.checkers[part]->value;
+    task.checkers[part].reset();
+    if (!slots.contains(checker)) continue;
+    const auto asked = [&](const ModelDuty& duty) {
+      return duty.target.value == number && duty.part == part && duty.due == height;
+    };
+    if (std::ranges::none_of(slots.at(checker).duties, asked)) continue;
+    const auto cohort = static_cast<std::uint16_t>(checker % spec.round_blocks);
+    slots.at(checker).idle_until = round_at(cohort, height) + 4;
+  }
+  if (!is_silent) return false;
+  if (++task.silent == 3) return true;
+  mark_overdue(slots.at(number), task, height);
+  return false;
+}
+
 void JobModel::settle(std::uint32_t number, std::uint64_t round, std::uint64_t height) {
   ModelSlot& slot = slots.at(number);
   const auto cohort = static_cast<std::uint16_t>(number % spec.round_blocks);
@@ -273,55 +306,30 @@ void JobModel::settle(std::uint32_t number, std::uint64_t round, std::uint64_t h
     slot.has_lapsed = true;
     if (!slot.queue.empty()) slot.queue.front().until = round + spec.lease_rounds;
   }
-  std::vector<ModelTask> kept;
-  const std::vector<ModelTask> before = slot.pending;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    ModelTask task = before[i];
-    if (task.is_again && !matures(slot, task)) continue;
-    if (task.due && *task.due == round) {
-      bool is_silent = false;
-      for (std::size_t part = 0; part < task.checkers.size(); ++part) {
-        if (task.said.contains(part)) continue;
-        if (task.checkers[part]) {
-          is_silent = true;
-          const auto checker = slots.find(task.checkers[part]->value);
-          const bool was_asked =
-              checker != slots.end() &&
-              std::ranges::any_of(checker->second.duties, [&](const ModelDuty& duty) {
-                return duty.target.value == number && duty.part == part && duty.due == height;
-              });
-          if (was_asked) {
-            checker->second.idle_until =
-                round_at(static_cast<std::uint16_t>(checker->first % spec.round_blocks), height) +
-                4;
-          }
-        }
-        task.checkers[part].reset();
-        task.due.reset();
-      }
-      task.silent += is_silent ? 1 : 0;
-      task.is_overdue = task.is_overdue || is_silent;
-      if (is_silent && task.silent == 3) {
-        if (!task.is_again) redo.emplace_back(task.task, task.pass);
-        continue;
-      }
-    } else if (task.due && *task.due < round) {
-      if (task.told) {
-        settle_task(number, task, round, height);
-        continue;
-      }
-      task.is_overdue = true;
+  for (std::size_t i = 0; i < slot.pending.size();) {
+    ModelTask& task = slot.pending[i];
+    bool is_over = task.is_again && !matures(slot, task);
+    if (!is_over && task.due && *task.due == round) {
+      is_over = end_checks(number, task, height);
+    } else if (!is_over && task.due && *task.due < round && task.told) {
+      const ModelTask done = task;
+      slot.pending.erase(slot.pending.begin() + static_cast<long>(i));
+      settle_task(number, done, round, height);
+      continue;
+    } else if (!is_over && task.due && *task.due < round) {
+      mark_overdue(slot, task, height);
       if (height >= begins(cohort, *task.due + 1) + rules.params.answer_blocks) {
-        slot.pending = kept;
-        slot.pending.insert(slot.pending.end(), before.begin() + static_cast<long>(i),
-                            before.end());
         close(number, true);
         return;
       }
     }
-    kept.push_back(task);
+    if (!is_over) {
+      ++i;
+      continue;
+    }
+    if (!task.is_again) redo.emplace_back(task.task, task.pass);
+    slot.pending.erase(slot.pending.begin() + static_cast<long>(i));
   }
-  slot.pending = kept;
   if (disputes_of(number) > 0) return;
   const bool is_idle = slot.queue.empty() && slot.pending.empty() && slot.maturing.empty();
   const std::uint64_t seen = *said_rounds[slot.worker].rbegin();
@@ -331,10 +339,10 @@ void JobModel::settle(std::uint32_t number, std::uint64_t round, std::uint64_t h
 void JobModel::accept(std::uint32_t number, std::uint64_t round) {
   ModelSlot& slot = slots.at(number);
   hear_of_faults(slot);
-  if (overdue(slot.owner) > 0) return;
+  const std::uint32_t counted = passed_in_order(slot.owner);
   std::vector<ModelTask> kept;
   for (const ModelTask& task : slot.maturing) {
-    if (task.settled >= round || passed[slot.owner] < task.mark + mature) {
+    if (task.settled >= round || counted < task.mark + mature) {
       kept.push_back(task);
       continue;
     }
@@ -440,8 +448,7 @@ void JobModel::end_block(std::uint64_t height, const Hash& beacon) {
     disputes.erase(number);
     for (const codec::SlotSide* side : {&dispute.worker, &dispute.other}) {
       if (!is_side(*side, side->slot.value)) continue;
-      passed[slots.at(side->slot.value).owner] = 0;
-      ++faults[slots.at(side->slot.value).owner];
+      forget_passed(side->owner);
     }
   }
 }

@@ -22,7 +22,7 @@ struct ModelTask {
   std::uint16_t checked = 0;
   Hash seed{};
   int silent = 0;
-  bool is_overdue = false;
+  std::optional<std::uint64_t> overdue;  // the job's round
   bool is_again = false;
   std::vector<std::optional<SlotId>> checkers;
   std::map<std::size_t, std::pair<Hash, ChainKey>> said;  // by part
@@ -57,6 +57,7 @@ struct ModelSlot {
 
 struct ModelDispute {
   codec::SlotSide worker, other;
+  std::uint64_t overdue = 0;
   std::uint64_t until = 0;
 };
 
@@ -132,14 +133,28 @@ class JobModel {
     }
     return sum;
   }
-  std::uint32_t overdue(const AccountId& owner) const {
-    std::uint32_t count = 0;
+  /// Of an owner, by round: how much of what became overdue then is so still.
+  std::map<std::uint64_t, std::uint32_t> overdue(const AccountId& owner) const {
+    std::map<std::uint64_t, std::uint32_t> counts;
     for (const auto& [number, slot] : slots) {
-      if (slot.owner != owner) continue;
-      for (const auto& task : slot.pending) count += task.is_overdue ? 1 : 0;
-      count += disputes_of(number);
+      for (const auto& task : slot.pending) {
+        if (slot.owner == owner && task.overdue) ++counts[*task.overdue];
+      }
     }
-    return count;
+    for (const auto& [id, dispute] : disputes) {
+      if (dispute.worker.owner == owner) ++counts[dispute.overdue];
+      if (dispute.other.owner == owner) ++counts[dispute.overdue];
+    }
+    return counts;
+  }
+  /// What it had passed when the first thing of a round became overdue.
+  std::map<std::pair<AccountId, std::uint64_t>, std::uint32_t> passed_then;
+  std::uint32_t passed_in_order(const AccountId& owner) {
+    std::uint32_t least = passed[owner];
+    for (const auto& [round, count] : overdue(owner)) {
+      least = std::min(least, passed_then.at({owner, round}));
+    }
+    return least;
   }
   std::uint32_t disputes_of(std::uint32_t number) const {
     std::uint32_t count = 0;
@@ -192,8 +207,21 @@ class JobModel {
     return {rules.genesis, {1}, {task.task}, task.pass};
   }
 
+  void note_overdue(const AccountId& owner, std::uint64_t height) {
+    const std::uint64_t round = (height - start) / spec.round_blocks;
+    if (!overdue(owner).contains(round)) passed_then[{owner, round}] = passed[owner];
+  }
+  void forget_passed(const AccountId& owner) {
+    passed[owner] = 0;
+    ++faults[owner];
+    for (auto& [then, count] : passed_then) {
+      if (then.first == owner) count = 0;
+    }
+  }
   void close(std::uint32_t number, bool is_fault);
   void open_dispute(std::uint32_t number, const codec::SlotSide& other, std::uint64_t height);
+  void mark_overdue(const ModelSlot& slot, ModelTask& task, std::uint64_t height);
+  bool end_checks(std::uint32_t number, ModelTask& task, std::uint64_t height);
   void settle(std::uint32_t number, std::uint64_t round, std::uint64_t height);
   void settle_task(std::uint32_t number, ModelTask task, std::uint64_t round,
                    std::uint64_t height);

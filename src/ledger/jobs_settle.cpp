@@ -43,12 +43,12 @@ class Settlement {
     SlotEntry& entry = work_.slot(number);
     work_.hear_of_faults(number, entry);
     const MemberEntry& owner = work_.member(entry.head.owner);
-    if (owner.overdue > 0) return;
+    const std::uint32_t passed = passed_in_order(owner);
     const std::size_t count = entry.maturing.size() - std::min(fresh, entry.maturing.size());
     std::size_t kept = 0;
     for (std::size_t i = 0; i < entry.maturing.size(); ++i) {
       const MaturingTask task = entry.maturing[i];
-      if (i < count && owner.passed >= task.mark + work_.job.mature) {
+      if (i < count && passed >= task.mark + work_.job.mature) {
         take(number, entry.head, task);
       } else {
         entry.maturing[kept++] = task;
@@ -83,12 +83,10 @@ class Settlement {
   }
 
   void mark_overdue(const SlotEntry& entry, PendingTask& task) {
-    if (task.is_overdue) return;
-    task.is_overdue = true;
-    ++work_.member(entry.head.owner).overdue;
+    if (task.overdue == 0) task.overdue = work_.begin_overdue(entry.head.owner);
   }
   void forget_overdue(const SlotEntry& entry, const PendingTask& task) {
-    if (task.is_overdue) --work_.member(entry.head.owner).overdue;
+    if (task.overdue != 0) work_.end_overdue(entry.head.owner, task.overdue);
   }
 
   static std::vector<MaturingTask>::iterator maturing_of(SlotEntry& entry,
@@ -150,7 +148,7 @@ class Settlement {
 
   Step settle_task(SlotId number, SlotEntry& entry, PendingTask& task) {
     forget_overdue(entry, task);
-    task.is_overdue = false;
+    task.overdue = 0;
     if (task.outcome == Outcome::fits) {
       pass(number, entry, task);
       return Step::done;
@@ -177,7 +175,7 @@ class Settlement {
     const TaskPart& part = task.parts[task.differing];
     const auto head = work_.head_of(*part.checker);
     if (!head || head->worker != part.said->worker) return std::nullopt;
-    return codec::SlotSide{*part.checker, head->worker, head->since};
+    return codec::SlotSide{*part.checker, head->worker, head->owner, head->since};
   }
 
   void pass(SlotId number, SlotEntry& entry, const PendingTask& task) {

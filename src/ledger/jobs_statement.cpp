@@ -122,7 +122,7 @@ class Hearing {
     const auto head = work_.head_of(record->slot);
     // Nobody is left who would stand for the first one: the second counts by its own checks.
     if (!head || head->worker != record->worker) return Outcome::fits;
-    task.first = {record->slot, head->worker, head->since};
+    task.first = {record->slot, head->worker, head->owner, head->since};
     return Outcome::first_differs;
   }
 

@@ -130,7 +130,10 @@ class Twins {
     const codec::SlotEntry& slot = *found;
     const auto member = find_member(world_.entries, world_.job, model.owner).value();
     ASSERT_TRUE(member.passed == model_.passed[model.owner]);
-    ASSERT_TRUE(member.overdue == model_.overdue(model.owner));
+    std::map<std::uint64_t, std::uint32_t> overdue;
+    for (const auto& round : member.overdue) overdue[round.round - 1] = round.count;
+    ASSERT_TRUE(overdue == model_.overdue(model.owner));
+    ASSERT_TRUE(passed_in_order(member) == model_.passed_in_order(model.owner));
     ASSERT_TRUE(slot.head.worker == model.worker);
     ASSERT_TRUE(slot.head.passed == model.passed);
     ASSERT_TRUE(slot.head.disputes == model_.disputes_of(number));

@@ -137,7 +137,7 @@ void JobWork::close_slot(SlotId number, Amount lost) {
   }
   for (const PendingTask& task : entry.pending) {
     job.reserved -= reserve_of(task);
-    if (task.is_overdue) --owner.overdue;
+    if (task.overdue != 0) end_overdue(entry.head.owner, task.overdue);
     if (!task.is_again) give_back(number, task.task, task.pass);
   }
   for (const codec::MaturingTask& task : entry.maturing) {
@@ -145,7 +145,6 @@ void JobWork::close_slot(SlotId number, Amount lost) {
     note({JobEvent::Kind::withdrawn, id, number, task.task, task.pass});
     give_back(number, task.task, task.pass);
   }
-  owner.overdue -= entry.head.disputes;  // their other sides go on alone
   if (lost > 0) forfeit_bond(entries, entry.head.owner, lost);
   release_bond(entries, entry.head.owner, job.spec.bond - lost);
   burnt += lost;
@@ -179,10 +178,26 @@ bool JobWork::forget_numbers(std::uint16_t cohort) {
 
 void JobWork::fault(SlotId number, std::uint64_t dispute) {
   MemberEntry& owner = member(slot(number).head.owner);
-  owner.passed = 0;
-  ++owner.faults;
+  forget_passed(owner);
   note({JobEvent::Kind::fault, id, number, {}, 0, dispute});
   close_slot(number, job.spec.bond / fault_share);
+}
+
+std::uint64_t JobWork::begin_overdue(const AccountId& account) {
+  MemberEntry& owner = member(account);
+  const std::uint64_t now = round() + 1;
+  auto& rounds = owner.overdue;
+  const bool is_new = rounds.empty() || rounds.back().round != now;
+  if (is_new && rounds.size() < codec::overdue_rounds_max) rounds.push_back({now, 0, owner.passed});
+  ++rounds.back().count;
+  return rounds.back().round;
+}
+
+void JobWork::end_overdue(const AccountId& account, std::uint64_t since) {
+  auto& rounds = member(account).overdue;
+  const auto at = std::ranges::find(rounds, since, &codec::OverdueRound::round);
+  ASSERT(at != rounds.end());
+  if (--at->count == 0) rounds.erase(at);
 }
 
 void JobWork::hear_of_faults(SlotId number, SlotEntry& entry) {
@@ -328,6 +343,18 @@ std::uint32_t region_size(const codec::JobSpec& spec, std::uint32_t region) {
   const std::uint64_t begin = std::uint64_t{region} * spec.region_tasks;
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(spec.region_tasks, spec.tasks - begin));
+}
+
+void forget_passed(MemberEntry& member) {
+  member.passed = 0;
+  ++member.faults;
+  for (codec::OverdueRound& round : member.overdue) round.passed = 0;
+}
+
+std::uint32_t passed_in_order(const MemberEntry& member) {
+  std::uint32_t passed = member.passed;
+  for (const codec::OverdueRound& round : member.overdue) passed = std::min(passed, round.passed);
+  return passed;
 }
 
 bool has_said(const EnrolmentEntry& enrolment, std::uint64_t round) {

@@ -52,6 +52,9 @@ class JobWork {
   bool forget_numbers(std::uint16_t cohort);
   /// The slot has lost: a part of its bond, what its owner had passed, and what matured.
   void fault(SlotId slot, std::uint64_t dispute);
+  /// Something of the owner's is overdue from this block on: the round to end it by.
+  std::uint64_t begin_overdue(const AccountId& account);
+  void end_overdue(const AccountId& account, std::uint64_t round);
   /// A fault of the owner that the slot has not heard of withdraws what matures.
   void hear_of_faults(SlotId slot, SlotEntry& entry);
 
@@ -73,6 +76,10 @@ class JobWork {
     return static_cast<std::uint16_t>(slot.value % job.spec.round_blocks);
   }
   void note(JobEvent event);
+  /// Rounds of the job, as those of cohort 0.
+  std::uint64_t round() const {
+    return (height.value - job.start.value) / job.spec.round_blocks;
+  }
 
   void flush();
 
@@ -105,6 +112,11 @@ void put_jobs(Entries& entries, const codec::JobsEntry& jobs);
 bool has_said(const codec::EnrolmentEntry& enrolment, std::uint64_t round);
 /// The round of the cohort that block `height` is in; none before its first.
 std::optional<std::uint64_t> round_at(const JobEntry& job, std::uint16_t cohort, Height height);
+/// What a fault does to an owner.
+void forget_passed(MemberEntry& member);
+/// What an owner has passed, as far as it counts: what it passed after a task had become overdue
+/// does not before that task is settled, else the good news would come first.
+std::uint32_t passed_in_order(const MemberEntry& member);
 /// A statement in one of the last two rounds that were over at `at`. What is said later changes
 /// nothing about it.
 bool is_present(JobWork& work, const ChainKey& worker, Height at);
