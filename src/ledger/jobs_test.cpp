@@ -150,6 +150,24 @@ TEST(Jobs, WhatIsPassedWhileSomethingIsOverdueCountsLaterOnly) {
   EXPECT_EQ(world.count(Kind::fault), 1u);
 }
 
+TEST(Jobs, NobodyChecksItsOwn) {
+  JobWorld world;
+  world.populate(10, 4);
+  world.add_account(40, 1'000'000);
+  world.add_worker(40, 41, 1);
+  world.add_worker(40, 42, 2);
+  ASSERT_TRUE(world.enrol(41, 8));
+  ASSERT_TRUE(world.enrol(42, 8));
+  world.rounds(30);
+  ASSERT_GT(world.first_pass.size(), 10u);
+  for (const auto& [task, record] : world.first_pass) {
+    for (const SlotId checker : record.checkers) {
+      const auto slot = find_slot(world.entries, world.job, checker);
+      if (slot) EXPECT_NE(slot->head.owner, record.account);
+    }
+  }
+}
+
 TEST(Jobs, WhoseCheckersAreSilentIsAcceptedAllTheSame) {
   // One of many slots nearly always waits for another checker: that must not stop all of them.
   JobWorld world;
