@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "codec/chain_account.h"
 #include "ledger/jobs.h"
 
 namespace {
