@@ -94,12 +94,12 @@ double ComputeNet::do_duties(const Key& key, const SlotEntry& entry, double budg
                              StatementLine& line) {
   const Job& job = jobs_[key.job];
   if (key.lie == ComputeLie::front_running) return 0;  // waits for others to tell: always too late
+  const auto job_entry = ledger::find_job(entries_, job.id);
   double spent = 0;
   for (const codec::Duty& duty : entry.head.duties) {
     const auto target = ledger::find_slot(entries_, job.id, duty.target);
     if (duty.due < height_ || !target) continue;
     const auto cohort = static_cast<std::uint16_t>(duty.target.value % job.spec.round_blocks);
-    const auto job_entry = ledger::find_job(entries_, job.id);
     for (const PendingTask& task : target->pending) {
       if (task.due == 0 || duty.part >= task.parts.size() ||
           ledger::round_begins(*job_entry, cohort, task.due) != duty.due ||
