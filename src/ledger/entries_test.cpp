@@ -158,14 +158,15 @@ TEST(Entries, AreVisitedByTheBeginningOfTheirIds) {
   const auto slot = [](std::uint8_t job, std::uint8_t number) {
     return Bytes{0, 0, 0, 0, 0, 0, 0, job, 0, 0, 0, number};
   };
-  for (const std::uint8_t job : {3, 1, 2}) {
-    for (const std::uint8_t number : {200, 0, 7}) {
+  for (const std::uint8_t job : Bytes{3, 1, 2}) {
+    for (const std::uint8_t number : Bytes{200, 0, 7}) {
       entries.put(EntryKind::slot, slot(job, number), {job, number});
     }
   }
   entries.put(EntryKind::job, Bytes{0, 0, 0, 0, 0, 0, 0, 2}, {9});
+  using Ids = std::vector<Bytes>;
   const auto seen = [&](ByteView prefix, std::size_t limit) {
-    std::vector<Bytes> ids;
+    Ids ids;
     entries.visit(EntryKind::slot, prefix, [&](ByteView id, const auto& entry) {
       EXPECT_EQ(entry->front(), id[7]);
       ids.push_back(base::to_bytes(id));
@@ -177,10 +178,10 @@ TEST(Entries, AreVisitedByTheBeginningOfTheirIds) {
     return ids;
   };
   const Bytes job_2{0, 0, 0, 0, 0, 0, 0, 2};
-  EXPECT_EQ(seen(job_2, 9), (std::vector{slot(2, 0), slot(2, 7), slot(2, 200)}));
-  EXPECT_EQ(seen(job_2, 2), (std::vector{slot(2, 0), slot(2, 7)}));
+  EXPECT_EQ(seen(job_2, 9), (Ids{slot(2, 0), slot(2, 7), slot(2, 200)}));
+  EXPECT_EQ(seen(job_2, 2), (Ids{slot(2, 0), slot(2, 7)}));
   EXPECT_EQ(seen({}, 99).size(), 9u);
-  EXPECT_EQ(seen(slot(1, 7), 9), (std::vector{slot(1, 7)}));
+  EXPECT_EQ(seen(slot(1, 7), 9), (Ids{slot(1, 7)}));
   EXPECT_TRUE(seen(slot(1, 8), 9).empty());
   EXPECT_TRUE(seen(Bytes(13), 9).empty());
   EXPECT_TRUE(seen(Bytes{1}, 9).empty());
