@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "sim/scenario_compute.h"
 #include "sim/scenario_gossip.h"
 #include "sim/scenario_ledger.h"
 #include "sim/scenario_peers.h"
@@ -26,7 +27,8 @@ constexpr Scenario scenarios[] = {{"peers", without_settings<run_peers>},
                                   {"calm", without_settings<run_calm>},
                                   {"storm", without_settings<run_storm>},
                                   {"gossip", run_gossip},
-                                  {"ledger", run_ledger}};
+                                  {"ledger", run_ledger},
+                                  {"compute", run_compute}};
 
 }  // namespace
 

@@ -1,0 +1,159 @@
+// Jobs on the ledger: what a job asks for, what workers state about it, and the orders that
+// transactions carry as actions of module 3. Grammar: docs/protocol/compute.md. What they mean is
+// ledger/jobs.h; what follows from a job's numbers alone is chain_job_check.h.
+//
+// A job is divided into tasks of `units` units, a unit into slices. A slot computes one task after
+// the other, and checks units of others. A statement is all that a worker says in a round of its
+// cohort; it has its own signature, so that anybody may carry it.
+//
+// Limits: params of 256 bytes, 1,024 units a task, 64 slices a unit, 512 lines a statement, 16
+// parts a task, 8 checks a line. What is said late or twice is well-formed all the same.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "codec/chain_tx.h"
+#include "codec/writer.h"
+
+namespace kith::codec {
+
+using JobId = base::Id<struct JobIdTag>;
+using TaskIndex = base::Id<struct TaskIndexTag>;
+/// A place of one device's share in a job; its cohort is the number modulo the round.
+using SlotId = base::Id<struct SlotIdTag, std::uint32_t>;
+
+inline constexpr std::size_t job_params_bytes_max = 256;
+inline constexpr std::uint64_t job_tasks_max = std::uint64_t{1} << 40;
+inline constexpr std::uint16_t job_units_max = 1'024;
+inline constexpr std::uint16_t job_slices_max = 64;
+inline constexpr std::uint32_t region_tasks_max = 1u << 20;
+inline constexpr std::uint64_t job_regions_max = std::uint64_t{1} << 31;
+inline constexpr std::uint16_t round_blocks_max = 4'096;
+inline constexpr std::uint8_t lease_rounds_max = 64;
+/// Units of one checker at most, and so of a part.
+inline constexpr std::uint16_t part_units_max = 64;
+inline constexpr std::size_t task_parts_max = 16;
+inline constexpr std::size_t slot_duties_max = 8;
+inline constexpr std::size_t statement_lines_max = 512;
+/// So that a task and its check, and what 256 slots are bonded with, are amounts.
+inline constexpr Amount job_price_max = amount_max / 4;
+inline constexpr Amount job_bond_max = amount_max / 256;
+
+struct JobSpec {
+  std::uint8_t workload = 0;  // 1 Collatz; 128 and above: programs of the volunteer's own
+  Bytes params;               // the workload's
+  std::uint64_t tasks = 0;
+  std::uint16_t units = 0;         // of a task: a power of 4
+  std::uint16_t slices = 0;        // of a unit
+  std::uint32_t region_tasks = 0;  // that count together
+  std::uint16_t round_blocks = 0;  // R
+  std::uint8_t lease_rounds = 0;
+  std::uint16_t checked_min = 0;  // units of a task that are checked at least
+  std::uint32_t eps_ppm = 0;      // the share of wrong units that may be accepted
+  std::uint8_t passes = 0;        // 1 or 2
+  std::uint8_t second_every = 0;  // each so-manieth lease is of the second pass; 0: when idle
+  Amount price = 0;               // of a task, and of a check of all of it
+  Amount price2 = 0;              // of a task of the second pass
+  Amount bond = 0;                // of a slot
+  friend bool operator==(const JobSpec&, const JobSpec&) = default;
+};
+void write_spec(Writer& writer, const JobSpec& spec);
+Result<JobSpec> read_spec(Reader& reader);
+
+/// What a checker got for a part of another slot's task: the commitment, V.
+struct CheckLine {
+  SlotId target;
+  std::uint8_t part = 0;
+  Hash check{};
+  friend bool operator==(const CheckLine&, const CheckLine&) = default;
+};
+/// The first pass' record of the task (chain_record.h), and the proof that it is one of its region.
+struct FirstPass {
+  Bytes record;
+  Bytes proof;
+  friend bool operator==(const FirstPass&, const FirstPass&) = default;
+};
+inline constexpr std::size_t first_pass_record_bytes_max = 1'024;
+inline constexpr std::size_t first_pass_proof_bytes_max = 1'024;
+
+/// What U was, and the roots of the parts that were drawn.
+struct RevealLine {
+  Hash root{};
+  std::vector<Hash> parts;  // 1 to 16
+  friend bool operator==(const RevealLine&, const RevealLine&) = default;
+};
+struct StatementLine {
+  SlotId slot;
+  std::optional<Hash> commit;
+  std::optional<RevealLine> reveal;
+  std::optional<FirstPass> first;  // with a reveal of the second pass; alone: another task, please
+  std::vector<CheckLine> checks;
+  friend bool operator==(const StatementLine&, const StatementLine&) = default;
+};
+struct Statement {
+  JobId job;
+  std::uint64_t round = 0;  // of the worker's cohort
+  ChainKey worker{};
+  std::vector<StatementLine> lines;  // by slot, ascending; a slot may have several
+  crypto::Signature signature{};
+  friend bool operator==(const Statement&, const Statement&) = default;
+};
+Bytes encode_statement(const Statement& statement);
+Result<Statement> read_statement(Reader& reader);
+/// What the worker's key signs.
+Hash statement_message(const Hash& genesis, const Statement& statement);
+
+inline constexpr std::uint8_t module_jobs = 3;
+
+/// Signed by the account's key; `amount` goes into the job's escrow.
+struct SubmitJob {
+  Hash account{};
+  JobSpec spec;
+  Amount amount = 0;
+  friend bool operator==(const SubmitJob&, const SubmitJob&) = default;
+};
+/// More escrow, whoever pays.
+struct FundJob {
+  JobId job;
+  Amount amount = 0;
+  friend bool operator==(const FundJob&, const FundJob&) = default;
+};
+/// No more leases; signed by the account's key.
+struct EndJob {
+  JobId job;
+  friend bool operator==(const EndJob&, const EndJob&) = default;
+};
+/// Signed by the worker's key. All slots of a key are of one cohort.
+struct EnrolSlots {
+  JobId job;
+  ChainKey worker{};
+  std::uint16_t slots = 0;
+  friend bool operator==(const EnrolSlots&, const EnrolSlots&) = default;
+};
+/// No more leases for so many of its slots; they close when nothing is pending.
+struct LeaveJob {
+  JobId job;
+  ChainKey worker{};
+  std::uint16_t slots = 0;
+  friend bool operator==(const LeaveJob&, const LeaveJob&) = default;
+};
+/// Statements of others; needs no witness.
+struct CarryStatements {
+  std::vector<Statement> statements;
+  friend bool operator==(const CarryStatements&, const CarryStatements&) = default;
+};
+/// Signed by one side of the dispute, which says that it was wrong.
+struct ConcedeDispute {
+  std::uint64_t dispute = 0;
+  friend bool operator==(const ConcedeDispute&, const ConcedeDispute&) = default;
+};
+using JobOrder =
+    std::variant<SubmitJob, FundJob, EndJob, EnrolSlots, LeaveJob, CarryStatements, ConcedeDispute>;
+
+Bytes encode_job_order(const JobOrder& order);
+Result<JobOrder> decode_job_order(ByteView body);
+/// One a statement: to be verified with those of the transaction's witnesses.
+std::vector<SignatureJob> signature_jobs(const JobOrder& order, const Hash& genesis);
+
+}  // namespace kith::codec
