@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "base/format.h"
@@ -53,7 +52,6 @@ class Verification {
     const KernelKind kind = TRY(choose_kernel(options_.device));
     const unsigned threads =
         options_.threads > 0 ? options_.threads : std::max(1u, std::thread::hardware_concurrency());
-    walker_.emplace();
     const U128 before = state_.result.count;
     const auto began = Clock::now();
     const std::clock_t cpu_began = std::clock();
@@ -81,7 +79,7 @@ class Verification {
   void work(KernelKind kind) {
     PieceRunner runner(make_kernel(kind));
     while (const Piece* piece = take()) {
-      const auto result = runner.run(*piece, *walker_, options_.is_stopped);
+      const auto result = runner.run(*piece, walker_, options_.is_stopped);
       const std::scoped_lock lock(mutex_);
       if (result) {
         state_.done[static_cast<std::size_t>(piece - pieces_.data())] = true;
@@ -140,7 +138,7 @@ class Verification {
 
   const VerifyOptions& options_;
   std::vector<Piece> pieces_;
-  std::optional<ExactWalker> walker_;
+  const ExactWalker walker_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Under the mutex.
@@ -155,7 +153,7 @@ class Verification {
 
 Result<VerifyOutcome> verify_range(const VerifyOptions& options,
                                    const std::function<void(const VerifyProgress&)>& on_progress) {
-  // The range and the checkpoint first: the tables of exact mode take a second.
+  // The range first: the tables of exact mode take a second.
   TRY(plan_range(options.from, options.to, options.is_fast));
   Verification verification(options);
   TRY_VOID(verification.prepare());
