@@ -33,8 +33,6 @@ target_link_libraries(kith_collatz PUBLIC kith_options fmt::fmt
 
 add_executable(collatz_rates ${kith_root}/bench/collatz_rates.cpp)
 target_link_libraries(collatz_rates PRIVATE kith_collatz)
-# No rt/, which knows GPUs.
-target_compile_definitions(collatz_rates PRIVATE KITH_COLLATZ_ALONE)
 
 if(KITH_TESTS)
   find_package(GTest QUIET)
