@@ -124,7 +124,7 @@ TEST(GpuKernel, EscapesAndPeaksOfPathRecords) {
     EXPECT_EQ(to_decimal(expect_agreed(unit).peak), record.peak) << to_decimal(record.number);
     ++found;
   }
-  EXPECT_EQ(found, 18);
+  EXPECT_EQ(found, 22);
 }
 
 TEST(GpuKernel, PlantedCyclesAreSuspects) {
