@@ -248,6 +248,10 @@ ConsensusMessage skipping(EngineCluster& cluster, std::uint32_t node, const Prop
   if (said.anew || parent == heard.end() || !parent->second->justification().parent) return said;
   const auto older = heard.find(parent->second->header().parent);
   if (older == heard.end()) return said;
+  // Over the end of an epoch views begin anew: no bytes can say that.
+  if (parent->second->justification().parent->statement.view() >= said.vote.statement.view()) {
+    return said;
+  }
   BlockHeader header = said.block->header();
   codec::Justification why = parent->second->justification();
   header.height = parent->second->header().height;
