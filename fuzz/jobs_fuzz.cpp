@@ -96,7 +96,7 @@ struct World {
     const auto slot = enrolment->slots[which % enrolment->slots.size()];
     const auto entry = ledger::find_slot(entries, {1}, slot);
     if (!entry) return;
-    codec::Statement said{{1}, *round, name_of(n), {}, {}};
+    codec::JobStatement said{{1}, *round, name_of(n), {}, {}};
     codec::StatementLine line;
     line.slot = slot;
     if (!entry->queue.empty()) {

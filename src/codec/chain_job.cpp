@@ -100,7 +100,7 @@ Result<StatementLine> read_line(Reader& reader) {
 }
 
 /// All but the signature.
-void write_said(Writer& writer, const Statement& statement) {
+void write_said(Writer& writer, const JobStatement& statement) {
   writer.u8(statement_version);
   writer.u64(statement.job.value);
   writer.u64(statement.round);
@@ -139,7 +139,8 @@ struct WriteOrder {
   void operator()(const CarryStatements& order) const {
     kind(OrderKind::carry);
     writer.u16(static_cast<std::uint16_t>(order.statements.size()));
-    for (const Statement& statement : order.statements) writer.bytes(encode_statement(statement));
+    for (const JobStatement& statement : order.statements)
+      writer.bytes(encode_statement(statement));
   }
   void operator()(const ConcedeDispute& order) const {
     kind(OrderKind::move);
@@ -247,7 +248,7 @@ Result<JobSpec> read_spec(Reader& reader) {
   return spec;
 }
 
-Bytes encode_statement(const Statement& statement) {
+Bytes encode_statement(const JobStatement& statement) {
   ASSERT(statement.lines.size() <= statement_lines_max);
   Bytes bytes;
   bytes.reserve(128 + 96 * statement.lines.size());
@@ -257,12 +258,12 @@ Bytes encode_statement(const Statement& statement) {
   return bytes;
 }
 
-Result<Statement> read_statement(Reader& reader) {
+Result<JobStatement> read_statement(Reader& reader) {
   const std::uint8_t version = TRY(reader.u8());
   if (version != statement_version) {
     return fail(Code::unsupported, base::format("statement of version {}", version));
   }
-  Statement statement;
+  JobStatement statement;
   statement.job = {TRY(reader.u64())};
   statement.round = TRY(reader.u64());
   statement.worker = TRY(read_hash(reader));
@@ -284,7 +285,7 @@ Result<Statement> read_statement(Reader& reader) {
   return statement;
 }
 
-Hash statement_message(const Hash& genesis, const Statement& statement) {
+Hash statement_message(const Hash& genesis, const JobStatement& statement) {
   Bytes bytes;
   Writer writer(bytes);
   write_said(writer, statement);
@@ -323,7 +324,7 @@ Result<JobOrder> decode_job_order(ByteView body) {
 std::vector<SignatureJob> signature_jobs(const JobOrder& order, const Hash& genesis) {
   std::vector<SignatureJob> jobs;
   if (const auto* carry = std::get_if<CarryStatements>(&order)) {
-    for (const Statement& statement : carry->statements) {
+    for (const JobStatement& statement : carry->statements) {
       jobs.push_back(
           {statement.worker, statement_message(genesis, statement), statement.signature});
     }

@@ -91,18 +91,18 @@ struct StatementLine {
   std::vector<CheckLine> checks;
   friend bool operator==(const StatementLine&, const StatementLine&) = default;
 };
-struct Statement {
+struct JobStatement {
   JobId job;
   std::uint64_t round = 0;  // of the worker's cohort
   ChainKey worker{};
   std::vector<StatementLine> lines;  // by slot, ascending; a slot may have several
   crypto::Signature signature{};
-  friend bool operator==(const Statement&, const Statement&) = default;
+  friend bool operator==(const JobStatement&, const JobStatement&) = default;
 };
-Bytes encode_statement(const Statement& statement);
-Result<Statement> read_statement(Reader& reader);
+Bytes encode_statement(const JobStatement& statement);
+Result<JobStatement> read_statement(Reader& reader);
 /// What the worker's key signs.
-Hash statement_message(const Hash& genesis, const Statement& statement);
+Hash statement_message(const Hash& genesis, const JobStatement& statement);
 
 inline constexpr std::uint8_t module_jobs = 3;
 
@@ -140,7 +140,7 @@ struct LeaveJob {
 };
 /// Statements of others; needs no witness.
 struct CarryStatements {
-  std::vector<Statement> statements;
+  std::vector<JobStatement> statements;
   friend bool operator==(const CarryStatements&, const CarryStatements&) = default;
 };
 /// Signed by one side of the dispute, which says that it was wrong.

@@ -176,19 +176,20 @@ TEST(ChainJob, EveryLimitOfASpecHolds) {
 
 TEST(ChainJob, StatementsThatCannotBeAreRefused) {
   const auto code_of = [](auto change) {
-    Statement statement = test::sample_statement();
+    JobStatement statement = test::sample_statement();
     change(statement);
     const auto decoded = decode_job_order(encode_job_order(CarryStatements{{statement}}));
     return decoded ? Code::internal : decoded.error().code;
   };
-  EXPECT_EQ(code_of([](Statement&) {}), Code::internal);
-  EXPECT_EQ(code_of([](Statement& s) { s.lines[0].commit.reset(); }), Code::malformed);
-  EXPECT_EQ(code_of([](Statement& s) { std::swap(s.lines[0], s.lines[2]); }), Code::malformed);
-  EXPECT_EQ(code_of([](Statement& s) { s.lines[1].reveal->parts.clear(); }), Code::malformed);
-  EXPECT_EQ(code_of([](Statement& s) { s.lines[1].reveal->parts.resize(17); }), Code::too_large);
-  EXPECT_EQ(code_of([](Statement& s) { s.lines[1].checks.resize(9); }), Code::too_large);
-  EXPECT_EQ(code_of([](Statement& s) { s.lines[1].checks[0].part = 16; }), Code::malformed);
-  EXPECT_EQ(code_of([](Statement& s) { s.lines[1].first->record.resize(1'025); }), Code::too_large);
+  EXPECT_EQ(code_of([](JobStatement&) {}), Code::internal);
+  EXPECT_EQ(code_of([](JobStatement& s) { s.lines[0].commit.reset(); }), Code::malformed);
+  EXPECT_EQ(code_of([](JobStatement& s) { std::swap(s.lines[0], s.lines[2]); }), Code::malformed);
+  EXPECT_EQ(code_of([](JobStatement& s) { s.lines[1].reveal->parts.clear(); }), Code::malformed);
+  EXPECT_EQ(code_of([](JobStatement& s) { s.lines[1].reveal->parts.resize(17); }), Code::too_large);
+  EXPECT_EQ(code_of([](JobStatement& s) { s.lines[1].checks.resize(9); }), Code::too_large);
+  EXPECT_EQ(code_of([](JobStatement& s) { s.lines[1].checks[0].part = 16; }), Code::malformed);
+  EXPECT_EQ(code_of([](JobStatement& s) { s.lines[1].first->record.resize(1'025); }),
+            Code::too_large);
   EXPECT_FALSE(decode_job_order(encode_job_order(CarryStatements{})));
   Bytes many = encode_job_order(CarryStatements{{test::sample_statement()}});
   many[1] = many[2] = 0xff;  // a count that is not there

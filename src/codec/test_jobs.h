@@ -28,8 +28,8 @@ inline JobSpec sample_spec() {
   return spec;
 }
 
-inline Statement sample_statement() {
-  Statement statement{{7}, 9, identity(3).key, {}, {}};
+inline JobStatement sample_statement() {
+  JobStatement statement{{7}, 9, identity(3).key, {}, {}};
   statement.lines.push_back({{5}, hash_of(0x11), std::nullopt, std::nullopt, {}});
   statement.lines.push_back({{5},
                              hash_of(0x12),
@@ -42,7 +42,7 @@ inline Statement sample_statement() {
 }
 
 inline std::vector<JobOrder> sample_orders() {
-  Statement silent{{7}, 10, identity(4).key, {}, {}};
+  JobStatement silent{{7}, 10, identity(4).key, {}, {}};
   return {SubmitJob{hash_of(0x21), sample_spec(), 12'345},
           FundJob{{7}, amount_max},
           EndJob{{7}},

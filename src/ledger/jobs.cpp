@@ -190,7 +190,7 @@ struct Obey {
 
   Result<JobEffect> operator()(const codec::CarryStatements& order) const {
     std::optional<JobWork> work;
-    for (const codec::Statement& statement : order.statements) {
+    for (const codec::JobStatement& statement : order.statements) {
       if (!work || work->id != statement.job) {
         if (work) work->flush();
         work.reset();

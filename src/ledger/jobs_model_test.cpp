@@ -113,7 +113,7 @@ void JobModel::ask_for_another(ModelSlot& slot, const codec::FirstPass& first,
   }
 }
 
-void JobModel::hear(std::uint64_t height, const codec::Statement& said) {
+void JobModel::hear(std::uint64_t height, const codec::JobStatement& said) {
   if (count_of(said.worker) == 0) return;
   const std::uint16_t cohort = cohort_of_key[said.worker];
   if (height <= start + cohort || round_at(cohort, height) != said.round) return;

@@ -117,7 +117,7 @@ class JobModel {
     slots[number] = slot;
   }
 
-  void hear(std::uint64_t height, const codec::Statement& said);
+  void hear(std::uint64_t height, const codec::JobStatement& said);
   void concede(std::uint64_t number, const ChainKey& loser);
   void end_block(std::uint64_t height, const Hash& beacon);
 

@@ -174,7 +174,7 @@ void note_presence(codec::EnrolmentEntry& enrolment, std::uint64_t round) {
 
 }  // namespace
 
-void apply_statement(JobWork& work, const codec::Statement& statement) {
+void apply_statement(JobWork& work, const codec::JobStatement& statement) {
   codec::EnrolmentEntry* enrolment = work.enrolment(statement.worker);
   if (enrolment == nullptr || work.job.state == codec::JobState::waiting) return;
   const auto round = round_at(work.job, enrolment->cohort, work.height);

@@ -260,7 +260,8 @@ TEST(Jobs, ARevealBeforeTheChecksAreInIsVoidAndSoIsACopiedCommitment) {
   }
   const auto say = [&](std::uint32_t key, codec::StatementLine line) {
     const auto round = statement_round(world.entry(), world.enrolment(key).cohort, world.height);
-    codec::Statement said{world.job, round.value_or(0), identity(key).key, {std::move(line)}, {}};
+    codec::JobStatement said{
+        world.job, round.value_or(0), identity(key).key, {std::move(line)}, {}};
     ASSERT_TRUE(world.order(codec::CarryStatements{{said}}, 0).has_value());
   };
   ASSERT_LT(*statement_round(world.entry(), cohort, world.height), pending.due);
@@ -281,7 +282,7 @@ TEST(Jobs, StatementsOfOthersSlotsOfOtherRoundsOrTwiceHaveNoEffect) {
   const auto round = *statement_round(world.entry(), world.enrolment(10).cohort, world.height);
   const codec::StatementLine line{world.slot_of(10), hash_of(5), std::nullopt, std::nullopt, {}};
   const auto carry = [&](std::uint32_t key, std::uint64_t of_round) {
-    const codec::Statement said{world.job, of_round, identity(key).key, {line}, {}};
+    const codec::JobStatement said{world.job, of_round, identity(key).key, {line}, {}};
     return world.order(codec::CarryStatements{{said}}, 0).has_value();
   };
   EXPECT_TRUE(carry(11, round));      // not its slot
@@ -342,7 +343,7 @@ TEST(Jobs, WhatIsSaidInTheGapChangesNobodysPresence) {
   const Height now = world.height;
   ASSERT_FALSE(present(now));
   const auto round = *statement_round(world.entry(), cohort, now);
-  const codec::Statement said{world.job, round, identity(10).key, {}, {}};
+  const codec::JobStatement said{world.job, round, identity(10).key, {}, {}};
   ASSERT_TRUE(world.order(codec::CarryStatements{{said}}, 0).has_value());
   EXPECT_FALSE(present(now));
   world.rounds(1);

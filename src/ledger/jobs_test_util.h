@@ -110,7 +110,7 @@ class JobWorld {
   }
 
   /// What a worker says in this block: all of it in the last block of its round.
-  std::optional<codec::Statement> statement_of(const Worker& worker);
+  std::optional<codec::JobStatement> statement_of(const Worker& worker);
 
   /// One block: everybody says what it has to, and the block ends.
   void block() {
@@ -198,7 +198,7 @@ inline void JobWorld::say_checks(const Worker& worker, std::vector<codec::Statem
   }
 }
 
-inline std::optional<codec::Statement> JobWorld::statement_of(const Worker& worker) {
+inline std::optional<codec::JobStatement> JobWorld::statement_of(const Worker& worker) {
   const ChainKey& key = identity(worker.key).key;
   const auto enrolled = find_enrolment(entries, job, key);
   const auto now = find_job(entries, job);
@@ -220,7 +220,7 @@ inline std::optional<codec::Statement> JobWorld::statement_of(const Worker& work
     if (*round >= due.from && !worker.is_mute_at_reveal) say_reveal(worker, due, lines);
   }
   say_checks(worker, lines);
-  codec::Statement said{job, *round, key, {}, {}};
+  codec::JobStatement said{job, *round, key, {}, {}};
   for (const SlotId slot : enrolled->slots) {
     for (const codec::StatementLine& line : lines) {
       if (line.slot == slot) said.lines.push_back(line);

@@ -127,7 +127,7 @@ void draw_cohort(JobWork& work, std::uint16_t cohort, std::uint64_t round, const
 void lease_cohort(JobWork& work, std::uint16_t cohort, std::uint64_t round, const Hash& beacon);
 std::vector<SlotId> slots_of_cohort(JobWork& work, std::uint16_t cohort);
 
-void apply_statement(JobWork& work, const codec::Statement& statement);
+void apply_statement(JobWork& work, const codec::JobStatement& statement);
 
 /// Between the slot whose task it is and another; both are suspended until it ends.
 void open_dispute(JobWork& work, codec::DisputeKind kind, SlotId slot, const PendingTask& task,

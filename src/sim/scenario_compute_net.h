@@ -135,14 +135,14 @@ class ComputeNet {
 
   // scenario_compute_work.cpp: what a worker does and says.
   bool is_heard(Key& key, double budget);
-  std::optional<codec::Statement> statement_of(Key& key);
-  void speak(Key& key, ledger::SlotId number, double budget, codec::Statement& said);
+  std::optional<codec::JobStatement> statement_of(Key& key);
+  void speak(Key& key, ledger::SlotId number, double budget, codec::JobStatement& said);
   double do_duties(const Key& key, const codec::SlotEntry& entry, double budget,
                    codec::StatementLine& line);
   void do_tasks(const Key& key, Slot& slot, const codec::SlotEntry& entry, double budget,
                 codec::StatementLine& line, ledger::SlotId number);
   void reveal(const Key& key, Slot& slot, const codec::SlotEntry& entry, ledger::SlotId number,
-              codec::Statement& said);
+              codec::JobStatement& said);
   bool would_show(const Job& job, const codec::PendingTask& task, const Lie& lie);
   Lie choose_lie(const Key& key, Slot& slot, const TaskKey& task, std::uint32_t passed);
   std::vector<std::uint16_t> some_units(std::size_t count);

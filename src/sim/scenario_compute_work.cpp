@@ -50,19 +50,19 @@ bool ComputeNet::is_heard(Key& key, double budget) {
   return false;
 }
 
-std::optional<codec::Statement> ComputeNet::statement_of(Key& key) {
+std::optional<codec::JobStatement> ComputeNet::statement_of(Key& key) {
   const Job& job = jobs_[key.job];
   const auto entry = ledger::find_job(entries_, job.id);
   const auto round = ledger::statement_round(*entry, key.cohort, height_);
   if (!round) return std::nullopt;
   const double budget = key.pace * job.spec.round_blocks;
   if (!is_heard(key, budget)) return std::nullopt;
-  codec::Statement said{job.id, *round, key.key, {}, {}};
+  codec::JobStatement said{job.id, *round, key.key, {}, {}};
   for (const SlotId slot : key.open) speak(key, slot, budget, said);
   return said;
 }
 
-void ComputeNet::speak(Key& key, SlotId number, double budget, codec::Statement& said) {
+void ComputeNet::speak(Key& key, SlotId number, double budget, codec::JobStatement& said) {
   Job& job = jobs_[key.job];
   Slot& slot = job.slots[number];
   const auto entry = ledger::find_slot(entries_, job.id, number);
@@ -155,7 +155,7 @@ void ComputeNet::do_tasks(const Key& key, Slot& slot, const SlotEntry& entry, do
 }
 
 void ComputeNet::reveal(const Key& key, Slot& slot, const SlotEntry& entry, SlotId number,
-                        codec::Statement& said) {
+                        codec::JobStatement& said) {
   const Job& job = jobs_[key.job];
   if (key.lie == ComputeLie::front_running) return;  // it has nothing that would open
   for (const PendingTask& task : entry.pending) {
