@@ -9,6 +9,8 @@
 3. Below floor 6: no clocks, threads, files, real randomness, exceptions, coroutines; hash tables
    only for look-up, marked so on the line, since their order differs between builds.
 4. CMakeLists.txt of a folder links what rules 1 and 2 allow, and all that the folder includes.
+5. A type of a namespace has one home: two of one name are one to the linker, which takes the code
+   of either for both.
 
 Prints `file:line: what is wrong` and exits with 1, or one line and 0.
 """
@@ -91,6 +93,8 @@ BANS = [
     ("exception", r"\bthrow\b|\btry\s*\{|\bcatch\s*\(",
      "throws or catches; errors are a Result"),
 ]
+NAMESPACE = re.compile(r"namespace(?: ([\w:]+))? \{")
+TYPE = re.compile(r"(?:struct|class|enum class) (\w+)(?: final)?(?: :[^;]*)? \{")
 COROUTINE = re.compile(r"\bco_(await|return|yield)\b|#\s*include\s*<coroutine>")
 UNORDERED = re.compile(r"\bstd::unordered_(map|set|multimap|multiset)\b")
 LOOKUP_ONLY = "// lookup only"
@@ -130,6 +134,7 @@ class Checker:
         self.root = root
         self.faults = []
         self.used_folders = {}  # folder -> {folder it includes: "file:line"}
+        self.types = {}  # with its namespace -> "file:line"
 
     def fault(self, name, line, rule, sentence):
         if (str(name), rule) not in EXCEPTIONS:
@@ -170,6 +175,19 @@ class Checker:
         else:
             self.used_folders.setdefault(folder, {}).setdefault(other, f"{name}:{line}")
 
+    def check_types(self, name, text):
+        spaces = []  # "" for one without a name
+        for number, line in enumerate(text.splitlines(), 1):
+            if hit := NAMESPACE.match(line):
+                spaces.append(hit.group(1) or "")
+            elif line.startswith("}  // namespace") and spaces:
+                spaces.pop()
+            elif (hit := TYPE.match(line)) and "" not in spaces:
+                place = f"{name}:{number}"
+                whole = "::".join([*spaces, hit.group(1)])
+                if self.types.setdefault(whole, place) != place:
+                    self.fault(name, number, "type", f"{whole} is at {self.types[whole]} too")
+
     def check_bans(self, name, folder, line, code, raw):
         if folder != "rt" and COROUTINE.search(code):
             self.fault(name, line, "coroutine", "coroutines live in rt/ only")
@@ -191,6 +209,8 @@ class Checker:
             self.fault(name, 1, "floor", f"src/{folder}/ is not in the floors table")
             return
         text = (self.root / name).read_text(errors="replace")
+        if in_src:
+            self.check_types(name, text)
         raw_lines, code_lines = text.split("\n"), blank(text).split("\n")
         for number, (raw, code) in enumerate(zip(raw_lines, code_lines), 1):
             if code.lstrip().startswith("#") and (hit := INCLUDE.match(raw)):
@@ -249,7 +269,7 @@ class Checker:
 
     def run(self):
         deps = {}
-        for name in tracked_files(self.root):
+        for name in sorted(tracked_files(self.root)):
             if name.suffix in (".h", ".cpp"):
                 self.check_source(name)
             elif name.name == "CMakeLists.txt" and name.parts[0] == "src" and len(name.parts) == 3:

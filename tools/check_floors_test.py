@@ -12,7 +12,12 @@ GOOD = {
     "src/base/log.h": "#pragma once\n#include <fmt/core.h>\n#include <cstdint>\n",
     "src/crypto/CMakeLists.txt": "kith_folder(crypto DEPS base PRIVATE OpenSSL::Crypto)\n",
     "src/crypto/hash.cpp": '#include "base/log.h"\n#include <openssl/evp.h>\n',
+    "src/crypto/hash.h":
+        "namespace kith::crypto {\nstruct Hash {\n};\n}  // namespace kith::crypto\n",
     "src/secure/CMakeLists.txt": "kith_folder(secure DEPS base crypto)\n",
+    "src/secure/hash.cpp":
+        "struct Hash;\nnamespace kith::secure {\nstruct Hash {\n};\nnamespace {\nclass Hash {\n};\n"
+        "}  // namespace\n}  // namespace kith::secure\n",
     "src/secure/noise.cpp":
         '#include "base/log.h"\n'
         "// std::thread, steady_clock and throw are words of a comment here\n"
@@ -57,6 +62,10 @@ BAD = [
     ("src/sim/a.cpp", "co_await f();\n", "coroutines live in rt/ only"),
     ("src/host/a.cpp", "std::unordered_set<int> seen_;\n", "order: a hash table's order"),
     ("src/mux/CMakeLists.txt", "kith_folder(mux DEPS host)\n", "DEPS host: not below mux/"),
+    ("src/secure/z.h",
+     "namespace kith::crypto {\nclass Hash final : public Value {\n};\n"
+     "}  // namespace kith::crypto\n",
+     "kith::crypto::Hash is at src/crypto/hash.h:2 too"),
     ("src/mux/CMakeLists.txt", "kith_folder(secure)\n", "kith_folder(secure) in src/mux/"),
     ("src/mux/CMakeLists.txt", "kith_folder(mux PRIVATE Boost::headers)\n", "Boost lives in"),
     ("src/secure/a.cpp", '#include "codec/varint.h"\n', "does not link it"),
