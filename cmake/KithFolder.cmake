@@ -17,6 +17,10 @@ function(kith_folder name)
     target_link_libraries(kith_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC}
                           PRIVATE $<BUILD_INTERFACE:kith_options> ${ARG_PRIVATE})
     target_precompile_headers(kith_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h)
+    if(KITH_FUZZ)
+      # What fuzz targets are to find their way by; a test program does without what reads it.
+      target_compile_options(kith_${name} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
     # Read by KithInstall.cmake, which makes one installed library of all folders.
     set_property(GLOBAL APPEND PROPERTY KITH_FOLDERS ${name})
     set_property(GLOBAL APPEND PROPERTY KITH_THIRD_PARTIES ${ARG_PUBLIC} ${ARG_PRIVATE})

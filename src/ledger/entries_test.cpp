@@ -65,7 +65,7 @@ Model content_of(const Entries& entries) {
     const auto kind = static_cast<EntryKind>(number);
     entries.visit(kind, {}, [&](ByteView id, const std::shared_ptr<const Bytes>& entry) {
       const EntryKey key{kind, base::to_bytes(id)};
-      RC_ASSERT(!last || *last < key);
+      if (last) RC_ASSERT(*last < key);
       last = key;
       content[key] = *entry;
       return true;

@@ -157,7 +157,7 @@ TEST(QualityProperty, PersistenceIsARoundTrip) {
       if (!x.banned_until || !y.banned_until) {
         // Only in the second in which it ends may the two differ.
         const auto until = x.banned_until ? x.banned_until : y.banned_until;
-        RC_ASSERT(!until || *until - (x.banned_until ? before.now : after.now) < 1s);
+        if (until) RC_ASSERT(*until - (x.banned_until ? before.now : after.now) < 1s);
         continue;
       }
       const Duration apart = (*x.banned_until - before.now) - (*y.banned_until - after.now);

@@ -98,6 +98,7 @@ class Validators:
         self.has_disks = has_disks
         self.program = program
         self.running = {}
+        self.scribes = {}
         self.stopped = set()
         self.reads = []  # what all clients were told; appending is atomic
         for i in self.all():
@@ -143,17 +144,20 @@ class Validators:
     # --- faults
 
     def start(self, i, program=None):
+        # Through a pipe: what a node may write to its files must not keep its last words back.
         with open(self.log_path(i), "ab") as log:
+            self.scribes[i] = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+        with self.scribes[i].stdin as pen:
             self.running[i] = subprocess.Popen(
                 [program or self.program, "start", "--home", str(self.home(i)), "--json"],
-                stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL, env=environment())
+                stdout=pen, stderr=pen, stdin=subprocess.DEVNULL, env=environment())
 
     def kill(self, i):
         process = self.running.pop(i)
         self.stopped.discard(i)
         process.kill()
         process.wait(LIMIT_S)
+        self.scribes[i].wait(LIMIT_S)
 
     def stop(self, i):
         self.running[i].send_signal(signal.SIGSTOP)
@@ -189,6 +193,7 @@ class Validators:
         except subprocess.TimeoutExpired:
             return False
         del self.running[i]
+        self.scribes[i].wait(LIMIT_S)
         # Debian's RocksDB has its assertions on, and one of them fails behind a write of its own
         # that failed, before the error comes back: that ends the process too, if not politely.
         is_rocksdbs = code == -signal.SIGABRT and "rocksdb::" in self.words(i)
@@ -288,6 +293,8 @@ class Validators:
                 process.kill()
                 process.wait()
                 codes.append("it had to be killed")
+        for i in self.running:
+            self.scribes[i].wait(LIMIT_S)
         self.running.clear()
         return codes
 
