@@ -33,6 +33,7 @@ function(kith_folder name)
 
   if(KITH_TESTS AND tests)
     add_executable(kith_${name}_test ${tests})
+    set_target_properties(kith_${name}_test PROPERTIES KITH_IS_TEST ON)
     target_link_libraries(kith_${name}_test PRIVATE kith_${name} kith_options ${ARG_PRIVATE}
                           GTest::gtest_main rapidcheck)
     target_precompile_headers(kith_${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_test.h)

@@ -1,4 +1,5 @@
 // kith collatz verify: no node, no home; the engine of compute/collatz/ on this machine.
+#include <atomic>
 #include <csignal>
 
 #include "app/cmd.h"
@@ -11,9 +12,11 @@ namespace {
 
 using namespace compute::collatz;
 
-volatile std::sig_atomic_t is_stop_asked = 0;
+/// Workers read it, so that a signal handler's own type would not do.
+std::atomic<bool> is_stop_asked = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
-void ask_to_stop(int) { is_stop_asked = 1; }
+void ask_to_stop(int) { is_stop_asked = true; }
 
 void watch_signals() {
   struct sigaction action{};
@@ -30,7 +33,7 @@ Result<rt::VerifyOptions> read_options(const cli::CollatzVerifyArgs& args) {
   options.device = args.device;
   options.threads = static_cast<unsigned>(args.threads);
   options.checkpoint = args.checkpoint;
-  options.is_stopped = [] { return is_stop_asked != 0; };
+  options.is_stopped = [] { return is_stop_asked.load(); };
   return options;
 }
 

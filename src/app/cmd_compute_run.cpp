@@ -21,14 +21,16 @@ constexpr std::size_t report_bytes_max = std::size_t{128} << 20;
 /// Without a terminal, a line of progress so often (seconds).
 constexpr int line_interval = 10;
 
-volatile std::sig_atomic_t is_stop_asked = 0;
-volatile std::sig_atomic_t is_pause_asked = 0;
+/// Workers read them, so that a signal handler's own type would not do.
+std::atomic<bool> is_stop_asked = false;
+std::atomic<bool> is_pause_asked = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int number) {
   switch (number) {
-    case SIGUSR1: is_pause_asked = 1; break;
-    case SIGUSR2: is_pause_asked = 0; break;
-    default: is_stop_asked = 1;
+    case SIGUSR1: is_pause_asked = true; break;
+    case SIGUSR2: is_pause_asked = false; break;
+    default: is_stop_asked = true;
   }
 }
 
@@ -140,10 +142,10 @@ Result<cli::WorkReport> run_range(const cli::Globals& globals, const cli::Comput
   options.journal = args.journal;
   options.is_idle_priority = !args.normal_priority;
   options.is_external = job.is_external;
-  options.is_stopped = [] { return is_stop_asked != 0; };
+  options.is_stopped = [] { return is_stop_asked.load(); };
   options.rules = [&rules] {
     WorkRules now = rules;
-    now.is_paused = is_pause_asked != 0;
+    now.is_paused = is_pause_asked;
     return now;
   };
   Shown shown(globals);

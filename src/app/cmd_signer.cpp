@@ -117,7 +117,8 @@ Result<void> serve(const cli::Globals& globals, const cli::SignerRunArgs& args) 
   const auto key_lock = TRY(rt::KeyLock::take(key_folder(home), key.key.public_key().data));
   auto config = TRY(server_config(session, args, identity.key));
   const auto log = TRY(open_log(session));
-  const auto wal = TRY(rt::Wal::open(log_folder(home), rng));
+  rt::SystemRng log_rng;  // of the server's thread
+  const auto wal = TRY(rt::Wal::open(log_folder(home), log_rng));
   consensus::Signer signer({}, key.key, *log);
   recover(signer, *wal, *log);
 

@@ -67,7 +67,7 @@ Result<void> Engine::open_chain() {
   if (config_.chain_dir.empty()) return {};
   TRY_VOID(check_no_fork(config_.chain_dir));
   chain_store_ = TRY(rt::ChainStore::open(config_.chain_dir, config_.chain));
-  wal_ = TRY(rt::Wal::open(config_.chain_dir + "/votes", rng_));
+  wal_ = TRY(rt::Wal::open(config_.chain_dir + "/votes", votes_rng_));
   votes_ = wal_->take_records();
   votes_damage_ = wal_->damage();
   if (votes_damage_) log_.error("chain", "{}", votes_damage_->message);

@@ -77,6 +77,7 @@ class Engine {
   EngineConfig config_;
   const crypto::KeyPair key_;
   rt::SystemRng rng_;
+  rt::SystemRng votes_rng_;  // of the thread that writes them
   std::unique_ptr<rt::PeerStore> peers_;
   std::unique_ptr<rt::QualityStore> quality_;
   Log& log_;

@@ -52,6 +52,8 @@ SystemRng::~SystemRng() {
 }
 
 void SystemRng::fill(ByteSpan out) {
+  if (user_ == std::thread::id()) user_ = std::this_thread::get_id();
+  ASSERT(user_ == std::this_thread::get_id());
   if (page_ == nullptr || out.size() >= direct_bytes_min) return draw(out);
   if (page_->left < out.size()) {
     draw(page_->bytes);

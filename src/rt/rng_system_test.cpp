@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <set>
+#include <thread>
 
 namespace kith::rt {
 namespace {
@@ -45,6 +46,12 @@ TEST(SystemRng, AForkedChildDrawsItsOwn) {
   EXPECT_NE(rng.next(), theirs);
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+TEST(SystemRngDeathTest, IsOfOneThread) {
+  SystemRng rng;
+  rng.next();
+  EXPECT_DEATH(std::thread([&] { rng.next(); }).join(), "assertion failed");
 }
 
 }  // namespace

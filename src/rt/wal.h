@@ -41,7 +41,7 @@ class Wal {
   using Segments = std::map<std::uint64_t, std::vector<Bytes>>;
 
   /// Makes the folder if need be. Errors: `locked` (another process has it), the disk's. `rng`
-  /// outlives the log.
+  /// outlives the log, and is drawn from by whichever thread appends.
   static Result<std::unique_ptr<Wal>> open(std::string folder, Rng& rng, WalConfig config = {});
   ~Wal();
   Wal(const Wal&) = delete;
