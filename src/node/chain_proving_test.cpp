@@ -217,6 +217,9 @@ TEST(HeightProofs, AreKeptUntilTheirHeightIsFinal) {
   proofs.take({{5}, crypto::VrfProof{1}});
   EXPECT_EQ(proofs.find({5}), crypto::VrfProof{1});
   EXPECT_FALSE(proofs.asks({5}));
+  proofs.take({{5}, crypto::VrfProof{9}});
+  proofs.take({{5}, fail(Code::unreachable, "away")});
+  EXPECT_EQ(proofs.find({5}), crypto::VrfProof{1}) << "there is one";
   proofs.take({{6}, crypto::VrfProof{2}});
   EXPECT_FALSE(proofs.find({6})) << "nobody asked";
   EXPECT_TRUE(proofs.asks({6}));

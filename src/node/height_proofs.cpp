@@ -4,7 +4,9 @@
 
 namespace kith::node {
 
-void ProveJob::run() { proof_ = crypto::vrf_prove(key_, codec::beacon_input(genesis_, height_)); }
+void ProveHeightJob::run() {
+  proof_ = crypto::vrf_prove(key_, codec::beacon_input(genesis_, height_));
+}
 
 std::optional<crypto::VrfProof> HeightProofs::find(codec::Height height) const {
   const auto at = held_.find(height);
@@ -18,7 +20,7 @@ bool HeightProofs::asks(codec::Height height) {
 
 void HeightProofs::take(const HeightProven& proven) {
   const auto at = held_.find(proven.height);
-  if (at == held_.end()) return;  // final meanwhile
+  if (at == held_.end() || at->second) return;  // final meanwhile, or nobody asked again
   if (!proven.proof) {
     held_.erase(at);  // asked for again when it is needed
   } else {

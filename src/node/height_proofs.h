@@ -22,10 +22,10 @@ struct HeightProven {
 };
 
 /// By a key that is here. It takes as long as a few signatures, so that a worker does it.
-class ProveJob final : public host::Job {
+class ProveHeightJob final : public host::Job {
  public:
   /// `key` outlives it.
-  ProveJob(const crypto::KeyPair& key, const codec::Hash& genesis, codec::Height height)
+  ProveHeightJob(const crypto::KeyPair& key, const codec::Hash& genesis, codec::Height height)
       : key_(key), genesis_(genesis), height_(height) {}
   void run() override;
 

@@ -264,7 +264,7 @@ void Node::on_job(Instant now, host::JobDone done) {
     reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
   } else if (sync_->on_job(now, *done.job) || snapshots_->on_job(now, *done.job)) {
     // theirs
-  } else if (const auto* const proved = dynamic_cast<ProveJob*>(done.job.get())) {
+  } else if (const auto* const proved = dynamic_cast<ProveHeightJob*>(done.job.get())) {
     signing_->on_proved(*proved);
   } else if (const auto* const beat = dynamic_cast<VerifyHeartbeatJob*>(done.job.get())) {
     heartbeats_->on_verified(now, *beat);

@@ -58,7 +58,7 @@ void Signing::prove(Instant now, codec::ProveHeight what) {
   if (key_ != nullptr) {
     const Token unused;  // the job says whose it is
     return outputs_.push_back(
-        host::RunJob{unused, std::make_shared<ProveJob>(*key_, genesis_, what.height)});
+        host::RunJob{unused, std::make_shared<ProveHeightJob>(*key_, genesis_, what.height)});
   }
   if (auto may = may_ask(true, proving_.size()); !may) {
     return outputs_.push_back(HeightProven{what.height, fail(may.error())});
@@ -66,7 +66,7 @@ void Signing::prove(Instant now, codec::ProveHeight what) {
   proving_.emplace(tell(what), Proving{what.height, now});
 }
 
-void Signing::on_proved(const ProveJob& job) {
+void Signing::on_proved(const ProveHeightJob& job) {
   ++stats_.signed_others;
   outputs_.push_back(HeightProven{job.height(), job.proof()});
 }

@@ -72,7 +72,7 @@ class Signing {
   /// Answered by HeightProven.
   void prove(Instant now, codec::ProveHeight what);
   /// A RunJob of prove() has run.
-  void on_proved(const ProveJob& job);
+  void on_proved(const ProveHeightJob& job);
   /// An engine of this epoch begins, and waits to be told that it may vote.
   void on_epoch(Instant now, codec::Epoch epoch);
   /// Where consensus stands. `is_stale`: others hold votes that the signer does not know.

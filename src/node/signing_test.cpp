@@ -117,7 +117,7 @@ TEST(Signing, AKeyThatIsHereProvesOnAnotherThread) {
   const auto job = std::get<host::RunJob>(*output).job;
   EXPECT_FALSE(signing.poll_output());
   job->run();
-  signing.on_proved(dynamic_cast<const ProveJob&>(*job));
+  signing.on_proved(dynamic_cast<const ProveHeightJob&>(*job));
   output = signing.poll_output();
   ASSERT_TRUE(output);
   const auto& proven = std::get<HeightProven>(*output);
