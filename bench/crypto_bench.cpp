@@ -10,6 +10,7 @@
 #include "crypto/ed25519_zip215.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
+#include "crypto/vrf.h"
 #include "crypto/x25519.h"
 #include "crypto/xsalsa20.h"
 
@@ -82,6 +83,24 @@ void ed25519_zip215(benchmark::State& state, bool good) {
 }
 BENCHMARK_CAPTURE(ed25519_zip215, good, true);
 BENCHMARK_CAPTURE(ed25519_zip215, bad, false);
+
+/// Once for each block that one proposes, and once for each block.
+void vrf(benchmark::State& state, bool proves) {
+  SeededRng rng(seed);
+  const KeyPair pair = KeyPair::generate(rng);
+  const Bytes input = random_bytes(32);
+  const VrfProof proof = vrf_prove(pair, input);
+  const Bytes key = pair.public_key().data;
+  for (auto _ : state) {
+    if (proves) {
+      benchmark::DoNotOptimize(vrf_prove(pair, input));
+    } else {
+      benchmark::DoNotOptimize(vrf_verify(ByteView(key).first<32>(), input, proof).value());
+    }
+  }
+}
+BENCHMARK_CAPTURE(vrf, prove, true);
+BENCHMARK_CAPTURE(vrf, verify, false);
 
 /// The range is the plaintext: 64 bytes is a control message, 16 KiB a typical record, 64 KiB about
 /// the largest.

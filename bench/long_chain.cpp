@@ -1,10 +1,10 @@
 // A home with a long chain of one validator, made as a node makes it but for the network and the
 // log of votes: `chain_start.py` measures how soon a node is ready beside it.
 //
-//   long_chain DIR BLOCKS      DIR/genesis.kith and DIR/chain
+//   long_chain DIR BLOCKS [computing]      DIR/genesis.kith and DIR/chain
 //
-// Blocks hold no transactions; addresses are indexed. Without its log of votes the validator of
-// that home follows until the next epoch begins.
+// Blocks hold no transactions, and their proposer's proof where the chain computes; addresses are
+// indexed. Without its log of votes the validator of that home follows until the next epoch begins.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/machine.h"
+#include "codec/chain_beacon.h"
 #include "codec/chain_params.h"
 #include "node/chain.h"
 #include "rt/files.h"
@@ -35,11 +36,12 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-codec::Genesis genesis_of(const crypto::KeyPair& key) {
+codec::Genesis genesis_of(const crypto::KeyPair& key, bool computes) {
   codec::Genesis genesis;
   genesis.network = "long";
   genesis.time_ms = 1'700'000'000'000;
   genesis.params.block_interval_ms = 0;
+  if (computes) genesis.params.compute.emplace();
   codec::GenesisValidator validator;
   std::ranges::copy(key.public_key().data, validator.key.begin());
   validator.owner = codec::lock_of(validator.key);
@@ -98,6 +100,10 @@ class Maker {
                     work.statement,
                     key_.sign(codec::signed_bytes(chain_->genesis_hash(), work.statement))});
               },
+              [&](const codec::ProveHeight& work) {
+                const codec::Hash input = codec::beacon_input(chain_->genesis_hash(), work.height);
+                answers_.push_back(node::HeightProven{work.height, crypto::vrf_prove(key_, input)});
+              },
               [&](const auto&) {}},
           *output);
     }
@@ -115,12 +121,13 @@ class Maker {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) die("usage: long_chain DIR BLOCKS");
+  const bool computes = argc == 4 && std::string(argv[3]) == "computing";
+  if (argc != 3 && !computes) die("usage: long_chain DIR BLOCKS [computing]");
   const std::string dir = argv[1];
   must(rt::make_dirs(dir, rt::private_dir_mode));
   rt::SystemRng rng;
   const crypto::KeyPair key = crypto::KeyPair::generate(rng);
-  const codec::Genesis genesis = genesis_of(key);
+  const codec::Genesis genesis = genesis_of(key, computes);
   must(rt::write_file_atomic(dir + "/genesis.kith", codec::encode_genesis(genesis),
                              rt::public_file_mode));
   const auto store = must(rt::ChainStore::open(dir + "/chain"));

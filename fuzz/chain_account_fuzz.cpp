@@ -1,9 +1,10 @@
-// Accounts, their names, workers and orders: what decodes encodes to the same bytes, is within its
-// limits, and a name has a skeleton that is its own.
+// Accounts, their names, workers and orders, and the beacon: what decodes encodes to the same
+// bytes, is within its limits, and a name has a skeleton that is its own.
 #include <cstdint>
 
 #include "codec/account_name.h"
 #include "codec/chain_account.h"
+#include "codec/chain_beacon.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace kith;
@@ -18,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto name = decode_name(bytes)) ASSERT(base::equal(encode_name(*name), bytes));
   if (const auto worker = decode_worker(bytes)) {
     ASSERT(base::equal(encode_worker(*worker), bytes));
+  }
+  if (const auto beacon = decode_beacon(bytes)) {
+    ASSERT(base::equal(encode_beacon(*beacon), bytes));
   }
   if (const auto order = decode_account_order(bytes)) {
     ASSERT(base::equal(encode_account_order(*order), bytes));

@@ -1,9 +1,11 @@
-// A small chain under arbitrary payments, orders, evidence, forks and finality, chosen byte by
-// byte; some transactions go through the mempool. Coins are conserved, whoever executes a block
-// comes to the roots of whoever made it, and a store opened anew is the state in memory. First, the
-// records that stores hold are read from the bytes as they are.
+// A small chain, one that computes or not, under arbitrary payments, orders, evidence, forks and
+// finality, chosen byte by byte; some transactions go through the mempool. Coins are conserved,
+// whoever executes a block comes to the roots of whoever made it, no other proof of its proposer is
+// taken, and a store opened anew is the state in memory. First, the records that stores hold are
+// read from the bytes as they are.
 #include <cstdint>
 
+#include "codec/chain_beacon.h"
 #include "codec/test_chain.h"
 #include "input.h"
 #include "ledger/execute.h"
@@ -28,8 +30,9 @@ struct Coin {
   Amount value = 0;
 };
 
-codec::Genesis genesis() {
+codec::Genesis genesis(bool computes) {
   codec::Genesis genesis;
+  if (computes) genesis.params.compute.emplace();
   genesis.network = "fuzz";
   genesis.params.epoch_blocks = 3;
   genesis.params.jail_window = 2;
@@ -48,7 +51,7 @@ codec::Genesis genesis() {
 class Chain {
  public:
   explicit Chain(fuzz::Input& input) : input_(input), pool_(pool_config()) {
-    const codec::Genesis made = genesis();
+    const codec::Genesis made = genesis(input_.byte() % 2 == 1);
     rules_ = {made.params, codec::genesis_hash(made), [](ByteView evidence) -> Result<Offence> {
                 if (evidence.size() != 2) return fail(Code::malformed, "no evidence");
                 return Offence{identity(first_validator + evidence[0] % 4).key, {evidence[1]}};
@@ -142,7 +145,15 @@ class Chain {
         context.signers.push_back(key);
       }
     }
+    if (rules_.params.compute) context.proof = proof_of(context);
     return context;
+  }
+
+  crypto::VrfProof proof_of(const BlockContext& context) const {
+    std::uint32_t number = first_validator;
+    while (identity(number).key != context.proposer) ++number;
+    return crypto::vrf_prove(identity(number).pair,
+                             codec::beacon_input(rules_.genesis, context.height));
   }
 
   void block() {
@@ -166,6 +177,11 @@ class Chain {
     ASSERT(body.has_value());
     const auto executed = execute(rules_, parent, context, *body, {});
     ASSERT(executed.has_value() && executed->roots == made->executed.roots);
+    if (body->proof) {
+      codec::BlockBody bent = *body;
+      (*bent.proof)[input_.byte() % bent.proof->size()] ^= 1;
+      ASSERT(!execute(rules_, parent, context, bent, {}).has_value());
+    }
     const Hash id = name(++blocks_);
     tree_->add(id, executed->state);
     heads_.push_back(id);

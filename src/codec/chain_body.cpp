@@ -1,5 +1,7 @@
 #include "codec/chain_body.h"
 
+#include <algorithm>
+
 #include "base/format.h"
 #include "codec/chain_merkle.h"
 #include "codec/writer.h"
@@ -8,11 +10,13 @@ namespace kith::codec {
 namespace {
 
 constexpr std::uint8_t body_version = 1;
+constexpr std::uint8_t body_version_proven = 2;
 
 }  // namespace
 
 std::size_t encoded_size(const BlockBody& body) {
   std::size_t size = body_empty_bytes;
+  if (body.proof) size += body.proof->size();
   for (const TxPtr& tx : body.transactions) size += body_item_overhead + tx->bytes;
   for (const Bytes& evidence : body.evidence) size += body_item_overhead + evidence.size();
   return size;
@@ -23,7 +27,8 @@ Bytes encode_body(const BlockBody& body) {
   Bytes bytes;
   bytes.reserve(encoded_size(body));
   Writer writer(bytes);
-  writer.u8(body_version);
+  writer.u8(body.proof ? body_version_proven : body_version);
+  if (body.proof) writer.bytes(*body.proof);
   writer.u32(static_cast<std::uint32_t>(body.transactions.size()));
   for (const TxPtr& tx : body.transactions) {
     writer.u32(static_cast<std::uint32_t>(tx->bytes));
@@ -44,10 +49,13 @@ Result<BlockBody> decode_body(ByteView bytes, std::size_t bytes_max) {
   }
   Reader reader(bytes);
   const std::uint8_t version = TRY(reader.u8());
-  if (version != body_version) {
+  if (version != body_version && version != body_version_proven) {
     return fail(Code::unsupported, base::format("body of version {}", version));
   }
   BlockBody body;
+  if (version == body_version_proven) {
+    std::ranges::copy(TRY(reader.bytes(crypto::vrf_proof_bytes)), body.proof.emplace().begin());
+  }
   const std::size_t count = TRY(reader.u32());
   if (count > reader.remaining() / body_item_overhead) {
     return fail(Code::truncated,

@@ -2,6 +2,8 @@
 
 #include <rapidcheck.h>
 
+#include <numeric>
+
 #include "codec/chain_merkle.h"
 #include "codec/chain_receipt.h"
 #include "codec/golden_test_util.h"
@@ -13,6 +15,12 @@ namespace {
 using test::hash_of;
 
 constexpr std::size_t plenty = 1 << 20;
+
+crypto::VrfProof some_proof() {
+  crypto::VrfProof proof;
+  std::iota(proof.begin(), proof.end(), std::uint8_t{0});
+  return proof;
+}
 
 BlockBody body_of(std::size_t transactions, std::size_t pieces) {
   BlockBody body;
@@ -26,10 +34,11 @@ BlockBody body_of(std::size_t transactions, std::size_t pieces) {
 
 TEST(ChainBody, GoldenVectors) {
   const auto lines = golden_lines("chain_body.txt");
-  ASSERT_EQ(lines.size(), 6u);
+  ASSERT_EQ(lines.size(), 12u);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     SCOPED_TRACE(i);
-    const BlockBody body = body_of(i % 3, i / 3 * 2);
+    BlockBody body = body_of(i % 3, i % 6 / 3 * 2);
+    if (i >= 6) body.proof = some_proof();
     EXPECT_EQ(base::to_hex(encode_body(body)), lines[i][0]);
     EXPECT_EQ(base::to_hex(tx_root(body)), lines[i][1]);
     EXPECT_EQ(base::to_hex(evidence_root(body)), lines[i][2]);
@@ -37,6 +46,7 @@ TEST(ChainBody, GoldenVectors) {
     const auto decoded = decode_body(unhex(lines[i][0]), plenty);
     ASSERT_TRUE(decoded) << decoded.error().message;
     EXPECT_EQ(encode_body(*decoded), encode_body(body));
+    EXPECT_EQ(decoded->proof, body.proof);
     EXPECT_EQ(tx_root(*decoded), tx_root(body));
   }
 }
@@ -58,8 +68,23 @@ TEST(ChainBody, HasLimits) {
   claim[1] = 0xff;
   EXPECT_EQ(decode_body(claim, plenty).error().code, Code::truncated);
   Bytes later = bytes;
-  later[0] = 2;
+  later[0] = 3;
   EXPECT_EQ(decode_body(later, plenty).error().code, Code::unsupported);
+}
+
+TEST(ChainBody, AProofIsWholeAndTheRootsDoNotHaveIt) {
+  BlockBody body = body_of(0, 0);
+  body.proof = some_proof();
+  const Bytes bytes = encode_body(body);
+  EXPECT_EQ(bytes.size(), body_empty_bytes + crypto::vrf_proof_bytes);
+  for (std::size_t size = 1; size < bytes.size(); ++size) {
+    EXPECT_EQ(decode_body(ByteView(bytes).first(size), plenty).error().code, Code::truncated);
+  }
+  Bytes without = bytes;
+  without[0] = 1;  // the proof would be a number of transactions
+  EXPECT_FALSE(decode_body(without, plenty));
+  EXPECT_EQ(tx_root(body), tx_root(body_of(0, 0)));
+  EXPECT_EQ(evidence_root(body), evidence_root(body_of(0, 0)));
 }
 
 TEST(ChainBody, TheRootIsOverSignaturesToo) {
@@ -74,7 +99,9 @@ TEST(ChainBody, TheRootIsOverSignaturesToo) {
 TEST(ChainBody, AnyBytesDecodeToThemselvesOrNotAtAll) {
   EXPECT_TRUE(rc::check([](const Bytes& noise, std::size_t at, std::uint8_t flip) {
     (void)decode_body(noise, plenty);
-    Bytes bytes = encode_body(body_of(2, 2));
+    BlockBody body = body_of(2, 2);
+    if (flip % 2 == 0) body.proof = some_proof();
+    Bytes bytes = encode_body(body);
     bytes[at % bytes.size()] ^= flip;
     const auto decoded = decode_body(bytes, plenty);
     if (decoded) RC_ASSERT(encode_body(*decoded) == bytes);

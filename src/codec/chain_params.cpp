@@ -129,7 +129,9 @@ Result<void> check(const ChainParams& params) {
   TRY_VOID(
       within<std::uint32_t>("block_bytes_max", params.block_bytes_max, 1024, block_bytes_most));
   TRY_VOID(within<std::uint32_t>("tx_bytes_max", params.tx_bytes_max, 512, tx_bytes_max));
-  if (params.tx_bytes_max + body_empty_bytes + body_item_overhead > params.block_bytes_max) {
+  const std::size_t around = body_empty_bytes + body_item_overhead +
+                             (params.compute ? crypto::vrf_proof_bytes : std::size_t{0});
+  if (params.tx_bytes_max + around > params.block_bytes_max) {
     return fail(Code::config, base::format("tx_bytes_max {} does not fit in block_bytes_max {}",
                                            params.tx_bytes_max, params.block_bytes_max));
   }

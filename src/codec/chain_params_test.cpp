@@ -71,6 +71,11 @@ TEST(ChainParams, EachThatCannotBeIsNamed) {
       {"block_bytes_max", [](auto& p) { p.block_bytes_max = 100; }},
       {"tx_bytes_max", [](auto& p) { p.tx_bytes_max = 1; }},
       {"does not fit", [](auto& p) { p.block_bytes_max = p.tx_bytes_max; }},
+      {"does not fit",
+       [](auto& p) {  // with a proof before it
+         p.block_bytes_max = p.tx_bytes_max + 90;
+         p.compute.emplace();
+       }},
       {"min_fee_rate", [](auto& p) { p.min_fee_rate = units_per_coin + 1; }},
       {"dust", [](auto& p) { p.dust = 0; }},
       {"block_reward", [](auto& p) { p.block_reward = amount_max + 1; }},

@@ -22,12 +22,14 @@ constexpr std::uint8_t kind_channel = 0x11;
 constexpr std::uint8_t kind_heartbeat = 0x12;
 constexpr std::uint8_t kind_attestation = 0x13;
 constexpr std::uint8_t kind_said_by = 0x14;
+constexpr std::uint8_t kind_prove = 0x15;
 constexpr std::uint8_t kind_welcome = 0x81;
 constexpr std::uint8_t kind_held = 0x82;
 constexpr std::uint8_t kind_taken = 0x83;
 constexpr std::uint8_t kind_votes = 0x84;
 constexpr std::uint8_t kind_signature = 0x90;
 constexpr std::uint8_t kind_refusal = 0x91;
+constexpr std::uint8_t kind_proof = 0x92;
 // Of a lease.
 constexpr std::uint8_t flag_needs_others = 1;
 constexpr std::uint8_t flag_silent = 2;
@@ -258,7 +260,11 @@ Bytes encode(const SignerRequest& request) {
                         begin(writer, kind_stale, number);
                         writer.u64(told.epoch.value);
                       },
-                      [&](const SignAsk& ask) { write(writer, number, ask); }},
+                      [&](const SignAsk& ask) { write(writer, number, ask); },
+                      [&](const ProveHeight& prove) {
+                        begin(writer, kind_prove, number);
+                        writer.u64(prove.height.value);
+                      }},
              request.what);
   return bytes;
 }
@@ -304,6 +310,10 @@ Bytes encode(const SignerAnswer& answer) {
                  begin(writer, kind_refusal, number);
                  writer.u8(static_cast<std::uint8_t>(refusal.kind));
                  write_text(writer, refusal.why, signer_why_bytes_max);
+               },
+               [&](const ProofGiven& given) {
+                 begin(writer, kind_proof, number);
+                 writer.bytes(given.proof);
                }},
       answer.what);
   return bytes;
@@ -325,6 +335,7 @@ Result<SignerRequest> decode_signer_request(ByteView bytes) {
       break;
     }
     case kind_stale: request.what = StaleTold{{TRY(reader.u64())}}; break;
+    case kind_prove: request.what = ProveHeight{{TRY(reader.u64())}}; break;
     default: request.what = TRY(read_ask(reader, kind));
   }
   TRY_VOID(reader.finish());
@@ -352,6 +363,12 @@ Result<SignerAnswer> decode_signer_answer(ByteView bytes) {
       break;
     }
     case kind_refusal: answer.what = TRY(read_refusal(reader)); break;
+    case kind_proof: {
+      ProofGiven given;
+      TRY_VOID(read_into(reader, given.proof));
+      answer.what = given;
+      break;
+    }
     default: return fail(Code::unsupported, base::format("an answer of kind {}", kind));
   }
   TRY_VOID(reader.finish());

@@ -2,8 +2,8 @@
 // signer holds a validator's key and its guard; a node asks for signatures, one of several holds
 // the lease for votes. Big-endian, one encoding a value.
 //
-// What may be signed is one of five kinds, each under a tag of its own: a signer never signs bytes
-// that a node chose.
+// What may be signed is one of five kinds, each under a tag of its own, and what may be proven
+// (crypto/vrf.h) is a height of the chain: a signer never takes bytes that a node chose.
 //
 // Limits: frames of 16 KiB; 64 votes a page; names of 64 bytes and reasons of 256, all printable
 // ASCII, so that either may stand in a log as it is.
@@ -16,6 +16,7 @@
 
 #include "base/ids.h"
 #include "codec/chain_vote.h"
+#include "crypto/vrf.h"
 
 namespace kith::codec {
 
@@ -54,6 +55,13 @@ struct SignSaid {
   friend bool operator==(const SignSaid&, const SignSaid&) = default;
 };
 using SignAsk = std::variant<SignVote, SignHello, SignHeartbeat, SignAttestation, SignSaid>;
+
+/// The proof that goes into the body of the key's block of this height (codec/chain_body.h). It can
+/// contradict nothing: there is one of a height.
+struct ProveHeight {
+  Height height;
+  friend bool operator==(const ProveHeight&, const ProveHeight&) = default;
+};
 
 /// What `key` puts its signature under.
 Bytes signed_bytes(const Hash& genesis, const ValidatorKey& key, const SignAsk& ask);
@@ -96,7 +104,9 @@ struct StaleTold {
 /// `number`: chosen by the node, ties the answer to it.
 struct SignerRequest {
   std::uint64_t number = 0;
-  std::variant<SignerHello, LeaseAsk, LeaseLeave, SaidAsk, FinalTold, StaleTold, SignAsk> what;
+  std::variant<SignerHello, LeaseAsk, LeaseLeave, SaidAsk, FinalTold, StaleTold, SignAsk,
+               ProveHeight>
+      what;
   friend bool operator==(const SignerRequest&, const SignerRequest&) = default;
 };
 
@@ -137,6 +147,10 @@ struct SignatureGiven {
   crypto::Signature signature{};
   friend bool operator==(const SignatureGiven&, const SignatureGiven&) = default;
 };
+struct ProofGiven {
+  crypto::VrfProof proof{};
+  friend bool operator==(const ProofGiven&, const ProofGiven&) = default;
+};
 enum class RefusalKind : std::uint8_t {
   guard = 1,   // the vote would break a rule
   locked = 2,  // another node has the lease, or nobody
@@ -150,7 +164,9 @@ struct SignerRefusal {
 };
 struct SignerAnswer {
   std::uint64_t number = 0;
-  std::variant<SignerWelcome, LeaseHeld, LeaseTaken, SaidVotes, SignatureGiven, SignerRefusal> what;
+  std::variant<SignerWelcome, LeaseHeld, LeaseTaken, SaidVotes, SignatureGiven, SignerRefusal,
+               ProofGiven>
+      what;
   friend bool operator==(const SignerAnswer&, const SignerAnswer&) = default;
 };
 

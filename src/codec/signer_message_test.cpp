@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "codec/chain_beacon.h"
 #include "codec/golden_test_util.h"
 #include "codec/peer_id.h"
 #include "codec/test_votes.h"
@@ -50,6 +51,7 @@ std::map<std::string, SignerRequest> requests() {
       {"heartbeat", {11, SignAsk(SignHeartbeat{340000000, {77}, digest})}},
       {"attestation", {12, SignAsk(SignAttestation{channel})}},
       {"said_by", {13, SignAsk(SignSaid{channel})}},
+      {"prove", {14, ProveHeight{{77}}}},
   };
 }
 
@@ -67,6 +69,7 @@ std::map<std::string, SignerAnswer> answers() {
       {"votes_none", {4, SaidVotes{}}},
       {"votes", {4, votes}},
       {"signature", {7, SignatureGiven{bytes_from<64>(0)}}},
+      {"proof", {14, ProofGiven{bytes_from<80>(0)}}},
       {"refused_guard", {7, SignerRefusal{RefusalKind::guard, "G1: the view was nullified"}}},
       {"refused_locked", {7, SignerRefusal{RefusalKind::locked, ""}}},
       {"refused_silent", {7, SignerRefusal{RefusalKind::silent, "x"}}},
@@ -102,8 +105,12 @@ TEST(SignerMessage, GoldenVectors) {
       ++seen;
       EXPECT_EQ(base::to_hex(signed_bytes(test_genesis, key, at->second)), line[1]);
     }
+    if (line[0] == "proves") {
+      ++seen;
+      EXPECT_EQ(base::to_hex(beacon_input(test_genesis, {77})), line[1]);
+    }
   }
-  EXPECT_EQ(seen, asked.size() + given.size() + signs.size());
+  EXPECT_EQ(seen, asked.size() + given.size() + signs.size() + 1);
 }
 
 TEST(SignerMessage, RefusesWhatIsNone) {

@@ -45,6 +45,8 @@ struct EpochContext {
   FinalBlock floor;  // the last block of the epoch before, or genesis
   Height last_height;
   Hash params_hash{};
+  /// What leaders are ordered by; empty: the floor's digest.
+  std::optional<Hash> leaders_seed = {};
 };
 
 // --- to the engine -------------------------------------------------------------------------------

@@ -8,11 +8,11 @@
 
 namespace kith::consensus {
 
-LeaderSchedule::LeaderSchedule(const codec::ValidatorSet& validators, const codec::Hash& floor,
+LeaderSchedule::LeaderSchedule(const codec::ValidatorSet& validators, const codec::Hash& seed,
                                codec::Epoch epoch) {
   Bytes prefix;
   codec::Writer writer(prefix);
-  writer.bytes(floor);
+  writer.bytes(seed);
   writer.u64(epoch.value);
   std::vector<codec::Hash> places;
   for (const codec::Validator& validator : validators.all()) {

@@ -1,8 +1,8 @@
 // Who leads which view of an epoch: smooth weighted round-robin. Each view every validator gains
 // its weight in credit, the one with most leads and pays the weight of all. So each leads as often
-// as it weighs, evenly spread. Ties go by an order shuffled anew for each epoch by its floor's
-// digest, so that nobody can choose a place by choosing a key. Source: docs/protocol/consensus.md,
-// "Leaders".
+// as it weighs, evenly spread. Ties go by an order shuffled anew for each epoch by a seed that is
+// known when it begins (the digest of its floor, or the chain's beacon as of it), so that nobody
+// can choose a place by choosing a key. Source: docs/protocol/consensus.md, "Leaders".
 //
 // Views are asked for mostly in ascending order; each step costs the size of the set, once. Only
 // the last `remembered_max` leaders are kept: asked for an older view, it begins at 1 again.
@@ -22,7 +22,7 @@ class LeaderSchedule {
  public:
   static constexpr std::size_t remembered_max = 4096;
 
-  LeaderSchedule(const codec::ValidatorSet& validators, const codec::Hash& floor,
+  LeaderSchedule(const codec::ValidatorSet& validators, const codec::Hash& seed,
                  codec::Epoch epoch);
 
   /// REQUIRES: view > 0.

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/machine.h"
+#include "codec/chain_beacon.h"
 
 namespace kith::consensus {
 
@@ -211,6 +212,9 @@ void Signer::on_request(Instant now, ClientId client, const SignerRequest& reque
   if (const auto* const ask = std::get_if<codec::SignAsk>(&request.what)) {
     return on_ask(now, client, number, *ask);
   }
+  if (const auto* const prove = std::get_if<codec::ProveHeight>(&request.what)) {
+    return on_prove(now, client, number, *prove);
+  }
   if (!holds_lease(now, client)) {
     if (std::holds_alternative<codec::SaidAsk>(request.what)) {
       refuse(client, number, RefusalKind::locked, "another node has the lease, or nobody");
@@ -298,14 +302,16 @@ void Signer::on_stale(Epoch epoch) {
 
 // --- signing -------------------------------------------------------------------------------------
 
+void Signer::refuse_locked(Instant now, ClientId client, std::uint64_t number) {
+  const auto other = holder(now);
+  refuse(client, number, RefusalKind::locked,
+         other ? base::format("{} has the lease", *other) : "the lease is over");
+}
+
 void Signer::on_ask(Instant now, ClientId client, std::uint64_t number, const codec::SignAsk& ask) {
   // Who proves the key on a channel need not be the one that votes: it hears what validators hear.
   const bool needs_lease = !std::holds_alternative<codec::SignHello>(ask);
-  if (needs_lease && !holds_lease(now, client)) {
-    const auto other = holder(now);
-    return refuse(client, number, RefusalKind::locked,
-                  other ? base::format("{} has the lease", *other) : "the lease is over");
-  }
+  if (needs_lease && !holds_lease(now, client)) return refuse_locked(now, client, number);
   if (const auto* const vote = std::get_if<codec::SignVote>(&ask)) {
     return sign_vote(client, number, *vote);
   }
@@ -313,6 +319,16 @@ void Signer::on_ask(Instant now, ClientId client, std::uint64_t number, const co
   answer(
       client,
       {number, codec::SignatureGiven{key_.sign(codec::signed_bytes(*genesis_, public_key_, ask))}});
+}
+
+/// There is one proof of a height, so that no rule of the guard is about it: whoever would build
+/// the block may have it, in whatever epoch and were the log lost.
+void Signer::on_prove(Instant now, ClientId client, std::uint64_t number,
+                      const codec::ProveHeight& prove) {
+  if (!holds_lease(now, client)) return refuse_locked(now, client, number);
+  ++stats_.others;
+  answer(client, {number, codec::ProofGiven{crypto::vrf_prove(
+                              key_, codec::beacon_input(*genesis_, prove.height))}});
 }
 
 void Signer::sign_vote(ClientId client, std::uint64_t number, const codec::SignVote& vote) {

@@ -113,6 +113,9 @@ class Signer {
   void on_final(const codec::FinalTold& told);
   void on_stale(Epoch epoch);
   void on_ask(Instant now, ClientId client, std::uint64_t number, const codec::SignAsk& ask);
+  void on_prove(Instant now, ClientId client, std::uint64_t number,
+                const codec::ProveHeight& prove);
+  void refuse_locked(Instant now, ClientId client, std::uint64_t number);
   void sign_vote(ClientId client, std::uint64_t number, const codec::SignVote& vote);
   bool holds_lease(Instant now, ClientId client) const;
   void refuse(ClientId client, std::uint64_t number, codec::RefusalKind kind, std::string why);

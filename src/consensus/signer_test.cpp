@@ -2,6 +2,7 @@
 
 #include <rapidcheck.h>
 
+#include "codec/chain_beacon.h"
 #include "codec/peer_id.h"
 #include "consensus/signer_test_util.h"
 #include "crypto/ed25519_zip215.h"
@@ -37,6 +38,34 @@ TEST(Signer, SignsWhatTheKeyOwnerWould) {
   EXPECT_TRUE(rig.is_signed(1, final_vote(1, 7)));
   rig.lease(1);
   EXPECT_EQ(rig.last<codec::LeaseHeld>(1)->needs_others, false) << "it has voted in this life";
+}
+
+TEST(Signer, ProvesHeightsOfItsChainToWhoHasTheLease) {
+  SignerRig rig;
+  rig.lead(1);
+  rig.hello(2);
+  rig.tell(2, codec::ProveHeight{{5}});
+  EXPECT_EQ(rig.last<codec::SignerRefusal>(2)->kind, RefusalKind::locked);
+  // Far ahead, again, and whatever the votes are: there is one of a height.
+  std::optional<crypto::VrfProof> first;
+  for (const std::uint64_t height : {5u, 5'000u, 5u}) {
+    rig.tell(1, codec::ProveHeight{{height}});
+    const auto given = rig.last<codec::ProofGiven>(1);
+    ASSERT_TRUE(given);
+    EXPECT_TRUE(crypto::vrf_verify(
+        rig.signer->key(), codec::beacon_input(codec::test_genesis, {height}), given->proof));
+    if (height == 5) EXPECT_EQ(first.value_or(given->proof), given->proof);
+    if (height == 5) first = given->proof;
+  }
+  const std::size_t writes = rig.writes;
+  rig.tell(1, codec::ProveHeight{{6}});
+  EXPECT_EQ(rig.writes, writes) << "nothing of it is to be remembered";
+  rig.log.clear();
+  rig.restart();  // its log is lost: no vote, and a proof all the same
+  rig.lead(3);
+  EXPECT_EQ(rig.refusal(3, good(1, 7)), RefusalKind::silent);
+  rig.tell(3, codec::ProveHeight{{5}});
+  EXPECT_EQ(rig.last<codec::ProofGiven>(3)->proof, first);
 }
 
 TEST(Signer, AsksItsGuard) {

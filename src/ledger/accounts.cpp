@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "codec/account_name.h"
+#include "codec/chain_beacon.h"
 #include "crypto/ed25519_zip215.h"
 
 namespace kith::ledger {
@@ -366,12 +367,12 @@ Result<Amount> escrow_of(const EntryKey& key, ByteView entry) {
     case EntryKind::account: return TRY(codec::decode_account(entry)).owned();
     case EntryKind::name: TRY(codec::decode_name(entry)); return Amount{0};
     case EntryKind::worker: TRY(codec::decode_worker(entry)); return Amount{0};
+    case EntryKind::beacon: TRY(codec::decode_beacon(entry)); return Amount{0};
     case EntryKind::job:
     case EntryKind::slot:
     case EntryKind::redo_page:
     case EntryKind::dispute:
     case EntryKind::region:
-    case EntryKind::beacon:
     case EntryKind::member:
     case EntryKind::enrolment:
     case EntryKind::jobs: break;

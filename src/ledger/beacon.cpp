@@ -1,35 +1,47 @@
 #include "ledger/beacon.h"
 
-#include <algorithm>
-
-#include "codec/writer.h"
-
 namespace kith::ledger {
 
-codec::Hash beacon_input(const codec::Hash& genesis, codec::Height height) {
-  Bytes number;
-  codec::Writer(number).u64(height.value);
-  return codec::tagged_hash("kith/vrf/1", {genesis, number});
+using codec::BeaconEntry;
+
+namespace {
+
+/// REQUIRES: an entry that a block wrote, or that passed escrow_of() when the store was opened.
+BeaconEntry read(const Entries& entries, const codec::Hash& genesis) {
+  const std::shared_ptr<const Bytes> bytes = entries.find(EntryKind::beacon, {});
+  if (!bytes) return {genesis, genesis};
+  const auto entry = codec::decode_beacon(*bytes);
+  ASSERT(entry.has_value());
+  return *entry;
 }
 
+void write(Entries& entries, const BeaconEntry& entry) {
+  entries.put(EntryKind::beacon, {}, codec::encode_beacon(entry));
+}
+
+}  // namespace
+
 codec::Hash beacon_of(const Entries& entries, const codec::Hash& genesis) {
-  const std::shared_ptr<const Bytes> entry = entries.find(EntryKind::beacon, {});
-  if (!entry) return genesis;
-  codec::Hash beacon;
-  ASSERT(entry->size() == 1 + beacon.size() && entry->front() == beacon_version);
-  std::copy(entry->begin() + 1, entry->end(), beacon.begin());
-  return beacon;
+  return read(entries, genesis).beacon;
+}
+
+codec::Hash leaders_seed_of(const Entries& entries, const codec::Hash& genesis) {
+  return read(entries, genesis).leaders_seed;
 }
 
 Result<void> advance_beacon(Entries& entries, const codec::Hash& genesis, codec::Height height,
                             const codec::ChainKey& proposer, const crypto::VrfProof& proof) {
   const crypto::VrfOutput beta =
       TRY(crypto::vrf_verify(proposer, beacon_input(genesis, height), proof));
-  const codec::Hash next = codec::tagged_hash("kith/beacon/1", {beacon_of(entries, genesis), beta});
-  Bytes entry{beacon_version};
-  base::append(entry, next);
-  entries.put(EntryKind::beacon, {}, std::move(entry));
+  BeaconEntry entry = read(entries, genesis);
+  entry.beacon = codec::tagged_hash("kith/beacon/1", {entry.beacon, beta});
+  write(entries, entry);
   return {};
+}
+
+void seed_leaders(Entries& entries, const codec::Hash& genesis) {
+  const codec::Hash now = beacon_of(entries, genesis);
+  write(entries, {now, now});
 }
 
 }  // namespace kith::ledger

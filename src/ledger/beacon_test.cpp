@@ -60,6 +60,26 @@ TEST(Beacon, TakesTheProposersProofOfThisHeightOnly) {
   EXPECT_TRUE(advance_beacon(entries, genesis, {5}, identity(1).key, proof));
 }
 
+TEST(Beacon, SeedsLeadersWithWhatItIsWhenAnEpochEnds) {
+  Entries entries;
+  EXPECT_EQ(leaders_seed_of(entries, genesis), genesis);
+  const auto advance = [&](std::uint64_t height) {
+    ASSERT_TRUE(advance_beacon(entries, genesis, {height}, identity(1).key, proof_of(1, {height})));
+  };
+  advance(1);
+  EXPECT_EQ(leaders_seed_of(entries, genesis), genesis);
+  const Hash floor = beacon_of(entries, genesis);
+  seed_leaders(entries, genesis);
+  EXPECT_EQ(beacon_of(entries, genesis), floor);
+  advance(2);
+  EXPECT_EQ(leaders_seed_of(entries, genesis), floor);
+  // As accounts.md has it.
+  Bytes expected{1};
+  base::append(expected, beacon_of(entries, genesis));
+  base::append(expected, floor);
+  EXPECT_EQ(*entries.find(EntryKind::beacon, {}), expected);
+}
+
 TEST(Beacon, FollowsFromAllProofsBefore) {
   Entries one;
   Entries other;

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "codec/chain_merkle.h"
 #include "codec/chain_receipt.h"
+#include "ledger/beacon.h"
 
 namespace kith::ledger {
 namespace {
@@ -152,6 +153,7 @@ class Execution {
     const codec::ChainParams& params = rules_.params;
     Registry& registry = state_->change_registry();
     Supply& supply = state_->change_supply();
+    TRY_VOID(take_proof(body));
     TRY_VOID(account_block(params, context_.height, registry, supply,
                            {context_.proposer, context_.signers}, fees_));
     if (context_.height.value % params.jail_window == 0) {
@@ -161,6 +163,7 @@ class Execution {
       std::vector<Payout> payouts = end_epoch(params, epoch(), registry, supply);
       end_accounts(payouts);
       pay_out(payouts);
+      if (params.compute) seed_leaders(registry.change_by_kind(), rules_.genesis);
     }
     const BlockState::Roots roots = state_->settle();
     return Executed{state_,
@@ -178,6 +181,20 @@ class Execution {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       state_->create({txid, static_cast<std::uint32_t>(i)}, outputs[i]);
     }
+  }
+
+  /// Once a block: it takes as long as a dozen signatures.
+  Result<void> take_proof(const BlockBody& body) {
+    if (body.proof.has_value() != rules_.params.compute.has_value()) {
+      return fail(Code::malformed, body.proof ? "a body with a proof on a chain without compute"
+                                              : "a body without its proposer's proof");
+    }
+    if (!body.proof) return {};
+    const auto taken = advance_beacon(state_->change_registry().change_by_kind(), rules_.genesis,
+                                      context_.height, context_.proposer, *body.proof);
+    if (taken) return {};
+    return fail(taken.error().code, base::format("the proposer's proof of height {}: {}",
+                                                 context_.height.value, taken.error().message));
   }
 
   void end_accounts(std::vector<Payout>& payouts) {
@@ -272,7 +289,8 @@ Result<Assembled> assemble(const Rules& rules, std::shared_ptr<const BlockState>
   Execution execution(rules, std::move(parent), context, expected_txs);
   // Evidence has its place before transactions fill the block, and its turn after them: what it
   // does to a stake must not depend on where the proposer puts it.
-  std::size_t size = codec::body_empty_bytes;
+  assembled.body.proof = context.proof;
+  std::size_t size = encoded_size(assembled.body);
   for (Bytes& piece : evidence) {
     const std::size_t bytes = codec::body_item_overhead + piece.size();
     if (assembled.body.evidence.size() == codec::body_evidence_max ||

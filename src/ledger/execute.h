@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "codec/chain_body.h"
@@ -34,6 +35,8 @@ struct BlockContext {
   ChainKey proposer{};
   /// Of the certificate of the parent that the header commits to; ascending. None for height 1.
   std::vector<ChainKey> signers;
+  /// For assemble(): the proposer's, where the chain computes (docs/adr/0023).
+  std::optional<crypto::VrfProof> proof = {};
 };
 
 struct BlockRoots {

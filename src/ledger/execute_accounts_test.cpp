@@ -1,7 +1,10 @@
 // Accounts as blocks change them: by transactions, at the ends of epochs, in the registry's root,
 // in batches and in stores that are opened anew.
+#include <set>
+
 #include "codec/account_name.h"
 #include "codec/chain_proof_check.h"
+#include "ledger/beacon.h"
 #include "ledger/ledger_test_util.h"
 
 namespace kith::ledger {
@@ -90,7 +93,7 @@ TEST_F(ExecuteAccounts, ABondGoesIntoEscrowAndComesBack) {
   EXPECT_EQ(owned_by_lock(), 7 * coin);
   EXPECT_EQ(world_.tree->tip()->supply().escrow, 0u);
   EXPECT_FALSE(account());
-  EXPECT_EQ(world_.store.size(Table::entry), 0u);
+  EXPECT_EQ(world_.store.size(Table::entry), 1u) << "the beacon alone";
   test::expect_consistent(world_);
 }
 
@@ -136,7 +139,7 @@ TEST_F(ExecuteAccounts, ANameOfAnAccount) {
   for (int i = 0; i < 16; ++i) world_.block({});
   obey({take}, 0);
   EXPECT_EQ(account()->name, "kith");
-  EXPECT_EQ(world_.store.size(Table::entry), 2u);
+  EXPECT_EQ(world_.store.size(Table::entry), 3u);  // and the beacon
 }
 
 TEST_F(ExecuteAccounts, EntriesAreUnderTheRegistryRoot) {
@@ -165,7 +168,10 @@ TEST_F(ExecuteAccounts, ForksHaveEntriesOfTheirOwn) {
   const auto writes_entry = [&](std::uint64_t block) {
     return std::ranges::any_of(
         world_.tree->batch_of(test::block_id(block)).records,
-        [](const WriteBatch::Record& record) { return record.table == Table::entry; });
+        [&](const WriteBatch::Record& record) {
+          return record.table == Table::entry &&
+                 record.key == record_key({EntryKind::account, Bytes(id_.begin(), id_.end())});
+        });
   };
   EXPECT_TRUE(writes_entry(1));
   EXPECT_FALSE(writes_entry(2));
@@ -196,7 +202,96 @@ TEST_F(ExecuteAccounts, ADamagedEntryIsNotOpened) {
   EXPECT_FALSE(opens_with(key, std::nullopt));
   EXPECT_FALSE(opens_with({1, 2}, Bytes{1}));
   EXPECT_FALSE(opens_with({99}, Bytes{1}));
-  EXPECT_FALSE(opens_with({static_cast<std::uint8_t>(EntryKind::beacon)}, Bytes{1}));
+  const Bytes beacon = {static_cast<std::uint8_t>(EntryKind::beacon)};
+  EXPECT_FALSE(opens_with(beacon, Bytes{1}));
+  EXPECT_FALSE(opens_with(beacon, Bytes(64, 1)));
+  EXPECT_TRUE(opens_with(beacon, Bytes(65, 1)));
+}
+
+/// A body of nothing but `proof` on the tip, as the validator whose turn it is proposes it.
+std::string verdict_on(const World& world, std::optional<crypto::VrfProof> proof) {
+  const auto executed = execute(world.rules, world.tree->tip(),
+                                world.context_on(*world.tree->tip()), {{}, {}, proof}, {});
+  return executed ? "" : executed.error().message;
+}
+
+TEST(ExecuteBeacon, ABlockHasItsProposersProofOfItsHeight) {
+  World world{computing_genesis()};
+  world.block({});
+  const BlockContext context = world.context_on(*world.tree->tip());
+  ASSERT_EQ(context.height, Height{2});
+  const auto other =
+      std::ranges::find_if(world.tree->tip()->registry().entries(),
+                           [&](const auto& e) { return e.first != context.proposer; });
+  EXPECT_EQ(verdict_on(world, world.proof_of(context.proposer, {2})), "");
+  EXPECT_EQ(verdict_on(world, std::nullopt), "a body without its proposer's proof");
+  const std::string wrong = "the proposer's proof of height 2: ";
+  for (const auto& [key, height] : {std::pair{other->first, Height{2}},
+                                    {context.proposer, Height{1}},  // the block's before, again
+                                    {context.proposer, Height{3}}}) {
+    EXPECT_TRUE(verdict_on(world, world.proof_of(key, height)).starts_with(wrong));
+  }
+  crypto::VrfProof bent = world.proof_of(context.proposer, {2});
+  bent.back() ^= 1;
+  EXPECT_TRUE(verdict_on(world, bent).starts_with(wrong));
+  // Of another chain.
+  World twin{[] {
+    codec::Genesis genesis = computing_genesis();
+    genesis.network = "twin";
+    return genesis;
+  }()};
+  EXPECT_TRUE(verdict_on(world, twin.proof_of(context.proposer, {2})).starts_with(wrong));
+}
+
+TEST(ExecuteBeacon, AChainThatDoesNotComputeHasNoProof) {
+  World world;
+  const ChainKey proposer = world.context_on(*world.tree->tip()).proposer;
+  EXPECT_EQ(verdict_on(world, world.proof_of(proposer, {1})),
+            "a body with a proof on a chain without compute");
+  world.block({});
+  EXPECT_FALSE(world.tree->tip()->registry().by_kind().contains(EntryKind::beacon, {}));
+}
+
+TEST(ExecuteBeacon, WhatIsAssembledHasTheProofAndLeavesItsRoom) {
+  codec::Genesis genesis = computing_genesis();
+  genesis.params.block_bytes_max = 1024;
+  genesis.params.tx_bytes_max = 512;
+  World world{genesis};
+  const BlockContext context = world.context_on(*world.tree->tip());
+  std::uint32_t from = 0;
+  const auto next = [&]() -> codec::TxPtr {
+    return ++from <= 9 ? codec::seal(world.pay(from, 2, coin)) : nullptr;
+  };
+  const auto made = assemble(world.rules, world.tree->tip(), context, next, {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->body.proof, context.proof);
+  EXPECT_GT(made->body.transactions.size(), 1u);
+  const std::size_t size = encoded_size(made->body);
+  EXPECT_LE(size, 1024u);
+  EXPECT_GT(size + made->body.transactions[0]->bytes + codec::body_item_overhead, 1024u);
+  const auto executed = execute(world.rules, world.tree->tip(), context, made->body, {});
+  ASSERT_TRUE(executed) << executed.error().message;
+  EXPECT_EQ(executed->roots, made->executed.roots);
+  BlockContext without = context;
+  without.proof.reset();
+  EXPECT_FALSE(assemble(world.rules, world.tree->tip(), without, next, {}));
+}
+
+TEST(ExecuteBeacon, FollowsFromTheBodiesAndOrdersTheNextEpochsLeaders) {
+  World world{computing_genesis()};
+  Entries expected;
+  std::set<Hash> seen;
+  for (std::uint64_t height = 1; height <= 10; ++height) {
+    const BlockContext context = world.context_on(*world.tree->tip());
+    world.block({});
+    ASSERT_TRUE(
+        advance_beacon(expected, world.rules.genesis, {height}, context.proposer, *context.proof));
+    if (height % 4 == 0) seed_leaders(expected, world.rules.genesis);
+    const Entries& entries = world.tree->tip()->registry().by_kind();
+    EXPECT_TRUE(entries.changed_since(expected).empty()) << height;
+    EXPECT_TRUE(seen.insert(beacon_of(entries, world.rules.genesis)).second);
+    test::expect_consistent(world);
+  }
 }
 
 TEST(ExecuteWithoutAccounts, OrdersAreUnsupported) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/chain_beacon.h"
 #include "codec/test_chain.h"
 #include "ledger/execute.h"
 #include "ledger/memory_store.h"
@@ -67,7 +68,15 @@ struct World {
       if (context.height.value == 1) continue;
       if ((is_first ? entry->weight_before : entry->weight) > 0) context.signers.push_back(key);
     }
+    if (rules.params.compute) context.proof = proof_of(context.proposer, context.height);
     return context;
+  }
+
+  /// By the key of a validator of genesis.
+  crypto::VrfProof proof_of(const ChainKey& validator, Height height) const {
+    std::uint32_t number = 101;
+    while (identity(number).key != validator) ++number;
+    return crypto::vrf_prove(identity(number).pair, codec::beacon_input(rules.genesis, height));
   }
 
   Result<Executed> execute_on(const std::shared_ptr<const BlockState>& parent,
@@ -76,7 +85,9 @@ struct World {
     codec::BlockBody body;
     for (const codec::Transaction& tx : txs) body.transactions.push_back(codec::seal(tx));
     body.evidence = std::move(evidence);
-    return execute(rules, parent, context_on(*parent), body, {});
+    const BlockContext context = context_on(*parent);
+    body.proof = context.proof;
+    return execute(rules, parent, context, body, {});
   }
 
   /// Executes on the tip and makes it final; what it was.

@@ -167,8 +167,10 @@ void Chain::begin_epoch(Instant now) {
     last = floor;
     last.finalization = nullptr;
   }
-  leaders_.emplace(*validators_, floor.digest, epoch_);
-  leaders_floor_ = floor.digest;
+  floor_digest_ = floor.digest;
+  leaders_seed_ = seed_on(floor.digest);
+  leaders_.emplace(*validators_, leaders_seed_, epoch_);
+  proofs_asked_in_ = {};
 
   // What evidence needs to be judged, by whoever executes blocks of this epoch.
   auto rules = std::make_shared<ledger::Rules>(*rules_);
@@ -190,7 +192,8 @@ void Chain::begin_epoch(Instant now) {
                                   *validators_,
                                   floor,
                                   {floor_height.value + length},
-                                  codec::params_hash(rules_->params)};
+                                  codec::params_hash(rules_->params),
+                                  leaders_seed_};
   const auto logged = parts_.log.find(epoch_.value);
   const bool is_first = consensus_.engine() == nullptr;
   const auto& records =
@@ -213,37 +216,40 @@ void Chain::on_input(Instant now, ChainInput input) {
                          std::holds_alternative<host::ChainWritten>(input) ||
                          std::holds_alternative<host::ProofSaved>(input);
   if (is_answer) --outstanding_;
-  std::visit(
-      Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
-               [&](consensus::BlocksHeard& heard) {
-                 if (!is_at_halt_height()) consensus_.on_input(now, std::move(heard));
-               },
-               [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
-               [&](consensus::WallClockRead& read) {
-                 wall_ = read.now;
-                 wall_read_ = now;
-                 consensus_.on_input(now, read);
-               },
-               [&](consensus::Signed& given) { consensus_.on_input(now, std::move(given)); },
-               [&](consensus::SignerReady& ready) { consensus_.on_input(now, std::move(ready)); },
-               [&](consensus::SignerGone& gone) {
-                 why_signer_gone_ = gone.why;
-                 consensus_.on_input(now, std::move(gone));
-               },
-               [&](SubmitTx& submitted) { submit(std::move(submitted)); },
-               [&](host::JobDone& done) { on_job(now, done.job); },
-               [&](host::LogAppended& done) {
-                 const auto at = logging_.find(done.token);
-                 if (at == logging_.end()) return;  // the beginning of an epoch
-                 const Token token = at->second;
-                 logging_.erase(at);
-                 consensus_.on_input(now, consensus::Persisted{token});
-               },
-               [&](host::ChainWritten&) { on_written(now); },
-               [&](host::ProofSaved& saved) {
-                 if (saved.token == proof_saving_) halt({Code::protocol, halt_reason_});
-               }},
-      input);
+  std::visit(Overload{[&](consensus::Heard& heard) { consensus_.on_input(now, std::move(heard)); },
+                      [&](consensus::BlocksHeard& heard) {
+                        if (!is_at_halt_height()) consensus_.on_input(now, std::move(heard));
+                      },
+                      [&](consensus::ValidatorUp& up) { consensus_.on_input(now, up); },
+                      [&](consensus::WallClockRead& read) {
+                        wall_ = read.now;
+                        wall_read_ = now;
+                        consensus_.on_input(now, read);
+                      },
+                      [&](consensus::Signed& given) { consensus_.on_input(now, std::move(given)); },
+                      [&](consensus::SignerReady& ready) {
+                        proofs_asked_in_ = {};
+                        consensus_.on_input(now, std::move(ready));
+                      },
+                      [&](consensus::SignerGone& gone) {
+                        why_signer_gone_ = gone.why;
+                        consensus_.on_input(now, std::move(gone));
+                      },
+                      [&](const HeightProven& proven) { on_proven(now, proven); },
+                      [&](SubmitTx& submitted) { submit(std::move(submitted)); },
+                      [&](host::JobDone& done) { on_job(now, done.job); },
+                      [&](host::LogAppended& done) {
+                        const auto at = logging_.find(done.token);
+                        if (at == logging_.end()) return;  // the beginning of an epoch
+                        const Token token = at->second;
+                        logging_.erase(at);
+                        consensus_.on_input(now, consensus::Persisted{token});
+                      },
+                      [&](host::ChainWritten&) { on_written(now); },
+                      [&](host::ProofSaved& saved) {
+                        if (saved.token == proof_saving_) halt({Code::protocol, halt_reason_});
+                      }},
+             input);
   pump(now);
 }
 
@@ -265,6 +271,7 @@ void Chain::pump(Instant now) {
     if (!output) break;
     perform(now, std::move(*output));
   }
+  if (!is_stopped()) ask_proofs();
   next_task(now);
   is_pumping_ = false;
 }
@@ -390,6 +397,10 @@ void Chain::build(Instant now, consensus::Build work) {
                         consensus::Built{work.token, fail(Code::closed, "the parent is gone")});
     return pump(now);
   }
+  if (rules_->params.compute) {
+    ground->context.proof = proofs_.find(work.header.height);
+    if (!ground->context.proof) return wait_for_proof(std::move(work));
+  }
   std::vector<Bytes> evidence;
   for (const auto& [id, bytes] : evidence_) evidence.push_back(bytes);
   std::vector<codec::TxPtr> candidates;
@@ -458,6 +469,7 @@ void Chain::on_built(Instant now, BuildJob& built) {
   for (const auto& [txid, why] : built.skipped()) {
     log_.debug("chain", "no block takes transaction {}: {}", base::to_hex(txid), why.message);
   }
+  if (!built.block()) proofs_.forget(built.height());
   if (built.block()) keep(built.began(), *built.block(), built.take_state(), built.take_body());
   consensus_.on_input(now, consensus::Built{built.token(), built.block()});
 }
@@ -535,6 +547,7 @@ void Chain::finish(Instant now) {
           done.stored.certificate};
   std::vector<codec::TxPtr>& txs = pending.mapped().txs;
   txs_final_ += txs.size();
+  drop_proofs();
   hot_ = states_->hot_counters();
   mempool_.on_final(txs, wall_now(now), *rules_, *states_->tip());
   if (!evidence_.empty()) {

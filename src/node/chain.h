@@ -95,8 +95,8 @@ class Chain {
   std::shared_ptr<const codec::ValidatorSet> validators() const { return validators_; }
   codec::Epoch epoch() const { return epoch_; }
   bool is_validator() const;
-  /// The digest that this epoch's leaders are drawn by.
-  const Hash& leaders_floor() const { return leaders_floor_; }
+  /// What this epoch's leaders are ordered by (consensus/leaders.h).
+  const Hash& leaders_seed() const { return leaders_seed_; }
   /// Empty: it may. Else why this node does not vote, for people.
   std::optional<std::string_view> why_no_vote() const;
   const ledger::Mempool& mempool() const { return mempool_; }
@@ -113,6 +113,8 @@ class Chain {
   std::uint64_t txs_final() const { return txs_final_; }
   /// Of blocks that were checked: transactions whose signatures had been verified before.
   std::uint64_t txs_known() const { return txs_known_; }
+  /// Blocks of this validator that had to wait for their proof (docs/adr/0023).
+  std::uint64_t builds_unproven() const { return builds_unproven_; }
   /// Of reading outputs, as of the last final block: the cache itself is a job's while one runs.
   const ledger::HotCache::Counters& hot_counters() const { return hot_; }
   /// It takes no further block: of an error, or at its halt height.
@@ -177,6 +179,13 @@ class Chain {
   }
   void note_halt_height();
   void dump(BlockPtr block);
+  // chain_proving.cpp
+  Hash seed_on(const Hash& floor) const;
+  void ask_proofs();
+  void ask_proof(Height height);
+  void wait_for_proof(consensus::Build work);
+  void on_proven(Instant now, const HeightProven& proven);
+  void drop_proofs();
   // chain_history.cpp
   void halt_for(const consensus::Forked& forked);
   void prune();
@@ -214,6 +223,9 @@ class Chain {
 
   std::deque<Task> tasks_;
   bool is_state_busy_ = false;  // a job reads states
+  HeightProofs proofs_;
+  codec::View proofs_asked_in_;
+  std::optional<consensus::Build> unproven_;  // waits for its proof
   std::map<Hash, Pending> pending_;
   std::deque<Finishing> finishing_;
   bool is_writing_ = false;
@@ -235,6 +247,7 @@ class Chain {
   std::uint64_t last_token_ = 0;
   std::uint64_t txs_final_ = 0;
   std::uint64_t txs_known_ = 0;
+  std::uint64_t builds_unproven_ = 0;
   ledger::HotCache::Counters hot_;
   bool is_pumping_ = false;
   bool is_halted_ = false;
@@ -242,7 +255,8 @@ class Chain {
   bool is_making_snapshot_ = false;
   std::size_t outstanding_ = 0;  // asked of the world, and not answered
   Token proof_saving_;
-  Hash leaders_floor_{};  // what this epoch begins on
+  Hash floor_digest_{};  // what this epoch begins on
+  Hash leaders_seed_{};
   std::optional<Height> history_from_;
   std::string halt_reason_;
   Tongue tongue_;      // none: the truth

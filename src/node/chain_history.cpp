@@ -151,7 +151,7 @@ void Chain::halt_for(const consensus::Forked& forked) {
   const codec::ForkRecord proof{
       rules_->genesis, tip_.height,
       *validators_,    forked.first == nullptr ? std::nullopt : std::optional(*forked.first),
-      leaders_floor_,  *forked.second};
+      floor_digest_,   *forked.second};
   const std::string name = codec::fork_file_name(tip_.height);
   is_halted_ = true;
   halt_reason_ = base::format(

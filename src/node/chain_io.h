@@ -24,6 +24,7 @@
 #include "node/chain_jobs.h"
 #include "node/chain_prune.h"
 #include "node/chain_store.h"
+#include "node/height_proofs.h"
 #include "node/snapshot_make.h"
 
 namespace kith::node {
@@ -78,11 +79,11 @@ struct StateDumped {
 using ChainOutput =
     std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
                  consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain,
-                 host::SaveProof, consensus::Sign, BlockFinalized, EpochBegan, TxAnswered,
-                 ChainHalted, StateDumped>;
+                 host::SaveProof, consensus::Sign, codec::ProveHeight, BlockFinalized, EpochBegan,
+                 TxAnswered, ChainHalted, StateDumped>;
 using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
                                 consensus::WallClockRead, consensus::Signed, consensus::SignerReady,
-                                consensus::SignerGone, SubmitTx, host::JobDone, host::LogAppended,
-                                host::ChainWritten, host::ProofSaved>;
+                                consensus::SignerGone, HeightProven, SubmitTx, host::JobDone,
+                                host::LogAppended, host::ChainWritten, host::ProofSaved>;
 
 }  // namespace kith::node

@@ -75,6 +75,7 @@ class BuildJob final : public host::Job {
   void run() override;
 
   Token token() const { return asked_.token; }
+  codec::Height height() const { return asked_.header.height; }
   Instant began() const { return began_; }
   const Result<codec::BlockPtr>& block() const { return block_; }
   std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }

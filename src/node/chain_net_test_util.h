@@ -10,6 +10,7 @@
 #include <queue>
 
 #include "base/log.h"
+#include "codec/chain_beacon.h"
 #include "codec/test_chain.h"
 #include "ledger/memory_store.h"
 #include "node/chain.h"
@@ -52,6 +53,8 @@ struct ChainNode {
   std::vector<std::string> halted = {};
   std::map<std::string, Bytes> proofs = {};
   std::vector<StateDumped> dumps = {};
+  std::vector<Height> proven = {};  // proofs that were asked for
+  bool withholds_proofs = false;
   std::uint64_t life = 0;
 };
 
@@ -98,6 +101,14 @@ class ChainNet {
 
   /// Of the chains that start from now on.
   Height halt_height;
+  /// From the question for a proof of a height to the answer.
+  Duration proof_delay = 1ms;
+
+  /// By the node's key; what else a signer may give is for tests that lie.
+  void prove(ChainNode& node, codec::ProveHeight work) {
+    const Hash input = codec::beacon_input(codec::genesis_hash(genesis_), work.height);
+    turn(node, HeightProven{work.height, crypto::vrf_prove(node.key, input)});
+  }
 
   ChainNode& node(std::size_t i) { return *nodes_[i]; }
   std::size_t size() const { return nodes_.size(); }
@@ -230,6 +241,11 @@ class ChainNet {
                           after_of(Duration{0}, node, [this, &node, work, message] {
                             turn(node, consensus::Signed{work.statement, node.key.sign(message)});
                           });
+                        },
+                        [&](const codec::ProveHeight& work) {
+                          node.proven.push_back(work.height);
+                          if (node.withholds_proofs) return;
+                          after_of(proof_delay, node, [this, &node, work] { prove(node, work); });
                         },
                         [&](BlockFinalized& done) { node.finalized.push_back(std::move(done)); },
                         [&](EpochBegan&) {},

@@ -94,10 +94,10 @@ std::optional<codec::ValidatorKey> ConsensusGossip::named(const PeerId& peer) {
 
 void ConsensusGossip::begin_epoch(codec::Epoch epoch,
                                   std::shared_ptr<const codec::ValidatorSet> validators,
-                                  const codec::Hash& floor) {
+                                  const codec::Hash& leaders_seed) {
   epoch_ = epoch;
   validators_ = std::move(validators);
-  leaders_.emplace(*validators_, floor, epoch);
+  leaders_.emplace(*validators_, leaders_seed, epoch);
   final_ = view_ = {};
   seen_.clear();
   heard_at_.clear();  // they have other indices

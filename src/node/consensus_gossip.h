@@ -107,7 +107,7 @@ class ConsensusGossip {
 
   const std::string& topic() const { return topic_; }
   void begin_epoch(codec::Epoch epoch, std::shared_ptr<const codec::ValidatorSet> validators,
-                   const codec::Hash& floor);
+                   const codec::Hash& leaders_seed);
   /// The engine's last final view and the one it is in.
   void on_views(codec::View final, codec::View now);
 

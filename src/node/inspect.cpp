@@ -9,6 +9,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "consensus/leaders.h"
+#include "ledger/beacon.h"
 #include "ledger/memory_store.h"
 #include "ledger/validators.h"
 #include "node/chain_index.h"
@@ -336,7 +337,7 @@ Result<std::string> replay(const Store& store, const codec::Genesis& genesis, He
   history.append(rules->genesis);
   codec::ValidatorSet validators = genesis_validators(genesis);
   std::optional<ReplayEpoch> epoch;
-  Hash floor = rules->genesis;
+  Hash leaders_seed = rules->genesis;
   std::string text = "nothing was replayed\n";
   const Height last = until.value > 0 ? until : Height{TRY(read_history(store)).count() - 1};
   for (Height height{1}; height <= last; height = codec::next(height)) {
@@ -350,8 +351,8 @@ Result<std::string> replay(const Store& store, const codec::Genesis& genesis, He
     const codec::Block& block = *stored->block;
     if (!epoch) {
       epoch.emplace(ReplayEpoch{
-          validators,
-          consensus::LeaderSchedule(validators, floor, codec::epoch_of(genesis.params, height))});
+          validators, consensus::LeaderSchedule(validators, leaders_seed,
+                                                codec::epoch_of(genesis.params, height))});
     }
     const BlockGround ground = ground_of(block, *epoch, rules, states->tip(), history);
     if (height == last) text = dump_execution(ground, block);
@@ -368,7 +369,10 @@ Result<std::string> replay(const Store& store, const codec::Genesis& genesis, He
     history.append(block.digest());
     if (ground.is_last_of_epoch) {
       validators = TRY(validators_after(*states->tip()));
-      floor = block.digest();
+      leaders_seed =
+          genesis.params.compute
+              ? ledger::leaders_seed_of(states->tip()->registry().by_kind(), rules->genesis)
+              : block.digest();
       epoch.reset();
     }
   }

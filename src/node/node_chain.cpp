@@ -238,6 +238,8 @@ bool Node::pump_signing(Instant now) {
                  [&](const Signing::KeyUsable&) { consensus_->on_key_usable(); },
                  [&](consensus::SignerReady& ready) { chain_->on_input(now, std::move(ready)); },
                  [&](consensus::SignerGone& gone) { chain_->on_input(now, std::move(gone)); },
+                 [&](HeightProven& proven) { chain_->on_input(now, std::move(proven)); },
+                 [&](host::RunJob& work) { outputs_.push_back(std::move(work)); },
                  [&](host::TellSigner& tell) { outputs_.push_back(std::move(tell)); },
                  [&](const host::LeaveSigner& leave) { outputs_.push_back(leave); }},
         *output);
@@ -262,6 +264,8 @@ void Node::on_job(Instant now, host::JobDone done) {
     reports_.push_back(StoreAnswered{asked.mapped(), std::move(done.job)});
   } else if (sync_->on_job(now, *done.job) || snapshots_->on_job(now, *done.job)) {
     // theirs
+  } else if (const auto* const proved = dynamic_cast<ProveHeightJob*>(done.job.get())) {
+    signing_->on_proved(*proved);
   } else if (const auto* const beat = dynamic_cast<VerifyHeartbeatJob*>(done.job.get())) {
     heartbeats_->on_verified(now, *beat);
   } else if (auto* const said = dynamic_cast<VerifySaidJob*>(done.job.get())) {
@@ -308,6 +312,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](const consensus::Sign& work) {
                  signing_->ask(now, codec::SignVote{work.statement, work.holds_notarization});
                },
+               [&](const codec::ProveHeight& work) { signing_->prove(now, work); },
                [&](BlockFinalized& done) {
                  final_at_ = now;
                  sync_->on_height(now, done.block->header().height, chain_->floor());
@@ -319,7 +324,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                [&](EpochBegan& began) {
                  consensus_->set_validators(*began.validators);
                  if (talk_ != nullptr) {
-                   talk_->begin_epoch(began.epoch, began.validators, chain_->leaders_floor());
+                   talk_->begin_epoch(began.epoch, began.validators, chain_->leaders_seed());
                  }
                  sync_->on_epoch(now, began.epoch, began.validators);
                  signing_->on_epoch(now, began.epoch);

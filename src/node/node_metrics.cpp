@@ -329,6 +329,9 @@ void write_chain(MetricSink& sink, const Node& node) {
       "kith_chain_transactions_known_total",
       "Of blocks that were checked, transactions whose signatures had been verified before.",
       chain == nullptr ? 0 : chain->txs_known());
+  sink.counter("kith_chain_blocks_unproven_total",
+               "Blocks of this validator that waited for the proof by its key.",
+               chain == nullptr ? 0 : chain->builds_unproven());
   sink.counter("kith_chain_blocks_final_total", "Blocks that became final since the start.",
                stats.blocks_final);
   sink.begin("kith_chain_votes_total", "Votes of this node, by kind.", MetricType::counter);

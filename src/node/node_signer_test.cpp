@@ -174,6 +174,30 @@ TEST_F(NodeSignerTest, OneVotesAndTheOtherStandsBy) {
   EXPECT_NE(sink.text().find("\nkith_signer_connected 1\n"), std::string::npos);
 }
 
+TEST_F(NodeSignerTest, OnAChainThatComputesItProvesWhatItsNodeProposes) {
+  genesis_.params.compute.emplace();
+  add_all();
+  connect_signer(0);
+  connect_signer(1);
+  world_.run_for(3s);
+  EXPECT_GT(height(0), 20u);
+  EXPECT_GT(node(0).chain()->consensus().stats().proposals, 2u);
+  EXPECT_LE(node(0).chain()->builds_unproven(), 1u);
+  EXPECT_LT(node(2).chain()->consensus().stats().views_nullified, 3u);
+  // Whoever has the lease gets the proofs.
+  const auto before = node(1).chain()->consensus().stats().proposals;
+  EXPECT_EQ(before, 0u);
+  cut_signer(0);
+  ASSERT_TRUE(world_.run_until([&] { return votes(1) > 0; }, 4s));
+  world_.run_for(3s);
+  EXPECT_GT(node(1).chain()->consensus().stats().proposals, 2u);
+  expect_no_contradiction();
+  codec::PrometheusText sink;
+  const ShellFigures shell;
+  write_metrics(sink, {world_.now(), Instant{}, node(1), shell});
+  EXPECT_NE(sink.text().find("\nkith_chain_blocks_unproven_total "), std::string::npos);
+}
+
 TEST_F(NodeSignerTest, TheOtherTakesOverWithinFourSeconds) {
   add_all();
   connect_signer(0);

@@ -278,6 +278,31 @@ TEST_F(NodeSyncTest, ANewNodeTakesASnapshotAndGoesOn) {
   EXPECT_EQ((*again)->height().value, height(late));
 }
 
+TEST_F(NodeSyncTest, OfAChainThatComputesTheBeaconComesAlongByBlocksAndBySnapshot) {
+  genesis_.params.compute.emplace();
+  add_four(snapshots(0));
+  world_.run_for(12s);
+  ASSERT_GT(height(0), 60u);
+  add_keeper(nullptr, snapshots(0));   // from genesis, block by block
+  add_keeper(nullptr, snapshots(30));  // by a snapshot
+  for (const std::size_t late : {4U, 5U}) {
+    for (const std::size_t peer : {0U, 1U, 2U}) connect(late, peer, 90 + 10 * late + peer);
+    ASSERT_TRUE(world_.run_until([&] { return height(late) + 2 >= height(0); }, 60s)) << late;
+    EXPECT_EQ(members_[late]->node.snapshot_service()->parts_received() > 0, late == 5);
+    expect_same_state(late);
+    const Chain& here = *members_[late]->node.chain();
+    const Chain& there = *members_[0]->node.chain();
+    EXPECT_EQ(here.leaders_seed(), there.leaders_seed());
+    EXPECT_NE(here.leaders_seed(), there.genesis_hash());
+    const ledger::Entries& entries = here.states().tip()->registry().by_kind();
+    EXPECT_TRUE(entries.contains(ledger::EntryKind::beacon, {}));
+    EXPECT_TRUE(entries.changed_since(there.states().tip()->registry().by_kind()).empty());
+  }
+  // And into the next epoch, whose leaders the one behind a snapshot has to know too.
+  world_.run_for(5s);
+  expect_same_state(5);
+}
+
 TEST_F(NodeSyncTest, WhoAsksWhileASnapshotIsTakenOverIsAnsweredFromOneStateOrTheOther) {
   add_four(snapshots(0));
   world_.run_for(12s);

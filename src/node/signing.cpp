@@ -47,18 +47,38 @@ void Signing::ask(Instant now, SignAsk what) {
     crypto::Signature signature = key_->sign(codec::signed_bytes(genesis_, *public_key_, what));
     return outputs_.push_back(Answered{std::move(what), signature});
   }
-  const bool needs_lease = !std::holds_alternative<codec::SignHello>(what);
-  if (!is_connected() || (needs_lease && state_ != State::leads)) {
-    return outputs_.push_back(Answered{std::move(what), fail(Code::unreachable, why_)});
-  }
-  if (pending_.size() >= pending_max) {
-    ++stats_.refused;
-    return outputs_.push_back(Answered{
-        std::move(what),
-        fail(Code::limit, base::format("{} requests wait for the signer", pending_.size()))});
+  if (auto may = may_ask(!std::holds_alternative<codec::SignHello>(what), pending_.size()); !may) {
+    return outputs_.push_back(Answered{std::move(what), fail(may.error())});
   }
   const std::uint64_t number = tell(what);
   pending_.emplace(number, Pending{std::move(what), now});
+}
+
+void Signing::prove(Instant now, codec::ProveHeight what) {
+  if (key_ != nullptr) {
+    const Token unused;  // the job says whose it is
+    return outputs_.push_back(
+        host::RunJob{unused, std::make_shared<ProveHeightJob>(*key_, genesis_, what.height)});
+  }
+  if (auto may = may_ask(true, proving_.size()); !may) {
+    return outputs_.push_back(HeightProven{what.height, fail(may.error())});
+  }
+  proving_.emplace(tell(what), Proving{what.height, now});
+}
+
+void Signing::on_proved(const ProveHeightJob& job) {
+  ++stats_.signed_others;
+  outputs_.push_back(HeightProven{job.height(), job.proof()});
+}
+
+/// Of the remote signer, `waiting` requests of the kind being under way.
+Result<void> Signing::may_ask(bool needs_lease, std::size_t waiting) {
+  if (!is_connected() || (needs_lease && state_ != State::leads)) {
+    return fail(Code::unreachable, why_);
+  }
+  if (waiting < pending_max) return {};
+  ++stats_.refused;
+  return fail(Code::limit, base::format("{} requests wait for the signer", waiting));
 }
 
 std::uint64_t Signing::tell(decltype(SignerRequest::what) what) {
@@ -80,6 +100,14 @@ void Signing::finish(Instant now, std::uint64_t number, Result<crypto::Signature
   outputs_.push_back(Answered{std::move(pending.mapped().what), std::move(signature)});
 }
 
+void Signing::finish(Instant now, std::uint64_t number, Result<crypto::VrfProof> proof) {
+  const auto proving = proving_.extract(number);
+  if (proving.empty()) return;
+  times_.record(now - proving.mapped().asked);
+  ++(proof ? stats_.signed_others : stats_.refused);
+  outputs_.push_back(HeightProven{proving.mapped().height, std::move(proof)});
+}
+
 /// Of a vote it is looked at: certificates are made of it, and others would blame this node.
 void Signing::on_signature(Instant now, std::uint64_t number, const codec::SignatureGiven& given) {
   const auto pending = pending_.find(number);
@@ -97,6 +125,10 @@ void Signing::fail_all(const Error& error) {
   stats_.refused += pending_.size();
   for (auto& [number, pending] : std::exchange(pending_, {})) {
     outputs_.push_back(Answered{std::move(pending.what), fail(error)});
+  }
+  stats_.refused += proving_.size();
+  for (const auto& [number, proving] : std::exchange(proving_, {})) {
+    outputs_.push_back(HeightProven{proving.height, fail(error)});
   }
 }
 
@@ -142,7 +174,11 @@ void Signing::on_answer(Instant now, codec::SignerAnswer answer) {
                },
                [&](codec::SaidVotes& votes) { on_votes(std::move(votes)); },
                [&](const codec::SignatureGiven& given) { on_signature(now, number, given); },
-               [&](const codec::SignerRefusal& refusal) { on_refusal(now, number, refusal); }},
+               [&](const codec::SignerRefusal& refusal) { on_refusal(now, number, refusal); },
+               // Whether it holds the builder of the block finds out, as all who check it do.
+               [&](const codec::ProofGiven& given) {
+                 finish(now, number, Result<crypto::VrfProof>(given.proof));
+               }},
       answer.what);
 }
 
@@ -226,7 +262,9 @@ void Signing::on_refusal(Instant now, std::uint64_t number, const codec::SignerR
   if (refusal.kind == RefusalKind::locked && state_ > State::follows) {
     follow(base::format("its signer does not serve this node: {}", refusal.why));
   }
-  finish(now, number, fail(code_of(refusal.kind), refusal.why));
+  const Error error{code_of(refusal.kind), refusal.why};
+  finish(now, number, Result<crypto::Signature>(fail(error)));
+  finish(now, number, Result<crypto::VrfProof>(fail(error)));
 }
 
 /// This node does not vote, and says why once.

@@ -1,14 +1,15 @@
 // Who holds the validator's key, behind one face: a key of this process, which signs at once, or a
 // remote signer (docs/protocol/signer.md), which is asked. Votes, proofs on channels and heartbeats
 // all come here as what is to be signed (codec/signer_message.h), and come back with a signature or
-// with why not.
+// with why not; so do the proofs of heights (node/height_proofs.h), which a key that is here makes
+// on another thread.
 //
 // Of a remote signer it is the node's side: it says hello, asks for the lease each `lease_every`
 // and keeps it so, takes over what the signer said in this epoch, and tells consensus when this
 // node is the one that votes. While the signer cannot be reached, or serves another node, this one
 // follows the chain.
 //
-// A machine. Limits: `pending_max` requests that wait for the signer.
+// A machine. Limits: `pending_max` requests that wait for the signer, and as many heights.
 #pragma once
 
 #include <map>
@@ -23,6 +24,7 @@
 #include "consensus/engine_io.h"
 #include "crypto/key.h"
 #include "host/world_chain.h"
+#include "node/height_proofs.h"
 
 namespace kith::node {
 
@@ -48,8 +50,9 @@ class Signing {
   /// Proofs on channels can be had from now on.
   struct KeyUsable {};
   using Input = std::variant<host::SignerUp, host::SignerDown, host::SignerSaid>;
-  using Output = std::variant<Answered, KeyUsable, consensus::SignerReady, consensus::SignerGone,
-                              host::TellSigner, host::LeaveSigner>;
+  using Output =
+      std::variant<Answered, KeyUsable, HeightProven, consensus::SignerReady, consensus::SignerGone,
+                   host::TellSigner, host::LeaveSigner, host::RunJob>;
 
   static constexpr Duration lease_every = 1s;
   /// Without an answer for so long the connection is given up.
@@ -66,6 +69,10 @@ class Signing {
   bool is_remote() const { return log_ != nullptr; }
 
   void ask(Instant now, codec::SignAsk what);
+  /// Answered by HeightProven.
+  void prove(Instant now, codec::ProveHeight what);
+  /// A RunJob of prove() has run.
+  void on_proved(const ProveHeightJob& job);
   /// An engine of this epoch begins, and waits to be told that it may vote.
   void on_epoch(Instant now, codec::Epoch epoch);
   /// Where consensus stands. `is_stale`: others hold votes that the signer does not know.
@@ -91,6 +98,10 @@ class Signing {
     codec::SignAsk what;
     Instant asked;
   };
+  struct Proving {
+    codec::Height height;
+    Instant asked;
+  };
   void on_answer(Instant now, codec::SignerAnswer answer);
   void on_welcome(Instant now, const codec::SignerWelcome& welcome);
   void on_held(const codec::LeaseHeld& held);
@@ -102,6 +113,8 @@ class Signing {
   void fail_all(const Error& error);
   void on_signature(Instant now, std::uint64_t number, const codec::SignatureGiven& given);
   void finish(Instant now, std::uint64_t number, Result<crypto::Signature> signature);
+  void finish(Instant now, std::uint64_t number, Result<crypto::VrfProof> proof);
+  Result<void> may_ask(bool needs_lease, std::size_t waiting);
   std::uint64_t tell(decltype(codec::SignerRequest::what) what);
 
   const codec::Hash genesis_;
@@ -119,7 +132,8 @@ class Signing {
   codec::LeaseHeld held_;
   std::vector<codec::SaidVote> said_;  // of the pages that came so far
   std::optional<Instant> ask_lease_at_, answered_until_;
-  std::map<std::uint64_t, Pending> pending_;
+  std::map<std::uint64_t, Pending> pending_;  // by number
+  std::map<std::uint64_t, Proving> proving_;
   std::uint64_t last_number_ = 0;
   base::Queue<Output> outputs_;
   SigningStats stats_;

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/machine.h"
+#include "codec/chain_beacon.h"
 #include "codec/peer_id.h"
 #include "codec/test_votes.h"
 #include "crypto/ed25519_zip215.h"
@@ -37,6 +38,8 @@ struct Bench {
                           [&](const host::TellSigner& tell) {
                             told.push_back(codec::decode_signer_request(tell.frame).value());
                           },
+                          [&](HeightProven& each) { proven.push_back(std::move(each)); },
+                          [&](host::RunJob&) { ADD_FAILURE() << "its key is elsewhere"; },
                           [&](const host::LeaveSigner&) { ++left; }},
                  *output);
     }
@@ -79,6 +82,7 @@ struct Bench {
   std::vector<Signing::Answered> answered;
   std::vector<consensus::SignerReady> ready;
   std::vector<std::string> gone;
+  std::vector<HeightProven> proven;
   std::vector<SignerRequest> told;
   int usable = 0, left = 0;
 };
@@ -103,6 +107,56 @@ TEST(Signing, AKeyThatIsHereSignsAtOnce) {
   EXPECT_FALSE(signing.next_deadline());
   EXPECT_EQ(signing.stats().signed_votes, 1u);
   EXPECT_EQ(signing.stats().signed_others, 3u);
+}
+
+TEST(Signing, AKeyThatIsHereProvesOnAnotherThread) {
+  Signing signing(codec::test_genesis, &key);
+  signing.prove(Instant{}, {{77}});
+  auto output = signing.poll_output();
+  ASSERT_TRUE(output);
+  const auto job = std::get<host::RunJob>(*output).job;
+  EXPECT_FALSE(signing.poll_output());
+  job->run();
+  signing.on_proved(dynamic_cast<const ProveHeightJob&>(*job));
+  output = signing.poll_output();
+  ASSERT_TRUE(output);
+  const auto& proven = std::get<HeightProven>(*output);
+  EXPECT_EQ(proven.height, codec::Height{77});
+  EXPECT_TRUE(crypto::vrf_verify(codec::validator_key(key),
+                                 codec::beacon_input(codec::test_genesis, {77}), *proven.proof));
+  EXPECT_EQ(signing.stats().signed_others, 1u);
+}
+
+TEST(Signing, ProofsOfHeightsAreTheSigners) {
+  Bench bench;
+  const auto prove = [&](std::uint64_t height) {
+    bench.signing.prove(bench.now, {{height}});
+    bench.drain();
+  };
+  prove(1);
+  ASSERT_EQ(bench.proven.size(), 1u) << "nobody to ask";
+  EXPECT_EQ(bench.proven[0].proof.error().code, Code::unreachable);
+  bench.lead();
+  prove(77);
+  EXPECT_EQ(bench.last<codec::ProveHeight>(), codec::ProveHeight{{77}});
+  const std::uint64_t number = bench.number();
+  bench.answer(number + 5, codec::ProofGiven{{1}});  // to nothing that was asked
+  EXPECT_EQ(bench.proven.size(), 1u);
+  bench.answer(number, codec::ProofGiven{{2}});
+  bench.answer(number, codec::ProofGiven{{3}});
+  ASSERT_EQ(bench.proven.size(), 2u);
+  EXPECT_EQ(bench.proven[1].height, codec::Height{77});
+  EXPECT_EQ(bench.proven[1].proof, crypto::VrfProof{2});
+  prove(78);
+  bench.answer(bench.number(), codec::SignerRefusal{codec::RefusalKind::guard, "not today"});
+  ASSERT_EQ(bench.proven.size(), 3u);
+  EXPECT_EQ(bench.proven[2].proof.error().message, "not today");
+  prove(79);
+  bench.input(host::SignerDown{{Code::closed, "gone"}});
+  ASSERT_EQ(bench.proven.size(), 4u);
+  EXPECT_EQ(bench.proven[3].height, codec::Height{79});
+  EXPECT_FALSE(bench.proven[3].proof);
+  EXPECT_TRUE(bench.answered.empty());
 }
 
 TEST(Signing, AsksForTheLeaseAndTakesOverWhatWasSaid) {

@@ -46,6 +46,11 @@ Result<void> take(LedgerSettings& settings, const std::string& name, const std::
       return fail(Code::usage, base::format("weights are even or edge, not \"{}\"", value));
     }
     settings.is_edge = value == "edge";
+  } else if (name == "computing") {
+    if (value != "on" && value != "off") {
+      return fail(Code::usage, base::format("computing is on or off, not \"{}\"", value));
+    }
+    settings.computes = value == "on";
   } else if (name == "churn") {
     settings.churn = TRY(node::parse_duration(value));
   } else if (name == "twins") {
@@ -62,7 +67,8 @@ Result<void> take(LedgerSettings& settings, const std::string& name, const std::
     settings.only = static_cast<Gust>(at - std::begin(gust_names));
   } else {
     return fail(Code::usage, base::format("no setting \"{}\"; there is: validators, interval, "
-                                          "epoch, rate, gusts, liars, lie, weights, churn, twins",
+                                          "epoch, rate, gusts, liars, lie, weights, churn, twins, "
+                                          "computing",
                                           name));
   }
   return {};
@@ -141,6 +147,7 @@ codec::Genesis LedgerScenario::make_genesis() const {
   genesis.params.epoch_blocks = static_cast<std::uint32_t>(settings_.epoch);
   // Who was off for long is not to be missed for ever: nobody here sends an unjail order.
   genesis.params.jail_threshold = 0;
+  if (settings_.computes) genesis.params.compute.emplace();
   genesis.outputs = load_.outputs();
   if (settings_.churn > Duration{0}) {
     genesis.params.min_stake = 500 * codec::units_per_coin;

@@ -19,6 +19,7 @@
 //   weights=even          edge: the liars weigh one less than would be a third
 //   twins=0               so many keys have two nodes each; the network is cut in two between them,
 //                         then heals: forks may be, and must be blamed on these keys
+//   computing=off         on: a chain that computes, with a proof of its proposer in each body
 //   churn=0s              each so often a node falls and comes back, and a stake is bonded, grows
 //                         or goes, so that each epoch has other validators
 #pragma once

@@ -43,6 +43,7 @@ struct LedgerSettings {
   std::uint64_t liars = 0;
   ValidatorLie lie = ValidatorLie::equivocator;
   bool is_edge = false;
+  bool computes = false;
   Duration churn{0};
   std::uint64_t twins = 0;
 };

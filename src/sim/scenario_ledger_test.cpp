@@ -32,6 +32,19 @@ TEST(ScenarioLedger, WholeNodesPayInAnyWeather) {
   EXPECT_GT(figure(*result, "power_losses"), 0);
 }
 
+// Leaders by the beacon, through crashes, cuts and epochs with other validators.
+TEST(ScenarioLedger, AChainThatComputesGoesOnInAnyWeather) {
+  const ScenarioOptions options{
+      "ledger", 5, 3, 6min, {{"epoch", "16"}, {"computing", "on"}, {"churn", "30s"}}};
+  const auto result = run_scenario(options);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(violations_of(*result), "");
+  EXPECT_GT(figure(*result, "height"), 200);
+  EXPECT_GT(figure(*result, "payments_final"), 100);
+  const auto again = run_scenario(options);
+  EXPECT_EQ(again->trace_hash, result->trace_hash);
+}
+
 TEST(ScenarioLedger, OneSeedOneTrace) {
   const ScenarioOptions options{"ledger", 4, 9, 90s};
   const auto once = run_scenario(options);
@@ -70,6 +83,7 @@ TEST(ScenarioLedger, SettingsAreChecked) {
   EXPECT_EQ(code({"epoch", "1"}), Code::usage);
   EXPECT_EQ(code({"interval", "1ms"}), Code::usage);
   EXPECT_EQ(code({"gusts", "snow"}), Code::usage);
+  EXPECT_EQ(code({"computing", "yes"}), Code::usage);
   EXPECT_EQ(code({"colour", "red"}), Code::usage);
 }
 

@@ -48,12 +48,13 @@ class Signer:
 
 
 class SignerTest(Case):
-    def make(self, validators=4, epoch_blocks=100000):
+    def make(self, validators=4, epoch_blocks=100000, *params):
         """A testnet in which the key of node1 is with a signer; node0 is its second node."""
+        more = [word for param in params for word in ("--param", param)]
         net = self.folder / "net"
         made = kith("genesis", "testnet", "--dir", net, "--validators", validators, "--param",
                     f"block_interval_ms={INTERVAL_MS}", "--param", f"epoch_blocks={epoch_blocks}",
-                    "--json")
+                    *more, "--json")
         self.assertEqual(made.code, 0, made.out + made.err)
         for i in range(1, validators + 1):
             (net / f"node{i}" / "config.toml").unlink()  # ports of its own
@@ -87,10 +88,13 @@ class SignerTest(Case):
         return self.status(node)["why_no_vote"]
 
     def votes(self, node):
+        return self.signed(node, "vote")
+
+    def signed(self, node, kind):
         import urllib.request
         with urllib.request.urlopen(node.api + "/metrics", timeout=10) as answer:
             for line in answer.read().decode().splitlines():
-                if line.startswith('kith_signer_signed_total{kind="vote"}'):
+                if line.startswith(f'kith_signer_signed_total{{kind="{kind}"}}'):
                     return int(float(line.split()[-1]))
         raise AssertionError("no such metric")
 
@@ -207,6 +211,26 @@ class SignerTest(Case):
         other.end()
         other = self.start_node(0, "--bootstrap", node.address, where=wrong)
         wait_for(lambda: "cannot be reached" in (self.why(other) or ""), "no such signer")
+
+    def test_on_a_chain_that_computes_it_proves_what_its_node_proposes(self):
+        self.make(1, 10, "computing=on")
+        signer = self.run_signer()
+        node = self.start_node(1)
+        wait_for(lambda: self.status(node)["height"] > 12, "blocks, over the end of an epoch")
+        # A proof for each block, which no other key could have made.
+        self.assertGreater(self.signed(node, "other"), 12)
+        node.kill()
+        node = self.start_node(1)
+        self.goes_on(node, 12)
+        signer.kill()
+        wait_for(lambda: "cannot be reached" in (self.why(node) or ""), "its node says so")
+        stands = self.status(node)["height"]
+        signer = self.run_signer()
+        self.goes_on(node)
+        self.assertGreater(self.status(node)["height"], stands)
+        follower = self.start_node(0, "--bootstrap", node.address)
+        wait_for(lambda: self.status(follower)["height"] > stands, "who comes later checks all")
+        self.expect_one_chain([node, follower])
 
     def test_a_lost_log_is_silent_until_the_next_epoch(self):
         self.make(1, 10)
