@@ -374,6 +374,7 @@ Result<Amount> escrow_of(const EntryKey& key, ByteView entry) {
     case EntryKind::beacon:
     case EntryKind::member:
     case EntryKind::enrolment:
+    case EntryKind::find:
     case EntryKind::jobs: break;
   }
   return fail(Code::unsupported, base::format("entry of kind {}", static_cast<unsigned>(key.kind)));
