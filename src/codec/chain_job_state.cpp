@@ -284,6 +284,7 @@ void head_fields(Archive& ar, Head& head) {
   ar.number(head.idle_until);
   ar.flag(head.has_lapsed);
   ar.number(head.disputes);
+  ar.number(head.owed_moves);
   ar.list(head.duties, slot_duties_max, [](auto& a, auto& duty) {
     id(a, duty.target);
     a.number(duty.part);

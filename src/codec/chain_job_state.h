@@ -156,7 +156,8 @@ struct SlotHead {
   std::uint32_t faults = 0;      // its owner's, as far as the slot has heard
   std::uint64_t idle_until = 0;  // no leases before this round
   bool has_lapsed = false;       // a queue of one until it commits
-  std::uint8_t disputes = 0;     // open ones; no leases, no duties
+  std::uint8_t disputes = 0;     // open ones; it does not close
+  std::uint8_t owed_moves = 0;   // of them, those that wait for it; no leases, no duties
   std::vector<Duty> duties;
   friend bool operator==(const SlotHead&, const SlotHead&) = default;
 };

@@ -123,7 +123,7 @@ inline JobEntry sample_job() {
 
 inline SlotEntry sample_slot() {
   SlotEntry slot;
-  slot.head = {false, 0, identity(3).key, hash_of(0x51), 2, {130}, true, 11, 1, 9, true, 1, {}};
+  slot.head = {false, 0, identity(3).key, hash_of(0x51), 2, {130}, true, 11, 1, 9, true, 2, 1, {}};
   slot.head.duties = {{{70}, 3, {260}}};
   slot.queue = {{{41}, 1, 17}, {{42}, 2, 18}};
   PendingTask hidden;

@@ -57,8 +57,8 @@ inline void add_slot(Audit& audit, const codec::JobEntry& job, SlotId number,
 }
 
 inline void add_dispute(Audit& audit, const codec::DisputeEntry& dispute) {
-  if (suspends_worker(dispute.kind)) ++audit.suspended[dispute.worker.slot];
-  if (suspends_other(dispute.kind)) ++audit.suspended[dispute.other.slot];
+  if (binds(dispute.kind, Side::worker)) ++audit.suspended[dispute.worker.slot];
+  if (binds(dispute.kind, Side::other)) ++audit.suspended[dispute.other.slot];
   if (dispute.record != Hash{}) ++audit.held_back[dispute.record];
 }
 
@@ -141,7 +141,9 @@ inline void JobWorld::audit() {
   if (!job_entry) return;
   ASSERT_EQ(job_entry->reserved, audit.reserved);
   ASSERT_EQ(job_entry->redo, redo);
-  ASSERT_EQ(audit.places.size(), job_entry->next + job_entry->next_second);
+  // Of a job that is over the list of what is to be done again is forgotten in parts.
+  const bool is_over = job_entry->state == codec::JobState::ending && job_entry->slots == 0;
+  if (!is_over) ASSERT_EQ(audit.places.size(), job_entry->next + job_entry->next_second);
   for (std::size_t c = 0; c < audit.live.size(); ++c) {
     ASSERT_EQ(job_entry->cohorts[c].live, audit.live[c]);
   }

@@ -320,12 +320,15 @@ Result<void> file_doubt(JobWork& work, const codec::FileDispute& order, const Ch
 
 }  // namespace
 
-bool suspends_worker(DisputeKind kind) {
-  return kind == DisputeKind::check || kind == DisputeKind::doubt || kind == DisputeKind::passes;
-}
-
-bool suspends_other(DisputeKind kind) {
-  return kind == DisputeKind::check || kind == DisputeKind::passes;
+bool binds(DisputeKind kind, Side side) {
+  switch (kind) {
+    case DisputeKind::check:
+    case DisputeKind::passes: return true;
+    case DisputeKind::doubt: return side == Side::worker;
+    case DisputeKind::unshown:
+    case DisputeKind::find: return false;
+  }
+  UNREACHABLE();
 }
 
 bool is_turn(DisputeStage stage, std::uint8_t opened, Side side) {
@@ -348,13 +351,15 @@ void Dispute::open(JobWork& work, DisputeEntry entry) {
   codec::JobsEntry jobs = jobs_of(work.entries);
   const std::uint64_t number = jobs.next_dispute++;
   put_jobs(work.entries, jobs);
-  if (suspends_worker(entry.kind)) ++work.slot(entry.worker.slot).head.disputes;
-  if (suspends_other(entry.kind)) ++work.slot(entry.other.slot).head.disputes;
+  if (binds(entry.kind, Side::worker)) ++work.slot(entry.worker.slot).head.disputes;
+  if (binds(entry.kind, Side::other)) ++work.slot(entry.other.slot).head.disputes;
   if (entry.kind != DisputeKind::find) entry.overdue = work.begin_overdue(entry.worker.owner);
-  if (suspends_other(entry.kind)) entry.overdue_other = work.begin_overdue(entry.other.owner);
+  if (binds(entry.kind, Side::other)) entry.overdue_other = work.begin_overdue(entry.other.owner);
   entry.until = {work.height.value + work.rules.params.answer_blocks};
   link(work.entries, number, entry);
-  put_dispute(work.entries, number, entry);
+  Dispute dispute(work, number, std::move(entry));
+  dispute.worker_owes_ = dispute.other_owes_ = false;
+  dispute.put();
   work.note({JobEvent::Kind::disputed, work.id, entry.worker.slot, entry.task, entry.pass, number});
 }
 
@@ -366,7 +371,24 @@ void Dispute::begin(DisputeStage stage) {
   put();
 }
 
-void Dispute::put() { put_dispute(work_.entries, number_, entry); }
+void Dispute::put() {
+  put_dispute(work_.entries, number_, entry);
+  count_owed(owes(Side::worker), owes(Side::other));
+}
+
+bool Dispute::owes(Side side) const {
+  return binds(entry.kind, side) && is_turn(entry.stage, entry.opened, side);
+}
+
+void Dispute::count_owed(bool worker, bool other) {
+  const auto count = [this](const SlotSide& side, bool before, bool now) {
+    if (before == now || !is_there(work_, side)) return;
+    std::uint8_t& owed = work_.slot(side.slot).head.owed_moves;
+    owed = static_cast<std::uint8_t>(now ? owed + 1 : owed - 1);
+  };
+  count(entry.worker, std::exchange(worker_owes_, worker), worker);
+  count(entry.other, std::exchange(other_owes_, other), other);
+}
 
 void unlink_dispute(Entries& entries, const DisputeEntry& entry) {
   codec::JobsEntry jobs = jobs_of(entries);

@@ -20,9 +20,13 @@ enum class Side : std::uint8_t { worker = 1, other = 2 };
 class Dispute {
  public:
   Dispute(JobWork& work, std::uint64_t number, DisputeEntry given)
-      : entry(std::move(given)), work_(work), number_(number) {}
+      : entry(std::move(given)),
+        work_(work),
+        number_(number),
+        worker_owes_(owes(Side::worker)),
+        other_owes_(owes(Side::other)) {}
 
-  /// Suspends the sides, as far as the kind does that, and begins `stage`.
+  /// At the stage that the entry has.
   static void open(JobWork& work, DisputeEntry entry);
 
   DisputeEntry entry;
@@ -43,6 +47,9 @@ class Dispute {
 
  private:
   void resume();
+  /// Whether the side's slot gets neither leases nor duties before it has moved.
+  bool owes(Side side) const;
+  void count_owed(bool worker, bool other);
   void lose(Side loser, const AccountId* winner);
   void lose_vouchers(const codec::CheckedBy& by, const AccountId* winner);
   void end_shown_after_resume();
@@ -52,11 +59,13 @@ class Dispute {
 
   JobWork& work_;
   std::uint64_t number_;
+  bool worker_owes_;  // as its slot has it
+  bool other_owes_;
 };
 
-/// Whether the worker's slot does nothing else meanwhile; and the other's.
-bool suspends_worker(DisputeKind kind);
-bool suspends_other(DisputeKind kind);
+/// Whether the slot of this side is bound to stay, and has something overdue, until it ends. Who is
+/// only asked to show works on as it did.
+bool binds(DisputeKind kind, Side side);
 /// Whose turn it is; at verdict nobody's.
 bool is_turn(DisputeStage stage, std::uint8_t opened, Side side);
 

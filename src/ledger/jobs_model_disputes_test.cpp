@@ -16,6 +16,28 @@ std::vector<std::pair<SlotId, std::set<std::uint16_t>>> JobModel::checked_by(
   return by;
 }
 
+std::uint32_t JobModel::owed_moves(std::uint32_t number) const {
+  std::uint32_t count = 0;
+  for (const auto& [id, dispute] : disputes) {
+    const bool is_worker = is_side(dispute.worker, number);
+    if (!is_worker && !(is_side(dispute.other, number) && has_two_slots(dispute))) continue;
+    bool owes = false;
+    switch (dispute.kind) {
+      case codec::DisputeKind::check:
+        owes = dispute.turn < 4 && (dispute.turn % 2 == 0) == is_worker;
+        break;
+      case codec::DisputeKind::passes:
+        owes = dispute.turn < (spec.units > 64 ? 3 : 2) &&
+               !(is_worker ? dispute.has_worker_opened : dispute.has_other_opened);
+        break;
+      case codec::DisputeKind::doubt: owes = dispute.turn != 100; break;
+      case codec::DisputeKind::unshown:
+      case codec::DisputeKind::find: break;
+    }
+    count += owes ? 1 : 0;
+  }
+  return count;
+}
 /// A sixteenth of the slot's bond, and the slot.
 void JobModel::fine(const codec::SlotSide& side) {
   if (!is_side(side, side.slot.value)) return;
@@ -54,7 +76,8 @@ void JobModel::vouch(const std::vector<std::pair<SlotId, std::set<std::uint16_t>
     const auto slot = slots.find(number.value);
     if (!units.contains(unit) || slot == slots.end()) continue;
     if (slot->second.since + spec.round_blocks > before) continue;
-    lose_key(slot->second.worker, slot->second.owner, winner);
+    const ModelSlot checker = slot->second;  // it goes
+    lose_key(checker.worker, checker.owner, winner);
   }
 }
 

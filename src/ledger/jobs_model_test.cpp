@@ -181,7 +181,7 @@ std::optional<SlotId> JobModel::checker_for(std::uint32_t number, const ModelTas
     const auto found = slots.find(drawn);
     if (found == slots.end()) continue;
     const ModelSlot& slot = found->second;
-    if (slot.owner == worker.owner || disputes_of(drawn) > 0) continue;
+    if (slot.owner == worker.owner || owed_moves(drawn) > 0) continue;
     if (slot.since + spec.round_blocks > begun || !is_present(slot.worker, begun)) continue;
     int open = 0;
     bool is_double = false;
@@ -394,7 +394,7 @@ void JobModel::lease(std::uint16_t cohort, std::uint64_t round, std::uint64_t he
   }
   for (const auto& [hash, number] : order) {
     ModelSlot& slot = slots.at(number);
-    if (disputes_of(number) > 0 || !is_present(slot.worker, height)) continue;
+    if (owed_moves(number) > 0 || !is_present(slot.worker, height)) continue;
     while (!slot.is_leaving && round >= slot.idle_until) {
       const std::size_t held = slot.queue.size() + slot.pending.size();
       if (held >= 10 || held + slot.maturing.size() >= 255) break;
@@ -467,10 +467,10 @@ void JobModel::end_block(std::uint64_t height, const Hash& beacon) {
   }
   lease(cohort, round, height, beacon);
   for (int ended = 0; ended < 64; ++ended) {
-    const auto next = std::ranges::min_element(
+    const auto first = std::ranges::min_element(
         disputes, {}, [](const auto& entry) { return entry.second.turned; });
-    if (next == disputes.end() || next->second.until > height) break;
-    end_silent(next->first);
+    if (first == disputes.end() || first->second.until > height) break;
+    end_silent(first->first);
   }
 }
 

@@ -182,6 +182,8 @@ class JobModel {
     return std::ranges::any_of(disputes,
                                [&](const auto& entry) { return entry.second.record == record; });
   }
+  /// How many disputes wait for the slot.
+  std::uint32_t owed_moves(std::uint32_t number) const;
   std::uint32_t disputes_of(std::uint32_t number) const {
     std::uint32_t count = 0;
     for (const auto& [id, dispute] : disputes) {

@@ -226,6 +226,7 @@ class Twins {
     ASSERT_TRUE(slot.head.worker == model.worker);
     ASSERT_TRUE(slot.head.passed == model.passed);
     ASSERT_TRUE(slot.head.disputes == model_.disputes_of(number));
+    ASSERT_TRUE(slot.head.owed_moves == model_.owed_moves(number));
     ASSERT_TRUE(slot.head.idle_until == model.idle_until);
     ASSERT_TRUE(slot.queue.size() == model.queue.size());
     for (std::size_t i = 0; i < model.queue.size(); ++i) {

@@ -38,11 +38,10 @@ void Dispute::resume() {
   work_.entries.erase(EntryKind::dispute, job_key(JobId{number_}));
   if (entry.overdue != 0) work_.end_overdue(entry.worker.owner, entry.overdue);
   if (entry.overdue_other != 0) work_.end_overdue(entry.other.owner, entry.overdue_other);
-  if (suspends_worker(entry.kind) && is_there(work_, entry.worker)) {
-    --work_.slot(entry.worker.slot).head.disputes;
-  }
-  if (suspends_other(entry.kind) && is_there(work_, entry.other)) {
-    --work_.slot(entry.other.slot).head.disputes;
+  count_owed(false, false);
+  for (const Side side : {Side::worker, Side::other}) {
+    const SlotSide& slot = side_of(entry, side);
+    if (binds(entry.kind, side) && is_there(work_, slot)) --work_.slot(slot.slot).head.disputes;
   }
   if (codec::MaturingTask* const result = task()) --result->disputes;
 }

@@ -109,7 +109,7 @@ def pending(kind):
 def entries():
     jobs = u8(1) + u64(8) + u64(3) + u64(1) + u64(2) + u16(2) + u64(1) + u64(7)
     head = (u8(1) + u8(0) + KEY3 + h(0x51) + u8(2) + u64(130) + u8(1) + u32(11) + u32(1) + u64(9)
-            + u8(1) + u8(1) + u8(1) + u32(70) + u8(3) + u64(260))
+            + u8(1) + u8(2) + u8(1) + u8(1) + u32(70) + u8(3) + u64(260))
     queue = u8(2) + u64(41) + u8(1) + u64(17) + u64(42) + u8(2) + u64(18)
     tasks = u8(5) + b"".join(pending(kind) for kind in
                              ("hidden", "drawn", "differs", "first", "fits"))
