@@ -41,5 +41,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   entry<codec::RegionEntry>(bytes);
   entry<codec::MemberEntry>(bytes);
   entry<codec::EnrolmentEntry>(bytes);
+  entry<codec::FindEntry>(bytes);
   return 0;
 }

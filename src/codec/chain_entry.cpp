@@ -17,6 +17,7 @@ std::size_t entry_id_bytes(EntryKind kind) {
     case EntryKind::beacon:
     case EntryKind::jobs: return 0;
     case EntryKind::member:
+    case EntryKind::find:
     case EntryKind::enrolment: return 8 + 32;
   }
   UNREACHABLE();

@@ -25,8 +25,9 @@ enum class EntryKind : std::uint8_t {
   member = 10,     // job, account's id
   enrolment = 11,  // job, worker's raw public key
   jobs = 12,       // none
+  find = 13,       // job, the find's name
 };
-inline constexpr std::uint8_t entry_kind_max = 12;
+inline constexpr std::uint8_t entry_kind_max = 13;
 
 /// How many bytes an id of this kind has.
 std::size_t entry_id_bytes(EntryKind kind);

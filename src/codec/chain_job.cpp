@@ -11,7 +11,6 @@ constexpr std::uint8_t spec_version = 1;
 constexpr std::uint8_t statement_version = 1;
 /// Of one without lines: version, job, round, worker, how many lines, signature.
 constexpr std::size_t statement_bytes_min = 1 + 8 + 8 + 32 + 2 + crypto::ed25519_signature_bytes;
-// 8 and above are for filing, verdicts and finds; the moves of 7 for bisection.
 enum class OrderKind : std::uint8_t {
   submit = 1,
   fund = 2,
@@ -19,8 +18,14 @@ enum class OrderKind : std::uint8_t {
   enrol = 4,
   leave = 5,
   carry = 6,
-  move = 7
+  move = 7,
+  file = 8,
+  verdict = 9,
+  find = 10
 };
+constexpr std::uint8_t move_open = 1;
+constexpr std::uint8_t move_choose = 2;
+constexpr std::uint8_t move_show = 3;
 constexpr std::uint8_t move_concede = 4;
 
 /// What a line has, beside checks.
@@ -149,8 +154,64 @@ struct WriteOrder {
     writer.u64(order.dispute);
     writer.u8(move_concede);
   }
+  void operator()(const DisputeMove& order) const {
+    kind(OrderKind::move);
+    writer.u64(order.dispute);
+    std::visit(*this, order.move);
+  }
+  void operator()(const OpenMove& move) const {
+    writer.u8(move_open);
+    entries(move.entries);
+  }
+  void operator()(const ChooseMove& move) const {
+    writer.u8(move_choose);
+    writer.u8(move.index);
+    writer.u8(move.digest ? 1 : 0);
+    if (move.digest) writer.bytes(*move.digest);
+  }
+  void operator()(const ShowMove& move) const {
+    writer.u8(move_show);
+    entries(move.entries);
+    writer.u16(static_cast<std::uint16_t>(move.siblings.size()));
+    for (const Hash& sibling : move.siblings) writer.bytes(sibling);
+  }
+  void operator()(const FileDispute& order) const {
+    kind(OrderKind::file);
+    writer.u64(order.job.value);
+    record(order.record);
+    writer.u8(static_cast<std::uint8_t>(order.kind));
+    writer.u16(order.unit);
+    writer.u16(order.slice);
+    writer.bytes(order.digest);
+  }
+  void operator()(const GiveVerdict& order) const {
+    kind(OrderKind::verdict);
+    writer.u64(order.dispute);
+    writer.bytes(order.digest);
+    writer.u16(static_cast<std::uint16_t>(order.signatures.size()));
+    for (const VerdictSignature& one : order.signatures) {
+      writer.u16(one.validator);
+      writer.bytes(one.signature);
+    }
+  }
+  void operator()(const ClaimFind& order) const {
+    kind(OrderKind::find);
+    writer.u64(order.job.value);
+    record(order.record);
+    writer.u64(order.unit);
+    writer.bytes(order.number);
+    writer.u8(order.what);
+  }
 
  private:
+  void entries(const std::vector<Hash>& hashes) const {
+    writer.u8(static_cast<std::uint8_t>(hashes.size()));
+    for (const Hash& hash : hashes) writer.bytes(hash);
+  }
+  void record(const Bytes& bytes) const {
+    writer.u16(static_cast<std::uint16_t>(bytes.size()));
+    writer.bytes(bytes);
+  }
   void slots(JobId job, const ChainKey& worker, std::uint16_t count) const {
     writer.u64(job.value);
     writer.bytes(worker);
@@ -185,12 +246,89 @@ Result<CarryStatements> read_carry(Reader& reader) {
   return order;
 }
 
-Result<ConcedeDispute> read_move(Reader& reader) {
-  ConcedeDispute order;
-  order.dispute = TRY(reader.u64());
+Result<std::vector<Hash>> read_entries(Reader& reader) {
+  const std::size_t count = TRY(read_count(reader, "entries", dispute_entries_max));
+  if (count == 0) return fail(Code::malformed, "move without an entry");
+  std::vector<Hash> entries;
+  for (std::size_t i = 0; i < count; ++i) entries.push_back(TRY(read_hash(reader)));
+  return entries;
+}
+
+Result<ChooseMove> read_choose(Reader& reader) {
+  ChooseMove move;
+  move.index = TRY(read_within<std::uint8_t>(reader, "index", 0, dispute_entries_max - 1));
+  if (TRY(read_flag(reader))) move.digest = TRY(read_hash(reader));
+  return move;
+}
+
+Result<ShowMove> read_show(Reader& reader) {
+  ShowMove move;
+  move.entries = TRY(read_entries(reader));
+  const std::size_t siblings = TRY(reader.u16());
+  if (siblings > dispute_siblings_max) {
+    return fail(Code::too_large,
+                base::format("{} siblings, limit {}", siblings, dispute_siblings_max));
+  }
+  for (std::size_t i = 0; i < siblings; ++i) move.siblings.push_back(TRY(read_hash(reader)));
+  return move;
+}
+
+Result<JobOrder> read_move(Reader& reader) {
+  const std::uint64_t dispute = TRY(reader.u64());
   const std::uint8_t move = TRY(reader.u8());
-  if (move == move_concede) return order;
-  return fail(Code::unsupported, base::format("move {} in a dispute", move));
+  switch (move) {
+    case move_open: return DisputeMove{dispute, OpenMove{TRY(read_entries(reader))}};
+    case move_choose: return DisputeMove{dispute, TRY(read_choose(reader))};
+    case move_show: return DisputeMove{dispute, TRY(read_show(reader))};
+    case move_concede: return ConcedeDispute{dispute};
+    default: return fail(Code::unsupported, base::format("move {} in a dispute", move));
+  }
+}
+
+Result<FileDispute> read_file(Reader& reader) {
+  FileDispute order;
+  order.job = {TRY(reader.u64())};
+  order.record = TRY(read_sized(reader, "record", first_pass_record_bytes_max));
+  const std::uint8_t kind = TRY(read_within<std::uint8_t>(reader, "kind", 2, 3));
+  order.kind = static_cast<DisputeKind>(kind);
+  order.unit = TRY(reader.u16());
+  order.slice = TRY(reader.u16());
+  order.digest = TRY(read_hash(reader));
+  if (order.kind == DisputeKind::unshown && (order.slice != 0 || order.digest != Hash{})) {
+    return fail(Code::malformed, "what is unshown has neither slice nor digest");
+  }
+  return order;
+}
+
+Result<GiveVerdict> read_verdict(Reader& reader) {
+  GiveVerdict order;
+  order.dispute = TRY(reader.u64());
+  order.digest = TRY(read_hash(reader));
+  const std::size_t count = TRY(reader.u16());
+  if (count == 0) return fail(Code::malformed, "verdict that nobody signed");
+  // A count alone allocates little.
+  order.signatures.reserve(std::min(count, reader.remaining() / 66));
+  for (std::size_t i = 0; i < count; ++i) {
+    VerdictSignature one;
+    one.validator = TRY(reader.u16());
+    if (i > 0 && one.validator <= order.signatures.back().validator) {
+      return fail(Code::malformed, base::format("verdict of validator {} after one of validator {}",
+                                                one.validator, order.signatures.back().validator));
+    }
+    one.signature = TRY(read_array_of<crypto::ed25519_signature_bytes>(reader));
+    order.signatures.push_back(one);
+  }
+  return order;
+}
+
+Result<ClaimFind> read_find(Reader& reader) {
+  ClaimFind order;
+  order.job = {TRY(reader.u64())};
+  order.record = TRY(read_sized(reader, "record", first_pass_record_bytes_max));
+  order.unit = TRY(read_within<std::uint64_t>(reader, "unit", 0, job_units_max - 1));
+  order.number = TRY(read_array_of<16>(reader));
+  order.what = TRY(read_within<std::uint8_t>(reader, "find", 1, 2));
+  return order;
 }
 
 }  // namespace
@@ -317,10 +455,30 @@ Result<JobOrder> decode_job_order(ByteView body) {
     case OrderKind::leave: order = TRY(read_slots<LeaveJob>(reader)); break;
     case OrderKind::carry: order = TRY(read_carry(reader)); break;
     case OrderKind::move: order = TRY(read_move(reader)); break;
+    case OrderKind::file: order = TRY(read_file(reader)); break;
+    case OrderKind::verdict: order = TRY(read_verdict(reader)); break;
+    case OrderKind::find: order = TRY(read_find(reader)); break;
     default: return fail(Code::unsupported, base::format("order {} to the jobs", kind));
   }
   TRY_VOID(reader.finish());
   return order;
+}
+
+Hash verdict_message(const Hash& genesis, std::uint64_t dispute, const Hash& digest) {
+  Bytes number;
+  Writer(number).u64(dispute);
+  return tagged_hash("kith/verdict/1", {genesis, number, digest});
+}
+
+Hash find_digest(TaskIndex task, const ClaimFind& claim) {
+  Bytes bytes;
+  Writer writer(bytes);
+  writer.u64(claim.job.value);
+  writer.u64(task.value);
+  writer.u64(claim.unit);
+  writer.bytes(claim.number);
+  writer.u8(claim.what);
+  return tagged_hash("kith/find/1", {bytes});
 }
 
 std::vector<SignatureJob> signature_jobs(const JobOrder& order, const Hash& genesis) {

@@ -10,6 +10,8 @@
 // parts a task, 8 checks a line. What is said late or twice is well-formed all the same.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -148,8 +150,84 @@ struct ConcedeDispute {
   std::uint64_t dispute = 0;
   friend bool operator==(const ConcedeDispute&, const ConcedeDispute&) = default;
 };
-using JobOrder =
-    std::variant<SubmitJob, FundJob, EndJob, EnrolSlots, LeaveJob, CarryStatements, ConcedeDispute>;
+
+/// Up to 64: units of a part, slices of a unit.
+inline constexpr std::size_t dispute_entries_max = 64;
+/// What 64 units of 1,024 need beside themselves at most, whichever they are.
+inline constexpr std::size_t dispute_siblings_max = 256;
+
+/// What stands under the disputed node, and hashes to it.
+struct OpenMove {
+  std::vector<Hash> entries;  // 1 to 64
+  friend bool operator==(const OpenMove&, const OpenMove&) = default;
+};
+/// Which of them is false; of a slice, with what it comes to.
+struct ChooseMove {
+  std::uint8_t index = 0;
+  std::optional<Hash> digest;
+  friend bool operator==(const ChooseMove&, const ChooseMove&) = default;
+};
+/// Units of a part, or slices of a unit, with what is beside them under U.
+struct ShowMove {
+  std::vector<Hash> entries;  // 1 to 64
+  std::vector<Hash> siblings;
+  friend bool operator==(const ShowMove&, const ShowMove&) = default;
+};
+/// A step of a dispute, signed by the key whose turn it is.
+struct DisputeMove {
+  std::uint64_t dispute = 0;
+  std::variant<OpenMove, ChooseMove, ShowMove> move;
+  friend bool operator==(const DisputeMove&, const DisputeMove&) = default;
+};
+
+enum class DisputeKind : std::uint8_t {
+  check = 1,    // a checker got something else: opened by the chain
+  unshown = 2,  // a worker does not show its checker what it checked
+  doubt = 3,    // somebody has computed a slice otherwise
+  passes = 4,   // the second pass came to something else: opened by the chain
+  find = 5,     // no dispute: whether a find is one
+};
+/// Opens a dispute of a result that matures; signed by a worker's key. `unshown`: of the slot that
+/// checked the part. `doubt`: of any account, whose bond stands for it.
+struct FileDispute {
+  JobId job;
+  Bytes record;  // chain_record.h
+  DisputeKind kind = DisputeKind::doubt;
+  std::uint16_t unit = 0;   // of the task; `unshown`: the part
+  std::uint16_t slice = 0;  // `unshown`: 0
+  Hash digest{};            // what the slice comes to; `unshown`: zeros
+  friend bool operator==(const FileDispute&, const FileDispute&) = default;
+};
+
+struct VerdictSignature {
+  std::uint16_t validator = 0;  // its place among those of the epoch, by key
+  crypto::Signature signature{};
+  friend bool operator==(const VerdictSignature&, const VerdictSignature&) = default;
+};
+/// What two thirds of the validators say that the slice comes to; needs no witness.
+struct GiveVerdict {
+  std::uint64_t dispute = 0;
+  Hash digest{};
+  std::vector<VerdictSignature> signatures;  // by validator, ascending; at least one
+  friend bool operator==(const GiveVerdict&, const GiveVerdict&) = default;
+};
+/// What a validator's key signs.
+Hash verdict_message(const Hash& genesis, std::uint64_t dispute, const Hash& digest);
+
+/// Of a result that matures; signed by its worker's key.
+struct ClaimFind {
+  JobId job;
+  Bytes record;
+  std::uint64_t unit = 0;                 // of the task
+  std::array<std::uint8_t, 16> number{};  // big-endian
+  std::uint8_t what = 0;                  // 1 a counterexample, 2 a record
+  friend bool operator==(const ClaimFind&, const ClaimFind&) = default;
+};
+/// Its name, and the digest of a verdict that it is one. That it is none has the digest of zeros.
+Hash find_digest(TaskIndex task, const ClaimFind& claim);
+
+using JobOrder = std::variant<SubmitJob, FundJob, EndJob, EnrolSlots, LeaveJob, CarryStatements,
+                              ConcedeDispute, DisputeMove, FileDispute, GiveVerdict, ClaimFind>;
 
 Bytes encode_job_order(const JobOrder& order);
 Result<JobOrder> decode_job_order(ByteView body);

@@ -20,6 +20,7 @@ class Out {
   void number(const std::uint64_t& value) { writer_.u64(value); }
   void flag(const bool& value) { writer_.u8(value ? 1 : 0); }
   void hash(const Hash& value) { writer_.bytes(value); }
+  void octets(const std::array<std::uint8_t, 16>& value) { writer_.bytes(value); }
   template <class E>
   void choice(const E& value, std::initializer_list<E>) {
     writer_.u8(static_cast<std::uint8_t>(value));
@@ -62,6 +63,7 @@ class In {
   void number(std::uint64_t& to) { take(to, reader_.u64()); }
   void flag(bool& to) { take(to, read_flag(reader_)); }
   void hash(Hash& to) { take(to, read_hash(reader_)); }
+  void octets(std::array<std::uint8_t, 16>& to) { take(to, read_array_of<16>(reader_)); }
   template <class E>
   void choice(E& to, std::initializer_list<E> known) {
     std::uint8_t value = 0;
@@ -149,6 +151,7 @@ void pass_of(Archive& ar, T& pass) {
 }
 
 constexpr auto each_number = [](auto& ar, auto& value) { id(ar, value); };
+constexpr auto each_hash = [](auto& ar, auto& value) { ar.hash(value); };
 
 template <class Archive, class Entry>
 void job_fields(Archive& ar, Entry& e) {
@@ -187,7 +190,8 @@ template <class Archive, class Entry>
 void jobs_fields(Archive& ar, Entry& e) {
   ar.number(e.next_job);
   ar.number(e.next_dispute);
-  ar.number(e.open_dispute);
+  ar.number(e.first_dispute);
+  ar.number(e.last_dispute);
   ar.list(e.jobs, jobs_max, each_number);
   ar.require(std::ranges::adjacent_find(e.jobs, std::greater_equal()) == e.jobs.end(),
              "jobs out of order");
@@ -199,6 +203,14 @@ void side_fields(Archive& ar, Side& side) {
   ar.hash(side.worker);
   ar.hash(side.owner);
   id(ar, side.since);
+}
+
+template <class Archive, class By>
+void checked_fields(Archive& ar, By& by) {
+  ar.number(by.checked);
+  ar.hash(by.seed);
+  ar.list(by.checkers, task_parts_max, each_number);
+  id(ar, by.before);
 }
 
 template <class Archive, class Task>
@@ -223,12 +235,36 @@ void pending_fields(Archive& ar, Task& task) {
   });
   ar.choice(task.outcome,
             {Outcome::hidden, Outcome::fits, Outcome::part_differs, Outcome::first_differs});
-  if (task.outcome != Outcome::hidden) ar.hash(task.root);
+  if (task.outcome != Outcome::hidden) {
+    ar.hash(task.root);
+    ar.list(task.got, task_parts_max, each_hash);
+    ar.require(task.got.size() == task.parts.size(), "roots of other parts");
+  }
   if (task.outcome == Outcome::part_differs) {
     ar.number(task.differing);
     ar.require(task.differing < task.parts.size(), "a part that is not there");
   }
-  if (task.outcome == Outcome::first_differs) side_fields(ar, task.first);
+  if (task.outcome != Outcome::first_differs) return;
+  side_fields(ar, task.first);
+  checked_fields(ar, task.first_by);
+  ar.hash(task.first_root);
+}
+
+template <class Archive, class Task>
+void maturing_fields(Archive& ar, Task& task) {
+  id(ar, task.task);
+  pass_of(ar, task.pass);
+  ar.hash(task.record);
+  ar.number(task.mark);
+  ar.number(task.disputes);
+  ar.list(task.parts, task_parts_max, [](auto& a, auto& part) {
+    id(a, part.checker);
+    a.hash(part.got);
+    a.flag(part.is_asked);
+  });
+  if (task.parts.empty()) return;
+  ar.number(task.checked);
+  ar.hash(task.seed);
 }
 
 template <class Archive, class Head>
@@ -248,6 +284,7 @@ void head_fields(Archive& ar, Head& head) {
   ar.number(head.idle_until);
   ar.flag(head.has_lapsed);
   ar.number(head.disputes);
+  ar.number(head.owed_moves);
   ar.list(head.duties, slot_duties_max, [](auto& a, auto& duty) {
     id(a, duty.target);
     a.number(duty.part);
@@ -265,12 +302,7 @@ void slot_fields(Archive& ar, Entry& e) {
     a.number(task.until);
   });
   ar.list(e.pending, slot_pending_max, [](auto& a, auto& task) { pending_fields(a, task); });
-  ar.list(e.maturing, slot_maturing_max, [](auto& a, auto& task) {
-    id(a, task.task);
-    pass_of(a, task.pass);
-    a.hash(task.record);
-    a.number(task.mark);
-  });
+  ar.list(e.maturing, slot_maturing_max, [](auto& a, auto& task) { maturing_fields(a, task); });
 }
 
 template <class Archive, class Entry>
@@ -281,9 +313,17 @@ void redo_fields(Archive& ar, Entry& e) {
   });
 }
 
+template <class Archive>
+void stage_field(Archive& ar, auto& stage) {
+  using enum DisputeStage;
+  ar.choice(stage, {open_part, choose_unit, open_unit, choose_slice, show_part, show_slice,
+                    open_nodes, open_units, open_slices, verdict});
+}
+
 template <class Archive, class Entry>
 void dispute_fields(Archive& ar, Entry& e) {
-  ar.choice(e.kind, {DisputeKind::check, DisputeKind::passes});
+  using enum DisputeKind;
+  ar.choice(e.kind, {check, unshown, doubt, passes, find});
   id(ar, e.job);
   id(ar, e.task);
   pass_of(ar, e.pass);
@@ -293,6 +333,37 @@ void dispute_fields(Archive& ar, Entry& e) {
   ar.number(e.overdue_other);
   side_fields(ar, e.worker);
   side_fields(ar, e.other);
+  ar.number(e.before);
+  ar.number(e.after);
+  stage_field(ar, e.stage);
+  ar.hash(e.root);
+  ar.hash(e.node);
+  ar.hash(e.node_other);
+  ar.number(e.opened);
+  ar.require(e.opened <= 2, "a side that is none");
+  ar.list(e.entries, dispute_entries_max, each_hash);
+  ar.number(e.unit);
+  ar.number(e.slice);
+  ar.hash(e.said);
+  ar.hash(e.said_other);
+  ar.number(e.held);
+  ar.require(e.held <= amount_max, "more held than there is");
+  ar.hash(e.record);
+  checked_fields(ar, e.by);
+  checked_fields(ar, e.by_other);
+  ar.octets(e.number);
+  ar.number(e.what);
+}
+
+template <class Archive, class Entry>
+void find_fields(Archive& ar, Entry& e) {
+  ar.hash(e.account);
+  ar.hash(e.worker);
+  id(ar, e.task);
+  ar.number(e.unit);
+  ar.octets(e.number);
+  ar.number(e.what);
+  id(ar, e.height);
 }
 
 template <class Archive, class Entry>
@@ -348,9 +419,11 @@ struct Fields {
       region_fields(ar, e);
     } else if constexpr (std::is_same_v<Entry, MemberEntry>) {
       member_fields(ar, e);
-    } else {
-      static_assert(std::is_same_v<Entry, EnrolmentEntry>);
+    } else if constexpr (std::is_same_v<Entry, EnrolmentEntry>) {
       enrolment_fields(ar, e);
+    } else {
+      static_assert(std::is_same_v<Entry, FindEntry>);
+      find_fields(ar, e);
     }
   }
 };
@@ -372,7 +445,7 @@ void check_version(In& in) {
 }
 
 std::size_t size_about(const SlotEntry& entry) {
-  std::size_t size = 256 + 45 * entry.maturing.size();
+  std::size_t size = 256 + 47 * entry.maturing.size();
   for (const PendingTask& task : entry.pending) size += 200 + 40 * task.parts.size();
   return size;
 }
@@ -383,10 +456,13 @@ Bytes encode_entry(const JobEntry& entry) { return encoded(entry, 512 + 6 * entr
 Bytes encode_entry(const JobsEntry& entry) { return encoded(entry, 64); }
 Bytes encode_entry(const SlotEntry& entry) { return encoded(entry, size_about(entry)); }
 Bytes encode_entry(const RedoPage& entry) { return encoded(entry, 600); }
-Bytes encode_entry(const DisputeEntry& entry) { return encoded(entry, 128); }
+Bytes encode_entry(const DisputeEntry& entry) {
+  return encoded(entry, 640 + 32 * entry.entries.size());
+}
 Bytes encode_entry(const RegionEntry& entry) { return encoded(entry, 1'024); }
 Bytes encode_entry(const MemberEntry& entry) { return encoded(entry, 48); }
 Bytes encode_entry(const EnrolmentEntry& entry) { return encoded(entry, 32); }
+Bytes encode_entry(const FindEntry& entry) { return encoded(entry, 128); }
 
 template <class Entry>
 Result<Entry> decode_entry(ByteView bytes) {
@@ -405,6 +481,7 @@ template Result<DisputeEntry> decode_entry<DisputeEntry>(ByteView);
 template Result<RegionEntry> decode_entry<RegionEntry>(ByteView);
 template Result<MemberEntry> decode_entry<MemberEntry>(ByteView);
 template Result<EnrolmentEntry> decode_entry<EnrolmentEntry>(ByteView);
+template Result<FindEntry> decode_entry<FindEntry>(ByteView);
 
 Result<SlotHead> decode_slot_head(ByteView bytes) {
   In in(bytes);

@@ -1,4 +1,4 @@
-// Jobs as the state holds them: entries of kinds 4 to 8 and 10 to 12 (chain_entry.h). A job has
+// Jobs as the state holds them: entries of kinds 4 to 8 and 10 to 13 (chain_entry.h). A job has
 // cursors and sums, no entry a task: a task stands in the slot that has it, until its record is one
 // hash in its region's list. Grammar: docs/protocol/compute.md, "State". What the fields do is
 // ledger/jobs.h.
@@ -7,14 +7,11 @@
 // 255 maturing.
 #pragma once
 
+#include "codec/chain_dispute.h"
 #include "codec/chain_entry.h"
-#include "codec/chain_job_check.h"
 #include "codec/chain_mmr.h"
 
 namespace kith::codec {
-
-/// An account's id, as chain_account.h makes it.
-using AccountId = Hash;
 
 inline constexpr std::size_t jobs_at_work_max = 8;
 inline constexpr std::size_t jobs_max = jobs_at_work_max + 256;
@@ -63,8 +60,9 @@ struct JobEntry {
 struct JobsEntry {
   std::uint64_t next_job = 1;
   std::uint64_t next_dispute = 1;
-  std::uint64_t open_dispute = 1;  // none below is open
-  std::vector<JobId> jobs;         // ascending; the first eight are at work
+  std::uint64_t first_dispute = 0;  // of the open ones, by deadline; 0: there is none
+  std::uint64_t last_dispute = 0;
+  std::vector<JobId> jobs;  // ascending; the first eight are at work
   friend bool operator==(const JobsEntry&, const JobsEntry&) = default;
 };
 
@@ -94,15 +92,6 @@ enum class Outcome : std::uint8_t {
   first_differs = 3,  // the first pass' root is another
 };
 
-/// A side of a dispute: a slot as long as it is the one it was.
-struct SlotSide {
-  SlotId slot;
-  ChainKey worker{};
-  AccountId owner{};
-  Height since;
-  friend bool operator==(const SlotSide&, const SlotSide&) = default;
-};
-
 struct PendingTask {
   TaskIndex task;
   std::uint8_t pass = 1;
@@ -116,9 +105,12 @@ struct PendingTask {
   bool is_again = false;      // one that matures, checked once more: there is nothing else to do
   std::vector<TaskPart> parts;
   Outcome outcome = Outcome::hidden;
-  Hash root{};  // U, from the reveal on
+  Hash root{};            // U, from the reveal on
+  std::vector<Hash> got;  // and D of each part
   std::uint8_t differing = 0;
   SlotSide first{};  // of the first pass, when it differs
+  CheckedBy first_by;
+  Hash first_root{};
   friend bool operator==(const PendingTask&, const PendingTask&) = default;
 };
 
@@ -130,11 +122,24 @@ struct Duty {
   friend bool operator==(const Duty&, const Duty&) = default;
 };
 
+/// A part that a checker has not been shown may be asked for on the ledger, once.
+struct CheckedPart {
+  SlotId checker;
+  Hash got{};  // D
+  bool is_asked = false;
+  friend bool operator==(const CheckedPart&, const CheckedPart&) = default;
+};
+
 struct MaturingTask {
   TaskIndex task;
   std::uint8_t pass = 1;
-  Hash record{};           // record_hash
-  std::uint32_t mark = 0;  // what its owner had passed with it
+  Hash record{};              // record_hash
+  std::uint32_t mark = 0;     // what its owner had passed with it
+  std::uint8_t disputes = 0;  // about it; not accepted before they end
+  // Until the round after the one in which it was revealed: what its checkers may ask for.
+  std::vector<CheckedPart> parts;
+  std::uint16_t checked = 0;  // with parts
+  Hash seed{};
   friend bool operator==(const MaturingTask&, const MaturingTask&) = default;
 };
 
@@ -151,7 +156,8 @@ struct SlotHead {
   std::uint32_t faults = 0;      // its owner's, as far as the slot has heard
   std::uint64_t idle_until = 0;  // no leases before this round
   bool has_lapsed = false;       // a queue of one until it commits
-  std::uint8_t disputes = 0;     // open ones; no leases, no duties
+  std::uint8_t disputes = 0;     // open ones; it does not close
+  std::uint8_t owed_moves = 0;   // of them, those that wait for it; no leases, no duties
   std::vector<Duty> duties;
   friend bool operator==(const SlotHead&, const SlotHead&) = default;
 };
@@ -172,22 +178,6 @@ struct RedoTask {
 struct RedoPage {
   std::vector<RedoTask> tasks;
   friend bool operator==(const RedoPage&, const RedoPage&) = default;
-};
-
-enum class DisputeKind : std::uint8_t { check = 1, passes = 4 };
-
-struct DisputeEntry {
-  DisputeKind kind = DisputeKind::check;
-  JobId job;
-  TaskIndex task;
-  std::uint8_t pass = 1;
-  std::uint8_t part = 0;
-  Height until;
-  std::uint64_t overdue = 0;        // of the worker's owner, as in PendingTask
-  std::uint64_t overdue_other = 0;  // and of the other's
-  SlotSide worker;                  // of the task
-  SlotSide other;                   // its checker, or the worker of the first pass
-  friend bool operator==(const DisputeEntry&, const DisputeEntry&) = default;
 };
 
 struct RegionEntry {
@@ -238,6 +228,7 @@ Bytes encode_entry(const DisputeEntry& entry);
 Bytes encode_entry(const RegionEntry& entry);
 Bytes encode_entry(const MemberEntry& entry);
 Bytes encode_entry(const EnrolmentEntry& entry);
+Bytes encode_entry(const FindEntry& entry);
 
 /// Of one of the types above.
 template <class Entry>

@@ -71,6 +71,7 @@ TEST(ChainJob, GoldenEntries) {
   EXPECT_EQ(decode_entry<SlotEntry>(entries[2]).value(), test::sample_slot());
   EXPECT_EQ(decode_slot_head(entries[2]).value(), test::sample_slot().head);
   EXPECT_EQ(decode_entry<SlotEntry>(entries[3]).value(), test::free_slot());
+  EXPECT_EQ(decode_entry<DisputeEntry>(entries[5]).value(), test::sample_dispute());
   EXPECT_EQ(decode_entry<RegionEntry>(entries[6]).value(), test::sample_region());
 }
 
@@ -89,6 +90,37 @@ TEST(ChainJob, GoldenChecks) {
     const auto passes = passes_to_mature(spec, static_cast<std::uint16_t>(std::stoul(line[0])));
     EXPECT_EQ(passes ? std::to_string(*passes) : "-", line[3]);
   }
+}
+
+TEST(ChainJob, GoldenVerdictsAndFinds) {
+  const GoldenLine line = lines_of("verdict")[0];
+  EXPECT_EQ(base::to_hex(verdict_message(hash_of(0x31), 80, hash_of(0x68))), line[0]);
+  EXPECT_EQ(base::to_hex(find_digest({39}, test::sample_claim())), line[1]);
+}
+
+TEST(ChainJob, MovesAndVerdictsThatCannotBeAreRefused) {
+  const auto code_of = [](const JobOrder& order) {
+    const auto decoded = decode_job_order(encode_job_order(order));
+    return decoded ? Code::internal : decoded.error().code;
+  };
+  const std::vector<Hash> many(65);
+  EXPECT_EQ(code_of(DisputeMove{1, OpenMove{{}}}), Code::malformed);
+  EXPECT_EQ(code_of(DisputeMove{1, OpenMove{many}}), Code::too_large);
+  EXPECT_EQ(code_of(DisputeMove{1, ChooseMove{64, std::nullopt}}), Code::malformed);
+  EXPECT_EQ(code_of(DisputeMove{1, ShowMove{{}, {}}}), Code::malformed);
+  EXPECT_EQ(code_of(DisputeMove{1, ShowMove{many, {}}}), Code::too_large);
+  EXPECT_EQ(code_of(DisputeMove{1, ShowMove{{Hash{}}, std::vector<Hash>(257)}}), Code::too_large);
+  EXPECT_EQ(code_of(FileDispute{{7}, {}, DisputeKind::check, 0, 0, {}}), Code::malformed);
+  EXPECT_EQ(code_of(FileDispute{{7}, {}, DisputeKind::unshown, 0, 1, {}}), Code::malformed);
+  EXPECT_EQ(code_of(FileDispute{{7}, {}, DisputeKind::unshown, 0, 0, hash_of(1)}), Code::malformed);
+  EXPECT_EQ(code_of(FileDispute{{7}, Bytes(1'025), DisputeKind::doubt, 0, 0, {}}), Code::too_large);
+  EXPECT_EQ(code_of(GiveVerdict{1, {}, {}}), Code::malformed);
+  EXPECT_EQ(code_of(GiveVerdict{1, {}, {{2, {}}, {2, {}}}}), Code::malformed);
+  EXPECT_EQ(code_of(ClaimFind{{7}, {}, 1'024, {}, 1}), Code::malformed);
+  EXPECT_EQ(code_of(ClaimFind{{7}, {}, 0, {}, 3}), Code::malformed);
+  Bytes verdict = encode_job_order(test::sample_verdict());
+  verdict[41] = verdict[42] = 0xff;  // a count that is not there
+  EXPECT_EQ(decode_job_order(verdict).error().code, Code::truncated);
 }
 
 TEST(ChainJob, GoldenCommitmentsAndDraws) {
@@ -194,7 +226,7 @@ TEST(ChainJob, StatementsThatCannotBeAreRefused) {
   Bytes many = encode_job_order(CarryStatements{{test::sample_statement()}});
   many[1] = many[2] = 0xff;  // a count that is not there
   EXPECT_EQ(decode_job_order(many).error().code, Code::truncated);
-  EXPECT_EQ(decode_job_order(Bytes{8}).error().code, Code::unsupported);
+  EXPECT_EQ(decode_job_order(Bytes{11}).error().code, Code::unsupported);
 }
 
 TEST(ChainJob, RecordsAreVerifiedOffline) {
@@ -235,6 +267,11 @@ TEST(ChainJob, AnyBytesDecodeToThemselvesOrNotAtAll) {
         if (const auto decoded = decode_entry<SlotEntry>(slot)) {
           RC_ASSERT(encode_entry(*decoded) == slot);
           RC_ASSERT(decode_slot_head(slot).value() == decoded->head);
+        }
+        Bytes dispute = encode_entry(test::sample_dispute());
+        dispute[at % dispute.size()] ^= flip;
+        if (const auto decoded = decode_entry<DisputeEntry>(dispute)) {
+          RC_ASSERT(encode_entry(*decoded) == dispute);
         }
         Bytes job = encode_entry(test::sample_job());
         job[at % job.size()] ^= flip;

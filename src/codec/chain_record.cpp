@@ -1,6 +1,7 @@
 #include "codec/chain_record.h"
 
 #include "codec/chain_job_bytes.h"
+#include "codec/chain_job_check.h"
 #include "crypto/ed25519_zip215.h"
 
 namespace kith::codec {
@@ -23,6 +24,8 @@ void write_agreed(Writer& writer, const Record& record) {
   writer.bytes(record.root);
   writer.u8(static_cast<std::uint8_t>(record.checkers.size()));
   for (const SlotId checker : record.checkers) writer.u32(checker.value);
+  writer.u16(record.checked);
+  writer.bytes(record.seed);
 }
 
 void write_signed(Writer& writer, const Record& record) {
@@ -46,6 +49,12 @@ Result<void> read_agreed(Reader& reader, Record& record) {
   const std::size_t checkers = TRY(read_count(reader, "checkers", task_parts_max));
   if (checkers == 0) return fail(Code::malformed, "record that nobody checked");
   for (std::size_t i = 0; i < checkers; ++i) record.checkers.push_back({TRY(reader.u32())});
+  record.checked = TRY(read_within<std::uint16_t>(reader, "checked units", 1, job_units_max));
+  if (parts_of(record.checked) != checkers) {
+    return fail(Code::malformed,
+                base::format("{} units in {} parts", record.checked, checkers));
+  }
+  record.seed = TRY(read_hash(reader));
   return {};
 }
 

@@ -27,6 +27,8 @@ struct Record {
   std::uint64_t round = 0;       // of the slot's cohort, in which it was committed
   Hash root{};                   // U
   std::vector<SlotId> checkers;  // by part, 1 to 16
+  std::uint16_t checked = 0;     // s: with the seed, which units they checked
+  Hash seed{};
   std::uint64_t time = 0;        // Unix ms
   Bytes statistics;              // the workload's
   crypto::Signature signature{};

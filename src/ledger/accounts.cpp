@@ -382,6 +382,7 @@ Result<Amount> escrow_of(const EntryKey& key, ByteView entry) {
     case EntryKind::region: return owns_nothing<codec::RegionEntry>(entry);
     case EntryKind::member: return owns_nothing<codec::MemberEntry>(entry);
     case EntryKind::enrolment: return owns_nothing<codec::EnrolmentEntry>(entry);
+    case EntryKind::find: return owns_nothing<codec::FindEntry>(entry);
     case EntryKind::jobs: return owns_nothing<codec::JobsEntry>(entry);
   }
   return fail(Code::unsupported, base::format("entry of kind {}", static_cast<unsigned>(key.kind)));

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
-#include "ledger/jobs_work.h"
+#include "ledger/jobs_dispute.h"
 
 namespace kith::ledger {
 namespace {
@@ -205,11 +205,24 @@ struct Obey {
   }
 
   Result<JobEffect> operator()(const codec::ConcedeDispute& order) const {
-    const Amount burnt = TRY(concede(rules, height, entries, order.dispute, signer, log));
-    return JobEffect{0, burnt};
+    return JobEffect{0, TRY(disputes().concede(order))};
+  }
+  Result<JobEffect> operator()(const codec::DisputeMove& order) const {
+    return JobEffect{0, TRY(disputes().move(order))};
+  }
+  Result<JobEffect> operator()(const codec::FileDispute& order) const {
+    return JobEffect{0, TRY(disputes().file(order))};
+  }
+  Result<JobEffect> operator()(const codec::GiveVerdict& order) const {
+    return JobEffect{0, TRY(disputes().judge(order))};
+  }
+  Result<JobEffect> operator()(const codec::ClaimFind& order) const {
+    return JobEffect{0, TRY(disputes().claim(order))};
   }
 
  private:
+  DisputeOrders disputes() const { return {rules, height, entries, signer, log}; }
+
   Result<void> check_enrolment(JobWork& work, const codec::EnrolSlots& order,
                                const WorkerEntry& worker) const {
     const JobEntry& job = work.job;

@@ -9,9 +9,9 @@
 //   to S(r+4)  the reveal; there it settles           jobs_settle.cpp
 //   + M tasks  it is accepted, paid and counted
 //
-// What differs opens a dispute (jobs_dispute.cpp), which ends when a side concedes, or without a
-// loser: bisection and verdicts are not built. What is said late, twice, or of others' slots has no
-// effect, and spoils nothing.
+// What differs opens a dispute (jobs_dispute.cpp): the sides in turn narrow it down to one slice,
+// of which two thirds of the validators say what it comes to (jobs_verdict.h). What is said late,
+// twice, or of others' slots has no effect, and spoils nothing.
 //
 // Limits: codec/chain_job_state.h. A block looks at the slots of two cohorts a job, 1,024 at most,
 // of 8 jobs.
@@ -36,6 +36,15 @@ using codec::JobId;
 using codec::SlotId;
 using codec::TaskIndex;
 
+/// A validator of the epoch, as far as verdicts are concerned.
+struct Juror {
+  ChainKey key{};
+  codec::Weight weight = 0;
+  friend bool operator==(const Juror&, const Juror&) = default;
+};
+/// By key, ascending: jobs_verdict.h makes it.
+using Jury = std::vector<Juror>;
+
 struct JobRules {
   Hash genesis{};
   codec::ComputeParams params;
@@ -43,6 +52,8 @@ struct JobRules {
   std::uint32_t fresh_slots = 32;
   /// A log takes no more events than these. Nothing in the state depends on it.
   std::size_t events_max = std::numeric_limits<std::size_t>::max();
+  /// That of the state before the block; outlives the rules. Without one no verdict is given.
+  const Jury* jury = nullptr;
 };
 
 /// What happened, for those who watch: nothing in the state depends on it.
@@ -57,16 +68,19 @@ struct JobEvent {
     withdrawn,  // maturing, when its owner had a fault
     silent,     // `slot` has not said what it was to check
     disputed,
-    fault,   // `slot` has lost: a dispute, or it never revealed
+    fault,   // `slot` has lost: a dispute (no_slot: who doubted), or it never revealed
     closed,  // `slot` is nobody's any more
     region_done,
+    shown,    // to a checker that had asked for it
+    verdict,  // of the dispute
+    found,    // validators have confirmed a find
   };
   Kind kind{};
   JobId job;
   SlotId slot;
   TaskIndex task;
   std::uint8_t pass = 0;
-  std::uint64_t number = 0;   // disputed, fault: the dispute, or 0; region_done: the region
+  std::uint64_t number = 0;   // of disputes and faults the dispute, or 0; region_done: the region
   codec::Record record = {};  // settled: without the worker's own word
 };
 using JobLog = std::vector<JobEvent>;
@@ -79,8 +93,8 @@ struct JobEffect {
 };
 
 /// Obeys an order of the block of `height`; changes nothing when it fails. `signer` is the key of
-/// the action's witness, if it has one. Whether statements' signatures verify is the caller's to
-/// know. `log` may be null.
+/// the action's witness, if it has one. Whether signatures of statements and of verdicts verify is
+/// the caller's to know. `log` may be null.
 Result<JobEffect> apply_job(const JobRules& rules, Height height, Entries& entries,
                             const codec::JobOrder& order, const ChainKey* signer, JobLog* log);
 

@@ -24,7 +24,7 @@ struct Draw {
   const Hash& beacon;
 
   bool may_check(const SlotHead& head, std::uint8_t part, Height due) const {
-    if (head.owner == owner.owner || head.disputes > 0) return false;
+    if (head.owner == owner.owner || head.owed_moves > 0) return false;
     if (head.since.value + work.job.spec.round_blocks > begins.value) return false;
     std::size_t duties = 0;
     for (const codec::Duty& duty : head.duties) {

@@ -61,7 +61,7 @@ bool has_room(const SlotEntry& entry) {
 }
 
 bool is_here(JobWork& work, const SlotHead& head) {
-  return head.disputes == 0 && is_present(work, head.worker, codec::next(work.height));
+  return head.owed_moves == 0 && is_present(work, head.worker, codec::next(work.height));
 }
 
 void lease(JobWork& work, SlotId number, SlotEntry& entry, std::uint64_t round) {

@@ -26,23 +26,32 @@ void JobModel::close(std::uint32_t number, bool is_fault) {
   free[static_cast<std::uint16_t>(number % spec.round_blocks)].push_back(number);
 }
 
-void JobModel::concede(std::uint64_t number, const ChainKey& loser) {
-  const ModelDispute dispute = disputes.at(number);
-  disputes.erase(number);
-  const codec::SlotSide& side = dispute.worker.worker == loser ? dispute.worker : dispute.other;
-  if (is_side(side, side.slot.value)) close(side.slot.value, true);
-}
-
-void JobModel::open_dispute(std::uint32_t number, const codec::SlotSide& other,
-                            std::uint64_t height) {
+void JobModel::open_dispute(std::uint32_t number, const ModelTask& task,
+                            const codec::SlotSide& other, std::uint64_t height) {
   if (other.slot.value == number || !is_side(other, other.slot.value)) return;
   const ModelSlot& slot = slots.at(number);
   note_overdue(slot.owner, height);
   note_overdue(other.owner, height);
-  disputes[next_dispute++] = {{{number}, slot.worker, slot.owner, {slot.since}},
-                              other,
-                              (height - start) / spec.round_blocks,
-                              height + rules.params.answer_blocks};
+  ModelDispute dispute;
+  dispute.kind =
+      *task.told == Outcome::part_differs ? codec::DisputeKind::check : codec::DisputeKind::passes;
+  dispute.worker = {{number}, slot.worker, slot.owner, {slot.since}};
+  dispute.other = other;
+  dispute.overdue = (height - start) / spec.round_blocks;
+  std::vector<SlotId> checkers;
+  for (const auto& checker : task.checkers) checkers.push_back(*checker);
+  dispute.by = checked_by(task.seed, task.checked, checkers);
+  dispute.before = begins(number % spec.round_blocks, task.round + 1);
+  if (dispute.kind == codec::DisputeKind::check) {
+    // The part is all that counts, and whose it is stands on the other side.
+    dispute.by = {dispute.by.at(task.differing)};
+  } else {
+    const codec::Record& first = task.first_record;
+    dispute.by_other = checked_by(first.seed, first.checked, first.checkers);
+    dispute.before_other = begins(first.slot.value % spec.round_blocks, first.round + 1);
+  }
+  begin_turn(dispute, height);
+  disputes[next_dispute++] = dispute;
 }
 
 std::optional<codec::Record> JobModel::proven(std::uint64_t task, const codec::FirstPass& first) {
@@ -83,6 +92,7 @@ void JobModel::reveal(ModelSlot& slot, const codec::StatementLine& line, std::ui
           there->second.worker == record->worker) {
         outcome = Outcome::first_differs;
         task.first = {record->slot, record->worker, there->second.owner, {there->second.since}};
+        task.first_record = *record;
       }
     }
     for (std::size_t i = task.checkers.size(); i-- > 0;) {
@@ -96,6 +106,7 @@ void JobModel::reveal(ModelSlot& slot, const codec::StatementLine& line, std::ui
     }
     task.told = outcome;
     task.root = line.reveal->root;
+    task.got = line.reveal->parts;
     return;
   }
 }
@@ -170,7 +181,7 @@ std::optional<SlotId> JobModel::checker_for(std::uint32_t number, const ModelTas
     const auto found = slots.find(drawn);
     if (found == slots.end()) continue;
     const ModelSlot& slot = found->second;
-    if (slot.owner == worker.owner || disputes_of(drawn) > 0) continue;
+    if (slot.owner == worker.owner || owed_moves(drawn) > 0) continue;
     if (slot.since + spec.round_blocks > begun || !is_present(slot.worker, begun)) continue;
     int open = 0;
     bool is_double = false;
@@ -231,7 +242,7 @@ void JobModel::settle_task(std::uint32_t number, ModelTask task, std::uint64_t r
         other = {{found->first}, found->second.worker, found->second.owner, {found->second.since}};
       }
     }
-    if (is_there) open_dispute(number, other, height);
+    if (is_there) open_dispute(number, task, other, height);
     std::erase_if(slot.maturing, [&](const ModelTask& one) {
       return one.task == task.task && one.pass == task.pass;
     });
@@ -252,6 +263,8 @@ void JobModel::settle_task(std::uint32_t number, ModelTask task, std::uint64_t r
   record.slot = {number};
   record.round = task.round;
   record.root = task.root;
+  record.checked = task.checked;
+  record.seed = task.seed;
   for (std::size_t i = 0; i < task.checkers.size(); ++i) {
     record.checkers.push_back(*task.checkers[i]);
     const auto checker = slots.find(task.checkers[i]->value);
@@ -259,7 +272,18 @@ void JobModel::settle_task(std::uint32_t number, ModelTask task, std::uint64_t r
     earned[checker->second.owner] += part_price(task);
     escrow -= part_price(task);
   }
-  if (task.is_again) return;
+  if (task.is_again) {
+    for (ModelTask& one : slot.maturing) {
+      if (one.task != task.task || one.pass != task.pass) continue;
+      one.seed = task.seed;
+      one.checked = task.checked;
+      one.checkers = task.checkers;
+      one.got = task.got;
+    }
+    slot.passed_again = round;
+    ++slot.count_again;
+    return;
+  }
   task.record = codec::record_hash(record);
   slot.maturing.push_back(task);
 }
@@ -298,6 +322,7 @@ void JobModel::settle(std::uint32_t number, std::uint64_t round, std::uint64_t h
   ModelSlot& slot = slots.at(number);
   const auto cohort = static_cast<std::uint16_t>(number % spec.round_blocks);
   hear_of_faults(slot);
+  slot.count_again = 0;
   while (!slot.queue.empty() && slot.queue.front().until <= round) {
     redo.emplace_back(slot.queue.front().task, slot.queue.front().pass);
     slot.queue.erase(slot.queue.begin());
@@ -317,7 +342,7 @@ void JobModel::settle(std::uint32_t number, std::uint64_t round, std::uint64_t h
     } else if (!is_over && task.due && *task.due < round) {
       mark_overdue(slot, task, height);
       if (height >= begins(cohort, *task.due + 1) + rules.params.answer_blocks) {
-        close(number, true);
+        fine({{number}, slot.worker, slot.owner, {slot.since}});
         return;
       }
     }
@@ -338,9 +363,10 @@ void JobModel::accept(std::uint32_t number, std::uint64_t round) {
   ModelSlot& slot = slots.at(number);
   hear_of_faults(slot);
   const std::uint32_t counted = passed_in_order(slot.owner);
+  const std::uint32_t again = slot.passed_again == round ? slot.count_again : 0;
   std::vector<ModelTask> kept;
   for (const ModelTask& task : slot.maturing) {
-    if (task.settled >= round || counted < task.mark + mature) {
+    if (task.settled >= round || counted < task.mark + mature + again || has_dispute(task.record)) {
       kept.push_back(task);
       continue;
     }
@@ -368,7 +394,7 @@ void JobModel::lease(std::uint16_t cohort, std::uint64_t round, std::uint64_t he
   }
   for (const auto& [hash, number] : order) {
     ModelSlot& slot = slots.at(number);
-    if (disputes_of(number) > 0 || !is_present(slot.worker, height)) continue;
+    if (owed_moves(number) > 0 || !is_present(slot.worker, height)) continue;
     while (!slot.is_leaving && round >= slot.idle_until) {
       const std::size_t held = slot.queue.size() + slot.pending.size();
       if (held >= 10 || held + slot.maturing.size() >= 255) break;
@@ -440,14 +466,11 @@ void JobModel::end_block(std::uint64_t height, const Hash& beacon) {
     if (slots.contains(number)) accept(number, round);
   }
   lease(cohort, round, height, beacon);
-  const auto all = disputes;
-  for (const auto& [number, dispute] : all) {
-    if (dispute.until > height) break;
-    disputes.erase(number);
-    for (const codec::SlotSide* side : {&dispute.worker, &dispute.other}) {
-      if (!is_side(*side, side->slot.value)) continue;
-      forget_passed(side->owner);
-    }
+  for (int ended = 0; ended < 64; ++ended) {
+    const auto first = std::ranges::min_element(
+        disputes, {}, [](const auto& entry) { return entry.second.turned; });
+    if (first == disputes.end() || first->second.until > height) break;
+    end_silent(first->first);
   }
 }
 

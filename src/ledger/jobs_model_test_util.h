@@ -28,8 +28,10 @@ struct ModelTask {
   std::map<std::size_t, std::pair<Hash, ChainKey>> said;  // by part
   std::optional<codec::Outcome> told;
   Hash root{};
+  std::vector<Hash> got;
   std::size_t differing = 0;
   codec::SlotSide first{};
+  codec::Record first_record;
   std::uint32_t mark = 0;     // of one that matures
   std::uint64_t settled = 0;  // round
   Hash record{};
@@ -51,14 +53,28 @@ struct ModelSlot {
   std::uint64_t idle_until = 0;
   std::uint32_t passed = 0;
   std::uint32_t faults_heard = 0;
+  std::uint64_t passed_again = 0;  // the round in which what matures was last checked again
+  std::uint32_t count_again = 0;
   std::vector<ModelTask> queue, pending, maturing;
   std::vector<ModelDuty> duties;  // all there ever were
 };
 
 struct ModelDispute {
+  codec::DisputeKind kind{};
   codec::SlotSide worker, other;
   std::uint64_t overdue = 0;
   std::uint64_t until = 0;
+  std::uint64_t turned = 0;  // a count of all turns that ever began: which of two is older
+  int turn = 0;              // moves that have been made, of both that open one
+  std::vector<Hash> opened;  // by whoever moved last
+  bool has_worker_opened = false;
+  bool has_other_opened = false;
+  Hash said{}, said_other{};
+  std::uint16_t unit = 0;
+  Hash record{};
+  Amount held = 0;
+  std::vector<std::pair<SlotId, std::set<std::uint16_t>>> by, by_other;  // who checked what
+  std::uint64_t before = 0, before_other = 0;                            // slots as they were then
 };
 
 class JobModel {
@@ -80,7 +96,8 @@ class JobModel {
   std::map<ChainKey, std::uint16_t> cohort_of_key;
   std::map<ChainKey, std::set<std::uint64_t>> said_rounds;
   std::map<AccountId, std::uint32_t> passed, faults;
-  std::map<AccountId, Amount> earned;
+  std::map<AccountId, Amount> earned, lost;
+  Amount burnt = 0;
   std::map<std::uint64_t, ModelDispute> disputes;
   std::uint64_t next_dispute = 1;
   std::vector<std::pair<std::uint64_t, std::uint8_t>> redo;
@@ -118,7 +135,13 @@ class JobModel {
   }
 
   void hear(std::uint64_t height, const codec::JobStatement& said);
+  // Orders that the rules have obeyed. Whether they may is not judged here.
   void concede(std::uint64_t number, const ChainKey& loser);
+  void move(std::uint64_t number, const ChainKey& who, const codec::DisputeMove& order,
+            std::uint64_t height);
+  void file(const codec::FileDispute& order, const ChainKey& who, const AccountId& account,
+            std::uint64_t height);
+  void judge(std::uint64_t number, const Hash& digest);
   void end_block(std::uint64_t height, const Hash& beacon);
 
   Amount reserved() const {
@@ -142,7 +165,7 @@ class JobModel {
     }
     for (const auto& [id, dispute] : disputes) {
       if (dispute.worker.owner == owner) ++counts[dispute.overdue];
-      if (dispute.other.owner == owner) ++counts[dispute.overdue];
+      if (dispute.other.owner == owner && has_two_slots(dispute)) ++counts[dispute.overdue];
     }
     return counts;
   }
@@ -155,16 +178,43 @@ class JobModel {
     }
     return least;
   }
+  bool has_dispute(const Hash& record) const {
+    return std::ranges::any_of(disputes,
+                               [&](const auto& entry) { return entry.second.record == record; });
+  }
+  /// How many disputes wait for the slot.
+  std::uint32_t owed_moves(std::uint32_t number) const;
   std::uint32_t disputes_of(std::uint32_t number) const {
     std::uint32_t count = 0;
     for (const auto& [id, dispute] : disputes) {
-      count += is_side(dispute.worker, number) ? 1 : 0;
-      count += is_side(dispute.other, number) ? 1 : 0;
+      const bool is_asked_only = dispute.kind == codec::DisputeKind::unshown;
+      count += is_side(dispute.worker, number) && !is_asked_only ? 1 : 0;
+      count += is_side(dispute.other, number) && has_two_slots(dispute) ? 1 : 0;
     }
     return count;
   }
 
  private:
+  static bool has_two_slots(const ModelDispute& dispute) {
+    return dispute.kind == codec::DisputeKind::check || dispute.kind == codec::DisputeKind::passes;
+  }
+  void begin_turn(ModelDispute& dispute, std::uint64_t height) {
+    dispute.turned = ++turns;
+    dispute.until = height + rules.params.answer_blocks;
+    dispute.has_worker_opened = dispute.has_other_opened = false;
+  }
+  std::uint64_t turns = 0;
+  void fine(const codec::SlotSide& side);
+  void lose(ModelDispute& dispute, bool is_worker, const AccountId* winner);
+  void lose_key(const ChainKey& worker, const AccountId& owner, const AccountId* winner);
+  void vouch(const std::vector<std::pair<SlotId, std::set<std::uint16_t>>>& by,
+             std::uint64_t before, std::uint16_t unit, const AccountId* winner);
+  void compare_openings(ModelDispute& dispute, const codec::OpenMove& move, bool is_worker,
+                        std::uint64_t height);
+  void end_equal(std::uint64_t number);
+  void end_silent(std::uint64_t number);
+  std::vector<std::pair<SlotId, std::set<std::uint16_t>>> checked_by(
+      const Hash& seed, std::uint16_t checked, const std::vector<SlotId>& checkers) const;
   std::uint64_t begins(std::uint64_t cohort, std::uint64_t round) const {
     return start + cohort + round * spec.round_blocks;
   }
@@ -218,7 +268,8 @@ class JobModel {
     }
   }
   void close(std::uint32_t number, bool is_fault);
-  void open_dispute(std::uint32_t number, const codec::SlotSide& other, std::uint64_t height);
+  void open_dispute(std::uint32_t number, const ModelTask& task, const codec::SlotSide& other,
+                    std::uint64_t height);
   void mark_overdue(const ModelSlot& slot, ModelTask& task, std::uint64_t height);
   bool end_checks(std::uint32_t number, ModelTask& task, std::uint64_t height);
   void settle(std::uint32_t number, std::uint64_t round, std::uint64_t height);

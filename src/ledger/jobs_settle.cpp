@@ -3,7 +3,7 @@
 // not come before its bad ones.
 #include <algorithm>
 
-#include "ledger/jobs_work.h"
+#include "ledger/jobs_dispute.h"
 
 namespace kith::ledger {
 namespace {
@@ -13,6 +13,12 @@ using codec::Outcome;
 using codec::RegionEntry;
 using codec::TaskPart;
 
+/// What of a slot has just been settled: tasks that begin to mature, and passes of what matures.
+struct Fresh {
+  std::size_t tasks = 0;
+  std::uint32_t again = 0;
+};
+
 /// Rounds without a lease for who did not say what it was to check.
 constexpr std::uint64_t idle_rounds = 4;
 
@@ -21,37 +27,40 @@ class Settlement {
   Settlement(JobWork& work, std::uint16_t cohort, std::uint64_t round)
       : work_(work), cohort_(cohort), round_(round) {}
 
-  /// How much has begun to mature: what was revealed in the round that ends.
-  std::size_t settle(SlotId number) {
+  /// What was revealed in the round that ends.
+  Fresh settle(SlotId number) {
     SlotEntry& entry = work_.slot(number);
     work_.hear_of_faults(number, entry);
-    fresh_ = 0;
+    fresh_ = Fresh();
+    for (MaturingTask& task : entry.maturing) task.parts.clear();  // it was time enough to ask
     lapse(number, entry);
     for (std::size_t i = 0; i < entry.pending.size();) {
       switch (look_at(number, entry, entry.pending[i])) {
         case Step::keep: ++i; break;
         case Step::done: entry.pending.erase(entry.pending.begin() + static_cast<long>(i)); break;
-        case Step::closed: return 0;
+        case Step::closed: return {};
       }
     }
     end_of_slot(number, entry);
     return fresh_;
   }
 
-  /// Of all that matures but the last `fresh`.
-  void accept(SlotId number, std::size_t fresh) {
+  /// Of all that matures but what has just begun to. What was checked again just now does not count
+  /// yet either: its checkers may still ask to be shown it.
+  void accept(SlotId number, const Fresh& fresh) {
     SlotEntry& entry = work_.slot(number);
     work_.hear_of_faults(number, entry);
     const MemberEntry& owner = work_.member(entry.head.owner);
     const std::uint32_t passed = passed_in_order(owner);
-    const std::size_t count = entry.maturing.size() - std::min(fresh, entry.maturing.size());
+    const std::size_t count = entry.maturing.size() - std::min(fresh.tasks, entry.maturing.size());
     std::size_t kept = 0;
     for (std::size_t i = 0; i < entry.maturing.size(); ++i) {
-      const MaturingTask task = entry.maturing[i];
-      if (i < count && passed >= task.mark + work_.job.mature) {
+      MaturingTask task = std::move(entry.maturing[i]);
+      const std::uint64_t wanted = std::uint64_t{task.mark} + work_.job.mature + fresh.again;
+      if (i < count && task.disputes == 0 && passed >= wanted) {
         take(number, entry.head, task);
       } else {
-        entry.maturing[kept++] = task;
+        entry.maturing[kept++] = std::move(task);
       }
     }
     entry.maturing.resize(kept);
@@ -185,6 +194,8 @@ class Settlement {
     work_.job.reserved -= work_.reserve_of(task) - (task.is_again ? 0 : work_.price_of(task.pass));
     pay_checkers(task);
     if (task.is_again) {
+      ++fresh_.again;
+      let_ask(*maturing_of(entry, task), task);
       work_.note({JobEvent::Kind::checked_again, work_.id, number, task.task, task.pass});
       return;
     }
@@ -200,9 +211,26 @@ class Settlement {
     record.round = task.round;
     record.root = task.root;
     for (const TaskPart& part : task.parts) record.checkers.push_back(*part.checker);
-    entry.maturing.push_back({task.task, task.pass, codec::record_hash(record), owner.passed});
-    ++fresh_;
+    record.checked = task.checked;
+    record.seed = task.seed;
+    MaturingTask& matures = entry.maturing.emplace_back();
+    matures.task = task.task;
+    matures.pass = task.pass;
+    matures.record = codec::record_hash(record);
+    matures.mark = owner.passed;
+    let_ask(matures, task);
+    ++fresh_.tasks;
     work_.note({JobEvent::Kind::settled, work_.id, number, task.task, task.pass, 0, record});
+  }
+
+  /// Until the slot's next round its checkers may ask on the ledger to be shown their parts.
+  static void let_ask(MaturingTask& matures, const PendingTask& task) {
+    matures.checked = task.checked;
+    matures.seed = task.seed;
+    matures.parts.clear();
+    for (std::size_t i = 0; i < task.parts.size(); ++i) {
+      matures.parts.push_back({*task.parts[i].checker, task.got[i], false});
+    }
   }
 
   void pay_checkers(const PendingTask& task) {
@@ -263,14 +291,14 @@ class Settlement {
   JobWork& work_;
   std::uint16_t cohort_;
   std::uint64_t round_;
-  std::size_t fresh_ = 0;
+  Fresh fresh_;
 };
 
 }  // namespace
 
 void settle_cohort(JobWork& work, std::uint16_t cohort, std::uint64_t round) {
   Settlement settlement(work, cohort, round);
-  std::vector<std::pair<SlotId, std::size_t>> settled;
+  std::vector<std::pair<SlotId, Fresh>> settled;
   for (const SlotId number : slots_of_cohort(work, cohort)) {
     settled.emplace_back(number, settlement.settle(number));
   }

@@ -78,6 +78,7 @@ class Hearing {
       break;
     }
     task->root = told.root;
+    task->got = told.parts;
     task->outcome = outcome;
   }
 
@@ -123,6 +124,9 @@ class Hearing {
     // Nobody is left who would stand for the first one: the second counts by its own checks.
     if (!head || head->worker != record->worker) return Outcome::fits;
     task.first = {record->slot, head->worker, head->owner, head->since};
+    task.first_root = record->root;
+    task.first_by = {record->checked, record->seed, record->checkers,
+                     round_begins(work_.job, work_.cohort_of(record->slot), record->round + 1)};
     return Outcome::first_differs;
   }
 

@@ -198,7 +198,7 @@ TEST(Jobs, AMadeUpCheckIsADisputeThatTheCheckerLoses) {
   EXPECT_FALSE(find_enrolment(world.entries, world.job, identity(11).key).has_value());
 }
 
-TEST(Jobs, ADisputeThatNobodyConcedesEndsWithoutALoser) {
+TEST(Jobs, WhoIsSilentInADisputeHasConcededAndWhoMovesLosesNothing) {
   JobWorld world;
   world.populate(10, 10);
   world.workers[11].makes_checks_up = true;
@@ -206,13 +206,20 @@ TEST(Jobs, ADisputeThatNobodyConcedesEndsWithoutALoser) {
   world.workers[11].makes_checks_up = false;
   const auto dispute = find_dispute(world.entries, 1).value();
   const SlotId worker = dispute.worker.slot;
+  EXPECT_EQ(find_slot(world.entries, world.job, worker)->head.owed_moves, 1);
+  for (std::uint32_t key = 10; key < 20; ++key) {
+    if (key != 11) world.move(key);
+  }
+  EXPECT_EQ(find_slot(world.entries, world.job, worker)->head.owed_moves, 0);
   EXPECT_EQ(find_slot(world.entries, world.job, worker)->head.disputes, 1);
-  while (world.height <= dispute.until) world.block();
-  EXPECT_FALSE(find_dispute(world.entries, 1).has_value());
-  EXPECT_EQ(world.count(Kind::fault), 0u);
-  EXPECT_EQ(world.burnt, 0u);
-  EXPECT_EQ(world.member(11).passed, 0u);
-  EXPECT_GE(world.member(11).faults, 1u);
+  EXPECT_GE(world.slot(11).head.owed_moves, 1);
+  const std::uint64_t leases = world.count(Kind::leased);
+  while (find_dispute(world.entries, 1)) world.block();
+  EXPECT_GT(world.count(Kind::leased), leases);
+  EXPECT_EQ(world.count(Kind::fault), 1u);
+  EXPECT_EQ(world.burnt, small_spec().bond / 16);
+  EXPECT_EQ(world.member(11).faults, 1u);
+  EXPECT_EQ(find_slot(world.entries, world.job, worker)->head.disputes, 0);
 }
 
 TEST(Jobs, ASilentCheckerIsReplacedAndRests) {

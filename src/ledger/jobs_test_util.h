@@ -9,7 +9,8 @@
 #include <map>
 
 #include "codec/chain_account.h"
-#include "ledger/jobs_view.h"
+#include "ledger/jobs_move.h"
+#include "ledger/jobs_verdict.h"
 #include "ledger/jobs_worker_test_util.h"
 
 namespace kith::ledger::test {
@@ -37,12 +38,16 @@ class JobWorld {
   static constexpr std::uint32_t submitter = 1;
   static constexpr Amount escrow = 10'000'000;
 
+  JobWorld(const JobWorld&) = delete;
+  JobWorld& operator=(const JobWorld&) = delete;
   explicit JobWorld(codec::JobSpec spec = small_spec(), Amount funds = escrow) : spec_(spec) {
     rules.genesis = hash_of(0x77);
     rules.params.draw_gap = 2;
     rules.params.min_bond = 16;
     rules.params.account_bond = 10;
     rules.params.answer_blocks = 24;
+    for (std::uint32_t n = 90; n < 94; ++n) jury.push_back({identity(n).key, 1});
+    rules.jury = &jury;
     add_account(submitter, 100);
     const auto made = order(codec::SubmitJob{account(submitter), spec, funds}, submitter);
     EXPECT_TRUE(made.has_value());
@@ -143,7 +148,25 @@ class JobWorld {
   /// Everything that can be added up anew from the entries: jobs_audit_test_util.h.
   void audit();
 
+  /// What the key's machine comes to, of its own task with its lies.
+  static OwnResults results_of(const Worker& worker, const OwedMove& owed);
+  /// The next move of every dispute that is this key's turn, as it is honest from where it stands;
+  /// how many.
+  std::size_t move(std::uint32_t key);
+  Result<JobEffect> file(std::uint32_t key, SlotId slot, codec::FileDispute filed);
+  /// The record of a task that matures in the slot.
+  codec::Record record_of(const codec::MaturingTask& task) const {
+    return settled_.at(task.task.value * 2 + task.pass);
+  }
+  codec::Record record_by(const Hash& hash) const { return by_hash_.at(hash); }
+  /// By three of the four validators, with what is true, or with something else.
+  Result<JobEffect> judge(std::uint64_t dispute, std::optional<Hash> digest = std::nullopt);
+  codec::AccountEntry account_entry(std::uint32_t n) const {
+    return codec::decode_account(*entries.find(EntryKind::account, account(n))).value();
+  }
+
   Entries entries;
+  Jury jury;
   JobRules rules;
   Height height{1'000};
   JobId job{1};
@@ -164,6 +187,7 @@ class JobWorld {
   std::vector<AccountId> accounts_;
   Amount expected_ = 0;                             // what accounts and jobs have together
   std::map<std::uint64_t, codec::Record> settled_;  // by pass and task
+  std::map<Hash, codec::Record> by_hash_;
   std::size_t seen_events_ = 0;
 };
 
@@ -213,7 +237,7 @@ inline std::optional<codec::JobStatement> JobWorld::statement_of(const Worker& w
       continue;
     }
     const codec::TaskName name{rules.genesis, job, task.task, task.pass};
-    const Hash root = root_of(task.task, worker.lies(task.task, task.pass));
+    const Hash root = root_of(task.task, worker.lies(task.task, task.pass), spec_.units);
     lines.push_back({task.slot, codec::task_commitment(name, task.slot, key, root), {}, {}, {}});
   }
   for (const DueReveal& due : reveals_of(entries, job, key)) {
@@ -232,8 +256,9 @@ inline std::optional<codec::JobStatement> JobWorld::statement_of(const Worker& w
 inline void JobWorld::say_reveal(const Worker& worker, const DueReveal& due,
                                  std::vector<codec::StatementLine>& lines) {
   const FalseUnits lies = worker.lies(due.task, due.pass);
-  codec::RevealLine reveal{root_of(due.task, lies), {}};
-  for (const auto& units : due.parts) reveal.parts.push_back(part_root(due.task, units, lies));
+  codec::RevealLine reveal{root_of(due.task, lies, spec_.units), {}};
+  const FalseUnits told = worker.tells ? worker.tells(due.task).value_or(lies) : lies;
+  for (const auto& units : due.parts) reveal.parts.push_back(part_root(due.task, units, told));
   codec::StatementLine line{due.slot, {}, std::move(reveal), {}, {}};
   if (due.is_again) {
     const auto& record = settled_.at(due.task.value * 2 + due.pass);
@@ -249,7 +274,10 @@ inline void JobWorld::note_records() {
   for (; seen_events_ < log.size(); ++seen_events_) {
     const JobEvent& event = log[seen_events_];
     const std::uint64_t name = event.task.value * 2 + event.pass;
-    if (event.kind == JobEvent::Kind::settled) settled_[name] = event.record;
+    if (event.kind == JobEvent::Kind::settled) {
+      settled_[name] = event.record;
+      by_hash_[codec::record_hash(event.record)] = event.record;
+    }
     if (event.kind != JobEvent::Kind::accepted || event.pass != 1) continue;
     first_pass[event.task.value] = settled_.at(name);
     lists[static_cast<std::uint32_t>(event.task.value / spec_.region_tasks)].push_back(

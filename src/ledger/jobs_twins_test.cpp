@@ -31,7 +31,7 @@ class Twins {
       ASSERT_TRUE(world_.order(carry, 0).has_value());
       for (const auto& said : carry.statements) model_.hear(world_.height.value, said);
     }
-    concede();
+    dispute();
     const std::uint64_t height = world_.height.value;
     const Hash beacon = codec::tagged_hash("test/beacon", {numbers({height})});
     world_.end_block();
@@ -41,6 +41,8 @@ class Twins {
 
   std::uint64_t accepted() const { return world_.count(JobEvent::Kind::accepted); }
   std::uint64_t faults() const { return world_.count(JobEvent::Kind::fault); }
+  std::uint64_t verdicts() const { return world_.count(JobEvent::Kind::verdict); }
+  std::uint64_t shown() const { return world_.count(JobEvent::Kind::shown); }
 
  private:
   void add(std::uint32_t owner, std::uint32_t key) {
@@ -61,7 +63,12 @@ class Twins {
     std::advance(at, static_cast<long>(rng_.below(world_.workers.size())));
     Worker& worker = at->second;
     const auto enrolled = find_enrolment(world_.entries, world_.job, identity(worker.key).key);
-    switch (rng_.below(8)) {
+    switch (rng_.below(9)) {
+      case 8:
+        worker.tells = [is_lie = rng_.below(2) == 0](TaskIndex) -> std::optional<FalseUnits> {
+          return is_lie ? std::optional(FalseUnits{}) : std::nullopt;
+        };
+        break;
       case 0: worker.is_away = !worker.is_away; break;
       case 1: worker.is_silent_checker = !worker.is_silent_checker; break;
       case 2: worker.is_mute_at_reveal = !worker.is_mute_at_reveal; break;
@@ -89,17 +96,79 @@ class Twins {
       return;
     }
   }
-  void concede() {
-    for (std::uint64_t number = 1; number < jobs_of(world_.entries).next_dispute; ++number) {
-      const auto dispute = find_dispute(world_.entries, number);
-      if (!dispute || rng_.below(6) != 0) continue;
-      const ChainKey loser = rng_.below(2) == 0 ? dispute->worker.worker : dispute->other.worker;
-      for (const auto& [key, worker] : world_.workers) {
-        if (identity(key).key != loser) continue;
-        ASSERT_TRUE(world_.order(codec::ConcedeDispute{number}, key).has_value());
-        model_.concede(number, loser);
+  /// Whoever may file does, sometimes; whose turn it is moves, concedes or says nothing.
+  void dispute() {
+    if (rng_.below(6) == 0) file();
+    for (const auto& [key, worker] : world_.workers) {
+      for (const OwedMove& owed : moves_of(world_.entries, identity(key).key)) {
+        const std::uint64_t whim = rng_.below(12);
+        if (whim == 0) concede(owed.dispute, key);
+        if (whim > 0 && whim < 5) move(owed, worker);
       }
     }
+    for (const AskedVerdict& asked : verdicts_asked(world_.entries)) {
+      if (rng_.below(8) != 0) continue;
+      const Hash digest = rng_.below(6) == 0
+                              ? hash_of(0xdd)
+                              : slice_digest(asked.task, asked.unit, asked.slice, false);
+      ASSERT_TRUE(world_.judge(asked.dispute, digest).has_value());
+      model_.judge(asked.dispute, digest);
+    }
+  }
+  void concede(std::uint64_t number, std::uint32_t key) {
+    ASSERT_TRUE(world_.order(codec::ConcedeDispute{number}, key).has_value());
+    model_.concede(number, identity(key).key);
+  }
+  void move(const OwedMove& owed, const Worker& worker) {
+    codec::JobOrder order = honest_move(owed, JobWorld::results_of(worker, owed));
+    const bool is_choice = owed.stage == codec::DisputeStage::choose_unit ||
+                           owed.stage == codec::DisputeStage::choose_slice;
+    if (is_choice && std::holds_alternative<codec::ConcedeDispute>(order)) {
+      // It made its check up, and goes on.
+      codec::ChooseMove any{static_cast<std::uint8_t>(rng_.below(owed.entries.size())), {}};
+      if (owed.stage == codec::DisputeStage::choose_slice) {
+        any.digest = rng_.below(2) == 0 ? owed.entries[any.index] : hash_of(0xcc);
+      }
+      order = codec::DisputeMove{owed.dispute, any};
+    }
+    ASSERT_TRUE(world_.order(order, worker.key).has_value());
+    if (const auto* const moved = std::get_if<codec::DisputeMove>(&order)) {
+      model_.move(owed.dispute, identity(worker.key).key, *moved, world_.height.value);
+    } else {
+      model_.concede(owed.dispute, identity(worker.key).key);
+    }
+  }
+  void file() {
+    std::vector<std::uint32_t> numbers;
+    for (const auto& [number, slot] : model_.slots) {
+      if (!slot.maturing.empty()) numbers.push_back(number);
+    }
+    if (numbers.empty()) return;
+    const ModelSlot& slot = model_.slots.at(numbers[rng_.below(numbers.size())]);
+    const ModelTask task = slot.maturing[rng_.below(slot.maturing.size())];
+    codec::FileDispute order;
+    order.job = world_.job;
+    order.record = codec::encode_record(world_.record_by(task.record));
+    auto filer = world_.workers.begin();
+    std::advance(filer, static_cast<long>(rng_.below(world_.workers.size())));
+    if (rng_.below(3) == 0) {
+      order.kind = codec::DisputeKind::doubt;
+      order.unit = static_cast<std::uint16_t>(rng_.below(spec_.units));
+      order.slice = static_cast<std::uint16_t>(rng_.below(spec_.slices));
+      order.digest = rng_.below(2) == 0 ? hash_of(0xaa)
+                                        : slice_digest({task.task}, order.unit, order.slice, false);
+    } else {
+      order.kind = codec::DisputeKind::unshown;
+      order.unit = static_cast<std::uint16_t>(rng_.below(task.checkers.size()));
+      const auto checker = model_.slots.find(task.checkers[order.unit]->value);
+      if (checker == model_.slots.end()) return;
+      filer = std::ranges::find_if(world_.workers, [&](const auto& entry) {
+        return identity(entry.first).key == checker->second.worker;
+      });
+    }
+    if (!world_.order(order, filer->first)) return;
+    model_.file(order, identity(filer->first).key, JobWorld::account(filer->second.account),
+                world_.height.value);
   }
 
   void compare() {
@@ -123,6 +192,25 @@ class Twins {
       const auto entry = codec::decode_account(*world_.entries.find(EntryKind::account, account));
       ASSERT_TRUE(entry->earned == amount);
     }
+    for (const auto& [account, amount] : model_.lost) {
+      const auto entry = codec::decode_account(*world_.entries.find(EntryKind::account, account));
+      ASSERT_TRUE(entry->bond == 100'000'000 - amount);
+    }
+    ASSERT_TRUE(world_.burnt == model_.burnt);
+    compare_disputes();
+  }
+
+  void compare_disputes() {
+    std::size_t open = 0;
+    for (std::uint64_t number = 1; number < jobs_of(world_.entries).next_dispute; ++number) {
+      const auto dispute = find_dispute(world_.entries, number);
+      ASSERT_TRUE(dispute.has_value() == model_.disputes.contains(number));
+      if (!dispute) continue;
+      ++open;
+      const ModelDispute& other = model_.disputes.at(number);
+      ASSERT_TRUE(dispute->kind == other.kind && dispute->until.value == other.until);
+    }
+    ASSERT_TRUE(open == model_.disputes.size());
   }
 
   void compare(std::uint32_t number, const ModelSlot& model) {
@@ -138,6 +226,7 @@ class Twins {
     ASSERT_TRUE(slot.head.worker == model.worker);
     ASSERT_TRUE(slot.head.passed == model.passed);
     ASSERT_TRUE(slot.head.disputes == model_.disputes_of(number));
+    ASSERT_TRUE(slot.head.owed_moves == model_.owed_moves(number));
     ASSERT_TRUE(slot.head.idle_until == model.idle_until);
     ASSERT_TRUE(slot.queue.size() == model.queue.size());
     for (std::size_t i = 0; i < model.queue.size(); ++i) {
@@ -160,6 +249,7 @@ class Twins {
     for (std::size_t i = 0; i < model.maturing.size(); ++i) {
       ASSERT_TRUE(slot.maturing[i].record == model.maturing[i].record);
       ASSERT_TRUE(slot.maturing[i].mark == model.maturing[i].mark);
+      ASSERT_TRUE((slot.maturing[i].disputes > 0) == model_.has_dispute(model.maturing[i].record));
     }
   }
 
@@ -172,6 +262,8 @@ class Twins {
 TEST(JobsModel, AgreesAfterEveryBlock) {
   std::uint64_t accepted = 0;
   std::uint64_t faults = 0;
+  std::uint64_t verdicts = 0;
+  std::uint64_t shown = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
     codec::JobSpec spec = small_spec();
@@ -185,10 +277,14 @@ TEST(JobsModel, AgreesAfterEveryBlock) {
     for (int i = 0; i < 400 && !testing::Test::HasFatalFailure(); ++i) twins.block();
     accepted += twins.accepted();
     faults += twins.faults();
+    verdicts += twins.verdicts();
+    shown += twins.shown();
   }
   // All of that has to happen for the agreement to mean anything.
   EXPECT_GT(accepted, 100u);
   EXPECT_GT(faults, 20u);
+  EXPECT_GT(verdicts, 20u);
+  EXPECT_GT(shown, 10u);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "ledger/jobs_dispute.h"
+
 namespace kith::ledger {
 namespace {
 
@@ -34,7 +36,73 @@ const PendingTask* asked_of(const codec::JobEntry& job, SlotId checker, const co
   return nullptr;
 }
 
+/// Calls `look` with the number and entry of each open dispute.
+template <class Look>
+void each_dispute(const Entries& entries, const Look& look) {
+  entries.visit(EntryKind::dispute, {}, [&](ByteView id, const auto& bytes) {
+    std::uint64_t number = 0;
+    for (const std::uint8_t octet : id) number = number << 8 | octet;
+    const auto entry = codec::decode_entry<codec::DisputeEntry>(*bytes);
+    ASSERT(entry.has_value());
+    if (const auto job = find_job(entries, entry->job)) look(number, *entry, job->spec);
+    return true;
+  });
+}
+
 }  // namespace
+
+std::optional<OwedMove> move_of(const codec::JobSpec& spec, std::uint64_t dispute,
+                                const codec::DisputeEntry& entry, const ChainKey& worker) {
+  const bool is_worker = worker == entry.worker.worker;
+  if (!is_worker && worker != entry.other.worker) return std::nullopt;
+  if (!is_turn(entry.stage, entry.opened, is_worker ? Side::worker : Side::other)) {
+    return std::nullopt;
+  }
+  OwedMove move;
+  move.dispute = dispute;
+  move.kind = entry.kind;
+  move.stage = entry.stage;
+  move.job = entry.job;
+  move.is_worker = is_worker;
+  move.task = entry.task;
+  move.pass = entry.kind == codec::DisputeKind::passes && !is_worker ? 1 : entry.pass;
+  move.units = spec.units;
+  move.slices = spec.slices;
+  move.root = entry.root;
+  move.node = is_worker ? entry.node : entry.node_other;
+  if (entry.kind == codec::DisputeKind::check || entry.kind == codec::DisputeKind::unshown) {
+    move.part = codec::units_of_part(entry.by.seed, spec, entry.part, entry.by.checked);
+  }
+  move.unit = entry.unit;
+  // Of both that open, what the other has opened is not for choosing.
+  if (!is_worker && entry.opened == 0) move.entries = entry.entries;
+  move.until = entry.until;
+  return move;
+}
+
+std::vector<OwedMove> moves_of(const Entries& entries, const ChainKey& worker) {
+  std::vector<OwedMove> moves;
+  each_dispute(entries, [&](std::uint64_t number, const codec::DisputeEntry& entry,
+                            const codec::JobSpec& spec) {
+    if (auto move = move_of(spec, number, entry, worker)) moves.push_back(*std::move(move));
+  });
+  std::ranges::sort(moves, {},
+                    [](const OwedMove& move) { return std::tuple(move.until, move.dispute); });
+  return moves;
+}
+
+std::vector<AskedVerdict> verdicts_asked(const Entries& entries) {
+  std::vector<AskedVerdict> asked;
+  each_dispute(entries, [&](std::uint64_t number, const codec::DisputeEntry& entry,
+                            const codec::JobSpec& spec) {
+    if (entry.stage != codec::DisputeStage::verdict) return;
+    const bool is_find = entry.kind == codec::DisputeKind::find;
+    asked.push_back({number, entry.kind, entry.job, spec.workload, spec.params, entry.task,
+                     entry.unit, entry.slice, is_find ? entry.said : Hash{}, entry.number,
+                     entry.what, entry.until});
+  });
+  return asked;
+}
 
 std::vector<LeasedTask> leases_of(const Entries& entries, JobId job, const ChainKey& worker) {
   std::vector<LeasedTask> leases;

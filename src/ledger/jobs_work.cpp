@@ -183,6 +183,25 @@ void JobWork::fault(SlotId number, std::uint64_t dispute) {
   close_slot(number, job.spec.bond / fault_share);
 }
 
+void JobWork::lose_all(const codec::SlotSide& loser, const AccountId* winner,
+                       std::uint64_t dispute) {
+  forget_passed(member(loser.owner));
+  note({JobEvent::Kind::fault, id, loser.slot, {}, 0, dispute});
+  const EnrolmentEntry* key = enrolment(loser.worker);
+  if (key == nullptr) return;
+  Amount lost = 0;
+  for (const SlotId number : std::vector<SlotId>(key->slots)) {
+    if (slot(number).head.owner != loser.owner) continue;
+    close_slot(number, job.spec.bond);
+    lost += job.spec.bond;
+  }
+  if (winner != nullptr) award_half(lost, *winner);
+}
+
+void JobWork::award_half(Amount lost, const AccountId& winner) {
+  if (add_earned(entries, winner, lost / 2)) burnt -= lost / 2;
+}
+
 std::uint64_t JobWork::begin_overdue(const AccountId& account) {
   MemberEntry& owner = member(account);
   const std::uint64_t now = round() + 1;
@@ -346,6 +365,12 @@ std::optional<codec::DisputeEntry> find_dispute(const Entries& entries, std::uin
 std::uint32_t region_size(const codec::JobSpec& spec, std::uint32_t region) {
   const std::uint64_t begin = std::uint64_t{region} * spec.region_tasks;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(spec.region_tasks, spec.tasks - begin));
+}
+
+bool is_there(JobWork& work, const codec::SlotSide& side) {
+  if (!work.has_slot(side.slot)) return false;
+  const SlotHead& head = work.slot(side.slot).head;
+  return head.worker == side.worker && head.since == side.since;
 }
 
 void forget_passed(MemberEntry& member) {

@@ -52,6 +52,11 @@ class JobWork {
   bool forget_numbers(std::uint16_t cohort);
   /// The slot has lost: a part of its bond, what its owner had passed, and what matured.
   void fault(SlotId slot, std::uint64_t dispute);
+  /// All slots of the key are closed, their bonds lost: half is burnt, half goes to the winner, if
+  /// there is one.
+  void lose_all(const codec::SlotSide& loser, const AccountId* winner, std::uint64_t dispute);
+  /// What is lost already and counted as burnt: half of it is the winner's instead.
+  void award_half(Amount lost, const AccountId& winner);
   /// Something of the owner's is overdue from this block on: the round to end it by.
   std::uint64_t begin_overdue(const AccountId& account);
   void end_overdue(const AccountId& account, std::uint64_t round);
@@ -112,6 +117,8 @@ void put_jobs(Entries& entries, const codec::JobsEntry& jobs);
 bool has_said(const codec::EnrolmentEntry& enrolment, std::uint64_t round);
 /// The round of the cohort that block `height` is in; none before its first.
 std::optional<std::uint64_t> round_at(const JobEntry& job, std::uint16_t cohort, Height height);
+/// Whether the slot is still the one that it was.
+bool is_there(JobWork& work, const codec::SlotSide& side);
 /// What a fault does to an owner.
 void forget_passed(MemberEntry& member);
 /// What an owner has passed, as far as it counts: what it passed after a task had become overdue
@@ -128,13 +135,5 @@ void lease_cohort(JobWork& work, std::uint16_t cohort, std::uint64_t round, cons
 std::vector<SlotId> slots_of_cohort(JobWork& work, std::uint16_t cohort);
 
 void apply_statement(JobWork& work, const codec::JobStatement& statement);
-
-/// Between the slot whose task it is and another; both are suspended until it ends.
-void open_dispute(JobWork& work, codec::DisputeKind kind, SlotId slot, const PendingTask& task,
-                  const codec::SlotSide& other);
-Result<Amount> concede(const JobRules& rules, Height height, Entries& entries,
-                       std::uint64_t dispute, const ChainKey* signer, JobLog* log);
-/// Those whose time is over, 64 a block.
-Amount end_disputes(const JobRules& rules, Height height, Entries& entries, JobLog* log);
 
 }  // namespace kith::ledger

@@ -1,11 +1,12 @@
 // For tests of jobs: what stands for a computed task, and workers with what is wrong with them. A
-// task's root follows from the task and from which of its units are false.
+// slice's digest follows from its place, and from whether it is false: one of a false unit is.
 #pragma once
 
 #include <functional>
 #include <set>
 
 #include "codec/chain_job.h"
+#include "codec/chain_merkle.h"
 #include "codec/test_chain.h"
 #include "codec/writer.h"
 
@@ -23,21 +24,36 @@ inline Bytes numbers(std::initializer_list<std::uint64_t> values) {
   for (const std::uint64_t value : values) codec::Writer(bytes).u64(value);
   return bytes;
 }
+inline constexpr std::uint16_t units_of_tests = 64;
+inline constexpr std::uint16_t slices_of_tests = 4;
+
+inline Hash slice_digest(TaskIndex task, std::uint16_t unit, std::uint16_t slice, bool is_false) {
+  return codec::tagged_hash("test/slice",
+                            {numbers({task.value, unit, slice, std::uint64_t{is_false}})});
+}
+inline std::vector<Hash> slices_of(TaskIndex task, std::uint16_t unit, const FalseUnits& lies) {
+  std::vector<Hash> slices;
+  for (std::uint16_t slice = 0; slice < slices_of_tests; ++slice) {
+    const bool is_false = lies.contains(unit) && slice == unit % slices_of_tests;
+    slices.push_back(slice_digest(task, unit, slice, is_false));
+  }
+  return slices;
+}
+inline Hash unit_root(TaskIndex task, std::uint16_t unit, const FalseUnits& lies) {
+  return codec::merkle_root(slices_of(task, unit, lies));
+}
 /// U of a task in which these units are false.
-inline Hash root_of(TaskIndex task, const FalseUnits& lies) {
-  Bytes bytes = numbers({task.value});
-  for (const std::uint16_t unit : lies) codec::Writer(bytes).u16(unit);
-  return codec::tagged_hash("test/root", {bytes});
+inline Hash root_of(TaskIndex task, const FalseUnits& lies, std::uint16_t units = units_of_tests) {
+  std::vector<Hash> roots;
+  for (std::uint16_t unit = 0; unit < units; ++unit) roots.push_back(unit_root(task, unit, lies));
+  return codec::merkle_root(roots);
 }
 /// D of the units of a part.
 inline Hash part_root(TaskIndex task, const std::vector<std::uint16_t>& units,
                       const FalseUnits& lies) {
-  Bytes bytes = numbers({task.value});
-  for (const std::uint16_t unit : units) {
-    codec::Writer(bytes).u16(unit);
-    codec::Writer(bytes).u8(lies.contains(unit) ? 1 : 0);
-  }
-  return codec::tagged_hash("test/part", {bytes});
+  std::vector<Hash> roots;
+  for (const std::uint16_t unit : units) roots.push_back(unit_root(task, unit, lies));
+  return codec::merkle_root(roots);
 }
 
 /// One key with its slots, and what is wrong with it.
@@ -53,6 +69,8 @@ struct Worker {
   std::function<FalseUnits(TaskIndex, std::uint8_t)> lies = [](TaskIndex, std::uint8_t) {
     return FalseUnits{};
   };
+  /// What it tells of its own parts, whatever is under U.
+  std::function<std::optional<FalseUnits>(TaskIndex)> tells;
   /// What it says of a part of another's task, when it does not compute: for those who agree.
   std::function<std::optional<FalseUnits>(TaskIndex, std::uint32_t)> believes;
 };

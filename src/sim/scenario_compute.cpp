@@ -40,6 +40,15 @@ Result<std::optional<ComputeLie>> parse_lie(std::string_view text) {
   return fail(Code::usage, base::format("lie {}: there is no such one", text));
 }
 
+Result<std::optional<ComputeContest>> parse_contest(std::string_view text) {
+  if (text == "all") return std::optional<ComputeContest>();
+  for (std::size_t i = 0; i < compute_contests; ++i) {
+    const auto contest = static_cast<ComputeContest>(i);
+    if (name_of(contest) == text) return std::optional<ComputeContest>(contest);
+  }
+  return fail(Code::usage, base::format("contest {}: there is no such one", text));
+}
+
 Result<ComputeSettings> settings_of(const ScenarioOptions& options) {
   ComputeSettings settings;
   settings.slots = options.nodes;
@@ -48,6 +57,8 @@ Result<ComputeSettings> settings_of(const ScenarioOptions& options) {
       settings.cheats = TRY(parse_number(name, value, 0, 0.49));
     } else if (name == "lie") {
       settings.only = TRY(parse_lie(value));
+    } else if (name == "contest") {
+      settings.contest = TRY(parse_contest(value));
     } else if (name == "failures") {
       if (value != "on" && value != "off") return fail(Code::usage, "failures: on or off");
       settings.has_failures = value == "on";
@@ -158,6 +169,13 @@ class ComputeRun {
            1 - share(steady.computed + steady.checked + steady.lost, steady.capacity));
     figure("checks_per_unit", share(steady.checked, steady.computed));
     figure("honest_withdrawn", before_.withdrawn + steady.withdrawn);
+    figure("disputes", before_.disputes + steady.disputes);
+    figure("verdicts", before_.verdicts + steady.verdicts);
+    figure("moves_refused", before_.refused_moves + steady.refused_moves);
+    figure("dispute_bytes", share(static_cast<double>(before_.dispute_bytes + steady.dispute_bytes),
+                                  static_cast<double>(before_.disputes + steady.disputes)));
+    figure("steady_dispute_block_bytes",
+           share(static_cast<double>(steady.dispute_bytes), static_cast<double>(steady.blocks)));
     figure("statement_bytes", share(static_cast<double>(steady.statement_bytes),
                                     static_cast<double>(steady.statements)));
     figure("block_bytes",

@@ -6,12 +6,14 @@
 //
 // Checked: the share of wrong units among those that are accepted stays below the bound that the
 // job's numbers promise, after the first pass and after the second; nobody honest is fined; coins
-// are conserved. Where nobody has built disputes yet, who was wrong concedes (a sixteenth of the
-// bond, all it has passed, all that matures).
+// are conserved. Disputes are contested in every way that a liar may try, and validators' verdicts
+// are true.
 //
 // Settings, all optional:
 //   cheats=0.3   the share of slots that cheat
-//   lie=all      or one of: lazy, colluding, front-running, burst, device, copying, silent, hopping
+//   lie=all      or one of: lazy, colluding, front-running, burst, device, copying, silent,
+//                hopping, hollow
+//   contest=all  or one of: concede, fight, silence, opening, path
 //   failures=on  off: honest ones are never away, late or restarted
 //   eps=250      wrong units in a million that the job allows
 //   after=41     tasks that patient liars do honestly first

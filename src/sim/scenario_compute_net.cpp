@@ -70,6 +70,18 @@ std::string_view name_of(ComputeLie lie) {
     case ComputeLie::copying: return "copying";
     case ComputeLie::silent: return "silent";
     case ComputeLie::hopping: return "hopping";
+    case ComputeLie::hollow: return "hollow";
+  }
+  UNREACHABLE();
+}
+
+std::string_view name_of(ComputeContest contest) {
+  switch (contest) {
+    case ComputeContest::concede: return "concede";
+    case ComputeContest::fight: return "fight";
+    case ComputeContest::silence: return "silence";
+    case ComputeContest::opening: return "opening";
+    case ComputeContest::path: return "path";
   }
   UNREACHABLE();
 }
@@ -78,6 +90,7 @@ ComputeNet::ComputeNet(const ComputeSettings& settings, std::uint64_t seed)
     : settings_(settings), rng_(seed) {
   rules_.genesis = numbered("sim/compute-genesis", seed);
   rules_.params.account_bond = 1;
+  rules_.jury = &jury_;
   found_job(0, std::uint64_t{1} << 32, price);
   const bool has_hoppers =
       settings_.cheats > 0 && (!settings_.only || *settings_.only == ComputeLie::hopping);
@@ -111,6 +124,8 @@ void ComputeNet::add_key(ComputeLie lie, std::uint16_t slots, std::size_t job, A
   key.key = numbered("sim/worker", keys_.size());
   key.account = account;
   key.lie = lie;
+  key.contest =
+      settings_.contest.value_or(static_cast<ComputeContest>(keys_.size() % compute_contests));
   key.job = job;
   key.device_class = static_cast<std::uint8_t>(1 + rng_.below(3));
   key.slots = slots;
@@ -212,7 +227,7 @@ void ComputeNet::block() {
   const std::clock_t start = std::clock();
   if (!carry.statements.empty()) obey(carry, nullptr);
   count_.block_s += seconds_since(start);
-  settle_disputes();
+  play_disputes();
   take_all();  // a number that has become free may be somebody else's at once
   enrol_again();
   const std::clock_t end = std::clock();
@@ -248,13 +263,15 @@ void ComputeNet::take(const JobEvent& event) {
   switch (event.kind) {
     case JobEvent::Kind::settled:
       if (event.pass == 1) job.records[event.task.value] = event.record;
+      ask_for_parts(job, event);
       break;
     case JobEvent::Kind::accepted: take_accepted(job, event); break;
     case JobEvent::Kind::withdrawn:
       if (lie_at(job, event.slot) == ComputeLie::none) ++count_.withdrawn;
       break;
     case JobEvent::Kind::given_back: job.slots[event.slot].lies.erase(task); break;
-    case JobEvent::Kind::disputed: judge(job, event); break;
+    case JobEvent::Kind::disputed: note_dispute(job, event); break;
+    case JobEvent::Kind::verdict: ++count_.verdicts; break;
     case JobEvent::Kind::fault: {
       const auto lie = static_cast<std::size_t>(lie_at(job, event.slot));
       ++count_.faults_by[lie];
@@ -268,6 +285,8 @@ void ComputeNet::take(const JobEvent& event) {
     case JobEvent::Kind::leased:
     case JobEvent::Kind::lapsed:
     case JobEvent::Kind::checked_again:
+    case JobEvent::Kind::shown:
+    case JobEvent::Kind::found:
     case JobEvent::Kind::silent: break;
   }
 }

@@ -9,9 +9,12 @@
 //   copying       computes its tasks, and makes up what it says of others'
 //   silent        16 false units a task; in league; does not reveal where it sees that it is caught
 //   hopping       colluding from its first task on, with credibility from another job
+//   hollow        computes what was drawn, after the draw, and nothing else
 //
-// Who was caught comes back at once, as far as the cap on new slots lets it. Honest ones are away
-// for up to 12 rounds, miss rounds, and lose the task that they were at.
+// In disputes, each in one of these ways: it concedes, contests to the end, says nothing, opens
+// what was not hashed, or shows a path that does not fit. Verdicts are true: who signs them is not
+// here. Who was caught comes back at once, as far as the cap on new slots lets it. Honest ones are
+// away for up to 12 rounds, miss rounds, and lose the task that they were at.
 #pragma once
 
 #include <array>
@@ -20,7 +23,8 @@
 #include <utility>
 
 #include "base/rng.h"
-#include "ledger/jobs.h"
+#include "ledger/jobs_move.h"
+#include "sim/scenario_compute_results.h"
 
 namespace kith::sim {
 
@@ -33,10 +37,16 @@ enum class ComputeLie : std::uint8_t {
   device,
   copying,
   silent,
-  hopping
+  hopping,
+  hollow
 };
-inline constexpr std::size_t compute_lies = 9;
+inline constexpr std::size_t compute_lies = 10;
 std::string_view name_of(ComputeLie lie);
+
+/// What a liar does when it is disputed.
+enum class ComputeContest : std::uint8_t { concede, fight, silence, opening, path };
+inline constexpr std::size_t compute_contests = 5;
+std::string_view name_of(ComputeContest contest);
 
 struct ComputeSettings {
   std::uint32_t slots = 10'000;
@@ -45,6 +55,7 @@ struct ComputeSettings {
   bool has_failures = true;
   std::uint32_t eps_ppm = 250;
   std::uint32_t lies_after = 41;
+  std::optional<ComputeContest> contest;  // all kinds otherwise, in turn
 };
 
 /// Sums of one pass.
@@ -66,6 +77,11 @@ struct ComputeCount {
   double lost = 0;                 // by restarts, absence and lateness
   std::uint64_t statements = 0;
   std::uint64_t statement_bytes = 0;
+  std::uint64_t disputes = 0;
+  std::uint64_t moves = 0;  // that were obeyed, with filing and conceding
+  std::uint64_t refused_moves = 0;
+  std::uint64_t verdicts = 0;
+  std::uint64_t dispute_bytes = 0;  // of all of these
   std::uint64_t blocks = 0;
   double block_s = 0;  // of the processor, in the rules alone
 };
@@ -89,11 +105,7 @@ class ComputeNet {
   std::uint32_t units() const;
 
  private:
-  /// Units of a task that somebody has false, with which values.
-  struct Lie {
-    std::uint64_t tag = 0;  // whose values: 0 nobody else's, 1 the league's, 2 the device's
-    std::vector<std::uint16_t> units;
-  };
+  using Lie = ComputeFalse;
   using TaskKey = std::pair<std::uint64_t, std::uint8_t>;
   struct Slot {
     std::uint32_t key = 0;
@@ -107,6 +119,7 @@ class ComputeNet {
     ledger::ChainKey key{};
     ledger::AccountId account{};
     ComputeLie lie = ComputeLie::none;
+    ComputeContest contest = ComputeContest::concede;
     std::size_t job = 0;
     std::uint8_t device_class = 1;
     std::uint16_t slots = 1;
@@ -149,9 +162,8 @@ class ComputeNet {
   std::optional<codec::FirstPass> shown(const Job& job, std::uint64_t task) const;
   const Lie* lie_of(const Job& job, ledger::SlotId slot, const TaskKey& task) const;
   Lie fault_of_device(std::uint64_t task) const;
-  ledger::Hash root_of(const Job& job, std::uint64_t task, const Lie* lie) const;
   ledger::Hash part_of(const Job& job, const codec::PendingTask& task, std::uint8_t part,
-                       const Lie* lie) const;
+                       const Lie* lie);
   bool has_false_unit(const Job& job, const codec::PendingTask& task, std::uint8_t part,
                       const Lie& lie) const;
 
@@ -159,9 +171,18 @@ class ComputeNet {
   void take(const ledger::JobEvent& event);
   void take_accepted(Job& job, const ledger::JobEvent& event);
   void take_closed(Job& job, const ledger::JobEvent& event);
-  /// Who was wrong; it concedes in the next block.
-  void judge(const Job& job, const ledger::JobEvent& event);
-  void settle_disputes();
+
+  // scenario_compute_contest.cpp: what both sides do in disputes.
+  void note_dispute(const Job& job, const ledger::JobEvent& event);
+  void ask_for_parts(const Job& job, const ledger::JobEvent& event);
+  void play_disputes();
+  void play(const Key& key, const ledger::OwedMove& owed);
+  codec::JobOrder liars_move(const Key& key, const ledger::OwedMove& owed,
+                             const ledger::OwnResults& own);
+  /// Whether it was obeyed.
+  bool say(const codec::JobOrder& order, const ledger::ChainKey& key);
+  void judge(const ledger::AskedVerdict& asked);
+
   ledger::JobEffect obey(const codec::JobOrder& order, const ledger::ChainKey* signer,
                          bool must = true);
   Job& job_of(ledger::JobId id);
@@ -176,8 +197,17 @@ class ComputeNet {
   std::vector<Job> jobs_;
   std::vector<Key> keys_;
   std::map<ledger::ChainKey, std::uint32_t> by_key_;
-  std::vector<std::uint32_t> waiting_;                                // keys that miss slots
-  std::vector<std::pair<std::uint64_t, ledger::ChainKey>> disputes_;  // and who will concede
+  std::vector<std::uint32_t> waiting_;  // keys that miss slots
+  /// What the sides have false of the disputed task; nothing when they have not.
+  struct Contest {
+    Lie worker;
+    Lie other;
+    bool is_stuck = false;  // a move was refused, and its liar has no other
+  };
+  std::map<std::uint64_t, Contest> contests_;                     // of open disputes
+  std::vector<std::pair<std::size_t, codec::FileDispute>> asks_;  // by the key's number
+  ledger::Jury jury_{{{}, 1}};
+  ComputeResults results_{1'024, 16};
   std::vector<ledger::AccountId> accounts_;
   ledger::Amount money_ = 0;
   std::uint64_t trace_ = 0;

@@ -144,8 +144,9 @@ void ComputeNet::do_tasks(const Key& key, Slot& slot, const SlotEntry& entry, do
     if (slot.done < units || line.commit) return;
     Lie lie = choose_lie(key, slot, name, entry.head.passed);
     ++slot.tasks;
-    const Hash root = key.lie == ComputeLie::front_running ? part_of(job, PendingTask(), 0, nullptr)
-                                                           : root_of(job, name.first, &lie);
+    const Hash root = key.lie == ComputeLie::front_running
+                          ? codec::tagged_hash("sim/nothing", {key.key})
+                          : results_.root(name.first, &lie);
     line.commit = codec::task_commitment({rules_.genesis, job.id, task.task, task.pass}, number,
                                          key.key, root);
     if (!lie.units.empty()) slot.lies[name] = std::move(lie);
@@ -165,9 +166,10 @@ void ComputeNet::reveal(const Key& key, Slot& slot, const SlotEntry& entry, Slot
     if (key.lie == ComputeLie::silent && lie != nullptr && !would_show(job, task, *lie)) continue;
     StatementLine line;
     line.slot = number;
-    line.reveal = codec::RevealLine{root_of(job, task.task.value, lie), {}};
+    line.reveal = codec::RevealLine{results_.root(task.task.value, lie), {}};
+    const Lie* const told = key.lie == ComputeLie::hollow ? nullptr : lie;
     for (std::uint8_t part = 0; part < task.parts.size(); ++part) {
-      line.reveal->parts.push_back(part_of(job, task, part, lie));
+      line.reveal->parts.push_back(part_of(job, task, part, told));
     }
     if (task.pass == 2) line.first = shown(job, task.task.value);
     said.lines.push_back(std::move(line));
@@ -191,6 +193,11 @@ ComputeNet::Lie ComputeNet::choose_lie(const Key& key, Slot& slot, const TaskKey
             some_units(static_cast<std::size_t>(lazy_share * job.spec.units))};
   }
   if (key.lie == ComputeLie::device) return fault_of_device(task.first);
+  if (key.lie == ComputeLie::hollow) {
+    Lie all{nobodys + (std::uint64_t{1} << 32) + rng_.below(1u << 30), {}};
+    for (std::uint16_t unit = 0; unit < job.spec.units; ++unit) all.units.push_back(unit);
+    return all;
+  }
   if (!is_in_league(key.lie)) return {};
   if (key.lie != ComputeLie::hopping && passed < settings_.lies_after) return {};
   if (task.second == 2) {
@@ -256,54 +263,10 @@ bool ComputeNet::has_false_unit(const Job& job, const PendingTask& task, std::ui
       lie.units, [&](std::uint16_t unit) { return std::ranges::binary_search(units, unit); });
 }
 
-Hash ComputeNet::root_of(const Job& job, std::uint64_t task, const Lie* lie) const {
-  Bytes bytes;
-  codec::Writer writer(bytes);
-  writer.u64(job.id.value);
-  writer.u64(task);
-  if (lie != nullptr && !lie->units.empty()) {
-    writer.u64(lie->tag);
-    for (const std::uint16_t unit : lie->units) writer.u16(unit);
-  }
-  return codec::tagged_hash("sim/root", {bytes});
-}
-
 Hash ComputeNet::part_of(const Job& job, const PendingTask& task, std::uint8_t part,
-                         const Lie* lie) const {
-  Bytes bytes;
-  codec::Writer writer(bytes);
-  writer.u64(job.id.value);
-  writer.u64(task.task.value);
-  writer.u8(part);
-  if (lie != nullptr && !lie->units.empty() && task.checked != 0) {
-    const auto units = codec::units_of_part(task.seed, job.spec, part, task.checked);
-    bool is_false = false;
-    for (const std::uint16_t unit : lie->units) {
-      if (!std::ranges::binary_search(units, unit)) continue;
-      writer.u16(unit);
-      is_false = true;
-    }
-    if (is_false) writer.u64(lie->tag);
-  }
-  return codec::tagged_hash("sim/part", {task.seed, bytes});
-}
-
-void ComputeNet::judge(const Job& job, const ledger::JobEvent& event) {
-  const auto dispute = ledger::find_dispute(entries_, event.number);
-  ASSERT(dispute.has_value());
-  const bool is_made_up = dispute->kind == codec::DisputeKind::check &&
-                          lie_at(job, dispute->other.slot) == ComputeLie::copying;
-  const bool is_false = lie_of(job, event.slot, {event.task.value, event.pass}) != nullptr;
-  const bool has_worker_lied = is_false && !is_made_up;
-  disputes_.push_back(
-      {event.number, has_worker_lied ? dispute->worker.worker : dispute->other.worker});
-}
-
-void ComputeNet::settle_disputes() {
-  for (const auto& [number, loser] : std::exchange(disputes_, {})) {
-    if (!ledger::find_dispute(entries_, number)) continue;
-    obey(codec::ConcedeDispute{number}, &loser);
-  }
+                         const Lie* lie) {
+  return results_.part(task.task.value,
+                       codec::units_of_part(task.seed, job.spec, part, task.checked), lie);
 }
 
 }  // namespace kith::sim
