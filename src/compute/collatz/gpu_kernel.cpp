@@ -131,9 +131,14 @@ class GpuKernel : public Kernel {
   std::uint32_t nines_;
   std::unique_ptr<Kernel> scalar_ = make_scalar_kernel();
   // Of the run.
-  Words params_, prefixes_, state_;
+  Words params_, state_;
   std::uint32_t first_ = 0;
   std::span<SliceResult> out_;
+  // Units of a range have them in common.
+  Words prefixes_;
+  std::shared_ptr<const Prefixes> collected_;
+  std::uint32_t collected_first_ = 0;
+  std::size_t collected_slices_ = 0;
 };
 
 Result<void> GpuKernel::run(const Plan& plan, std::uint32_t first, std::span<SliceResult> out) {
@@ -165,6 +170,13 @@ Result<void> GpuKernel::run(const Plan& plan, std::uint32_t first, std::span<Sli
 }
 
 void GpuKernel::collect_prefixes(const Plan& plan, std::uint32_t first, std::size_t slices) {
+  if (collected_ == plan.all_prefixes() && first == collected_first_ &&
+      slices == collected_slices_) {
+    return;
+  }
+  collected_ = plan.all_prefixes();
+  collected_first_ = first;
+  collected_slices_ = slices;
   prefixes_.clear();
   for (std::uint32_t slice = first; slice < first + slices; ++slice) {
     for (const SieveNode& node : plan.prefixes(slice)) {

@@ -70,6 +70,7 @@ class Plan {
   std::span<const SieveNode> prefixes(std::uint32_t slice) const;
   /// Of a leaf, the index into patterns().
   std::size_t pattern_of(std::uint64_t b) const { return (first_mod_9_ + b % 9) % 9; }
+  const std::shared_ptr<const Prefixes>& all_prefixes() const { return prefixes_; }
   const WaysBack& ways() const { return ways_back(prefixes_->ways); }
 
  private:

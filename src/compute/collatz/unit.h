@@ -64,7 +64,7 @@ Result<void> check_unit(const Unit& unit);
 
 /// 2^40 consecutive numbers from id * 2^40 on: Barina's units by id, with this engine's sieve.
 Unit consecutive_unit(std::uint64_t id);
-/// Unit `fixed` of the region of K sieve bits and 2^14 a's that begins at a_first * 2^K.
+/// Unit `fixed` of the region of K sieve bits and 9 * 2^13 a's that begins at a_first * 2^K.
 Unit region_unit(std::uint32_t sieve_bits, U128 a_first, std::uint64_t fixed);
 
 /// The canonical 44 bytes of a unit; decode takes these and no others.
