@@ -29,6 +29,7 @@ bool print_gpu_row(Kernel& kernel, const Shape& shape, bool is_json) {
     if (best.wall == 0 || row.wall < best.wall) best = row;
     if (alone == 0 || without.wall < alone) alone = without.wall;
   }
+  best.numbers = static_cast<double>(shape.unit.numbers());
   std::vector<SliceResult> compared(4);
   const bool is_same =
       make_kernel(supported_kernels().back())->run(plan, 500, compared).has_value() &&

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/collatz/finish.h"
 #include "compute/collatz/kernel.h"
 
 namespace kith::bench {
@@ -41,8 +42,24 @@ struct Row {
   double candidates = 0, numbers = 0, cpu = 0, wall = 0;
 };
 
+/// Of all slices, some of which have half as many as others.
+inline double candidates_of(const compute::collatz::Unit& unit) {
+  using namespace compute::collatz;
+  const Plan plan(unit);
+  double candidates = 0;
+  for (std::uint32_t slice = 0; slice < unit.slices(); ++slice) {
+    LeafWalk walk(plan, slice);
+    for (auto leaves = walk.next(); !leaves.empty(); leaves = walk.next()) {
+      for (const Leaf& leaf : leaves) {
+        candidates += static_cast<double>(compute::collatz::candidates_of(plan, leaf));
+      }
+    }
+  }
+  return candidates;
+}
+
 /// The first slices of the unit, with its plan made within the time, or before; zeros on an error.
-/// `results` has as many elements.
+/// `results` has as many elements. Its numbers are left to the caller.
 inline Row measure(compute::collatz::Kernel& kernel, const compute::collatz::Unit& unit,
                    std::vector<compute::collatz::SliceResult>& results,
                    const compute::collatz::Plan* plan = nullptr) {
@@ -56,8 +73,6 @@ inline Row measure(compute::collatz::Kernel& kernel, const compute::collatz::Uni
   row.cpu = cpu_s() - began;
   row.wall = wall_s() - wall_began;
   row.candidates = static_cast<double>(total_of(results).candidates);
-  row.numbers =
-      static_cast<double>(unit.numbers()) * static_cast<double>(results.size()) / unit.slices();
   return row;
 }
 

@@ -5,7 +5,8 @@
 //
 // By process CPU time, since a machine is seldom alone; wall time stands beside it. Cycles are CPU
 // time times the clock that a chain of additions shows just before. The work of a row is some
-// slices of one unit, sieve and plan included; a number is every one that the slices speak for.
+// slices of one unit, sieve and plan included, and its numbers are as large a share of the unit's
+// as its candidates are.
 // --threads adds the region K=51 on so many threads at once. A peer is a foreign program that
 // verifies NUMBERS numbers and ends; its row is its own CPU time.
 #include <algorithm>
@@ -70,20 +71,24 @@ Row measure_threads(const Shape& shape, unsigned threads) {
   std::vector<std::jthread> workers;
   const double began = wall_s();
   const double cpu_began = cpu_s();
+  std::vector<double> candidates(threads);
   for (unsigned i = 0; i < threads; ++i) {
-    workers.emplace_back([&shape, i] {
+    workers.emplace_back([&shape, &candidates, i] {
       Unit own = shape.unit;
       own.fixed += i;
       std::vector<SliceResult> results(shape.slices);
-      measure(*make_kernel(supported_kernels().back()), own, results);
+      candidates[i] = measure(*make_kernel(supported_kernels().back()), own, results).candidates;
     });
   }
   workers.clear();
   Row row;
   row.cpu = cpu_s() - cpu_began;
   row.wall = wall_s() - began;
-  row.numbers = static_cast<double>(shape.unit.numbers()) * shape.slices / shape.unit.slices();
-  row.numbers *= threads;
+  for (unsigned i = 0; i < threads; ++i) {
+    Unit own = shape.unit;
+    own.fixed += i;
+    row.numbers += static_cast<double>(own.numbers()) / candidates_of(own) * candidates[i];
+  }
   return row;
 }
 
@@ -144,6 +149,8 @@ int main(int argc, char** argv) {
                 "n/s (CPU)", "n/s (wall)", "ns/cand", "cyc/cand");
   }
   for (const Shape& shape : shapes) {
+    const double numbers_each =
+        static_cast<double>(shape.unit.numbers()) / candidates_of(shape.unit);
     for (const KernelKind kind : supported_kernels()) {
       if (kind == KernelKind::reference) continue;
       const auto kernel = make_kernel(kind);
@@ -153,6 +160,7 @@ int main(int argc, char** argv) {
         const Row row = measure(*kernel, shape.unit, results);
         if (best.cpu == 0 || row.cpu < best.cpu) best = row;
       }
+      best.numbers = numbers_each * best.candidates;
       print_row(options, shape.name, kernel->name(), best, hz);
     }
   }
