@@ -5,14 +5,13 @@
 //
 // By process CPU time, since a machine is seldom alone; wall time stands beside it. Cycles are CPU
 // time times the clock that a chain of additions shows just before. The work of a row is some
-// slices of one unit, sieve and plan included; a number is every one that the slices speak for.
+// slices of one unit, sieve and plan included, and its numbers are as large a share of the unit's
+// as its candidates are.
 // --threads adds the region K=51 on so many threads at once. A peer is a foreign program that
 // verifies NUMBERS numbers and ends; its row is its own CPU time.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,23 +19,13 @@
 
 #include <sys/resource.h>
 
+#include "collatz_measure.h"
 #include "compute/collatz/kernel.h"
 
 namespace {
 
+using namespace kith::bench;
 using namespace kith::compute::collatz;
-
-struct Shape {
-  const char* name;
-  Unit unit;
-  std::uint32_t slices;  // of 1024
-};
-
-double cpu_s() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 /// In hertz: additions that wait for each other take a cycle each.
 double clock_hz() {
@@ -54,24 +43,6 @@ double clock_hz() {
     best = std::max(best, 8.0 * rounds / (cpu_s() - began));
   }
   return best;
-}
-
-struct Row {
-  double candidates = 0, numbers = 0, cpu = 0, wall = 0;
-};
-
-Row measure(Kernel& kernel, const Shape& shape, std::uint32_t slices) {
-  std::vector<SliceResult> results(slices);
-  const auto wall_began = std::chrono::steady_clock::now();
-  const double began = cpu_s();
-  const Plan plan(shape.unit);
-  if (!kernel.run(plan, 0, results)) return {};
-  Row row;
-  row.cpu = cpu_s() - began;
-  row.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_began).count();
-  row.candidates = static_cast<double>(total_of(results).candidates);
-  row.numbers = static_cast<double>(shape.unit.numbers()) * slices / shape.unit.slices();
-  return row;
 }
 
 struct Options {
@@ -98,21 +69,26 @@ void print_row(const Options& options, const char* unit, std::string_view kernel
 /// the time that the last needs.
 Row measure_threads(const Shape& shape, unsigned threads) {
   std::vector<std::jthread> workers;
-  const auto began = std::chrono::steady_clock::now();
+  const double began = wall_s();
   const double cpu_began = cpu_s();
+  std::vector<double> candidates(threads);
   for (unsigned i = 0; i < threads; ++i) {
-    workers.emplace_back([&shape, i] {
-      Shape own = shape;
-      own.unit.fixed += i;
-      measure(*make_kernel(supported_kernels().back()), own, own.slices);
+    workers.emplace_back([&shape, &candidates, i] {
+      Unit own = shape.unit;
+      own.fixed += i;
+      std::vector<SliceResult> results(shape.slices);
+      candidates[i] = measure(*make_kernel(supported_kernels().back()), own, results).candidates;
     });
   }
   workers.clear();
   Row row;
   row.cpu = cpu_s() - cpu_began;
-  row.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  row.numbers = static_cast<double>(shape.unit.numbers()) * shape.slices / shape.unit.slices();
-  row.numbers *= threads;
+  row.wall = wall_s() - began;
+  for (unsigned i = 0; i < threads; ++i) {
+    Unit own = shape.unit;
+    own.fixed += i;
+    row.numbers += static_cast<double>(own.numbers()) / candidates_of(own) * candidates[i];
+  }
   return row;
 }
 
@@ -132,11 +108,11 @@ bool measure_peer(const Options& options, std::string_view peer) {
   const std::string command = std::string(peer.substr(numbers_end + 1)) + " >/dev/null";
   Row row;
   row.numbers = std::strtod(numbers.c_str(), nullptr);
-  const auto began = std::chrono::steady_clock::now();
+  const double began = wall_s();
   const double cpu_began = children_cpu_s();
   if (std::system(command.c_str()) != 0) return false;
   row.cpu = children_cpu_s() - cpu_began;
-  row.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  row.wall = wall_s() - began;
   print_row(options, "peer", name, row, 0);
   return true;
 }
@@ -166,27 +142,25 @@ int main(int argc, char** argv) {
     if (argument == "--peer" && i + 1 < argc) options.peers.emplace_back(argv[++i]);
   }
   if (options.is_check) return check_kernels();
-  constexpr U128 at_2_71 = U128{1} << 71;
-  const Shape shapes[] = {
-      {"region K=45", region_unit(45, at_2_71 >> 45, 12345), 64},
-      {"region K=51", region_unit(51, at_2_71 >> 51, 12345), 128},
-      {"region K=56", region_unit(56, at_2_71 >> 56, 12345), 128},
-      {"consecutive 2^40", consecutive_unit(std::uint64_t{1} << 31), 64},
-  };
+  const auto shapes = collatz_shapes();
   const double hz = clock_hz();
   if (!options.is_json) {
     std::printf("one thread, %.2f GHz\n%-18s %-12s %11s %11s %9s %9s\n", hz / 1e9, "unit", "kernel",
                 "n/s (CPU)", "n/s (wall)", "ns/cand", "cyc/cand");
   }
   for (const Shape& shape : shapes) {
+    const double numbers_each =
+        static_cast<double>(shape.unit.numbers()) / candidates_of(shape.unit);
     for (const KernelKind kind : supported_kernels()) {
       if (kind == KernelKind::reference) continue;
       const auto kernel = make_kernel(kind);
+      std::vector<SliceResult> results(options.is_quick ? shape.slices / 8 : shape.slices);
       Row best;
       for (int turn = 0; turn < (options.is_quick ? 1 : 3); ++turn) {
-        const Row row = measure(*kernel, shape, options.is_quick ? shape.slices / 8 : shape.slices);
+        const Row row = measure(*kernel, shape.unit, results);
         if (best.cpu == 0 || row.cpu < best.cpu) best = row;
       }
+      best.numbers = numbers_each * best.candidates;
       print_row(options, shape.name, kernel->name(), best, hz);
     }
   }

@@ -213,7 +213,11 @@ Result<Bytes> CollatzWorkload::unit_of(ByteView params, TaskIndex task, std::uin
 
 Result<const Plan*> CollatzWorkload::plan_of(ByteView bytes) const {
   const Unit unit = TRY(decode_unit(bytes));
-  if (!plan_ || plan_->unit() != unit) plan_ = std::make_unique<Plan>(unit);
+  if (!plan_) {
+    plan_ = std::make_unique<Plan>(unit);
+  } else if (plan_->unit() != unit) {
+    plan_ = std::make_unique<Plan>(unit, *plan_);
+  }
   return plan_.get();
 }
 

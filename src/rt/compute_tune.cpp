@@ -20,7 +20,7 @@ constexpr double gain_min = 1.01;
 /// A display's driver ends what runs for seconds, and who stops a run waits for a batch.
 constexpr double batch_s_max = 0.25;
 /// What measure_rate's region has: classes of its 20 lowest bits, and 8 bits more.
-constexpr double items_of_region = 22258.0 * 256;
+constexpr double items_of_region = 16033.0 * 256;
 
 /// Groups, tables and registers of a processor's OpenCL are loops and memory.
 constexpr GpuShape processor_shape{64, 1, 0, 16, 1, 910, 16};

@@ -22,7 +22,8 @@ BarinaUnit::BarinaUnit(std::uint64_t id, unsigned bits)
                  0,
                  U128{id} << (unit_bits - bits),
                  std::uint64_t{1} << std::min(unit_bits - bits, 24u),
-                 {}}) {
+                 {}},
+            Ways::down) {
   ASSERT(id >= 1 && id < (std::uint64_t{1} << 47) && bits >= 16 && bits <= sieve_bits);
   const auto table = make_step_table<jump_bits>({});
   for (std::uint64_t b = 0; b < table.entries.size(); ++b) {

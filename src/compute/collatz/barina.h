@@ -3,10 +3,11 @@
 // compared: the checksum is the sum, over all numbers that are tested, of the odd steps until each
 // falls below itself, and the offset is that of the number which climbs highest.
 //
-// His sieve ("esieve") is rule 1 of unit.h with more neighbours: a class also dies when any smaller
-// one of 34 bits has met it. The nearest 48 are all that do (the counts of live classes of 16, 24,
-// 32 and 34 bits are his). He stops at a number's own value, not at a threshold, so this is a path
-// of its own, several times slower than the kernels; it exists to prove that they and he agree.
+// His sieve ("esieve") is rule 1 of unit.h without ways back and with more neighbours: a class also
+// dies when any smaller one of 34 bits has met it. The nearest 48 are all that do (the counts of
+// live classes of 16, 24, 32 and 34 bits are his). He stops at a number's own value, not at a
+// threshold, so this is a path of its own, several times slower than the kernels; it exists to
+// prove that they and he agree.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,7 @@ namespace {
 
 std::uint64_t live_classes(unsigned bits) {
   const BarinaUnit unit(1, bits);
-  const Plan plan(Unit{bits, bits, 0, 0, 1, 1, {}});
+  const Plan plan(Unit{bits, bits, 0, 0, 1, 1, {}}, Ways::down);
   std::uint64_t live = 0;
   LeafWalk walk(plan, 0);
   for (auto leaves = walk.next(); !leaves.empty(); leaves = walk.next()) {
@@ -39,7 +39,7 @@ TEST(Barina, TheNearestNeighboursAreAllThatMeet) {
     smallest.try_emplace({static_cast<std::uint64_t>(n), odd}, b);
   }
   const BarinaUnit unit(1, bits);
-  const Plan plan(Unit{bits, bits, 0, 0, 1, 1, {}});
+  const Plan plan(Unit{bits, bits, 0, 0, 1, 1, {}}, Ways::down);
   LeafWalk walk(plan, 0);
   for (auto leaves = walk.next(); !leaves.empty(); leaves = walk.next()) {
     for (const Leaf& leaf : leaves) {
@@ -75,7 +75,7 @@ TEST(Barina, CountsAsHisLoopDoes) {
   const BarinaUnit unit(id, 24);
   const BarinaResult result = unit.run(slice);
 
-  const Plan plan(Unit{24, 24, 10, 0, U128{id} << 16, 1 << 16, {}});
+  const Plan plan(Unit{24, 24, 10, 0, U128{id} << 16, 1 << 16, {}}, Ways::down);
   BarinaResult expected;
   LeafWalk walk(plan, slice);
   for (auto leaves = walk.next(); !leaves.empty(); leaves = walk.next()) {

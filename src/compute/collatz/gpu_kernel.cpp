@@ -12,7 +12,8 @@ using Words = std::vector<std::uint32_t>;
 
 // Sizes and places in words, as gpu_source.cpp has them.
 constexpr std::size_t record_words = 8;
-constexpr std::size_t params_words = 1024;
+constexpr std::size_t params_words = 4096;
+constexpr std::size_t ways_at = 1024;
 constexpr std::size_t slices_at = 16;
 constexpr std::size_t slice_words = 12;
 constexpr std::size_t slices_max = std::size_t{1} << Unit::slice_bits_max;
@@ -45,16 +46,29 @@ ByteSpan bytes_of(std::span<std::uint32_t> words) {
   return {reinterpret_cast<std::uint8_t*>(words.data()), words.size_bytes()};
 }
 
+/// As bytes, four a word: by k and kind, and behind them the kinds.
+void put_ways(const WaysBack& ways, std::uint32_t* words) {
+  std::size_t at = 0;
+  const auto put_byte = [&](std::uint32_t byte) {
+    words[at / 4] |= byte << (8 * (at % 4));
+    ++at;
+  };
+  for (const auto& of_k : ways.growing_from) std::ranges::for_each(of_k, put_byte);
+  std::ranges::for_each(ways.kind_of, put_byte);
+}
+constexpr std::size_t ways_bytes = (Unit::sieve_bits_max + 1) * WaysBack::kinds_max + back_modulus;
+static_assert(ways_at * sizeof(std::uint32_t) + ways_bytes <= params_words * sizeof(std::uint32_t));
+static_assert(WaysBack::kinds_max == 32 && Unit::sieve_bits_max == 60);  // of gpu_source.cpp
+
 /// Everything of the plan that does not change between batches.
 Words params_of(const Plan& plan) {
   const Unit& unit = plan.unit();
   const U128 a_last = unit.a_first + (unit.a_count - 1);
   Words p(params_words);
-  const unsigned depth = std::min(unit.free_bits, prefix_bits);
-  p[1] = unit.free_bits - depth;
-  p[2] = depth;
+  p[1] = plan.free_bits_left();
+  p[2] = plan.depth();
   p[3] = unit.sieve_bits;
-  put(&p[4], unit.fixed, 2);
+  put(&p[4], plan.fixed_left(), 2);
   p[6] = static_cast<std::uint32_t>((unit.map.increment + 1) / 2);
   p[7] = static_cast<std::uint32_t>(unit.start() % 9);
   put(&p[8], unit.a_first, 4);
@@ -72,14 +86,12 @@ Words params_of(const Plan& plan) {
       words[6] |= 1u << offset;
     }
   }
-  for (unsigned i = 0; i <= Unit::sieve_bits_max; ++i) {
-    put(&p[128 + 4 * i], power3(i), 4);
-    while (power3(p[384 + i]) < (U128{1} << i)) ++p[384 + i];
-  }
+  for (unsigned i = 0; i <= Unit::sieve_bits_max; ++i) put(&p[128 + 4 * i], power3(i), 4);
   const auto table = make_step_table<9>(unit.map);
   for (std::size_t i = 0; i < table.entries.size(); ++i) {
     p[512 + i] = table.entries[i].factor | (table.entries[i].addend << 16);
   }
+  put_ways(plan.ways(), &p[ways_at]);
   return p;
 }
 
@@ -119,9 +131,14 @@ class GpuKernel : public Kernel {
   std::uint32_t nines_;
   std::unique_ptr<Kernel> scalar_ = make_scalar_kernel();
   // Of the run.
-  Words params_, prefixes_, state_;
+  Words params_, state_;
   std::uint32_t first_ = 0;
   std::span<SliceResult> out_;
+  // Units of a range have them in common.
+  Words prefixes_;
+  std::shared_ptr<const Prefixes> collected_;
+  std::uint32_t collected_first_ = 0;
+  std::size_t collected_slices_ = 0;
 };
 
 Result<void> GpuKernel::run(const Plan& plan, std::uint32_t first, std::span<SliceResult> out) {
@@ -153,6 +170,13 @@ Result<void> GpuKernel::run(const Plan& plan, std::uint32_t first, std::span<Sli
 }
 
 void GpuKernel::collect_prefixes(const Plan& plan, std::uint32_t first, std::size_t slices) {
+  if (collected_ == plan.all_prefixes() && first == collected_first_ &&
+      slices == collected_slices_) {
+    return;
+  }
+  collected_ = plan.all_prefixes();
+  collected_first_ = first;
+  collected_slices_ = slices;
   prefixes_.clear();
   for (std::uint32_t slice = first; slice < first + slices; ++slice) {
     for (const SieveNode& node : plan.prefixes(slice)) {
@@ -162,6 +186,7 @@ void GpuKernel::collect_prefixes(const Plan& plan, std::uint32_t first, std::siz
       // Not -1: b = 0 falls below itself at once.
       put(&words[3], static_cast<U128>(node.neighbour_d), 2);
       words[5] = node.c | (std::uint32_t{node.neighbour_c} << 8) | (slice << 16);
+      words[6] = node.residue;
       prefixes_.insert(prefixes_.end(), words.begin(), words.end());
     }
   }

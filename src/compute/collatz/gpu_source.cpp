@@ -22,9 +22,9 @@ namespace {
 
 constexpr std::string_view kernels = R"KITH(
 #ifdef __OPENCL_VERSION__
+typedef uchar u8;
 typedef uint u32;
 typedef ulong u64;
-typedef long i64;
 #define ENTRY __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 #define FUNCTION static inline
 #define GLOBAL __global
@@ -40,9 +40,9 @@ typedef long i64;
 #define HIGH_PRODUCT(a, b) mul_hi(a, b)
 #define SHARED_BYTES(name, bytes) __local u32 name[(bytes) / 4]
 #else
+typedef unsigned char u8;
 typedef unsigned int u32;
 typedef unsigned long long u64;
-typedef long long i64;
 #define ENTRY extern "C" __global__ void __launch_bounds__(GROUP)
 #define FUNCTION static __device__ __forceinline__
 #define GLOBAL
@@ -85,8 +85,11 @@ typedef long long i64;
 #define SPREAD params[23]     /* places of a slice */
 #define OFFSETS (params + 32) /* nine patterns of eight words: five offsets, count, mask */
 #define POWERS (params + 128) /* 3^0.. of four words each */
-#define GROWING (params + 384)
-#define STEPS (params + 512) /* by 9 bits: addend << 16 | factor */
+#define STEPS (params + 512)  /* by 9 bits: addend << 16 | factor */
+/* Ways back (ways_back.h): by k and kind, and the kinds by residue. */
+#define GROWING(k, kind) (((GLOBAL const u8 *)(params + 1024))[32 * (k) + (kind)])
+#define KIND_OF(residue) (((GLOBAL const u8 *)(params + 1024))[32 * 61 + (residue)])
+#define BACK_MODULUS 6561
 #define WORD64(i) (params[i] | (u64)params[(i) + 1] << 32)
 
 /* Counters, before the slices. */
@@ -210,6 +213,7 @@ ENTRY leaves(ARGUMENTS) {
     u32 neighbour_c = node[5] >> 8 & 255;
     Wide power = wide_at(POWERS + 4 * c);
     Wide neighbour_power = wide_at(POWERS + 4 * neighbour_c);
+    u32 residue = node[6];
     int is_live = 1;
     for (u32 k = DEPTH; k < SIEVE_BITS && is_live; bits >>= 1) {
       if ((bits & 1) != 0) {
@@ -221,6 +225,7 @@ ENTRY leaves(ARGUMENTS) {
       if ((d.low & 1) != 0) {
         d = step_odd(d, ADDEND);
         power = plus(power, plus(power, power));
+        residue = 3 * residue + 1;
         ++c;
       } else {
         d = half_of(d);
@@ -232,8 +237,9 @@ ENTRY leaves(ARGUMENTS) {
       } else {
         neighbour_d = half_of(neighbour_d);
       }
-      /* Below that many odd steps all of these fit into 63 bits. */
-      if (c < GROWING[k] && (i64)(d.low - b) < (i64)(((u64)1 << k) - power.low)) is_live = 0;
+      residue = (residue + ((residue & 1) != 0 ? BACK_MODULUS : 0)) >> 1;
+      if (residue >= BACK_MODULUS) residue -= BACK_MODULUS;
+      if (c < GROWING(k, KIND_OF(residue))) is_live = 0;
     }
     if (!is_live) continue;
     if (d.low == neighbour_d.low && d.high == neighbour_d.high && c == neighbour_c) continue;

@@ -92,7 +92,6 @@ struct ByMul {
                                 all((std::uint64_t{1} << low_bits) - 1));
     }
   }
-  KITH_AVX512_INLINE static __m512i stopped(__m512i low, __m512i) { return low; }
 };
 
 /// Lower half of 41 bits, which stays below 2^52 for 18 steps, and products of 52 bits.
@@ -124,19 +123,18 @@ struct ByIfma {
           _mm512_add_epi64(_mm512_srli_epi64(part, steps), _mm512_slli_epi64(upper, 52 - steps));
     }
   }
-  KITH_AVX512_INLINE static __m512i stopped(__m512i low, __m512i high) {
-    return _mm512_and_si512(_mm512_or_si512(low, _mm512_slli_epi64(high, low_bits)),
-                            all((std::uint64_t{1} << stop_bits) - 1));
-  }
 };
 
-/// By mask: the lanes that it has, one a byte, the lowest first.
+/// By mask: the lanes that it has, the lowest first. As a byte each they would have to be widened.
+struct alignas(64) PackOrder {
+  std::array<std::uint64_t, lanes> lane{};
+};
 constexpr auto pack_orders = [] {
-  std::array<long long, 256> orders{};
+  std::array<PackOrder, 256> orders{};
   for (unsigned live = 0; live < orders.size(); ++live) {
     unsigned kept = 0;
     for (unsigned lane = 0; lane < lanes; ++lane) {
-      if ((live >> lane & 1) != 0) orders[live] |= static_cast<long long>(lane) << (8 * kept++);
+      if ((live >> lane & 1) != 0) orders[live].lane[kept++] = lane;
     }
   }
   return orders;
@@ -146,8 +144,8 @@ constexpr auto pack_orders = [] {
 struct Hot {
   Tables tables;
   __m512i threshold_low, threshold_high;
-  __m512i sums;       // of what stopped
-  std::size_t count;  // of what is kept
+  __m512i sums, high_sums;  // of what stopped
+  std::size_t count;        // of what is kept
 };
 
 /// The candidates of 72 numbers that lie a power of three apart, the first of them taken as 0.
@@ -176,7 +174,7 @@ class SliceRun {
                opaque<__mmask32>(0x11111111)};
     threshold_low_ = all(low_of(plan.threshold()));
     threshold_high_ = all(high_of(plan.threshold()));
-    sums_ = _mm512_setzero_si512();
+    sums_ = high_sums_ = _mm512_setzero_si512();
     make_rows();
     make_multiples();
   }
@@ -198,12 +196,16 @@ class SliceRun {
     }
     drain(0);
     result_.stop_sum += static_cast<std::uint64_t>(_mm512_reduce_add_epi64(sums_));
+    result_.stop_sum += static_cast<std::uint64_t>(_mm512_reduce_add_epi64(high_sums_))
+                        << Way::low_bits;
     return result_;
   }
 
  private:
   static constexpr std::uint64_t mask = (std::uint64_t{1} << Way::low_bits) - 1;
   static constexpr unsigned high_bits_max = escape_bits - Way::low_bits;
+  /// What of a higher half enters the sum.
+  static constexpr std::uint64_t high_part = (std::uint64_t{1} << (stop_bits - Way::low_bits)) - 1;
 
   static std::uint64_t low_of(U128 n) { return static_cast<std::uint64_t>(n) & mask; }
   static std::uint64_t high_of(U128 n) { return static_cast<std::uint64_t>(n >> Way::low_bits); }
@@ -255,10 +257,11 @@ class SliceRun {
   }
 
   KITH_AVX512_INLINE Hot begin() const {
-    return {tables_, threshold_low_, threshold_high_, sums_, count_};
+    return {tables_, threshold_low_, threshold_high_, sums_, high_sums_, count_};
   }
   KITH_AVX512_INLINE void end(const Hot& hot) {
     sums_ = hot.sums;
+    high_sums_ = hot.high_sums;
     count_ = hot.count;
   }
   KITH_AVX512_INLINE void make_room(Hot& hot) {
@@ -367,9 +370,13 @@ class SliceRun {
         live = static_cast<__mmask8>(live & ~(equal & below));
       }
       live = opaque(live);
-      hot.sums = _mm512_mask_add_epi64(hot.sums, static_cast<__mmask8>(~live), hot.sums,
-                                       Way::stopped(low[i], high[i]));
-      const __m512i order = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(pack_orders[live]));
+      const auto stopped = static_cast<__mmask8>(~live);
+      hot.sums = _mm512_mask_add_epi64(hot.sums, stopped, hot.sums, low[i]);
+      if constexpr (high_part != 0) {
+        hot.high_sums = _mm512_add_epi64(hot.high_sums,
+                                         _mm512_maskz_and_epi64(stopped, high[i], all(high_part)));
+      }
+      const __m512i order = _mm512_load_si512(pack_orders[live].lane.data());
       _mm512_storeu_si512(low_.data() + hot.count, _mm512_permutexvar_epi64(order, low[i]));
       _mm512_storeu_si512(high_.data() + hot.count, _mm512_permutexvar_epi64(order, high[i]));
       hot.count += static_cast<std::size_t>(__builtin_popcount(live));
@@ -466,7 +473,8 @@ class SliceRun {
   Tables tables_;
   __m512i threshold_low_;
   __m512i threshold_high_;
-  __m512i sums_;
+  __m512i sums_;       // of lower halves
+  __m512i high_sums_;  // of the parts of higher ones that enter the sum
   // Room for what is stored as a whole vector behind the last.
   alignas(64) std::array<std::uint64_t, buffer_size + 64> low_;
   alignas(64) std::array<std::uint64_t, buffer_size + 64> high_;

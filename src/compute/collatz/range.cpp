@@ -98,7 +98,8 @@ Result<RangeResult> PieceRunner::run(const Piece& piece, const ExactWalker& walk
 Result<RangeResult> PieceRunner::run_unit(const Piece& piece,
                                           const std::function<bool()>& is_stopped) {
   TRY_VOID(check_unit(*piece.unit));
-  const Plan plan(*piece.unit);
+  plan_ = plan_ ? Plan(*piece.unit, *plan_) : Plan(*piece.unit);
+  const Plan& plan = *plan_;
   RangeResult result;
   std::vector<SliceResult> parts;
   const std::uint32_t slices = piece.unit->slices();

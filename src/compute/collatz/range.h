@@ -50,6 +50,7 @@ class PieceRunner {
   Result<RangeResult> run_unit(const Piece& piece, const std::function<bool()>& is_stopped);
 
   std::unique_ptr<Kernel> kernel_;
+  std::optional<Plan> plan_;  // of the unit before, whose prefixes the next has too
 };
 
 }  // namespace kith::compute::collatz

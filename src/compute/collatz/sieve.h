@@ -2,19 +2,21 @@
 // 2^K bits is ever held. A node at depth k knows T^k of its class and of the class of n - 1 (the
 // neighbour), and dies as rule 1 of unit.h says:
 //
-//   descent  3^c < 2^k and d - b < 2^k - 3^c: T^k(n) < n for all a > 0;
+//   descent  for all a > 0, T^k(n), or what else leads to it (ways_back.h), is smaller than n;
 //   merging  T^k(n) and T^k(n - 1) are one function of a: n joins its smaller neighbour.
 //
 // Both are certain for every n of the class, so a smallest counterexample is never sieved. How many
-// residues live for K = 28 and q = 1 is known from others' work: 2890278.
+// residues live without ways back for K = 28 and q = 1 is known from others' work: 2890278.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "compute/collatz/unit.h"
+#include "compute/collatz/ways_back.h"
 
 namespace kith::compute::collatz {
 
@@ -33,29 +35,52 @@ struct SieveNode {
   std::uint8_t k = 0;
   std::uint8_t c = 0;
   std::uint8_t neighbour_c = 0;
+  std::uint16_t residue = 0;  // of T^k(b), as ways_back.h has it; from prefix_bits on
 };
 
-/// What all slices of a unit share, made once: about 1 MB.
+/// The classes of the lowest prefix_bits, by slice. They do not depend on a, nor on bits above.
+struct Prefixes {
+  Prefixes(const Unit& unit, Ways ways);
+  bool are_of(const Unit& unit, Ways ways) const;
+
+  unsigned depth = 0;                      // prefix_bits, or all of K
+  std::vector<SieveNode> nodes;            // by slice, and by b within one
+  std::vector<std::uint32_t> slice_begin;  // one more than slices
+  Unit unit;
+  Ways ways;
+};
+
+/// What all slices of a unit share, made once: about 1 MB and 5 ms.
 class Plan {
  public:
   /// `unit` has passed check_unit.
-  explicit Plan(const Unit& unit);
+  explicit Plan(const Unit& unit, Ways ways = Ways::back);
+  /// Takes the prefixes of an earlier plan if they are the same, as those of a range's units are.
+  Plan(const Unit& unit, const Plan& earlier);
 
   const Unit& unit() const { return unit_; }
   U128 threshold() const { return threshold_; }
   const NinePatterns& patterns() const { return patterns_; }
-  /// Live classes of prefix_bits (or free_bits, when fewer) of a slice.
+  /// The bits of a prefix.
+  unsigned depth() const { return prefixes_->depth; }
+  /// Of b behind a prefix: free ones, and the fixed ones above them.
+  unsigned free_bits_left() const { return unit_.free_bits - std::min(unit_.free_bits, depth()); }
+  std::uint64_t fixed_left() const;
+  /// Live classes of a slice.
   std::span<const SieveNode> prefixes(std::uint32_t slice) const;
   /// Of a leaf, the index into patterns().
   std::size_t pattern_of(std::uint64_t b) const { return (first_mod_9_ + b % 9) % 9; }
+  const std::shared_ptr<const Prefixes>& all_prefixes() const { return prefixes_; }
+  const WaysBack& ways() const { return ways_back(prefixes_->ways); }
 
  private:
+  Plan(const Unit& unit, std::shared_ptr<const Prefixes> prefixes);
+
   Unit unit_;
   U128 threshold_;
   NinePatterns patterns_;
   std::uint64_t first_mod_9_ = 0;
-  std::vector<SieveNode> prefixes_;         // by slice
-  std::vector<std::uint32_t> slice_begin_;  // one more than slices
+  std::shared_ptr<const Prefixes> prefixes_;
 };
 
 /// The leaves of one slice, a batch at a time. The plan outlives it.
@@ -70,13 +95,15 @@ class LeafWalk {
 
   static constexpr std::size_t batch = 256;
   const Plan& plan_;
+  const WaysBack& ways_;
   std::span<const SieveNode> prefixes_;
   std::vector<SieveNode> stack_;
   std::array<Leaf, batch> leaves_;
   std::size_t count_ = 0;
 };
 
-/// Rule 1 for all of b, bit by bit in wide integers: what the search must agree with.
-bool is_live(const Map& map, std::uint64_t b, unsigned bits);
+/// Rule 1 for all of b, bit by bit and way by way in wide integers: what the search must agree
+/// with.
+bool is_live(const Map& map, std::uint64_t b, unsigned bits, Ways ways = Ways::back);
 
 }  // namespace kith::compute::collatz

@@ -12,7 +12,9 @@ constexpr unsigned threshold_low_bits = 56;
 constexpr std::uint8_t format_version = 1;
 
 constexpr std::uint32_t region_free_bits = 28;
-constexpr std::uint64_t region_a_count = std::uint64_t{1} << 14;
+/// Numbers of a class that are 64 apart fill rows of the vector kernels, and those 512 apart nines.
+/// Of more, the last are much further from the threshold; of fewer, each class costs more.
+constexpr std::uint64_t region_a_count = 9 << 13;
 constexpr std::uint32_t consecutive_sieve_bits = 28;
 constexpr std::uint32_t consecutive_bits = 40;
 

@@ -4,8 +4,9 @@
 // of a region, which is complete when all 2^(K - F) units of it are.
 //
 // The candidates of a unit, in this order of rules (docs/compute.md, "What is tested"):
-//   1. b is live: for every k <= K, T^k(n) of its class is not certainly below n for a > 0, and the
-//      class of n - 1 has not merged with that of n.
+//   1. b is live: for no k <= K is T^k(n) of its class, or a number that leads to it by at most
+//      eight odd steps, certainly below n for a > 0 (ways_back.h), and the class of n - 1 has not
+//      merged with that of n.
 //   2. n is not q * {2, 4, 5, 8} mod 9: such n is T^j of a smaller number.
 // A slice is what has one value of a hash of b's lowest prefix_bits.
 //
@@ -63,7 +64,7 @@ Result<void> check_unit(const Unit& unit);
 
 /// 2^40 consecutive numbers from id * 2^40 on: Barina's units by id, with this engine's sieve.
 Unit consecutive_unit(std::uint64_t id);
-/// Unit `fixed` of the region of K sieve bits and 2^14 a's that begins at a_first * 2^K.
+/// Unit `fixed` of the region of K sieve bits and 9 * 2^13 a's that begins at a_first * 2^K.
 Unit region_unit(std::uint32_t sieve_bits, U128 a_first, std::uint64_t fixed);
 
 /// The canonical 44 bytes of a unit; decode takes these and no others.

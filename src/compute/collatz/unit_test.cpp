@@ -23,7 +23,7 @@ RC_GTEST_PROP(Unit, EncodingRoundTrips, ()) {
 
 TEST(Unit, BytesAreWhatTheyWere) {
   EXPECT_EQ(base::to_hex(encode_unit(region_unit(51, U128{1} << 20, 12345))),
-            "01331c0a0000000000003039000000000000000000000000001000000000000000004000"
+            "01331c0a0000000000003039000000000000000000000000001000000000000000012000"
             "0000000000000001");
 }
 
@@ -57,7 +57,7 @@ TEST(Unit, ConsecutiveUnitsAreBarinas) {
   EXPECT_TRUE(unit.start() == U128{1} << 71);
   EXPECT_TRUE(unit.numbers() == U128{1} << 40);
   EXPECT_TRUE(check_unit(region_unit(51, U128{1} << 20, 0)));
-  EXPECT_TRUE(region_unit(51, U128{1} << 20, 0).numbers() == U128{1} << 42);
+  EXPECT_TRUE(region_unit(51, U128{1} << 20, 0).numbers() == U128{9} << 41);
 }
 
 // Rule 2: what it removes is reached from a smaller number.
