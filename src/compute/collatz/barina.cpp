@@ -73,13 +73,16 @@ BarinaResult BarinaUnit::run(std::uint32_t slice) const {
       ++result.live;
       const auto& kept = plan_.patterns()[plan_.pattern_of(leaf.b)].offsets;
       const U128 factor = power3(leaf.odd_steps);
-      for (std::uint64_t i = 0; i < unit.a_count; ++i) {
-        if (std::ranges::find(kept, i % 9) == kept.end()) continue;
-        const U128 a = unit.a_first + i;
-        ++result.candidates;
-        result.checksum += leaf.odd_steps;
-        run_number((a << unit.sieve_bits) + leaf.b, a * factor + leaf.d,
-                   (i << unit.sieve_bits) + leaf.b, result);
+      for (std::uint64_t nine = 0; nine < unit.a_count; nine += 9) {
+        for (const std::uint64_t kept_at : kept) {
+          const std::uint64_t i = nine + kept_at;
+          if (i >= unit.a_count) break;
+          const U128 a = unit.a_first + i;
+          ++result.candidates;
+          result.checksum += leaf.odd_steps;
+          run_number((a << unit.sieve_bits) + leaf.b, a * factor + leaf.d,
+                     (i << unit.sieve_bits) + leaf.b, result);
+        }
       }
     }
   }
@@ -94,17 +97,19 @@ void BarinaUnit::run_number(U128 n0, U128 n, std::uint64_t offset, BarinaResult&
       result.checksum += jump.odd_steps;
       continue;
     }
+    // Near its end. Only the last look is one that no processor predicts.
     for (unsigned i = 0; i < jump_bits; ++i) {
-      const bool is_odd = (n & 1) != 0;
-      if (is_odd && bit_width(n) >= widest_bits) {
+      const auto is_odd = static_cast<std::uint32_t>(n & 1);
+      if (is_odd != 0 && n >> (widest_bits - 1) != 0) [[unlikely]] {
         result.has_overflowed = true;
         return;
       }
-      n = step({}, n);
+      n = (n >> 1) + ((n + 1) & (U128{0} - is_odd));
       if (n < n0) return;
-      if (!is_odd) continue;
-      ++result.checksum;
-      if (n > result.peak || (n == result.peak && offset < result.peak_offset)) {
+      result.checksum += is_odd;
+      if (n < result.peak || is_odd == 0) [[likely]]
+        continue;
+      if (n > result.peak || offset < result.peak_offset) {
         result.peak = n;
         result.peak_offset = offset;
       }

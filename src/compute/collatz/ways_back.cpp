@@ -18,12 +18,12 @@ constexpr auto powers_above = [] {
 /// A class of k steps, c of them odd, lives only while 3^c > 2^k or d - b >= 2^k - 3^c. Its
 /// d = (3^c / 2^k) (b + q S), where S is the sum of 2^i / 3^(u + 1) over its odd steps, the i-th of
 /// all and the u-th of these. S < 2^7 / 3 after seven steps. Later, that the class lives gives
-/// 2^i / 3^u <= 1 + q S / 2^i, and from 20 steps on 2^i / 3^u < 1. In thirds, rounded up:
+/// 2^i / 3^u <= 1 + q S / 2^i, and after more than 20 steps 2^i / 3^u < 1. In thirds, rounded up:
 constexpr std::uint64_t thirds_after(unsigned steps) {
   std::uint64_t thirds = std::uint64_t{1} << 7;
   for (unsigned i = 7; i < steps; ++i) {
     const std::uint64_t divisor = std::uint64_t{3} << i;
-    thirds += 1 + (i < back_exact_bits ? (increment_max * thirds + divisor - 1) / divisor : 0);
+    thirds += 1 + (i <= back_exact_bits ? (increment_max * thirds + divisor - 1) / divisor : 0);
   }
   return thirds;
 }
