@@ -8,6 +8,7 @@
 #include "codec/chain_receipt.h"
 #include "ledger/beacon.h"
 #include "ledger/jobs_carry.h"
+#include "ledger/jobs_verdict.h"
 
 namespace kith::ledger {
 namespace {
@@ -77,21 +78,28 @@ Result<void> take(Amount& sum, Amount amount) {
   return {};
 }
 
-Result<void> obey_job(const Rules& rules, Height height, ByteView body, const ChainKey* signer,
-                      Effect& effect) {
+Result<void> obey_job(const Rules& rules, const BlockState& state, Height height, ByteView body,
+                      const ChainKey* signer, Effect& effect) {
   const codec::JobOrder order = TRY(codec::decode_job_order(body));
   const auto* const carry = std::get_if<codec::CarryStatements>(&order);
   if (carry != nullptr && effect.looks) {
     return check_carried(effect.entries, height, *carry, *effect.looks);
   }
+  JobRules job_rules = job_rules_of(rules);
+  Jury jury;
+  if (std::holds_alternative<codec::GiveVerdict>(order)) {
+    // Weights change after a block's transactions alone: it is the same for all of them.
+    jury = jury_of(state.registry());
+    job_rules.jury = &jury;
+  }
   const JobEffect done =
-      TRY(apply_job(job_rules_of(rules), height, effect.entries, order, signer, &effect.jobs));
+      TRY(apply_job(job_rules, height, effect.entries, order, signer, &effect.jobs));
   TRY_VOID(take(effect.burnt, done.burnt));
   return take(effect.escrowed, done.taken);
 }
 
-Result<void> obey_action(const Rules& rules, Height height, const TxAction& action,
-                         const ChainKey* signer, Effect& effect) {
+Result<void> obey_action(const Rules& rules, const BlockState& state, Height height,
+                         const TxAction& action, const ChainKey* signer, Effect& effect) {
   const Epoch epoch = epoch_of(rules.params, height);
   if (action.module == codec::module_validators) {
     const codec::ValidatorOrder order = TRY(codec::decode_order(action.body));
@@ -104,7 +112,7 @@ Result<void> obey_action(const Rules& rules, Height height, const TxAction& acti
     return take(effect.escrowed, TRY(apply_account(account_rules, effect.entries, order, signer)));
   }
   if (action.module == codec::module_jobs && rules.params.compute) {
-    return obey_job(rules, height, action.body, signer, effect);
+    return obey_job(rules, state, height, action.body, signer, effect);
   }
   return fail(Code::unsupported, base::format("action for module {}", action.module));
 }
@@ -137,7 +145,7 @@ Result<Effect> effect_of(const Rules& rules, const BlockState& state, Height hei
   for (const TxAction& action : tx.actions) {
     const ChainKey* signer =
         action.witness == TxAction::no_witness ? nullptr : &tx.witnesses[action.witness].key;
-    TRY_VOID(obey_action(rules, height, action, signer, effect));
+    TRY_VOID(obey_action(rules, state, height, action, signer, effect));
   }
   TRY_VOID(check_balance(tx, effect));
   return effect;
@@ -160,6 +168,7 @@ class Execution {
     const auto find = [this](const OutPoint& outpoint) { return state_->find(outpoint); };
     Effect effect = TRY(effect_of(rules_, *state_, context_.height, tx, std::nullopt, find));
     if (!is_verified) TRY_VOID(codec::verify_signatures(tx.tx, rules_.genesis));
+    TRY_VOID(verify_verdicts(tx.tx, rules_.genesis, state_->registry()));
     for (std::size_t i = 0; i < effect.spent.size(); ++i) {
       state_->spend(tx.tx.inputs[i].from, effect.spent[i], tx.txid);
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "crypto/ed25519_zip215.h"
 #include "ledger/jobs_dispute.h"
 
 namespace kith::ledger {
@@ -276,6 +277,21 @@ Result<std::vector<codec::SignatureJob>> verdict_jobs(const codec::JobOrder& ord
     signatures.push_back({jury[one.validator].key, message, one.signature});
   }
   return signatures;
+}
+
+Result<void> verify_verdicts(const codec::Transaction& tx, const Hash& genesis,
+                             const Registry& registry) {
+  for (const codec::TxAction& action : tx.actions) {
+    if (action.module != codec::module_jobs) continue;
+    const codec::JobOrder order = TRY(codec::decode_job_order(action.body));
+    if (!std::holds_alternative<codec::GiveVerdict>(order)) continue;
+    for (const codec::SignatureJob& one : TRY(verdict_jobs(order, genesis, jury_of(registry)))) {
+      if (crypto::verify_zip215(one.key, one.message, one.signature)) continue;
+      return fail(Code::bad_signature,
+                  base::format("verdict's signature of {} does not verify", base::to_hex(one.key)));
+    }
+  }
+  return {};
 }
 
 }  // namespace kith::ledger

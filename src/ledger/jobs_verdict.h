@@ -17,5 +17,9 @@ codec::Weight quorum_of(const Jury& jury);
 /// transaction's witnesses. `refused` for a validator that there is not.
 Result<std::vector<codec::SignatureJob>> verdict_jobs(const codec::JobOrder& order,
                                                       const Hash& genesis, const Jury& jury);
+/// Those of a transaction's verdicts. Which keys they are depends on the epoch, so that a block
+/// verifies them whatever the mempool has seen.
+Result<void> verify_verdicts(const codec::Transaction& tx, const Hash& genesis,
+                             const Registry& registry);
 
 }  // namespace kith::ledger

@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "crypto/ed25519_zip215.h"
+#include "ledger/jobs_verdict.h"
 #include "node/header_roots.h"
 
 namespace kith::node {
@@ -98,7 +99,9 @@ void VerifyVotesJob::run() {
 void VerifyTxsJob::run() {
   verdicts_.reserve(submitted_.size());
   for (const SubmitTx& next : submitted_) {
-    verdicts_.push_back(codec::verify_signatures(next.tx->tx, genesis_));
+    Result<void> verdict = codec::verify_signatures(next.tx->tx, genesis_);
+    if (verdict) verdict = ledger::verify_verdicts(next.tx->tx, genesis_, state_->registry());
+    verdicts_.push_back(std::move(verdict));
   }
 }
 

@@ -127,8 +127,10 @@ class VerifyTxsJob final : public host::Job {
   /// So many at once that waking a thread is little beside it, and none waits long for the last.
   static constexpr std::size_t size_max = 64;
 
-  VerifyTxsJob(std::vector<SubmitTx> submitted, const codec::Hash& genesis)
-      : submitted_(std::move(submitted)), genesis_(genesis) {}
+  /// `state`: whose validators' verdicts hold.
+  VerifyTxsJob(std::vector<SubmitTx> submitted, const codec::Hash& genesis,
+               std::shared_ptr<const ledger::BlockState> state)
+      : submitted_(std::move(submitted)), genesis_(genesis), state_(std::move(state)) {}
   void run() override;
 
   std::vector<SubmitTx> take_submitted() { return std::move(submitted_); }
@@ -138,6 +140,7 @@ class VerifyTxsJob final : public host::Job {
  private:
   std::vector<SubmitTx> submitted_;
   const codec::Hash genesis_;
+  const std::shared_ptr<const ledger::BlockState> state_;
   std::vector<Result<void>> verdicts_;
 };
 

@@ -68,8 +68,8 @@ void Chain::verify_submitted() {
       next.push_back(std::move(unverified_.front()));
     }
     ++verify_jobs_;
-    say(host::RunJob{new_token(),
-                     std::make_shared<VerifyTxsJob>(std::move(next), rules_->genesis)});
+    say(host::RunJob{new_token(), std::make_shared<VerifyTxsJob>(std::move(next), rules_->genesis,
+                                                                 states_->tip())});
   }
 }
 
