@@ -329,7 +329,7 @@ FileDispute doubt(const JobWorld& world, std::uint32_t key, std::uint16_t unit, 
   return {{}, {}, DisputeKind::doubt, unit, slice, digest};
 }
 
-TEST(JobsDispute, ARightDoubtTakesTheBondsOfTheWorkerAndOfWhoVouchedForIt) {
+TEST(JobsDispute, ARightDoubtTakesTheBondOfTheWorkerAloneWhoeverVouchedForIt) {
   JobWorld world;
   vouch(world, 7);
   ASSERT_TRUE(world.file(51, world.slot_of(10), doubt(world, 10, 7, true)));
@@ -339,11 +339,25 @@ TEST(JobsDispute, ARightDoubtTakesTheBondsOfTheWorkerAndOfWhoVouchedForIt) {
   ASSERT_EQ(find_dispute(world.entries, 1)->stage, DisputeStage::verdict);
   ASSERT_TRUE(world.judge(1));
   EXPECT_EQ(world.account_entry(10).bond, 1'000'000 - bond);
-  EXPECT_EQ(world.account_entry(50).earned, bond);  // half of two
+  EXPECT_EQ(world.account_entry(50).earned, bond / 2);
   EXPECT_EQ(world.account_entry(50).held, 0u);
   EXPECT_EQ(world.account_entry(50).bond, 100'000u);
-  EXPECT_EQ(world.count(Kind::fault), 2u);
+  EXPECT_EQ(world.count(Kind::fault), 1u);
   world.rounds(2);
+}
+
+TEST(JobsDispute, WhoseCheckFittedWhatIsNotUnderTheRootIsNotBlamedForIt) {
+  // 10 and a friend would else take the bonds of whoever has checked it honestly.
+  JobWorld world;
+  show_nothing(world);
+  const std::uint32_t checker = checker_of(world, world.slot(10).maturing[0]);
+  world.add_account(50, 100'000);
+  world.add_worker(50, 51);
+  ASSERT_TRUE(world.file(51, world.slot_of(10), doubt(world, 10, 5, true)));
+  ASSERT_EQ(world.move(10), 1u);
+  ASSERT_TRUE(world.judge(1));
+  EXPECT_EQ(world.count(Kind::fault), 1u);
+  EXPECT_EQ(world.account_entry(checker).bond, 1'000'000u);
 }
 
 TEST(JobsDispute, AWrongDoubtLosesItsBondAndTheTaskGoesOn) {
@@ -478,8 +492,8 @@ TEST(JobsDispute, PassesThatDifferAreOpenedByBothDownToTheSlice) {
     EXPECT_EQ(dispute.slice, unit % slices_of_tests);
     ASSERT_TRUE(world.judge(1));
     EXPECT_EQ(world.account_entry(10).bond, 1'000'000 - bond);
-    EXPECT_EQ(world.count(Kind::fault), 2u);  // and the checker whose part had the unit
-    EXPECT_EQ(world.burnt, bond);
+    EXPECT_EQ(world.count(Kind::fault), 1u);
+    EXPECT_EQ(world.burnt, bond / 2);
     world.rounds(1);
   }
 }
