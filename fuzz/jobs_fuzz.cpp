@@ -3,9 +3,10 @@
 // what it needs; statements are made of bytes, by keys that have slots.
 #include <algorithm>
 #include <cstdint>
+#include <map>
 
 #include "codec/chain_account.h"
-#include "ledger/jobs.h"
+#include "ledger/jobs_view.h"
 
 namespace {
 
@@ -21,6 +22,7 @@ ledger::AccountId name_of(std::uint32_t n) {
 
 struct World {
   World() {
+    rules.jury = &jury;
     rules.params.draw_gap = 1;
     rules.params.answer_blocks = 8;
     rules.params.min_bond = 16;
@@ -64,7 +66,12 @@ struct World {
 
   void end_block() {
     const ledger::Hash beacon = codec::tagged_hash("fuzz", {name_of(7), entropy()});
-    money -= ledger::end_block_jobs(rules, height, beacon, entries, nullptr);
+    money -= ledger::end_block_jobs(rules, height, beacon, entries, &log);
+    for (const auto& event : log) {
+      if (event.kind != ledger::JobEvent::Kind::settled) continue;
+      records[codec::record_hash(event.record)] = codec::encode_record(event.record);
+    }
+    log.clear();
     height = codec::next(height);
     check();
   }
@@ -125,6 +132,44 @@ struct World {
     obey(codec::CarryStatements{{said}}, name_of(n));
   }
 
+  /// Any key of a dispute moves: what fits what it has said, or hashes of `twist`.
+  void contest(std::uint32_t n, std::uint8_t twist) {
+    for (const auto& owed : ledger::moves_of(entries, name_of(n))) {
+      const ledger::Hash any = root_of(owed.task, twist & 1);
+      codec::DisputeMove order{owed.dispute, codec::OpenMove{{any}}};
+      if (owed.stage == codec::DisputeStage::choose_unit) {
+        order.move = codec::ChooseMove{static_cast<std::uint8_t>(twist % 4), {}};
+      } else if (owed.stage == codec::DisputeStage::choose_slice) {
+        order.move = codec::ChooseMove{0, any};
+      } else if ((twist & 2) != 0) {
+        order.move = codec::ShowMove{{any}, {any}};
+      }
+      obey(order, name_of(n));
+    }
+    for (const auto& asked : ledger::verdicts_asked(entries)) {
+      obey(codec::GiveVerdict{asked.dispute, root_of(asked.task, twist), {{0, {}}}}, name_of(n));
+    }
+  }
+
+  /// Files a dispute, or claims a find, of the first result that matures in a slot of the key `of`.
+  void file(std::uint32_t n, std::uint8_t twist) {
+    const auto of = name_of(1 + twist % owners);
+    const auto enrolment = ledger::find_enrolment(entries, {1}, of);
+    if (!enrolment || enrolment->slots.empty()) return;
+    const auto slot = ledger::find_slot(entries, {1}, enrolment->slots[0]);
+    if (!slot || slot->maturing.empty()) return;
+    const auto record = records.find(slot->maturing[0].record);
+    if (record == records.end()) return;
+    const auto kind = (twist & 0x40) != 0 ? codec::DisputeKind::unshown : codec::DisputeKind::doubt;
+    const bool is_doubt = kind == codec::DisputeKind::doubt;
+    const std::uint16_t unit = is_doubt ? twist % 16 : 0;
+    obey(
+        codec::FileDispute{
+            {1}, record->second, kind, unit, 0, is_doubt ? root_of({0}, twist) : ledger::Hash{}},
+        name_of(n));
+    if ((twist & 0x80) != 0) obey(codec::ClaimFind{{1}, record->second, 1, {}, 1}, of);
+  }
+
   static ledger::Hash root_of(ledger::TaskIndex task, std::uint8_t twist) {
     ledger::Hash hash{};
     hash[0] = static_cast<std::uint8_t>(task.value);
@@ -133,6 +178,9 @@ struct World {
   }
 
   ledger::Entries entries;
+  ledger::Jury jury{{{}, 1}};
+  ledger::JobLog log;
+  std::map<ledger::Hash, Bytes> records;  // by their hash
   ledger::JobRules rules;
   ledger::Height height{1};
   ledger::Amount money = 0;
@@ -152,7 +200,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   World world;
   for (std::size_t at = 0; at + 2 < size && at < 3'000; at += 3) {
     const std::uint32_t n = 1 + data[at + 1] % owners;
-    switch (data[at] % 8) {
+    switch (data[at] % 10) {
+      case 8: world.contest(n, data[at + 2]); break;
+      case 9: world.file(n, data[at + 2]); break;
       case 0: world.obey(codec::EnrolSlots{{1}, name_of(n), 1}, name_of(n)); break;
       case 1: world.obey(codec::LeaveJob{{1}, name_of(n), 1}, name_of(n)); break;
       case 2: world.obey(codec::ConcedeDispute{data[at + 2] % 8u + 1u}, name_of(n)); break;

@@ -3,7 +3,7 @@
 // (chain_job_state.h). Grammar: docs/protocol/compute.md, "State"; what the stages are for:
 // "Disputes" there, and ledger/jobs_dispute.cpp.
 //
-// Limits: 64 entries that are opened, 16 checkers.
+// Limit: 64 entries that are opened.
 #pragma once
 
 #include "codec/chain_job_check.h"
@@ -20,15 +20,6 @@ struct SlotSide {
   AccountId owner{};
   Height since;
   friend bool operator==(const SlotSide&, const SlotSide&) = default;
-};
-
-/// Who checked which units of a task, of slots as they were at the block `before`.
-struct CheckedBy {
-  std::uint16_t checked = 0;
-  Hash seed{};
-  std::vector<SlotId> checkers;  // by part
-  Height before;
-  friend bool operator==(const CheckedBy&, const CheckedBy&) = default;
 };
 
 /// How many nodes of a large U are opened before its units are.
@@ -73,8 +64,8 @@ struct DisputeEntry {
   Hash said_other{};          // and what the other says
   Amount held = 0;            // of the other's bond
   Hash record{};              // of one that matures
-  CheckedBy by;               // the worker's task
-  CheckedBy by_other;         // the first pass'
+  std::uint16_t checked = 0;  // with the part: which units it has
+  Hash seed{};
   std::array<std::uint8_t, 16> number{};  // of a find
   std::uint8_t what = 0;
   friend bool operator==(const DisputeEntry&, const DisputeEntry&) = default;

@@ -105,13 +105,13 @@ std::vector<std::uint16_t> units_of_part(const Hash& seed, const JobSpec& spec, 
   return units;
 }
 
-std::uint64_t draw_of(const Hash& beacon, JobId job, SlotId slot, std::uint64_t round,
+std::uint64_t draw_of(const Hash& beacon, JobId job, SlotId slot, TaskIndex task,
                       std::uint8_t part, std::uint8_t tried) {
   Bytes bytes;
   Writer writer(bytes);
   writer.u64(job.value);
   writer.u32(slot.value);
-  writer.u64(round);
+  writer.u64(task.value);
   writer.u8(part);
   writer.u8(tried);
   return first_u64(tagged_hash("kith/draw/1", {beacon, bytes}));

@@ -205,14 +205,6 @@ void side_fields(Archive& ar, Side& side) {
   id(ar, side.since);
 }
 
-template <class Archive, class By>
-void checked_fields(Archive& ar, By& by) {
-  ar.number(by.checked);
-  ar.hash(by.seed);
-  ar.list(by.checkers, task_parts_max, each_number);
-  id(ar, by.before);
-}
-
 template <class Archive, class Task>
 void pending_fields(Archive& ar, Task& task) {
   id(ar, task.task);
@@ -246,7 +238,6 @@ void pending_fields(Archive& ar, Task& task) {
   }
   if (task.outcome != Outcome::first_differs) return;
   side_fields(ar, task.first);
-  checked_fields(ar, task.first_by);
   ar.hash(task.first_root);
 }
 
@@ -349,8 +340,8 @@ void dispute_fields(Archive& ar, Entry& e) {
   ar.number(e.held);
   ar.require(e.held <= amount_max, "more held than there is");
   ar.hash(e.record);
-  checked_fields(ar, e.by);
-  checked_fields(ar, e.by_other);
+  ar.number(e.checked);
+  ar.hash(e.seed);
   ar.octets(e.number);
   ar.number(e.what);
 }

@@ -109,7 +109,6 @@ struct PendingTask {
   std::vector<Hash> got;  // and D of each part
   std::uint8_t differing = 0;
   SlotSide first{};  // of the first pass, when it differs
-  CheckedBy first_by;
   Hash first_root{};
   friend bool operator==(const PendingTask&, const PendingTask&) = default;
 };

@@ -129,7 +129,7 @@ TEST(ChainJob, GoldenCommitmentsAndDraws) {
   EXPECT_EQ(base::to_hex(task_commitment(name, {5}, identity(3).key, hash_of(2))), line[0]);
   EXPECT_EQ(base::to_hex(check_commitment(name, 3, identity(4).key, hash_of(6))), line[1]);
   EXPECT_EQ(base::to_hex(units_seed(hash_of(3), name, {5})), line[2]);
-  EXPECT_EQ(std::to_string(draw_of(hash_of(3), {7}, {5}, 8, 1, 31)), line[3]);
+  EXPECT_EQ(std::to_string(draw_of(hash_of(3), {7}, {5}, {8}, 1, 31)), line[3]);
   EXPECT_EQ(base::to_hex(lease_order_of(hash_of(3), {5})), line[4]);
   for (const GoldenLine& units : lines_of("units")) {  // seed n s part units
     JobSpec spec = test::sample_spec();

@@ -149,7 +149,6 @@ inline SlotEntry sample_slot() {
   first.root = hash_of(0x56);
   first.got = differs.got;
   first.first = {{72}, identity(5).key, hash_of(0x5a), {90}};
-  first.first_by = {48, hash_of(0x5d), {{70}}, {80}};
   first.first_root = hash_of(0x5e);
   PendingTask fits = drawn;
   fits.outcome = Outcome::fits;
@@ -205,8 +204,8 @@ inline DisputeEntry sample_dispute() {
   entry.said_other = hash_of(0x77);
   entry.held = 1'000'000;
   entry.record = hash_of(0x78);
-  entry.by = {96, hash_of(0x79), {{70}, {71}}, {256}};
-  entry.by_other = {48, hash_of(0x7a), {{9}}, {128}};
+  entry.checked = 96;
+  entry.seed = hash_of(0x79);
   entry.number = sample_claim().number;
   entry.what = 1;
   return entry;

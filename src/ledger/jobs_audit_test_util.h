@@ -86,6 +86,14 @@ inline void audit_disputes(const Entries& entries) {
   ASSERT_EQ(count, 0u);
 }
 
+inline void audit_suspended(Audit& audit) {
+  for (const auto& [slot, disputes] : audit.disputes) {
+    // What a dispute names may be somebody else's by now.
+    ASSERT_LE(int{disputes}, audit.suspended[slot]);
+  }
+  for (const auto& [record, left] : audit.held_back) ASSERT_GE(left, 0);
+}
+
 inline void JobWorld::audit() {
   audit_disputes(entries);
   const auto job_entry = find_job(entries, job);
@@ -127,11 +135,7 @@ inline void JobWorld::audit() {
     ASSERT_EQ(times, 1) << "task " << place.first << " of pass " << place.second << " is in "
                         << times << " places at " << height.value;
   }
-  for (const auto& [slot, disputes] : audit.disputes) {
-    // What a dispute names may be somebody else's by now.
-    ASSERT_LE(int{disputes}, audit.suspended[slot]);
-  }
-  for (const auto& [record, left] : audit.held_back) ASSERT_GE(left, 0);
+  audit_suspended(audit);
   for (const AccountId& account : accounts_) {
     const auto entry = codec::decode_account(*entries.find(EntryKind::account, account)).value();
     have += entry.owned();

@@ -54,7 +54,7 @@ void link(Entries& entries, std::uint64_t number, DisputeEntry& entry) {
 bool has_many_units(const codec::JobSpec& spec) { return spec.units > codec::dispute_entries_max; }
 
 std::vector<std::uint16_t> part_of(const codec::JobSpec& spec, const DisputeEntry& entry) {
-  return codec::units_of_part(entry.by.seed, spec, entry.part, entry.by.checked);
+  return codec::units_of_part(entry.seed, spec, entry.part, entry.checked);
 }
 
 Result<void> check_count(std::size_t count, std::size_t wanted) {
@@ -255,11 +255,6 @@ DisputeEntry about(JobWork& work, DisputeKind kind, const Matured& result) {
   return entry;
 }
 
-codec::CheckedBy checked_by(JobWork& work, const codec::Record& record) {
-  return {record.checked, record.seed, record.checkers,
-          round_begins(work.job, work.cohort_of(record.slot), record.round + 1)};
-}
-
 Result<void> check_place(const codec::JobSpec& spec, std::uint64_t unit, std::uint64_t slice) {
   if (unit < spec.units && slice < spec.slices) return {};
   return fail(Code::refused, base::format("slice {} of unit {}", slice, unit));
@@ -281,8 +276,8 @@ Result<void> file_unshown(JobWork& work, const codec::FileDispute& order, const 
   entry.part = static_cast<std::uint8_t>(order.unit);
   entry.other = {part.checker, signer, checker->owner, checker->since};
   entry.node = part.got;
-  entry.by.checked = result.task->checked;
-  entry.by.seed = result.task->seed;
+  entry.checked = result.task->checked;
+  entry.seed = result.task->seed;
   entry.stage = DisputeStage::show_part;
   entry.held = work.job.spec.bond / show_share;
   TRY_VOID(hold_bond(work.rules.params, work.entries, checker->owner, entry.held));
@@ -309,7 +304,6 @@ Result<void> file_doubt(JobWork& work, const codec::FileDispute& order, const Ch
   entry.unit = order.unit;
   entry.slice = order.slice;
   entry.said_other = order.digest;
-  entry.by = checked_by(work, result.record);
   entry.stage = DisputeStage::show_slice;
   entry.held = work.job.spec.bond;
   TRY_VOID(hold_bond(work.rules.params, work.entries, filer->account, entry.held));
@@ -417,15 +411,12 @@ void open_dispute(JobWork& work, DisputeKind kind, SlotId slot, const PendingTas
   entry.worker = {slot, head.worker, head.owner, head.since};
   entry.other = other;
   entry.root = task.root;
-  entry.by.checked = task.checked;
-  entry.by.seed = task.seed;
+  entry.checked = task.checked;
+  entry.seed = task.seed;
   if (kind == DisputeKind::check) {
     entry.part = task.differing;
     entry.node = task.got[task.differing];
   } else {
-    for (const codec::TaskPart& part : task.parts) entry.by.checkers.push_back(*part.checker);
-    entry.by.before = round_begins(work.job, work.cohort_of(slot), task.round + 1);
-    entry.by_other = task.first_by;
     entry.node = task.root;
     entry.node_other = task.first_root;
     entry.stage =

@@ -51,7 +51,6 @@ class Dispute {
   bool owes(Side side) const;
   void count_owed(bool worker, bool other);
   void lose(Side loser, const AccountId* winner);
-  void lose_vouchers(const codec::CheckedBy& by, const AccountId* winner);
   void end_shown_after_resume();
   void release_held(Amount lost);
   void withdraw_task();

@@ -45,7 +45,7 @@ struct Draw {
   std::optional<SlotId> checker_of(const PendingTask& task, std::uint8_t part, Height due,
                                    const std::vector<AccountId>& taken) const {
     for (std::uint8_t tried = 0; tried < tries_max; ++tried) {
-      const std::uint64_t number = codec::draw_of(beacon, work.id, slot, task.round, part, tried);
+      const std::uint64_t number = codec::draw_of(beacon, work.id, slot, task.task, part, tried);
       const SlotId candidate{static_cast<std::uint32_t>(number % work.job.drawable)};
       const auto head = work.head_of(candidate);
       if (!head || !may_check(*head, part, due)) continue;

@@ -6,16 +6,6 @@ namespace kith::ledger::test {
 
 using codec::DisputeKind;
 
-std::vector<std::pair<SlotId, std::set<std::uint16_t>>> JobModel::checked_by(
-    const Hash& seed, std::uint16_t checked, const std::vector<SlotId>& checkers) const {
-  std::vector<std::pair<SlotId, std::set<std::uint16_t>>> by;
-  for (std::uint8_t part = 0; part < checkers.size(); ++part) {
-    const auto units = codec::units_of_part(seed, spec, part, checked);
-    by.emplace_back(checkers[part], std::set<std::uint16_t>(units.begin(), units.end()));
-  }
-  return by;
-}
-
 std::uint32_t JobModel::owed_moves(std::uint32_t number) const {
   std::uint32_t count = 0;
   for (const auto& [id, dispute] : disputes) {
@@ -70,17 +60,6 @@ void JobModel::lose(ModelDispute& dispute, bool is_worker, const AccountId* winn
   burnt += winner != nullptr ? spec.bond - spec.bond / 2 : spec.bond;
 }
 
-void JobModel::vouch(const std::vector<std::pair<SlotId, std::set<std::uint16_t>>>& by,
-                     std::uint64_t before, std::uint16_t unit, const AccountId* winner) {
-  for (const auto& [number, units] : by) {
-    const auto slot = slots.find(number.value);
-    if (!units.contains(unit) || slot == slots.end()) continue;
-    if (slot->second.since + spec.round_blocks > before) continue;
-    const ModelSlot checker = slot->second;  // it goes
-    lose_key(checker.worker, checker.owner, winner);
-  }
-}
-
 void JobModel::concede(std::uint64_t number, const ChainKey& loser) {
   const ModelDispute dispute = disputes.at(number);
   disputes.erase(number);
@@ -114,10 +93,7 @@ void JobModel::file(const codec::FileDispute& order, const ChainKey& who, const 
   } else {
     dispute.other = {codec::no_slot, who, account, {0}};
     dispute.said_other = order.digest;
-    dispute.unit = order.unit;
     dispute.turn = order.slice;  // which of them the worker is to show
-    dispute.by = checked_by(record.seed, record.checked, record.checkers);
-    dispute.before = begins(record.slot.value % spec.round_blocks, record.round + 1);
   }
   begin_turn(dispute, height);
   disputes[next_dispute++] = dispute;
@@ -141,11 +117,7 @@ void JobModel::compare_openings(ModelDispute& dispute, const codec::OpenMove& mo
   while (dispute.opened.at(at) == move.entries.at(at)) ++at;
   dispute.said = is_worker ? move.entries[at] : dispute.opened[at];
   dispute.said_other = is_worker ? dispute.opened[at] : move.entries[at];
-  const int steps = spec.units > 64 ? 3 : 2;
   ++dispute.turn;
-  if (dispute.turn == 1 && steps == 3)
-    dispute.unit = static_cast<std::uint16_t>(at * spec.units / 32);
-  if (dispute.turn == steps - 1) dispute.unit = static_cast<std::uint16_t>(dispute.unit + at);
   begin_turn(dispute, height);
 }
 
@@ -166,10 +138,6 @@ void JobModel::move(std::uint64_t number, const ChainKey& who, const codec::Disp
       dispute.said = dispute.opened.at(choose->index);
       dispute.said_other = *choose->digest;
       if (dispute.said == dispute.said_other) return end_equal(number);
-    } else {
-      auto unit = dispute.by.at(0).second.begin();
-      std::advance(unit, choose->index);
-      dispute.unit = *unit;
     }
     return begin_turn(dispute, height);
   }
@@ -192,16 +160,8 @@ void JobModel::judge(std::uint64_t number, const Hash& digest) {
   disputes.erase(number);
   const bool has_worker_lost = dispute.said != digest;
   const bool has_other_lost = dispute.said_other != digest;
-  const AccountId* const other = has_other_lost ? nullptr : &dispute.other.owner;
-  const AccountId* const worker = has_worker_lost ? nullptr : &dispute.worker.owner;
-  if (has_worker_lost) {
-    lose(dispute, true, other);
-    if (dispute.kind != DisputeKind::check) vouch(dispute.by, dispute.before, dispute.unit, other);
-  }
-  if (has_other_lost) {
-    lose(dispute, false, worker);
-    vouch(dispute.by_other, dispute.before_other, dispute.unit, worker);
-  }
+  if (has_worker_lost) lose(dispute, true, has_other_lost ? nullptr : &dispute.other.owner);
+  if (has_other_lost) lose(dispute, false, has_worker_lost ? nullptr : &dispute.worker.owner);
 }
 
 void JobModel::end_silent(std::uint64_t number) {

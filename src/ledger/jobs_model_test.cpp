@@ -38,18 +38,6 @@ void JobModel::open_dispute(std::uint32_t number, const ModelTask& task,
   dispute.worker = {{number}, slot.worker, slot.owner, {slot.since}};
   dispute.other = other;
   dispute.overdue = (height - start) / spec.round_blocks;
-  std::vector<SlotId> checkers;
-  for (const auto& checker : task.checkers) checkers.push_back(*checker);
-  dispute.by = checked_by(task.seed, task.checked, checkers);
-  dispute.before = begins(number % spec.round_blocks, task.round + 1);
-  if (dispute.kind == codec::DisputeKind::check) {
-    // The part is all that counts, and whose it is stands on the other side.
-    dispute.by = {dispute.by.at(task.differing)};
-  } else {
-    const codec::Record& first = task.first_record;
-    dispute.by_other = checked_by(first.seed, first.checked, first.checkers);
-    dispute.before_other = begins(first.slot.value % spec.round_blocks, first.round + 1);
-  }
   begin_turn(dispute, height);
   disputes[next_dispute++] = dispute;
 }
@@ -92,7 +80,6 @@ void JobModel::reveal(ModelSlot& slot, const codec::StatementLine& line, std::ui
           there->second.worker == record->worker) {
         outcome = Outcome::first_differs;
         task.first = {record->slot, record->worker, there->second.owner, {there->second.since}};
-        task.first_record = *record;
       }
     }
     for (std::size_t i = task.checkers.size(); i-- > 0;) {
@@ -133,8 +120,7 @@ void JobModel::hear(std::uint64_t height, const codec::JobStatement& said) {
     const auto mine = slots.find(line.slot.value);
     if (mine == slots.end() || mine->second.worker != said.worker) continue;
     ModelSlot& slot = mine->second;
-    const bool has_committed = std::ranges::any_of(
-        slot.pending, [&](const ModelTask& task) { return task.round == said.round; });
+    const bool has_committed = std::ranges::count(slot.pending, said.round, &ModelTask::round) > 1;
     if (line.commit && !slot.queue.empty() && !has_committed && slot.pending.size() < 10) {
       ModelTask task = slot.queue.front();
       slot.queue.erase(slot.queue.begin());
@@ -177,7 +163,7 @@ std::optional<SlotId> JobModel::checker_for(std::uint32_t number, const ModelTas
   const std::uint64_t begun = height - rules.params.draw_gap;
   for (std::uint8_t tried = 0; tried < 32; ++tried) {
     const auto drawn = static_cast<std::uint32_t>(
-        codec::draw_of(beacon, {1}, {number}, task.round, part, tried) % drawable);
+        codec::draw_of(beacon, {1}, {number}, {task.task}, part, tried) % drawable);
     const auto found = slots.find(drawn);
     if (found == slots.end()) continue;
     const ModelSlot& slot = found->second;

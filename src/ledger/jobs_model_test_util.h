@@ -31,7 +31,6 @@ struct ModelTask {
   std::vector<Hash> got;
   std::size_t differing = 0;
   codec::SlotSide first{};
-  codec::Record first_record;
   std::uint32_t mark = 0;     // of one that matures
   std::uint64_t settled = 0;  // round
   Hash record{};
@@ -70,11 +69,7 @@ struct ModelDispute {
   bool has_worker_opened = false;
   bool has_other_opened = false;
   Hash said{}, said_other{};
-  std::uint16_t unit = 0;
   Hash record{};
-  Amount held = 0;
-  std::vector<std::pair<SlotId, std::set<std::uint16_t>>> by, by_other;  // who checked what
-  std::uint64_t before = 0, before_other = 0;                            // slots as they were then
 };
 
 class JobModel {
@@ -207,14 +202,10 @@ class JobModel {
   void fine(const codec::SlotSide& side);
   void lose(ModelDispute& dispute, bool is_worker, const AccountId* winner);
   void lose_key(const ChainKey& worker, const AccountId& owner, const AccountId* winner);
-  void vouch(const std::vector<std::pair<SlotId, std::set<std::uint16_t>>>& by,
-             std::uint64_t before, std::uint16_t unit, const AccountId* winner);
   void compare_openings(ModelDispute& dispute, const codec::OpenMove& move, bool is_worker,
                         std::uint64_t height);
   void end_equal(std::uint64_t number);
   void end_silent(std::uint64_t number);
-  std::vector<std::pair<SlotId, std::set<std::uint16_t>>> checked_by(
-      const Hash& seed, std::uint16_t checked, const std::vector<SlotId>& checkers) const;
   std::uint64_t begins(std::uint64_t cohort, std::uint64_t round) const {
     return start + cohort + round * spec.round_blocks;
   }

@@ -30,13 +30,11 @@ class Hearing {
   }
 
  private:
-  /// One a round, so that round, slot and part name a check.
+  /// Two a round, as many as are queued, so that who does a little more than one does not wait.
   void commit(SlotEntry& entry, const Hash& commitment) {
     if (entry.queue.empty() || entry.pending.size() >= codec::slot_pending_max) return;
-    if (std::ranges::any_of(entry.pending,
-                            [&](const PendingTask& task) { return task.round == round_; })) {
-      return;
-    }
+    const auto said = std::ranges::count(entry.pending, round_, &PendingTask::round);
+    if (said >= static_cast<std::ptrdiff_t>(codec::slot_queue_max)) return;
     PendingTask task;
     task.task = entry.queue.front().task;
     task.pass = entry.queue.front().pass;
@@ -125,8 +123,6 @@ class Hearing {
     if (!head || head->worker != record->worker) return Outcome::fits;
     task.first = {record->slot, head->worker, head->owner, head->since};
     task.first_root = record->root;
-    task.first_by = {record->checked, record->seed, record->checkers,
-                     round_begins(work_.job, work_.cohort_of(record->slot), record->round + 1)};
     return Outcome::first_differs;
   }
 

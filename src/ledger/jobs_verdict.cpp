@@ -131,17 +131,6 @@ void Dispute::lose(Side loser, const AccountId* winner) {
   if (winner != nullptr) work_.award_half(lost, *winner);
 }
 
-/// A checker whose commitment fitted has taken the worker's word for the false unit.
-void Dispute::lose_vouchers(const codec::CheckedBy& by, const AccountId* winner) {
-  for (std::uint8_t part = 0; part < by.checkers.size(); ++part) {
-    const auto units = codec::units_of_part(by.seed, work_.job.spec, part, by.checked);
-    const auto head = work_.head_of(by.checkers[part]);
-    if (!std::ranges::binary_search(units, entry.unit) || !head) continue;
-    if (head->since.value + work_.job.spec.round_blocks > by.before.value) continue;
-    work_.lose_all({by.checkers[part], head->worker, head->owner, head->since}, winner, number_);
-  }
-}
-
 void Dispute::end_equal() {
   resume();
   lose(Side::other, &entry.worker.owner);
@@ -153,16 +142,8 @@ void Dispute::end_judged(const Hash& digest) {
       {JobEvent::Kind::verdict, work_.id, entry.worker.slot, entry.task, entry.pass, number_});
   const bool has_worker_lost = digest != entry.said;
   const bool has_other_lost = digest != entry.said_other;
-  if (has_worker_lost) {
-    const AccountId* const winner = has_other_lost ? nullptr : &entry.other.owner;
-    lose(Side::worker, winner);
-    lose_vouchers(entry.by, winner);
-  }
-  if (has_other_lost) {
-    const AccountId* const winner = has_worker_lost ? nullptr : &entry.worker.owner;
-    lose(Side::other, winner);
-    if (entry.kind == DisputeKind::passes) lose_vouchers(entry.by_other, winner);
-  }
+  if (has_worker_lost) lose(Side::worker, has_other_lost ? nullptr : &entry.other.owner);
+  if (has_other_lost) lose(Side::other, has_worker_lost ? nullptr : &entry.worker.owner);
   release_held(0);
 }
 

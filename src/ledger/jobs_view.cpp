@@ -1,6 +1,7 @@
 #include "ledger/jobs_view.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "ledger/jobs_dispute.h"
@@ -39,12 +40,17 @@ const PendingTask* asked_of(const codec::JobEntry& job, SlotId checker, const co
 /// Calls `look` with the number and entry of each open dispute.
 template <class Look>
 void each_dispute(const Entries& entries, const Look& look) {
+  std::map<JobId, std::optional<codec::JobEntry>> jobs;
   entries.visit(EntryKind::dispute, {}, [&](ByteView id, const auto& bytes) {
     std::uint64_t number = 0;
     for (const std::uint8_t octet : id) number = number << 8 | octet;
     const auto entry = codec::decode_entry<codec::DisputeEntry>(*bytes);
     ASSERT(entry.has_value());
-    if (const auto job = find_job(entries, entry->job)) look(number, *entry, job->spec);
+    const auto known = jobs.find(entry->job);
+    const auto& job = known != jobs.end()
+                          ? known->second
+                          : jobs.emplace(entry->job, find_job(entries, entry->job)).first->second;
+    if (job) look(number, *entry, job->spec);
     return true;
   });
 }
@@ -71,7 +77,7 @@ std::optional<OwedMove> move_of(const codec::JobSpec& spec, std::uint64_t disput
   move.root = entry.root;
   move.node = is_worker ? entry.node : entry.node_other;
   if (entry.kind == codec::DisputeKind::check || entry.kind == codec::DisputeKind::unshown) {
-    move.part = codec::units_of_part(entry.by.seed, spec, entry.part, entry.by.checked);
+    move.part = codec::units_of_part(entry.seed, spec, entry.part, entry.checked);
   }
   move.unit = entry.unit;
   // Of both that open, what the other has opened is not for choosing.

@@ -62,26 +62,40 @@ bool ComputeNet::say(const codec::JobOrder& order, const ledger::ChainKey& key) 
 void ComputeNet::play_disputes() {
   for (const auto& [key, order] : std::exchange(asks_, {})) say(order, keys_[key].key);
   take_all();
-  std::vector<std::uint64_t> over;
-  for (const auto& [number, contest] : contests_) {
-    const auto dispute = ledger::find_dispute(entries_, number);
-    if (!dispute) {
-      over.push_back(number);
-      continue;
-    }
-    const Job& job = job_of(dispute->job);
-    for (const codec::SlotSide* side : {&dispute->worker, &dispute->other}) {
-      const auto owed = ledger::move_of(job.spec, number, *dispute, side->worker);
-      const auto key = by_key_.find(side->worker);
-      if (owed && key != by_key_.end()) play(keys_[key->second], *owed);
+  for (auto at = contests_.begin(); at != contests_.end();) {
+    const auto [number, contest] = *at;
+    if (height_ < contest.wakes) {
+      ++at;
+    } else if (const auto dispute = ledger::find_dispute(entries_, number)) {
+      if (!play(number, *dispute)) at->second.wakes = codec::next(dispute->until);
+      ++at;
+    } else {
+      at = contests_.erase(at);
     }
   }
-  for (const std::uint64_t number : over) contests_.erase(number);
-  for (const ledger::AskedVerdict& asked : ledger::verdicts_asked(entries_)) judge(asked);
 }
 
-void ComputeNet::play(const Key& key, const ledger::OwedMove& owed) {
-  Contest& contest = contests_.at(owed.dispute);
+bool ComputeNet::play(std::uint64_t number, const codec::DisputeEntry& dispute) {
+  if (dispute.stage == DisputeStage::verdict) {
+    codec::GiveVerdict verdict{number, {}, {{0, {}}}};
+    verdict.digest = results_.slices(dispute.task.value, dispute.unit, nullptr)[dispute.slice];
+    count_.dispute_bytes += (jury_signatures - 1) * (2 + crypto::ed25519_signature_bytes);
+    return say(verdict, {});
+  }
+  const Job& job = job_of(dispute.job);
+  bool has_moved = false;
+  for (const codec::SlotSide* side : {&dispute.worker, &dispute.other}) {
+    const auto now = ledger::find_dispute(entries_, number);  // the other side may have moved
+    if (!now) break;
+    const auto owed = ledger::move_of(job.spec, number, *now, side->worker);
+    const auto key = by_key_.find(side->worker);
+    if (owed && key != by_key_.end()) has_moved |= move(keys_[key->second], *owed);
+  }
+  return has_moved;
+}
+
+bool ComputeNet::move(const Key& key, const ledger::OwedMove& owed) {
+  const Contest& contest = contests_.at(owed.dispute);
   const Lie& mine = owed.is_worker ? contest.worker : contest.other;
   const std::uint64_t task = owed.task.value;
   const ledger::OwnResults own{
@@ -90,9 +104,9 @@ void ComputeNet::play(const Key& key, const ledger::OwedMove& owed) {
   if (key.lie == ComputeLie::none) {
     const bool was_obeyed = say(ledger::honest_move(owed, own), key.key);
     ASSERT(was_obeyed);
-  } else if (key.contest != ComputeContest::silence && !contest.is_stuck) {
-    contest.is_stuck = !say(liars_move(key, owed, own), key.key);
+    return true;
   }
+  return key.contest != ComputeContest::silence && say(liars_move(key, owed, own), key.key);
 }
 
 codec::JobOrder ComputeNet::liars_move(const Key& key, const ledger::OwedMove& owed,
@@ -124,13 +138,6 @@ codec::JobOrder ComputeNet::liars_move(const Key& key, const ledger::OwedMove& o
     if (show != nullptr && !show->siblings.empty()) show->siblings[0][0] ^= 1;
   }
   return order;
-}
-
-void ComputeNet::judge(const ledger::AskedVerdict& asked) {
-  codec::GiveVerdict verdict{asked.dispute, {}, {{0, {}}}};
-  verdict.digest = results_.slices(asked.task.value, asked.unit, nullptr)[asked.slice];
-  say(verdict, {});
-  count_.dispute_bytes += (jury_signatures - 1) * (2 + crypto::ed25519_signature_bytes);
 }
 
 }  // namespace kith::sim

@@ -211,11 +211,11 @@ ledger::JobEffect ComputeNet::obey(const codec::JobOrder& order, const ledger::C
 void ComputeNet::block() {
   codec::CarryStatements carry;
   for (Job& job : jobs_) {
-    const auto entry = ledger::find_job(entries_, job.id);
-    ASSERT(entry.has_value());
-    if (height_ <= entry->start) continue;
+    job.entry = ledger::find_job(entries_, job.id);
+    ASSERT(job.entry.has_value());
+    if (height_ <= job.entry->start) continue;
     const std::uint64_t cohort =
-        (height_.value + lead - entry->start.value) % job.spec.round_blocks;
+        (height_.value + lead - job.entry->start.value) % job.spec.round_blocks;
     for (const std::uint32_t number : job.cohorts[cohort]) {
       auto said = statement_of(keys_[number]);
       if (!said) continue;

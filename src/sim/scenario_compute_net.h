@@ -132,6 +132,7 @@ class ComputeNet {
   struct Job {
     ledger::JobId id;
     codec::JobSpec spec;
+    std::optional<codec::JobEntry> entry;  // as the block before left it
     std::map<ledger::SlotId, Slot> slots;
     std::vector<std::vector<std::uint32_t>> cohorts;           // keys
     std::map<std::uint64_t, codec::Record> records;            // of the first pass, by task
@@ -153,7 +154,7 @@ class ComputeNet {
   double do_duties(const Key& key, const codec::SlotEntry& entry, double budget,
                    codec::StatementLine& line);
   void do_tasks(const Key& key, Slot& slot, const codec::SlotEntry& entry, double budget,
-                codec::StatementLine& line, ledger::SlotId number);
+                ledger::SlotId number, codec::JobStatement& said);
   void reveal(const Key& key, Slot& slot, const codec::SlotEntry& entry, ledger::SlotId number,
               codec::JobStatement& said);
   bool would_show(const Job& job, const codec::PendingTask& task, const Lie& lie);
@@ -176,12 +177,13 @@ class ComputeNet {
   void note_dispute(const Job& job, const ledger::JobEvent& event);
   void ask_for_parts(const Job& job, const ledger::JobEvent& event);
   void play_disputes();
-  void play(const Key& key, const ledger::OwedMove& owed);
+  /// Whether anybody has done anything; else it is as it is until its time is over.
+  bool play(std::uint64_t number, const codec::DisputeEntry& dispute);
+  bool move(const Key& key, const ledger::OwedMove& owed);
   codec::JobOrder liars_move(const Key& key, const ledger::OwedMove& owed,
                              const ledger::OwnResults& own);
   /// Whether it was obeyed.
   bool say(const codec::JobOrder& order, const ledger::ChainKey& key);
-  void judge(const ledger::AskedVerdict& asked);
 
   ledger::JobEffect obey(const codec::JobOrder& order, const ledger::ChainKey* signer,
                          bool must = true);
@@ -202,7 +204,7 @@ class ComputeNet {
   struct Contest {
     Lie worker;
     Lie other;
-    bool is_stuck = false;  // a move was refused, and its liar has no other
+    ledger::Height wakes;  // not looked at before
   };
   std::map<std::uint64_t, Contest> contests_;                     // of open disputes
   std::vector<std::pair<std::size_t, codec::FileDispute>> asks_;  // by the key's number

@@ -17,34 +17,48 @@ Hash numbered(std::string_view tag, std::initializer_list<std::uint64_t> numbers
   return codec::tagged_hash(tag, {bytes});
 }
 
+Hash false_slice(std::uint64_t task, std::uint16_t unit, const ComputeFalse& lie) {
+  return numbered("sim/false", {lie.tag, task, unit});
+}
+
+/// Of a list of so many equal entries: its nodes, from the leaves up.
+std::vector<Hash> levels_of(const Hash& entry, std::size_t count) {
+  std::vector<Hash> levels{codec::merkle_leaf(entry)};
+  for (std::size_t size = 1; size < count; size *= 2) {
+    levels.push_back(codec::merkle_node(levels.back(), levels.back()));
+  }
+  return levels;
+}
+
 bool is_false(const ComputeFalse* lie, std::uint16_t unit) {
   return lie != nullptr && std::ranges::binary_search(lie->units, unit);
 }
 
 }  // namespace
 
-ComputeResults::ComputeResults(std::uint16_t units, std::uint16_t slices) {
-  for (std::uint16_t slice = 0; slice < slices; ++slice) {
-    true_slices_.push_back(numbered("sim/slice", {slice}));
-  }
-  true_unit_ = codec::merkle_root(true_slices_);
-  true_nodes_.push_back(codec::merkle_leaf(true_unit_));
-  for (std::uint16_t size = 1; size < units; size = static_cast<std::uint16_t>(2 * size)) {
-    true_nodes_.push_back(codec::merkle_node(true_nodes_.back(), true_nodes_.back()));
-  }
+ComputeResults::ComputeResults(std::uint16_t units, std::uint16_t slices)
+    : true_slice_(numbered("sim/slice", {})), slices_(slices) {
+  true_slice_nodes_ = levels_of(true_slice_, slices);
+  true_unit_ = codec::merkle_root_of_top(slices, true_slice_nodes_.back());
+  true_nodes_ = levels_of(true_unit_, units);
 }
 
 std::vector<Hash> ComputeResults::slices(std::uint64_t task, std::uint16_t unit,
                                          const ComputeFalse* lie) const {
-  std::vector<Hash> slices = true_slices_;
-  if (is_false(lie, unit)) {
-    slices[unit % slices.size()] = numbered("sim/false", {lie->tag, task, unit});
-  }
+  std::vector<Hash> slices(slices_, true_slice_);
+  if (is_false(lie, unit)) slices[unit % slices_] = false_slice(task, unit, *lie);
   return slices;
 }
 
 Hash ComputeResults::unit(std::uint64_t task, std::uint16_t unit, const ComputeFalse* lie) const {
-  return is_false(lie, unit) ? codec::merkle_root(slices(task, unit, lie)) : true_unit_;
+  if (!is_false(lie, unit)) return true_unit_;
+  Hash node = codec::merkle_leaf(false_slice(task, unit, *lie));
+  std::size_t index = unit % slices_;
+  for (std::size_t level = 0; level + 1 < true_slice_nodes_.size(); ++level, index /= 2) {
+    const Hash& other = true_slice_nodes_[level];
+    node = index % 2 == 0 ? codec::merkle_node(node, other) : codec::merkle_node(other, node);
+  }
+  return codec::merkle_root_of_top(slices_, node);
 }
 
 Hash ComputeResults::root(std::uint64_t task, const ComputeFalse* lie) const {

@@ -1,6 +1,7 @@
 // What stands for computed results in the scenario "compute": real Merkle trees down to slices, so
-// that disputes can be contested, and so alike that thousands of tasks cost nothing. A true slice
-// comes to the same in every unit of every task; a false one names task, unit, and whose lie it is.
+// that disputes can be contested, and so alike that thousands of tasks cost nothing. All true
+// slices of all units and tasks come to the same; a false one names task, unit, and whose lie it
+// is.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ struct ComputeFalse {
 
 class ComputeResults {
  public:
-  /// `units` is a power of two.
+  /// Powers of two.
   ComputeResults(std::uint16_t units, std::uint16_t slices);
 
   /// `lie` may be null, as everywhere here.
@@ -33,7 +34,9 @@ class ComputeResults {
                    const ComputeFalse* lie);
 
  private:
-  std::vector<codec::Hash> true_slices_;
+  codec::Hash true_slice_{};
+  std::uint16_t slices_;
+  std::vector<codec::Hash> true_slice_nodes_;  // by level
   codec::Hash true_unit_{};
   std::vector<codec::Hash> true_nodes_;            // by level, of a task whose units are all true
   std::map<std::size_t, codec::Hash> true_parts_;  // by how many units

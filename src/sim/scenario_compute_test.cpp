@@ -32,6 +32,9 @@ TEST(ScenarioCompute, ALittleNetworkKeepsItsBounds) {
   EXPECT_GT(figures.at("fined_lazy"), 0);
   EXPECT_GT(figures.at("fined_copying"), 0);
   EXPECT_GT(figures.at("fined_front-running"), 0);
+  EXPECT_GT(figures.at("fined_hollow"), 0);
+  EXPECT_GT(figures.at("verdicts"), 0);
+  EXPECT_GT(figures.at("moves_refused"), 0);
 }
 
 TEST(ScenarioCompute, IsAFunctionOfItsSeed) {
@@ -55,7 +58,22 @@ TEST(ScenarioCompute, WithoutCheatsNothingIsWrongAndNobodyFined) {
   EXPECT_EQ(figures.at("honest_withdrawn"), 0);
 }
 
+TEST(ScenarioCompute, HoweverLiarsContestNobodyHonestIsFined) {
+  for (std::size_t i = 0; i < compute_contests; ++i) {
+    const std::string name(name_of(static_cast<ComputeContest>(i)));
+    SCOPED_TRACE(name);
+    ScenarioOptions options = small({{"contest", name}});
+    options.nodes = 60;
+    options.duration = 60min * 40;
+    const auto result = run_compute(options);
+    ASSERT_TRUE(result.has_value());
+    for (const Violation& violation : result->violations) ADD_FAILURE() << to_string(violation);
+    EXPECT_GT(figures_of(*result).at("disputes"), 0);
+  }
+}
+
 TEST(ScenarioCompute, SettingsThatCannotBeAreRefused) {
+  EXPECT_EQ(run_compute(small({{"contest", "duel"}})).error().code, Code::usage);
   EXPECT_EQ(run_compute(small({{"cheats", "0.5"}})).error().code, Code::usage);
   EXPECT_EQ(run_compute(small({{"lie", "white"}})).error().code, Code::usage);
   EXPECT_EQ(run_compute(small({{"failures", "some"}})).error().code, Code::usage);

@@ -52,8 +52,7 @@ bool ComputeNet::is_heard(Key& key, double budget) {
 
 std::optional<codec::JobStatement> ComputeNet::statement_of(Key& key) {
   const Job& job = jobs_[key.job];
-  const auto entry = ledger::find_job(entries_, job.id);
-  const auto round = ledger::statement_round(*entry, key.cohort, height_);
+  const auto round = ledger::statement_round(*job.entry, key.cohort, height_);
   if (!round) return std::nullopt;
   const double budget = key.pace * job.spec.round_blocks;
   if (!is_heard(key, budget)) return std::nullopt;
@@ -86,15 +85,14 @@ void ComputeNet::speak(Key& key, SlotId number, double budget, codec::JobStateme
   line.slot = number;
   budget -= do_duties(key, *entry, budget, line);
   if (key.lie == ComputeLie::lazy) budget /= 1 - lazy_share;
-  do_tasks(key, slot, *entry, budget, line, number);
-  if (line.commit || !line.checks.empty()) said.lines.push_back(std::move(line));
+  if (!line.checks.empty()) said.lines.push_back(std::move(line));
+  do_tasks(key, slot, *entry, budget, number, said);
 }
 
 double ComputeNet::do_duties(const Key& key, const SlotEntry& entry, double budget,
                              StatementLine& line) {
   const Job& job = jobs_[key.job];
   if (key.lie == ComputeLie::front_running) return 0;  // waits for others to tell: always too late
-  const auto job_entry = ledger::find_job(entries_, job.id);
   double spent = 0;
   for (const codec::Duty& duty : entry.head.duties) {
     const auto target = ledger::find_slot(entries_, job.id, duty.target);
@@ -102,7 +100,7 @@ double ComputeNet::do_duties(const Key& key, const SlotEntry& entry, double budg
     const auto cohort = static_cast<std::uint16_t>(duty.target.value % job.spec.round_blocks);
     for (const PendingTask& task : target->pending) {
       if (task.due == 0 || duty.part >= task.parts.size() ||
-          ledger::round_begins(*job_entry, cohort, task.due) != duty.due ||
+          ledger::round_begins(*job.entry, cohort, task.due) != duty.due ||
           task.parts[duty.part].checker != line.slot || task.parts[duty.part].said) {
         continue;
       }
@@ -131,7 +129,7 @@ double ComputeNet::do_duties(const Key& key, const SlotEntry& entry, double budg
 }
 
 void ComputeNet::do_tasks(const Key& key, Slot& slot, const SlotEntry& entry, double budget,
-                          StatementLine& line, SlotId number) {
+                          SlotId number, codec::JobStatement& said) {
   const Job& job = jobs_[key.job];
   const double units = job.spec.units;
   for (const codec::QueuedTask& task : entry.queue) {
@@ -141,14 +139,17 @@ void ComputeNet::do_tasks(const Key& key, Slot& slot, const SlotEntry& entry, do
     const double worked = std::min(budget, units - slot.done);
     slot.done += worked;
     budget -= worked;
-    if (slot.done < units || line.commit) return;
+    if (slot.done < units) return;
     Lie lie = choose_lie(key, slot, name, entry.head.passed);
     ++slot.tasks;
     const Hash root = key.lie == ComputeLie::front_running
                           ? codec::tagged_hash("sim/nothing", {key.key})
                           : results_.root(name.first, &lie);
+    StatementLine line;
+    line.slot = number;
     line.commit = codec::task_commitment({rules_.genesis, job.id, task.task, task.pass}, number,
                                          key.key, root);
+    said.lines.push_back(std::move(line));
     if (!lie.units.empty()) slot.lies[name] = std::move(lie);
     slot.at = {};
     if (key.lie == ComputeLie::none && key.job == 0) count_.computed += units;
@@ -194,9 +195,10 @@ ComputeNet::Lie ComputeNet::choose_lie(const Key& key, Slot& slot, const TaskKey
   }
   if (key.lie == ComputeLie::device) return fault_of_device(task.first);
   if (key.lie == ComputeLie::hollow) {
-    Lie all{nobodys + (std::uint64_t{1} << 32) + rng_.below(1u << 30), {}};
-    for (std::uint16_t unit = 0; unit < job.spec.units; ++unit) all.units.push_back(unit);
-    return all;
+    // Half of the units stand for all: what is false where nobody looks costs the scenario most.
+    Lie half{nobodys + (std::uint64_t{1} << 32) + rng_.below(1u << 30), {}};
+    for (std::uint16_t unit = 0; unit < job.spec.units; unit += 2) half.units.push_back(unit);
+    return half;
   }
   if (!is_in_league(key.lie)) return {};
   if (key.lie != ComputeLie::hopping && passed < settings_.lies_after) return {};

@@ -83,11 +83,6 @@ def side(slot, key, owner, since):
     return u32(slot) + key + owner + u64(since)
 
 
-def checked_by(checked, seed, checkers, before):
-    return (u16(checked) + seed + u8(len(checkers)) + b"".join(u32(one) for one in checkers)
-            + u64(before))
-
-
 def pending(kind):
     """One for each outcome of test_jobs.h, and one that is not drawn yet."""
     if kind == "hidden":
@@ -103,7 +98,7 @@ def pending(kind):
     if kind == "differs":
         return task + u8(2) + h(0x55) + hashes(0x5b, 0x5c) + u8(1)
     return (task + u8(3) + h(0x56) + hashes(0x5b, 0x5c) + side(72, KEY5, h(0x5a), 90)
-            + checked_by(48, h(0x5d), [70], 80) + h(0x5e))
+            + h(0x5e))
 
 
 def entries():
@@ -120,7 +115,7 @@ def entries():
                + side(5, KEY3, h(0x51), 130) + side(72, KEY5, h(0x5a), 90) + u64(1) + u64(3) + u8(8)
                + h(0x71) + h(0x72) + h(0x73) + u8(2) + hashes(0x74, 0x75) + u16(992) + u16(15)
                + h(0x76) + h(0x77) + u64(1_000_000) + h(0x78)
-               + checked_by(96, h(0x79), [70, 71], 256) + checked_by(48, h(0x7a), [9], 128)
+               + u16(96) + h(0x79)
                + NUMBER + u8(1))
     find = u8(1) + h(0x51) + KEY3 + u64(39) + u16(1000) + NUMBER + u8(2) + u64(998)
     return {"jobs": jobs, "slot": head + queue + tasks + maturing, "dispute": dispute,
