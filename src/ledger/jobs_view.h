@@ -3,6 +3,7 @@
 // said in statements (codec/chain_job.h).
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "ledger/jobs.h"
@@ -44,5 +45,8 @@ std::vector<LeasedTask> leases_of(const Entries& entries, JobId job, const Chain
 std::vector<AskedCheck> checks_of(const Entries& entries, JobId job, const ChainKey& worker,
                                   Height height);
 std::vector<DueReveal> reveals_of(const Entries& entries, JobId job, const ChainKey& worker);
+
+/// "given_back"
+std::string_view name_of(JobEvent::Kind kind);
 
 }  // namespace kith::ledger
