@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const ByteView bytes{data, size};
   if (const auto order = codec::decode_job_order(bytes)) {
     ASSERT(base::equal(codec::encode_job_order(*order), bytes));
-    (void)codec::signature_jobs(*order, {});
+    ASSERT(codec::signature_jobs(*order, {}).size() == codec::carried_by(bytes));
     if (const auto* submit = std::get_if<codec::SubmitJob>(&*order)) {
       const auto checked = codec::units_checked(submit->spec, static_cast<std::uint32_t>(size));
       ASSERT(checked <= submit->spec.units && codec::parts_of(checked) <= codec::task_parts_max);

@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ASSERT(codec::encoded_size(*tx) == size);
     const codec::TxPtr sealed = codec::seal(*tx);
     ASSERT(sealed->txid == codec::txid_of(*tx) && sealed->wtxid == codec::wtxid_of(*tx));
-    ASSERT(codec::signature_jobs(*tx, {}).size() >= tx->witnesses.size());
+    const std::size_t signatures = codec::signature_jobs(*tx, {}).size();
+    ASSERT(signatures >= tx->witnesses.size() && signatures <= codec::signatures_of(*tx));
+    ASSERT(codec::signatures_of(*tx) <= codec::tx_bytes_max / crypto::ed25519_signature_bytes);
   }
   if (const auto order = codec::decode_order(bytes)) {
     ASSERT(base::equal(codec::encode_order(*order), bytes));

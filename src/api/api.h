@@ -113,6 +113,7 @@ class Api {
   struct Pending;
   struct Asked;
   struct Waiting;
+  struct Look;
 
   // One a method; api.cpp
   void status(Instant now, Call call);
@@ -129,6 +130,16 @@ class Api {
   void validator_list(Instant now, Call call);
   void account_get(Instant now, Call call);  // these two: api_account.cpp
   void account_list(Instant now, Call call);
+  void job_list(Instant now, Call call);  // these eight: api_job.cpp
+  void job_get(Instant now, Call call);
+  void job_slots(Instant now, Call call);
+  void job_regions(Instant now, Call call);
+  void job_members(Instant now, Call call);
+  void job_disputes(Instant now, Call call);
+  void job_dispute(Instant now, Call call);
+  void compute_leaderboard(Instant now, Call call);
+  void job_enrolments(Instant now, Call call);  // these two: api_job_work.cpp
+  void job_work(Instant now, Call call);
   void chain_blocks(Instant now, Call call);
   void chain_params(Instant now, Call call);
   void chain_genesis(Instant now, Call call);
@@ -183,6 +194,9 @@ class Api {
                  std::function<void(const Result<void>& found, codec::Height height)> then);
   void on_store_answered(const node::StoreAnswered& answered);
   void answer_early();
+  /// Answers the call with what `look` makes of the entries of the last final state, on another
+  /// thread: they are a value, and nobody has to wait for them.
+  void ask_entries(Instant now, Call call, Look look);
   void give_block(Instant now, Call call,
                   std::function<Result<std::optional<node::Height>>(const ledger::Store&)> find);
   void wait_final(Instant now, Call call, const codec::Hash& txid);

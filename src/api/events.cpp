@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/version.h"
 #include "codec/peer_id.h"
+#include "ledger/jobs_view.h"
 
 namespace kith::api {
 namespace {
@@ -47,6 +48,7 @@ std::string_view name_of(EventKind kind) {
     case EventKind::peer_unreachable: return "peer_unreachable";
     case EventKind::block_final: return "block_final";
     case EventKind::chain_halted: return "chain_halted";
+    case EventKind::job: return "job";
   }
   return "unknown";
 }
@@ -155,6 +157,27 @@ void Events::tell(EventKind kind, const std::string& text) {
   for (const std::uint64_t number : wanting) say(number, text);
 }
 
+void Events::tell_jobs(Instant now, const node::BlockFinalized& done) {
+  if ((wanted_ & bit_of(EventKind::job)) == 0 || done.jobs.empty()) return;
+  Json line = event(name_of(EventKind::job), api_.node(), now);
+  line["height"] = to_json(done.block->header().height.value);
+  const std::size_t told = std::min(done.jobs.size(), job_events_told_max);
+  for (std::size_t i = 0; i < told; ++i) {
+    const ledger::JobEvent& happened = done.jobs[i];
+    Json one = line;
+    one.update(Json{{"kind", ledger::name_of(happened.kind)},
+                    {"job", to_json(happened.job.value)},
+                    {"slot", happened.slot.value},
+                    {"task", to_json(happened.task.value)},
+                    {"pass", happened.pass},
+                    {"number", to_json(happened.number)}});
+    tell(EventKind::job, to_line(one));
+  }
+  if (told == done.jobs.size()) return;
+  line.update(Json{{"kind", "more"}, {"count", done.jobs.size() - told}});
+  tell(EventKind::job, to_line(line));
+}
+
 void Events::on_report(Instant now, const node::Report& report) {
   if (wanted_ == 0) return;
   const node::Node& node = api_.node();
@@ -166,7 +189,9 @@ void Events::on_report(Instant now, const node::Report& report) {
     tell(kind, to_line(line));
   };
   if (auto chain = chain_event(report)) {
-    return tell_of(chain->first, [&] { return std::move(chain->second); });
+    tell_of(chain->first, [&] { return std::move(chain->second); });
+    if (const auto* const done = std::get_if<node::BlockFinalized>(&report)) tell_jobs(now, *done);
+    return;
   }
   std::visit(Overload{[&](const host::PeerUp& up) {
                         tell_of(EventKind::peer_up, [&] {

@@ -7,6 +7,7 @@
 //   {"event":"peer_down","peer_id":"...","code":"closed","reason":"..."}
 //   {"event":"peer_identified","peer_id":"...","agent":"...","protocols":[...]}
 //   {"event":"addresses_changed","addresses":[...]}
+//   {"event":"job","height":7,"kind":"accepted","job":1,"slot":5,"task":9,"pass":1,"number":0}
 //   {"event":"message","topic":"...","from":"...","data":"...",...}  after pubsub.sub
 //
 // `/v1/events?kinds=peer_up,peer_down` gets only those. A subscription ends with its socket. How
@@ -33,8 +34,11 @@ enum class EventKind : std::uint8_t {
   peer_unreachable,
   block_final,
   chain_halted,
+  job,
 };
-inline constexpr std::size_t event_kinds = 10;
+inline constexpr std::size_t event_kinds = 11;
+/// What happened to jobs in one block is told one by one up to here; of the rest, how many.
+inline constexpr std::size_t job_events_told_max = 256;
 std::string_view name_of(EventKind kind);
 
 /// One bit a kind; all of them without "kinds" in the query. `usage` names an unknown kind.
@@ -75,6 +79,7 @@ class Events {
 
   void say(std::uint64_t client, std::string text);
   void tell(EventKind kind, const std::string& text);
+  void tell_jobs(Instant now, const node::BlockFinalized& done);
 
   Api& api_;
   Http& http_;

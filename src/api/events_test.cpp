@@ -91,6 +91,32 @@ TEST_F(EventsTest, BlocksThatAreFinal) {
   EXPECT_EQ(lines[2]["reason"], "two certificates");
 }
 
+TEST_F(EventsTest, WhatHappensToJobs) {
+  std::vector<Json> lines;
+  open(lines, "/v1/events?kinds=job");
+  codec::BlockHeader header;
+  header.height = {7};
+  const auto block = std::make_shared<const codec::Block>(header, Buffer(), codec::Justification());
+  node::BlockFinalized done{block, {}, 4300us};
+  members_[0]->events->on_report(world_.now(), done);
+  EXPECT_EQ(lines.size(), 1U);  // nothing happened
+  done.jobs.resize(job_events_told_max + 5);
+  done.jobs[0] = {ledger::JobEvent::Kind::accepted, {3}, {5}, {9}, 1};
+  done.jobs[1] = {ledger::JobEvent::Kind::disputed, {3}, {6}, {9}, 1, 4};
+  members_[0]->events->on_report(world_.now(), done);
+  ASSERT_EQ(lines.size(), 1 + job_events_told_max + 1);
+  EXPECT_EQ(lines[1]["event"], "job");
+  EXPECT_EQ(lines[1]["height"], 7);
+  EXPECT_EQ(lines[1]["kind"], "accepted");
+  EXPECT_EQ(lines[1]["job"], 3);
+  EXPECT_EQ(lines[1]["slot"], 5);
+  EXPECT_EQ(lines[1]["task"], 9);
+  EXPECT_EQ(lines[2]["kind"], "disputed");
+  EXPECT_EQ(lines[2]["number"], 4);
+  EXPECT_EQ(lines.back()["kind"], "more");
+  EXPECT_EQ(lines.back()["count"], 5);
+}
+
 TEST_F(EventsTest, TheTokenMayComeAsAProtocol) {
   codec::HttpRequest handshake = request_of("GET", "/v1/events");
   handshake.is_websocket = true;

@@ -11,6 +11,7 @@
 #include "api/call.h"
 #include "api/json.h"
 #include "host/world_chain.h"
+#include "ledger/entries.h"
 #include "ledger/store.h"
 
 namespace kith::api {
@@ -38,6 +39,11 @@ class Query final : public host::Job {
 struct Api::Asked {
   std::uint64_t number = 0;  // of the call
   std::function<void(const Result<void>& found, codec::Height height)> then;
+};
+
+/// What a call makes of the entries of the last final state, and of its height.
+struct Api::Look {
+  std::function<Result<Json>(const ledger::Entries& entries, codec::Height height)> at;
 };
 
 /// One that waits for a transaction to be final.

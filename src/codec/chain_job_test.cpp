@@ -48,6 +48,16 @@ TEST(ChainJob, GoldenOrders) {
   EXPECT_EQ(jobs[0].message, message);
   EXPECT_EQ(jobs[0].key, identity(3).key);
   EXPECT_TRUE(signature_jobs(orders[0], hash_of(0x31)).empty());
+  // How many there are is told by the size alone, and no more than there is room for.
+  for (const JobOrder& order : orders) {
+    EXPECT_EQ(carried_by(encode_job_order(order)), signature_jobs(order, {}).size());
+  }
+  EXPECT_EQ(carried_by(Bytes{6, 0xff, 0xff}), 0u);
+  EXPECT_EQ(carried_by(Bytes{6}), 0u);
+  Bytes many(3 + 115 * 2 + 114, 0);
+  many[0] = 6;
+  many[1] = many[2] = 0xff;
+  EXPECT_EQ(carried_by(many), 2u);
 }
 
 TEST(ChainJob, GoldenRecord) {

@@ -91,7 +91,8 @@ struct SnapshotManifest {
   std::vector<SnapshotEntry> by_kind;         // by kind and id, none twice
   Mmr history;                                // of all blocks before the header
 };
-inline constexpr std::size_t manifest_bytes_max = 16 * 1024 * 1024;
+/// Some 30,000 slots of jobs, beside what accounts and validators take.
+inline constexpr std::size_t manifest_bytes_max = 48 * 1024 * 1024;
 
 Bytes encode(const SnapshotManifest& manifest);
 Result<SnapshotManifest> decode_manifest(ByteView bytes);

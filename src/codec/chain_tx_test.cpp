@@ -177,6 +177,7 @@ TEST(ChainTx, ABondBringsItsProofAlong) {
   const Bond bond = test::bond_of(9, 5, 1'000, first, genesis);
   const Transaction tx = payment({{first, 3}}, {}, 500, genesis, {{bond, 0}});
   ASSERT_EQ(signature_jobs(tx, genesis).size(), 2u);
+  EXPECT_EQ(signatures_of(tx), 2u);
   EXPECT_TRUE(verify_signatures(tx, genesis));
   // The proof in another transaction, for another owner, by another key.
   EXPECT_FALSE(

@@ -159,4 +159,22 @@ std::vector<DueReveal> reveals_of(const Entries& entries, JobId id, const ChainK
   return reveals;
 }
 
+std::string_view name_of(JobEvent::Kind kind) {
+  switch (kind) {
+    case JobEvent::Kind::leased: return "leased";
+    case JobEvent::Kind::lapsed: return "lapsed";
+    case JobEvent::Kind::given_back: return "given_back";
+    case JobEvent::Kind::settled: return "settled";
+    case JobEvent::Kind::checked_again: return "checked_again";
+    case JobEvent::Kind::accepted: return "accepted";
+    case JobEvent::Kind::withdrawn: return "withdrawn";
+    case JobEvent::Kind::silent: return "silent";
+    case JobEvent::Kind::disputed: return "disputed";
+    case JobEvent::Kind::fault: return "fault";
+    case JobEvent::Kind::closed: return "closed";
+    case JobEvent::Kind::region_done: return "region_done";
+  }
+  UNREACHABLE();
+}
+
 }  // namespace kith::ledger

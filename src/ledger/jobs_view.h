@@ -4,6 +4,7 @@
 // what is due first. What validators are asked: verdicts.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "ledger/jobs.h"
@@ -88,5 +89,7 @@ struct AskedVerdict {
 };
 /// By dispute.
 std::vector<AskedVerdict> verdicts_asked(const Entries& entries);
+/// "given_back"
+std::string_view name_of(JobEvent::Kind kind);
 
 }  // namespace kith::ledger

@@ -460,7 +460,10 @@ void Chain::on_checked(Instant now, CheckJob& checked) {
   if (!checked.verdict() && is_our_failure(checked.verdict().error())) {
     return halt(checked.verdict().error());
   }
-  if (checked.verdict()) keep(checked.began(), block, checked.take_state(), checked.take_body());
+  if (checked.verdict()) {
+    keep(block, checked.take_state(),
+         {{}, checked.take_body().transactions, checked.take_events(), checked.began()});
+  }
   consensus_.on_input(now, consensus::Checked{block->digest(), checked.verdict()});
 }
 
@@ -470,17 +473,19 @@ void Chain::on_built(Instant now, BuildJob& built) {
     log_.debug("chain", "no block takes transaction {}: {}", base::to_hex(txid), why.message);
   }
   if (!built.block()) proofs_.forget(built.height());
-  if (built.block()) keep(built.began(), *built.block(), built.take_state(), built.take_body());
+  if (built.block()) {
+    keep(*built.block(), built.take_state(),
+         {{}, built.take_body().transactions, built.take_events(), built.began()});
+  }
   consensus_.on_input(now, consensus::Built{built.token(), built.block()});
 }
 
-void Chain::keep(Instant seen, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
-                 const codec::BlockBody& body) {
+void Chain::keep(const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
+                 Pending pending) {
   auto history = history_of(block->header().parent);
   if (!history || states_->find(block->header().parent) == nullptr) return;  // final meanwhile
   history->append(block->digest());
-  Pending pending{*std::move(history), {}, seen};
-  pending.txs = body.transactions;
+  pending.history = *std::move(history);
   pending_.try_emplace(block->digest(), std::move(pending));
   states_->add(block->digest(), std::move(state));
 }
@@ -553,7 +558,10 @@ void Chain::finish(Instant now) {
   if (!evidence_.empty()) {
     for (const Hash& id : evidence_in(*block)) evidence_.erase(id);
   }
-  say(BlockFinalized{block, std::move(txs), now - pending.mapped().seen});
+  ledger::JobLog& jobs = pending.mapped().jobs;
+  tasks_accepted_ += static_cast<std::uint64_t>(
+      std::ranges::count(jobs, ledger::JobEvent::Kind::accepted, &ledger::JobEvent::kind));
+  say(BlockFinalized{block, std::move(txs), now - pending.mapped().seen, std::move(jobs)});
   if (ends_epoch) {
     make_snapshot(done.stored, before);
     // The next epoch's validators are a matter of the state that is final now.

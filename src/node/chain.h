@@ -111,6 +111,8 @@ class Chain {
   /// Whether a block that is not final yet holds the transaction, which has outputs.
   bool is_pending(const Hash& txid) const;
   std::uint64_t txs_final() const { return txs_final_; }
+  /// Of final blocks: results of jobs that the ledger has accepted.
+  std::uint64_t tasks_accepted() const { return tasks_accepted_; }
   /// Of blocks that were checked: transactions whose signatures had been verified before.
   std::uint64_t txs_known() const { return txs_known_; }
   /// Blocks of this validator that had to wait for their proof (docs/adr/0023).
@@ -138,8 +140,9 @@ class Chain {
   };
   /// Of a block that is not final yet.
   struct Pending {
-    codec::Mmr history;  // with the block itself
+    codec::Mmr history = {};  // with the block itself, once it is kept
     std::vector<codec::TxPtr> txs;
+    ledger::JobLog jobs;
     Instant seen;
   };
 
@@ -160,8 +163,7 @@ class Chain {
   static bool is_our_failure(const Error& error);
   void on_checked(Instant now, CheckJob& checked);
   void on_built(Instant now, BuildJob& built);
-  void keep(Instant seen, const BlockPtr& block, std::shared_ptr<ledger::BlockState> state,
-            const codec::BlockBody& body);
+  void keep(const BlockPtr& block, std::shared_ptr<ledger::BlockState> state, Pending pending);
   void write_next();
   void on_written(Instant now);
   void finish(Instant now);
@@ -246,6 +248,7 @@ class Chain {
   base::Queue<ChainOutput> outputs_;
   std::uint64_t last_token_ = 0;
   std::uint64_t txs_final_ = 0;
+  std::uint64_t tasks_accepted_ = 0;
   std::uint64_t txs_known_ = 0;
   std::uint64_t builds_unproven_ = 0;
   ledger::HotCache::Counters hot_;

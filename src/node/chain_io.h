@@ -55,7 +55,8 @@ struct ChainParts {
 struct BlockFinalized {
   codec::BlockPtr block;
   std::vector<codec::TxPtr> txs;
-  Duration took{0};  // since this node first saw it proposed
+  Duration took{0};          // since this node first saw it proposed
+  ledger::JobLog jobs = {};  // what happened to jobs in it
 };
 struct EpochBegan {
   codec::Epoch epoch;

@@ -52,6 +52,7 @@ Result<void> CheckJob::check() {
   TRY_VOID(fill_header(found, ground_, executed));
   TRY_VOID(compare_headers(header, found));
   state_ = std::move(executed.state);
+  events_ = std::move(executed.jobs);
   return {};
 }
 
@@ -85,6 +86,7 @@ Result<codec::BlockPtr> BuildJob::build() {
   TRY_VOID(fill_header(header, ground_, assembled.executed));
   body_ = std::move(assembled.body);
   state_ = std::move(assembled.executed.state);
+  events_ = std::move(assembled.executed.jobs);
   skipped_ = std::move(assembled.skipped);
   return std::make_shared<const codec::Block>(header, Buffer(ByteView(body)),
                                               std::move(asked_.justification));

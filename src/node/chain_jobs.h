@@ -46,6 +46,7 @@ class CheckJob final : public host::Job {
   const Result<void>& verdict() const { return verdict_; }
   std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
   codec::BlockBody take_body() { return std::move(body_); }
+  ledger::JobLog take_events() { return std::move(events_); }
   /// Transactions whose signatures the mempool had seen verified.
   std::size_t known_txs() const { return known_txs_; }
 
@@ -59,6 +60,7 @@ class CheckJob final : public host::Job {
   Result<void> verdict_;
   codec::BlockBody body_;
   std::shared_ptr<ledger::BlockState> state_;
+  ledger::JobLog events_;
   std::size_t known_txs_ = 0;
 };
 
@@ -80,6 +82,7 @@ class BuildJob final : public host::Job {
   const Result<codec::BlockPtr>& block() const { return block_; }
   std::shared_ptr<ledger::BlockState> take_state() { return std::move(state_); }
   codec::BlockBody take_body() { return std::move(body_); }
+  ledger::JobLog take_events() { return std::move(events_); }
   /// Transactions that do not apply, and why.
   const std::vector<std::pair<codec::Hash, Error>>& skipped() const { return skipped_; }
 
@@ -94,6 +97,7 @@ class BuildJob final : public host::Job {
   Result<codec::BlockPtr> block_ = fail(Code::internal, "not built yet");
   codec::BlockBody body_;
   std::shared_ptr<ledger::BlockState> state_;
+  ledger::JobLog events_;
   std::vector<std::pair<codec::Hash, Error>> skipped_;
 };
 
@@ -126,6 +130,9 @@ class VerifyTxsJob final : public host::Job {
  public:
   /// So many at once that waking a thread is little beside it, and none waits long for the last.
   static constexpr std::size_t size_max = 64;
+  /// So that a job takes no longer when transactions carry hundreds of statements; one may have
+  /// more.
+  static constexpr std::size_t signatures_max = 256;
 
   /// `state`: whose validators' verdicts hold.
   VerifyTxsJob(std::vector<SubmitTx> submitted, const codec::Hash& genesis,

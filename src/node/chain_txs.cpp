@@ -64,7 +64,10 @@ void Chain::submit(SubmitTx submitted) {
 void Chain::verify_submitted() {
   while (!unverified_.empty() && verify_jobs_ < verify_jobs_max && !is_suspended_) {
     std::vector<SubmitTx> next;
+    std::size_t signatures = 0;
     for (; !unverified_.empty() && next.size() < VerifyTxsJob::size_max; unverified_.pop_front()) {
+      signatures += codec::signatures_of(unverified_.front().tx->tx);
+      if (!next.empty() && signatures > VerifyTxsJob::signatures_max) break;
       next.push_back(std::move(unverified_.front()));
     }
     ++verify_jobs_;

@@ -296,6 +296,14 @@ void GossipService::to_router(Instant now, gossip::Router::Input input) {
   drain(now);
 }
 
+void GossipService::owe(Instant now, const PeerId& id, std::uint64_t messages) {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end() || messages == 0) return;
+  limits_.owe(now, id, limit_kind, messages);
+  if (!settle(now, id, peer->second)) ++paused_;
+  drain(now);
+}
+
 void GossipService::drain(Instant now) {
   while (auto output = router_->poll_output(now)) {
     std::visit(

@@ -60,6 +60,8 @@ class GossipService final : public host::Service {
   /// What an earlier run had seen; before the first peer.
   void import_seqnos(Instant now, std::span<const host::StoredSeqno> seqnos);
   void to_router(Instant now, gossip::Router::Input input);
+  /// What the peer sent costs as much as so many messages more: it is read later for that.
+  void owe(Instant now, const PeerId& peer, std::uint64_t messages);
   std::optional<Result> poll_result();
   /// Times that a peer's messages had to wait for its limit.
   std::uint64_t paused() const { return paused_; }

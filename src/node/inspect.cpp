@@ -9,6 +9,7 @@
 #include "codec/reader.h"
 #include "codec/writer.h"
 #include "consensus/leaders.h"
+#include "ledger/accounts.h"
 #include "ledger/beacon.h"
 #include "ledger/memory_store.h"
 #include "ledger/validators.h"
@@ -143,6 +144,24 @@ Result<void> check_outputs(const Store& store, const ReadLeaves& leaves, Inspect
   return {};
 }
 
+/// Each entry is one that the rules write, and together they own what the supply says.
+void check_escrow(Inspection& inspection) {
+  std::optional<codec::Amount> escrow = 0;
+  inspection.entries.visit_all(
+      [&](const ledger::EntryKey& key, const std::shared_ptr<const Bytes>& entry) {
+        const auto owned = ledger::escrow_of(key, *entry);
+        if (!owned) {
+          add_problem(inspection, base::format("entry {}: {}", base::to_hex(record_key(key)),
+                                               owned.error().message));
+          return;
+        }
+        if (escrow) escrow = codec::add(*escrow, *owned);
+      });
+  if (escrow == inspection.supply.escrow) return;
+  add_problem(inspection, base::format("entries own {}, the supply's escrow is {}",
+                                       escrow.value_or(0), inspection.supply.escrow));
+}
+
 void check_registry(Inspection& inspection) {
   ledger::Registry registry;
   for (const ledger::ValidatorEntry& entry : inspection.validators) registry.put(entry);
@@ -150,6 +169,7 @@ void check_registry(Inspection& inspection) {
   compare(inspection, "the root of validators", inspection.registry_root,
           registry.settle(inspection.supply));
   if (!inspection.supply.is_conserved()) add_problem(inspection, "the supply does not add up");
+  check_escrow(inspection);
   inspection.checks.push_back(base::format("the root of {} validators, {} entries and the supply",
                                            inspection.validators.size(),
                                            inspection.entries.size()));

@@ -146,6 +146,8 @@ class Node final : public host::WorldMachine {
   void reopen_chain(Instant now);
   void answer_waiting(Instant now);
   void on_tx_message(Instant now, const gossip::Validate& validate);
+  void owe_for_signatures(Instant now, const std::optional<PeerId>& peer,
+                          const std::vector<codec::TxPtr>& txs);
   bool on_topic_message(Instant now, const gossip::Validate& validate);
   bool is_chain_topic(std::string_view topic) const;
   bool pump_heartbeats(Instant now);

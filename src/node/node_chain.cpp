@@ -13,6 +13,9 @@ namespace {
 
 constexpr Token publishing{0};  // nobody waits for the number of peers
 
+/// Of transactions, count as one message more of gossip against their peer's limit.
+constexpr std::size_t signatures_a_message = 64;
+
 gossip::TopicOptions tx_topic_options() {
   gossip::TopicOptions options;
   // Who hands a transaction on first says nothing of whose it is; what is in it names it.
@@ -360,12 +363,23 @@ void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
     to_router(now, gossip::Validated{validate.token, gossip::Verdict::reject});
     return;
   }
+  owe_for_signatures(now, validate.message.received_from, *txs);
   bundles_.emplace(validate.token, Bundle{txs->size(), false, false, {}});
   for (codec::TxPtr& tx : *txs) {
     const Token token{++last_submitted_};
     submitted_.emplace(token, Submitted{validate.token, true, false});
     chain_->on_input(now, SubmitTx{token, std::move(tx), validate.message.received_from});
   }
+}
+
+/// A message whose transactions carry hundreds of statements takes as long to verify as many
+/// others.
+void Node::owe_for_signatures(Instant now, const std::optional<PeerId>& peer,
+                              const std::vector<codec::TxPtr>& txs) {
+  if (!peer || gossip_ == nullptr) return;
+  std::size_t signatures = 0;
+  for (const codec::TxPtr& tx : txs) signatures += codec::signatures_of(tx->tx);
+  gossip_->owe(now, *peer, signatures / signatures_a_message);
 }
 
 void Node::submit(Instant now, SubmitTransaction submitted) {

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/version.h"
+#include "ledger/jobs.h"
 #include "peer/peer_metrics.h"
 
 namespace kith::node {
@@ -303,6 +304,36 @@ void write_sync(MetricSink& sink, const Node& node) {
                of_chain([&] { return node.snapshot_service()->failures(); }));
 }
 
+void write_jobs(MetricSink& sink, const Chain* chain) {
+  std::uint64_t jobs = 0;
+  std::uint64_t slots = 0;
+  std::uint64_t disputes = 0;
+  if (chain != nullptr) {
+    const ledger::Entries& entries = chain->states().tip()->registry().by_kind();
+    const codec::JobsEntry all = ledger::jobs_of(entries);
+    jobs = all.jobs.size();
+    // Those behind them wait, and have none.
+    const std::size_t working = std::min(all.jobs.size(), codec::jobs_at_work_max);
+    for (std::size_t i = 0; i < working; ++i) {
+      slots += ledger::find_job(entries, all.jobs[i])->slots;
+    }
+    entries.visit(codec::EntryKind::dispute, {}, [&](ByteView, const auto&) {
+      ++disputes;
+      return true;
+    });
+  }
+  sink.gauge("kith_compute_jobs", "Jobs that are not over, as of the last final block.",
+             static_cast<double>(jobs));
+  sink.gauge("kith_compute_slots", "Slots of workers in them.", static_cast<double>(slots));
+  sink.gauge("kith_compute_disputes", "Disputes that are open.", static_cast<double>(disputes));
+  sink.gauge("kith_compute_escrow_units",
+             "What jobs and accounts have in escrow, in the smallest units.",
+             chain == nullptr ? 0 : static_cast<double>(chain->states().tip()->supply().escrow));
+  sink.counter("kith_compute_tasks_accepted_total",
+               "Results of tasks accepted in final blocks since the start.",
+               chain == nullptr ? 0 : chain->tasks_accepted());
+}
+
 void write_chain(MetricSink& sink, const Node& node) {
   const Chain* const chain = node.chain();
   const consensus::EngineStats stats =
@@ -354,6 +385,7 @@ void write_chain(MetricSink& sink, const Node& node) {
   sink.sample(hot.hits, {{"from", "memory"}});
   sink.sample(hot.misses, {{"from", "store"}});
   write_mempool(sink, chain == nullptr ? nullptr : &chain->mempool());
+  write_jobs(sink, chain);
 }
 
 void write_signer(MetricSink& sink, const Signing* signing) {

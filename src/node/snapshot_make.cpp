@@ -170,7 +170,12 @@ Result<void> MakeSnapshotJob::finish() {
       });
   manifest.history = history_;
   TRY_VOID(codec::check(manifest));
-  TRY_VOID(shelf_.finish(codec::encode(manifest)));
+  const Bytes bytes = codec::encode(manifest);
+  if (bytes.size() > codec::manifest_bytes_max) {
+    return fail(Code::too_large,
+                base::format("a manifest of {} bytes, which nobody would take", bytes.size()));
+  }
+  TRY_VOID(shelf_.finish(bytes));
   std::vector<Height> all = shelf_.list();
   for (std::size_t i = 0; i + snapshots_kept < all.size(); ++i) shelf_.drop(all[i]);
   is_done_ = true;

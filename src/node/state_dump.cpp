@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/chain_account.h"
+#include "codec/chain_job.h"
 #include "codec/chain_validator.h"
 #include "node/header_roots.h"
 
@@ -35,18 +37,37 @@ std::string roots_text(const codec::BlockHeader& said, const codec::BlockHeader*
   return text;
 }
 
+template <class... Kinds, class Order>
+codec::Amount amount_of(const Result<Order>& order) {
+  codec::Amount amount = 0;
+  const auto add = [&](const auto* kind) {
+    if (kind != nullptr) amount = kind->amount;
+  };
+  if (order) (add(std::get_if<Kinds>(&*order)), ...);
+  return amount;
+}
+
+/// Out of the transaction's inputs: into stake, bonds and jobs.
+codec::Amount taken_by(const codec::TxAction& action) {
+  switch (action.module) {
+    case codec::module_validators:
+      return amount_of<codec::Bond, codec::AddStake>(codec::decode_order(action.body));
+    case codec::module_accounts:
+      return amount_of<codec::OpenAccount, codec::AddBond>(
+          codec::decode_account_order(action.body));
+    case codec::module_jobs:
+      return amount_of<codec::SubmitJob, codec::FundJob>(codec::decode_job_order(action.body));
+    default: return 0;
+  }
+}
+
 /// As execute() makes them; what a transaction bonds is the sum of its orders.
 std::string receipts_text(const codec::BlockBody& body, std::uint64_t first_index) {
   std::string text;
   for (std::size_t i = 0; i < body.transactions.size(); ++i) {
     const codec::SealedTx& tx = *body.transactions[i];
     codec::Amount bonded = 0;
-    for (const codec::TxAction& action : tx.tx.actions) {
-      const auto order = codec::decode_order(action.body);
-      if (!order) continue;
-      if (const auto* const bond = std::get_if<codec::Bond>(&*order)) bonded += bond->amount;
-      if (const auto* const more = std::get_if<codec::AddStake>(&*order)) bonded += more->amount;
-    }
+    for (const codec::TxAction& action : tx.tx.actions) bonded += taken_by(action);
     text += base::format("receipt {} txid {} fee {} bonded {} first {} outputs {}\n", i,
                          hex(tx.txid), tx.tx.fee, bonded, first_index, tx.tx.outputs.size());
     first_index += tx.tx.outputs.size();
