@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+
 namespace kith::node {
 namespace {
 
@@ -36,6 +38,27 @@ std::vector<codec::JobOrder> packed(const std::vector<codec::JobStatement>& stat
 }
 
 }  // namespace
+
+Result<Height> may_carry(const ledger::Entries& entries, Height next,
+                         const codec::JobStatement& statement) {
+  const auto job = ledger::find_job(entries, statement.job);
+  if (!job) return fail(Code::not_found, base::format("no job {}", statement.job.value));
+  const auto key = ledger::find_enrolment(entries, statement.job, statement.worker);
+  if (!key) return fail(Code::not_found, "the statement's key has no slots in the job");
+  const auto round = ledger::statement_round(*job, key->cohort, next);
+  if (!round || *round != statement.round) {
+    return fail(Code::refused, base::format("a statement of round {}, now {}", statement.round,
+                                            round.value_or(0)));
+  }
+  const bool says_nothing_new = statement.lines.empty() && key->seen >= *round;
+  const bool is_anothers = !std::ranges::all_of(statement.lines, [&](const auto& line) {
+    return std::ranges::binary_search(key->slots, line.slot);
+  });
+  if (says_nothing_new || is_anothers) {
+    return fail(Code::refused, "a statement that would have no effect");
+  }
+  return ledger::round_begins(*job, key->cohort, *round + 1);
+}
 
 Carrier::Carrier(const codec::ChainParams& params, const Hash& genesis,
                  const crypto::KeyPair& payer, const crypto::KeyPair* worker)

@@ -20,6 +20,7 @@
 #include "codec/chain_job.h"
 #include "codec/chain_params.h"
 #include "crypto/key.h"
+#include "ledger/jobs.h"
 
 namespace kith::node {
 
@@ -32,6 +33,11 @@ struct Coin {
   codec::Amount value = 0;
   friend bool operator==(const Coin&, const Coin&) = default;
 };
+
+/// Whether the statement says something in the block `next`, as the state is, and up to which
+/// block; not whether its signature holds.
+Result<Height> may_carry(const ledger::Entries& entries, Height next,
+                         const codec::JobStatement& statement);
 
 struct CarrierStats {
   std::uint64_t statements = 0;  // in final transactions of ours

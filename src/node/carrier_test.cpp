@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "codec/test_chain.h"
+#include "ledger/jobs_audit_test_util.h"
 
 namespace kith::node {
 namespace {
@@ -174,6 +175,31 @@ TEST_F(CarrierTest, WhatWaitsIsBounded) {
     taken += carrier_.carry(said, {100}) ? 1 : 0;
   }
   EXPECT_EQ(taken, Carrier::statements_max);
+}
+
+TEST_F(CarrierTest, OnlyWhatHasAnEffectMayBeCarried) {
+  ledger::test::JobWorld world;
+  world.populate(10, 4);
+  world.rounds(3);
+  const auto key = world.enrolment(10);
+  const auto round = *ledger::statement_round(world.entry(), key.cohort, world.height);
+  const codec::StatementLine line{key.slots[0], hash_of(1), {}, {}, {}};
+  codec::JobStatement said{world.job, round, identity(10).key, {line}, {}};
+  const auto until = may_carry(world.entries, world.height, said);
+  ASSERT_TRUE(until.has_value());
+  EXPECT_EQ(*until, ledger::round_begins(world.entry(), key.cohort, round + 1));
+  auto other = said;
+  other.round = round + 1;
+  EXPECT_FALSE(may_carry(world.entries, world.height, other).has_value());
+  other = said;
+  other.lines[0].slot = world.slot_of(11);
+  EXPECT_FALSE(may_carry(world.entries, world.height, other).has_value());
+  other = said;
+  other.worker = identity(99).key;
+  EXPECT_FALSE(may_carry(world.entries, world.height, other).has_value());
+  other = said;
+  other.job = {9};
+  EXPECT_FALSE(may_carry(world.entries, world.height, other).has_value());
 }
 
 }  // namespace

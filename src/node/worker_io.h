@@ -85,6 +85,9 @@ struct DisputeLooked {
 using WorkerOutput = std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder,
                                   AskShow, RecordMade, NotShown, DisputeLooked>;
 
+/// Of these, what a shell does.
+using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords>;
+
 /// Since the start.
 struct WorkerStats {
   std::uint64_t slices = 0;         // computed
