@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint8_t spec_version = 1;
 constexpr std::uint8_t statement_version = 1;
+/// Of one without lines: version, job, round, worker, how many lines, signature.
+constexpr std::size_t statement_bytes_min = 1 + 8 + 8 + 32 + 2 + crypto::ed25519_signature_bytes;
 // 8 and above are for filing, verdicts and finds; the moves of 7 for bisection.
 enum class OrderKind : std::uint8_t {
   submit = 1,
@@ -177,8 +179,8 @@ Result<CarryStatements> read_carry(Reader& reader) {
   CarryStatements order;
   const std::size_t count = TRY(reader.u16());
   if (count == 0) return fail(Code::malformed, "carries no statement");
-  // No statement is shorter than 115 bytes, so a count alone allocates little.
-  order.statements.reserve(std::min(count, reader.remaining() / 64));
+  // A count alone allocates little.
+  order.statements.reserve(std::min(count, reader.remaining() / statement_bytes_min));
   for (std::size_t i = 0; i < count; ++i) order.statements.push_back(TRY(read_statement(reader)));
   return order;
 }
@@ -330,6 +332,13 @@ std::vector<SignatureJob> signature_jobs(const JobOrder& order, const Hash& gene
     }
   }
   return jobs;
+}
+
+std::size_t carried_by(ByteView body) {
+  constexpr std::size_t head_bytes = 1 + 2;
+  if (body.size() < head_bytes || body[0] != static_cast<std::uint8_t>(OrderKind::carry)) return 0;
+  const auto said = static_cast<std::size_t>(body[1] << 8 | body[2]);
+  return std::min(said, (body.size() - head_bytes) / statement_bytes_min);
 }
 
 }  // namespace kith::codec

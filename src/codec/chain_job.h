@@ -155,5 +155,8 @@ Bytes encode_job_order(const JobOrder& order);
 Result<JobOrder> decode_job_order(ByteView body);
 /// One a statement: to be verified with those of the transaction's witnesses.
 std::vector<SignatureJob> signature_jobs(const JobOrder& order, const Hash& genesis);
+/// How many statements an order that reads well carries, without reading them: never less, and not
+/// more than there is room for.
+std::size_t carried_by(ByteView body);
 
 }  // namespace kith::codec

@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "codec/chain_account.h"
+#include "codec/chain_job.h"
 #include "codec/chain_validator.h"
 #include "codec/writer.h"
 #include "crypto/ed25519_zip215.h"
@@ -160,20 +161,26 @@ Result<std::size_t> read_count(Reader& reader, const char* what, std::size_t lim
   return count;
 }
 
-/// The proof that an order brings beside its witness' signature, if it is one that does.
-std::optional<SignatureJob> proof_of(const TxAction& action, const Hash& genesis,
-                                     const OutPoint& first) {
+/// What an order brings beside its witness' signature: a proof, or the statements that it carries.
+/// Of one that cannot be read nothing: it is refused where it is obeyed.
+std::vector<SignatureJob> proofs_of(const TxAction& action, const Hash& genesis,
+                                    const OutPoint& first) {
   if (action.module == module_validators) {
     const Result<ValidatorOrder> order = decode_order(action.body);
     const Bond* bond = order ? std::get_if<Bond>(&*order) : nullptr;
-    if (bond == nullptr) return std::nullopt;
-    return SignatureJob{bond->key, bond_message(genesis, *bond, first), bond->proof};
+    if (bond == nullptr) return {};
+    return {{bond->key, bond_message(genesis, *bond, first), bond->proof}};
   }
   if (action.module == module_accounts) {
     const Result<AccountOrder> order = decode_account_order(action.body);
-    return order ? proof_job(*order, genesis, first) : std::nullopt;
+    const auto proof = order ? proof_job(*order, genesis, first) : std::nullopt;
+    return proof ? std::vector{*proof} : std::vector<SignatureJob>();
   }
-  return std::nullopt;
+  if (action.module == module_jobs) {
+    const Result<JobOrder> order = decode_job_order(action.body);
+    return order ? signature_jobs(*order, genesis) : std::vector<SignatureJob>();
+  }
+  return {};
 }
 
 Result<std::vector<TxAction>> read_actions(Reader& reader) {
@@ -348,9 +355,18 @@ std::vector<SignatureJob> signature_jobs(const Transaction& tx, const Hash& gene
   }
   if (tx.inputs.empty()) return jobs;
   for (const TxAction& action : tx.actions) {
-    if (const auto proof = proof_of(action, genesis, tx.inputs[0].from)) jobs.push_back(*proof);
+    const std::vector<SignatureJob> proofs = proofs_of(action, genesis, tx.inputs[0].from);
+    jobs.insert(jobs.end(), proofs.begin(), proofs.end());
   }
   return jobs;
+}
+
+std::size_t signatures_of(const Transaction& tx) {
+  std::size_t count = tx.witnesses.size();
+  for (const TxAction& action : tx.actions) {
+    count += action.module == module_jobs ? carried_by(action.body) : 1;
+  }
+  return count;
 }
 
 Result<void> verify_signatures(const Transaction& tx, const Hash& genesis) {

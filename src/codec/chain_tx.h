@@ -116,9 +116,11 @@ struct SignatureJob {
   Hash message;
   crypto::Signature signature;
 };
-/// One job a witness, and one for each proof in an order; to be verified by
-/// crypto/ed25519_zip215.h, on whatever thread.
+/// One job a witness, and one for each proof in an order and each statement that it carries; to be
+/// verified by crypto/ed25519_zip215.h, on whatever thread.
 std::vector<SignatureJob> signature_jobs(const Transaction& tx, const Hash& genesis);
+/// At least as many as there are of these, told by a look at the sizes: what verifying will cost.
+std::size_t signatures_of(const Transaction& tx);
 /// The same here and now; `bad_signature` names the key.
 Result<void> verify_signatures(const Transaction& tx, const Hash& genesis);
 

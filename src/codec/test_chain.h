@@ -5,6 +5,7 @@
 #include <map>
 
 #include "codec/chain_account.h"
+#include "codec/chain_job.h"
 #include "codec/chain_tx.h"
 #include "codec/chain_validator.h"
 
@@ -47,9 +48,19 @@ struct Paying {
 };
 /// An order, and whose witness it has; 0: nobody's.
 struct Ordering {
-  std::variant<ValidatorOrder, AccountOrder> order;
+  std::variant<ValidatorOrder, AccountOrder, JobOrder> order;
   std::uint32_t by = 0;
 };
+
+inline TxAction action_of(const std::variant<ValidatorOrder, AccountOrder, JobOrder>& order) {
+  if (const auto* job = std::get_if<JobOrder>(&order)) {
+    return {module_jobs, TxAction::no_witness, encode_job_order(*job)};
+  }
+  if (const auto* account = std::get_if<AccountOrder>(&order)) {
+    return {module_accounts, TxAction::no_witness, encode_account_order(*account)};
+  }
+  return {module_validators, TxAction::no_witness, encode_order(std::get<ValidatorOrder>(order))};
+}
 
 /// Puts witnesses in for all keys named, in their order, and points inputs and actions at them.
 inline Transaction draft(const std::vector<Spending>& in, const std::vector<Paying>& out,
@@ -72,11 +83,9 @@ inline Transaction draft(const std::vector<Spending>& in, const std::vector<Payi
     tx.outputs.push_back({output_version, lock_key_hash, value, identity(to).lock});
   }
   for (const auto& [order, by] : orders) {
-    const auto* to_validator = std::get_if<ValidatorOrder>(&order);
-    tx.actions.push_back({to_validator ? module_validators : module_accounts,
-                          by == 0 ? TxAction::no_witness : places[identity(by).key],
-                          to_validator ? encode_order(*to_validator)
-                                       : encode_account_order(std::get<AccountOrder>(order))});
+    TxAction action = action_of(order);
+    if (by != 0) action.witness = places[identity(by).key];
+    tx.actions.push_back(std::move(action));
   }
   return tx;
 }

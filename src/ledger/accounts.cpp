@@ -4,7 +4,9 @@
 
 #include "base/format.h"
 #include "codec/account_name.h"
+#include "codec/chain_job_state.h"
 #include "crypto/ed25519_zip215.h"
+#include "ledger/beacon.h"
 
 namespace kith::ledger {
 namespace {
@@ -48,6 +50,12 @@ AccountEntry holder(const Entries& entries, const AccountId& id, Amount amount) 
   std::optional<AccountEntry> entry = find_account(entries, id);
   ASSERT(entry && entry->held >= amount);
   return *std::move(entry);
+}
+
+template <class Entry>
+Result<Amount> owns_nothing(ByteView entry) {
+  TRY(codec::decode_entry<Entry>(entry));
+  return Amount{0};
 }
 
 /// Obeys one kind of order each.
@@ -366,17 +374,18 @@ Result<Amount> escrow_of(const EntryKey& key, ByteView entry) {
     case EntryKind::account: return TRY(codec::decode_account(entry)).owned();
     case EntryKind::name: TRY(codec::decode_name(entry)); return Amount{0};
     case EntryKind::worker: TRY(codec::decode_worker(entry)); return Amount{0};
-    case EntryKind::job:
-    case EntryKind::slot:
-    case EntryKind::redo_page:
-    case EntryKind::dispute:
-    case EntryKind::region:
-    case EntryKind::beacon:
-    case EntryKind::member:
-    case EntryKind::enrolment:
-    case EntryKind::jobs: break;
+    case EntryKind::job: return TRY(codec::decode_entry<codec::JobEntry>(entry)).escrow;
+    case EntryKind::slot: return owns_nothing<codec::SlotEntry>(entry);
+    case EntryKind::redo_page: return owns_nothing<codec::RedoPage>(entry);
+    case EntryKind::dispute: return owns_nothing<codec::DisputeEntry>(entry);
+    case EntryKind::region: return owns_nothing<codec::RegionEntry>(entry);
+    case EntryKind::member: return owns_nothing<codec::MemberEntry>(entry);
+    case EntryKind::enrolment: return owns_nothing<codec::EnrolmentEntry>(entry);
+    case EntryKind::jobs: return owns_nothing<codec::JobsEntry>(entry);
+    case EntryKind::beacon: break;
   }
-  return fail(Code::unsupported, base::format("entry of kind {}", static_cast<unsigned>(key.kind)));
+  if (entry.size() == 1 + sizeof(Hash) && entry[0] == beacon_version) return Amount{0};
+  return fail(Code::malformed, base::format("beacon of {} bytes", entry.size()));
 }
 
 }  // namespace kith::ledger

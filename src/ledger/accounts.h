@@ -64,7 +64,8 @@ void forfeit_bond(Entries& entries, const AccountId& id, Amount amount);
 /// more: then it is the caller's to burn.
 bool add_earned(Entries& entries, const AccountId& id, Amount amount);
 
-/// What of the escrow an entry out of a store owns; an error when these rules write no such entry.
+/// What of the escrow an entry out of a store owns, of whatever kind: an account's coins, a job's
+/// that are left; an error when the rules of accounts and jobs write no such entry.
 Result<Amount> escrow_of(const EntryKey& key, ByteView entry);
 
 }  // namespace kith::ledger

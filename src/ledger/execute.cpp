@@ -6,6 +6,8 @@
 #include "base/format.h"
 #include "codec/chain_merkle.h"
 #include "codec/chain_receipt.h"
+#include "ledger/beacon.h"
+#include "ledger/jobs_carry.h"
 
 namespace kith::ledger {
 namespace {
@@ -30,8 +32,19 @@ struct Effect {
   RegistryDraft registry;
   Entries entries;
   Amount bonded = 0;    // what orders to validators take out of the inputs,
-  Amount escrowed = 0;  // and those to accounts
+  Amount escrowed = 0;  // and those to accounts and jobs
+  Amount burnt = 0;     // of bonds in escrow
+  JobLog jobs = {};
+  /// Statements that it carries are heard when this is empty. Else they are only looked at, with so
+  /// many looks: they change nothing about whether it applies, and cost the most.
+  std::optional<std::size_t> looks = {};
 };
+
+JobRules job_rules_of(const Rules& rules) {
+  JobRules job_rules{rules.genesis, *rules.params.compute};
+  job_rules.events_max = job_events_max;
+  return job_rules;
+}
 
 template <class Find>
 Result<std::vector<Utxo>> find_inputs(const Find& find, const Transaction& tx) {
@@ -64,6 +77,19 @@ Result<void> take(Amount& sum, Amount amount) {
   return {};
 }
 
+Result<void> obey_job(const Rules& rules, Height height, ByteView body, const ChainKey* signer,
+                      Effect& effect) {
+  const codec::JobOrder order = TRY(codec::decode_job_order(body));
+  const auto* const carry = std::get_if<codec::CarryStatements>(&order);
+  if (carry != nullptr && effect.looks) {
+    return check_carried(effect.entries, height, *carry, *effect.looks);
+  }
+  const JobEffect done =
+      TRY(apply_job(job_rules_of(rules), height, effect.entries, order, signer, &effect.jobs));
+  TRY_VOID(take(effect.burnt, done.burnt));
+  return take(effect.escrowed, done.taken);
+}
+
 Result<void> obey_action(const Rules& rules, Height height, const TxAction& action,
                          const ChainKey* signer, Effect& effect) {
   const Epoch epoch = epoch_of(rules.params, height);
@@ -76,6 +102,9 @@ Result<void> obey_action(const Rules& rules, Height height, const TxAction& acti
     const codec::AccountOrder order = TRY(codec::decode_account_order(action.body));
     const AccountRules account_rules{*rules.params.compute, rules.genesis, epoch, height};
     return take(effect.escrowed, TRY(apply_account(account_rules, effect.entries, order, signer)));
+  }
+  if (action.module == codec::module_jobs && rules.params.compute) {
+    return obey_job(rules, height, action.body, signer, effect);
   }
   return fail(Code::unsupported, base::format("action for module {}", action.module));
 }
@@ -98,11 +127,13 @@ Result<void> check_balance(const Transaction& tx, const Effect& effect) {
 
 template <class Find>
 Result<Effect> effect_of(const Rules& rules, const BlockState& state, Height height,
-                         const SealedTx& sealed, const Find& find) {
+                         const SealedTx& sealed, std::optional<std::size_t> looks,
+                         const Find& find) {
   TRY_VOID(check_policy(rules.params, height, sealed));
   const Transaction& tx = sealed.tx;
   Effect effect{TRY(find_inputs(find, tx)), RegistryDraft(state.registry()),
                 state.registry().by_kind()};
+  effect.looks = looks;
   for (const TxAction& action : tx.actions) {
     const ChainKey* signer =
         action.witness == TxAction::no_witness ? nullptr : &tx.witnesses[action.witness].key;
@@ -127,7 +158,7 @@ class Execution {
 
   Result<void> apply(const SealedTx& tx, bool is_verified) {
     const auto find = [this](const OutPoint& outpoint) { return state_->find(outpoint); };
-    Effect effect = TRY(effect_of(rules_, *state_, context_.height, tx, find));
+    Effect effect = TRY(effect_of(rules_, *state_, context_.height, tx, std::nullopt, find));
     if (!is_verified) TRY_VOID(codec::verify_signatures(tx.tx, rules_.genesis));
     for (std::size_t i = 0; i < effect.spent.size(); ++i) {
       state_->spend(tx.tx.inputs[i].from, effect.spent[i], tx.txid);
@@ -137,6 +168,8 @@ class Execution {
     state_->change_registry().change_by_kind() = std::move(effect.entries);
     state_->change_supply().bonded += effect.bonded;
     state_->change_supply().escrow += effect.escrowed;
+    burn(effect.burnt);
+    note(std::move(effect.jobs));
     fees_ += tx.tx.fee;
     return {};
   }
@@ -152,6 +185,8 @@ class Execution {
     const codec::ChainParams& params = rules_.params;
     Registry& registry = state_->change_registry();
     Supply& supply = state_->change_supply();
+    // The proof of the block's proposer goes into the beacon here, before the jobs draw by it.
+    if (params.compute) end_jobs();
     TRY_VOID(account_block(params, context_.height, registry, supply,
                            {context_.proposer, context_.signers}, fees_));
     if (context_.height.value % params.jail_window == 0) {
@@ -167,7 +202,8 @@ class Execution {
                     {codec::tx_root(body), roots.utxos, roots.registry,
                      codec::merkle_root(receipts_), codec::evidence_root(body)},
                     fees_,
-                    body.transactions.size()};
+                    body.transactions.size(),
+                    std::move(jobs_)};
   }
 
  private:
@@ -180,13 +216,30 @@ class Execution {
     }
   }
 
+  /// Out of the escrow, for ever.
+  void burn(Amount amount) {
+    state_->change_supply().escrow -= amount;
+    state_->change_supply().burnt += amount;
+  }
+
+  void note(JobLog events) {
+    const std::size_t room = job_events_max - jobs_.size();
+    if (events.size() > room) events.erase(events.begin() + static_cast<long>(room), events.end());
+    std::ranges::move(events, std::back_inserter(jobs_));
+  }
+
+  void end_jobs() {
+    Entries& entries = state_->change_registry().change_by_kind();
+    const Hash beacon = beacon_of(entries, rules_.genesis);
+    burn(end_block_jobs(job_rules_of(rules_), context_.height, beacon, entries, &jobs_));
+  }
+
   void end_accounts(std::vector<Payout>& payouts) {
     Supply& supply = state_->change_supply();
     AccountPayouts end =
         end_epoch_accounts(rules_.params.dust, epoch(), state_->change_registry().change_by_kind());
     for (const Payout& payout : end.payouts) supply.escrow -= payout.value;
-    supply.escrow -= end.burnt;
-    supply.burnt += end.burnt;
+    burn(end.burnt);
     std::ranges::move(end.payouts, std::back_inserter(payouts));
   }
 
@@ -204,6 +257,7 @@ class Execution {
   const BlockContext& context_;
   std::shared_ptr<BlockState> state_;
   std::vector<Hash> receipts_;
+  JobLog jobs_;
   Amount fees_ = 0;
 };
 
@@ -239,8 +293,8 @@ Result<void> check_policy(const codec::ChainParams& params, Height height, const
 }
 
 Result<void> check_applies(const Rules& rules, const BlockState& state, Height height,
-                           const SealedTx& tx, const FindUtxo& find) {
-  TRY_VOID(effect_of(rules, state, height, tx, find));
+                           const SealedTx& tx, const FindUtxo& find, std::size_t looks) {
+  TRY_VOID(effect_of(rules, state, height, tx, looks, find));
   return {};
 }
 

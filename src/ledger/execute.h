@@ -14,6 +14,7 @@
 #include "codec/chain_body.h"
 #include "codec/chain_params.h"
 #include "ledger/accounts.h"
+#include "ledger/jobs.h"
 #include "ledger/state.h"
 #include "ledger/validators.h"
 
@@ -50,7 +51,10 @@ struct Executed {
   BlockRoots roots;
   Amount fees = 0;
   std::size_t tx_count = 0;
+  JobLog jobs;  // what happened to jobs: no more than job_events_max
 };
+/// Events of one block that are told; what is beyond happens all the same.
+inline constexpr std::size_t job_events_max = 8'192;
 
 /// `is_verified` says of each transaction whether signature_jobs() have been verified already;
 /// empty: of none. The error names the transaction; `io` is our store's, and says nothing of the
@@ -62,9 +66,11 @@ Result<Executed> execute(const Rules& rules, std::shared_ptr<const BlockState> p
 /// Where a transaction's inputs come from.
 using FindUtxo = std::function<Result<std::optional<Utxo>>(const OutPoint&)>;
 /// Whether `tx` could be the next one of a block at `height` on `state`, its inputs being what
-/// `find` says; its signatures are not looked at. What the mempool asks.
+/// `find` says; its signatures are not looked at. What the mempool asks: of what a transaction
+/// carries it wants more than a block does, that something of it may still have an effect, and it
+/// does not work it out (jobs_carry.h): `looks` is how many entries may be read for that.
 Result<void> check_applies(const Rules& rules, const BlockState& state, Height height,
-                           const codec::SealedTx& tx, const FindUtxo& find);
+                           const codec::SealedTx& tx, const FindUtxo& find, std::size_t looks);
 
 struct Assembled {
   codec::BlockBody body;

@@ -17,6 +17,7 @@
 // of 8 jobs.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "codec/chain_compute.h"
@@ -40,6 +41,8 @@ struct JobRules {
   codec::ComputeParams params;
   /// New slots of a job in a round, beside one for each 64 that it has.
   std::uint32_t fresh_slots = 32;
+  /// A log takes no more events than these. Nothing in the state depends on it.
+  std::size_t events_max = std::numeric_limits<std::size_t>::max();
 };
 
 /// What happened, for those who watch: nothing in the state depends on it.

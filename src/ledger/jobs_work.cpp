@@ -260,7 +260,7 @@ void JobWork::pay(const AccountId& account, Amount amount) {
 }
 
 void JobWork::note(JobEvent event) {
-  if (log_ != nullptr) log_->push_back(std::move(event));
+  if (log_ != nullptr && log_->size() < rules.events_max) log_->push_back(std::move(event));
 }
 
 void JobWork::put(EntryKind kind, const Bytes& key, Bytes entry) {

@@ -13,6 +13,14 @@ using codec::TxPtr;
 using codec::Uint128;
 
 constexpr std::uint8_t snapshot_version = 1;
+/// Entries of jobs that are read to see whether what a transaction carries may have an effect: when
+/// it comes, and after each block.
+constexpr std::size_t looks_at_first = 256;
+constexpr std::size_t looks_again = 32;
+/// Of transactions with orders, so much is looked at after a block, the rest after the next ones:
+/// what has been overtaken meanwhile no block takes, and it costs no more than its place.
+constexpr std::size_t orders_again = 4'096;
+constexpr std::size_t orders_again_bytes = 4 * 1024 * 1024;
 /// By how much a replacement's fee rate is above that of what it replaces, in quarters.
 constexpr std::uint32_t replacement_quarters = 5;
 
@@ -206,7 +214,7 @@ Mempool::Denied Mempool::plan_room(const SealedTx& tx, const Source& source, Pla
 }
 
 Result<void> Mempool::check_entry(const SealedTx& tx, const Rules& rules,
-                                  const BlockState& final_state) const {
+                                  const BlockState& final_state, std::size_t looks) const {
   const auto find = [&](const OutPoint& from) -> Result<std::optional<Utxo>> {
     const auto parent = entries_.find(from.txid);
     if (parent != entries_.end() && from.index < parent->second.tx->tx.outputs.size()) {
@@ -214,7 +222,7 @@ Result<void> Mempool::check_entry(const SealedTx& tx, const Rules& rules,
     }
     return final_state.find(from);
   };
-  return check_applies(rules, final_state, codec::next(final_state.height()), tx, find);
+  return check_applies(rules, final_state, codec::next(final_state.height()), tx, find, looks);
 }
 
 Mempool::Denied Mempool::plan(const SealedTx& tx, const Source& source, const Rules& rules,
@@ -232,7 +240,7 @@ Mempool::Denied Mempool::plan(const SealedTx& tx, const Source& source, const Ru
   }
   if (Denied denied = plan_inputs(tx, final_state, plan)) return denied;
   if (!plan.missing.empty()) return {};
-  if (const auto checked = check_entry(tx, rules, final_state); !checked) {
+  if (const auto checked = check_entry(tx, rules, final_state, looks_at_first); !checked) {
     const bool is_ours = checked.error().code == Code::io;
     // Where it comes from the registry may stand otherwise; inputs are what they are everywhere.
     const Refusal theirs = tx.tx.actions.empty() ? Refusal::invalid : Refusal::stale;
@@ -442,17 +450,25 @@ std::vector<TxPtr> Mempool::on_final(const std::vector<TxPtr>& included, WallTim
   while (!by_expiry_.empty() && by_expiry_.begin()->first < next_height) {
     counters_.expired += remove_with_descendants(Hash(by_expiry_.begin()->second));
   }
-  const std::set<Hash> ordering = with_actions_;
-  for (const Hash& txid : ordering) {
-    const auto entry = entries_.find(txid);
-    if (entry == entries_.end()) continue;  // went with an ancestor
-    if (check_entry(*entry->second.tx, rules, final_state)) continue;
-    counters_.overtaken += remove_with_descendants(txid);
-  }
+  drop_overtaken_orders(rules, final_state);
   expire(now);
   MempoolAnswer answer;
   adopt(std::move(parents), rules, final_state, answer);
   return answer.adopted;
+}
+
+void Mempool::drop_overtaken_orders(const Rules& rules, const BlockState& final_state) {
+  std::size_t bytes = 0;
+  const std::size_t count = std::min(with_actions_.size(), orders_again);
+  for (std::size_t i = 0; i < count && !with_actions_.empty() && bytes < orders_again_bytes; ++i) {
+    auto next = with_actions_.upper_bound(checked_last_);
+    if (next == with_actions_.end()) next = with_actions_.begin();
+    checked_last_ = *next;
+    const SealedTx& tx = *entries_.find(checked_last_)->second.tx;
+    bytes += tx.bytes;
+    if (check_entry(tx, rules, final_state, looks_again)) continue;
+    counters_.overtaken += remove_with_descendants(Hash(checked_last_));
+  }
 }
 
 void Mempool::expire(WallTime now) {

@@ -183,7 +183,8 @@ class Mempool {
   void adopt(std::vector<Hash> parents, const Rules& rules, const BlockState& final_state,
              MempoolAnswer& answer);
   Result<void> check_entry(const codec::SealedTx& tx, const Rules& rules,
-                           const BlockState& final_state) const;
+                           const BlockState& final_state, std::size_t looks) const;
+  void drop_overtaken_orders(const Rules& rules, const BlockState& final_state);
   void insert(const codec::TxPtr& tx, const Source& source, WallTime since, const Plan& plan);
   void remove(const Hash& txid);
   /// How many went.
@@ -208,6 +209,7 @@ class Mempool {
   std::set<std::pair<std::int64_t, Hash>> by_age_;
   std::set<std::pair<std::uint64_t, Hash>> by_expiry_;
   std::set<Hash> with_actions_;  // what they order may stop to apply
+  Hash checked_last_{};          // of these, after the last block
   OrphanPool orphans_;
   MempoolCounters counters_;
 };
