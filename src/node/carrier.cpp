@@ -144,11 +144,28 @@ void Carrier::give_up(Pendings::iterator at, bool keeps_order) {
 
 void Carrier::on_answer(const Hash& txid, const Result<void>& accepted) {
   const auto at = pending_.find(txid);
-  if (accepted || at == pending_.end()) return;
+  if (at == pending_.end()) return;
+  if (accepted) {
+    at->second.is_accepted = true;
+    return;
+  }
   ++stats_.refused;
   // An order that does not apply is given again by whoever still wants it.
   give_up(at, false);
   made_at_ = height_;
+}
+
+void Carrier::look_for(const std::function<bool(const Hash&)>& is_there) {
+  for (auto at = pending_.begin(); at != pending_.end();) {
+    const auto next = std::next(at);
+    if (at->second.is_accepted && !is_there(at->first)) {
+      ++stats_.refused;
+      // Somebody else carried all of it: nobody need pay for that again.
+      pending_.erase(at);
+    }
+    at = next;
+  }
+  make();
 }
 
 void Carrier::on_coins(std::vector<Coin> coins) {
@@ -217,7 +234,7 @@ bool Carrier::make_statements() {
 bool Carrier::make_order() {
   const auto tx = pay_for({orders_.front()}, true);
   if (!tx) return false;
-  pending_.emplace((*tx)->txid, Pending{*tx, {}, std::move(orders_.front())});
+  pending_.emplace((*tx)->txid, Pending{*tx, {}, std::move(orders_.front()), false});
   orders_.pop_front();
   outputs_.push_back(SubmitCarried{*tx});
   return true;

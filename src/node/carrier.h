@@ -10,6 +10,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -81,6 +82,9 @@ class Carrier {
   void on_coins(std::vector<Coin> coins);
   /// What the mempool says.
   void on_answer(const Hash& txid, const Result<void>& accepted);
+  /// Of those that it took: `is_there` says whether the mempool still has them, for it drops what
+  /// has been overtaken. After on_final().
+  void look_for(const std::function<bool(const Hash&)>& is_there);
   std::optional<Output> poll_output();
 
   const Hash& lock() const { return lock_; }
@@ -102,6 +106,7 @@ class Carrier {
     codec::TxPtr tx;
     std::vector<Waiting> statements;
     std::optional<codec::JobOrder> order;
+    bool is_accepted = false;
   };
   using Pendings = std::map<Hash, Pending>;
 

@@ -135,6 +135,24 @@ TEST_F(CarrierTest, ARefusedOneIsTriedAgainInTheNextBlockAndAnOrderIsDropped) {
   EXPECT_EQ(carrier_.waiting() + carrier_.pending(), 0u);
 }
 
+TEST_F(CarrierTest, WhatTheMempoolDropsFreesItsCoin) {
+  carrier_.carry(statement(1), {100});
+  drain();
+  const auto is_nowhere = [](const Hash&) { return false; };
+  carrier_.look_for(is_nowhere);  // not answered yet: on its way there
+  EXPECT_EQ(carrier_.pending(), 1u);
+  carrier_.on_answer(submitted_.at(0)->txid, {});
+  carrier_.look_for([](const Hash&) { return true; });
+  EXPECT_EQ(carrier_.pending(), 1u);
+  carrier_.look_for(is_nowhere);
+  EXPECT_EQ(carrier_.pending(), 0u);
+  carrier_.carry(statement(2), {100});
+  final(11);
+  ASSERT_EQ(submitted_.size(), 2u);
+  EXPECT_EQ(submitted_[1]->tx.inputs, submitted_[0]->tx.inputs);
+  EXPECT_EQ(carried(submitted_[1]), std::vector{statement(2)});
+}
+
 TEST_F(CarrierTest, ManyCoinsPayTogetherAndTooFewSayHowItIs) {
   coins_.clear();
   for (std::uint32_t i = 0; i < 4; ++i) coins_.push_back({{hash_of(9), i}, 600});

@@ -63,7 +63,10 @@ void Node::pause_work(Instant now, bool is_paused) {
 }
 
 void Node::work_on(Instant, const BlockFinalized& done) {
-  if (carrier_ != nullptr) carrier_->on_final(done.block->header().height, done.txs);
+  if (carrier_ != nullptr) {
+    carrier_->on_final(done.block->header().height, done.txs);
+    carrier_->look_for([&](const Hash& txid) { return chain_->mempool().find(txid) != nullptr; });
+  }
   look_at_work();
 }
 
