@@ -73,6 +73,9 @@ class Carrier {
   Carrier(const codec::ChainParams& params, const Hash& genesis, const crypto::KeyPair& payer,
           const crypto::KeyPair* worker);
 
+  /// Whether it pays for statements that peers hand in, too.
+  void serve_others(bool serves) { serves_others_ = serves; }
+  bool serves_others() const { return serves_others_; }
   /// To be in a block up to `until`. False: there is no room, or it is here or was already.
   bool carry(codec::JobStatement statement, Height until);
   /// Signed by the worker's key.
@@ -131,6 +134,7 @@ class Carrier {
   std::map<Hash, Height> known_;  // statements, until their round is over
   Pendings pending_;
   std::vector<Coin> coins_;
+  bool serves_others_ = false;
   bool has_coins_ = false;  // they have been answered once
   bool is_asking_ = false;
   Height asked_at_;

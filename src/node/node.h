@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/queue.h"
+#include "base/token_bucket.h"
 #include "codec/tx_bundle.h"
 #include "host/host.h"
 #include "host/peer_exchange.h"
@@ -26,6 +27,7 @@
 #include "node/carrier.h"
 #include "node/chain.h"
 #include "node/chain_proofs.h"
+#include "node/compute_service.h"
 #include "node/consensus_gossip.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
@@ -119,6 +121,7 @@ class Node final : public host::WorldMachine {
   const Signing* signing() const { return signing_.get(); }
   const Worker* worker() const { return worker_.get(); }  // null when the node does not work
   Worker* worker() { return worker_.get(); }
+  const ComputeService* compute_service() const { return compute_; }  // null without a chain
   const Carrier* carrier() const { return carrier_.get(); }  // null when it pays for nobody
   static constexpr std::size_t finality_max = 1000;          // blocks; from first sight to finality
   const std::deque<Duration>& finality_times() const { return finality_; }
@@ -185,6 +188,11 @@ class Node final : public host::WorldMachine {
   void on_work(WorkerOutput output);
   void carry(codec::JobStatement statement);
   bool on_coins(host::Job& job);
+  bool pump_compute(Instant now);
+  codec::ComputeAnswer answer_to(Instant now, const ComputeService::PeerAsks& asks);
+  codec::ComputeAnswer carry_for(Instant now, const PeerId& peer, const codec::CarryThese& carry);
+  void ask_some(const codec::ComputeRequest& request, std::optional<AskShow> show);
+  void on_answer(const ComputeService::PeerAnswered& answered);
 
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
@@ -215,6 +223,10 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Carrier> carrier_;
   std::shared_ptr<host::Job> coins_asked_;  // while the store is asked for the carrier's coins
   base::Queue<WorkAsk> work_asks_;
+  ComputeService* compute_ = nullptr;
+  std::map<Token, std::optional<AskShow>> compute_asked_;
+  std::uint64_t last_asked_ = 0;
+  std::map<PeerId, base::TokenBucket> carried_for_;  // connected peers that handed us statements
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for: a command's token or a bundle's.

@@ -62,6 +62,11 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   add_service(Instant{}, std::move(consensus));
   add_service(Instant{}, std::move(sync));
   add_service(Instant{}, std::move(snapshots));
+  if (params.compute) {
+    auto compute = std::make_unique<ComputeService>();
+    compute_ = compute.get();
+    add_service(Instant{}, std::move(compute));
+  }
   HeartbeatConfig heartbeat;
   heartbeat.genesis = config.genesis;
   heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);

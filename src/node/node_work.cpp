@@ -2,6 +2,7 @@
 // and what peers hand us, a carrier (node/carrier.h) pays for. What takes time or a disk is the
 // shell's.
 #include "base/format.h"
+#include "crypto/ed25519_zip215.h"
 #include "node/chain_index.h"
 #include "node/node.h"
 
@@ -10,6 +11,10 @@ namespace {
 
 /// So far behind what a peer has, what is due in our state is over.
 constexpr std::uint64_t work_behind_max = 8;
+/// Peers that are asked for one thing.
+constexpr std::size_t asked_at_once = 4;
+/// Statements of one peer.
+constexpr base::TokenRate carried_rate{1, 64};
 
 /// Up to Carrier::coins_max final outputs of a lock.
 class FindCoinsJob final : public host::Job {
@@ -100,7 +105,7 @@ bool Node::pump_work(Instant now) {
     submitted_.emplace(token, Submitted{{}, false, false, true});
     chain_->on_input(now, SubmitTx{token, std::get<Carrier::SubmitCarried>(*output).tx, {}});
   }
-  return is_busy;
+  return pump_compute(now) || is_busy;
 }
 
 bool Node::on_coins(host::Job& job) {
@@ -125,7 +130,9 @@ void Node::on_work(WorkerOutput output) {
                           log_.warn("compute", "nobody here pays for an order of the worker's key");
                         }
                       },
-                      [&](const AskShow&) {},
+                      [&](const AskShow& ask) {
+                        ask_some(codec::ShowPart{ask.job, ask.task, ask.pass, ask.part}, ask);
+                      },
                       [&](const RecordMade& made) {
                         log_.info("compute", "task {} of job {} has been checked: {}",
                                   made.record.task.value, made.record.job.value,
@@ -148,7 +155,90 @@ void Node::carry(codec::JobStatement statement) {
   const ledger::Entries& entries = chain_->states().tip()->registry().by_kind();
   const auto until = may_carry(entries, {chain_->height().value + 1}, statement);
   if (!until) return;  // its round has ended meanwhile
-  if (carrier_ != nullptr) (void)carrier_->carry(std::move(statement), *until);
+  if (carrier_ == nullptr) {
+    ask_some(codec::CarryThese{{std::move(statement)}}, std::nullopt);
+  } else {
+    (void)carrier_->carry(std::move(statement), *until);
+  }
+}
+
+// --- with peers ----------------------------------------------------------------------------------
+
+/// A few of those that speak the protocol, others each time.
+void Node::ask_some(const codec::ComputeRequest& request, std::optional<AskShow> show) {
+  const std::set<PeerId>& peers = compute_->speakers();
+  const std::size_t count = std::min(peers.size(), asked_at_once);
+  auto peer = peers.begin();
+  if (!peers.empty()) std::advance(peer, last_asked_ % peers.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const Token token{++last_asked_};
+    if (!compute_->ask(token, *peer, request)) return;
+    compute_asked_.emplace(token, show);
+    if (++peer == peers.end()) peer = peers.begin();
+  }
+}
+
+bool Node::pump_compute(Instant now) {
+  bool is_busy = false;
+  while (compute_ != nullptr) {
+    auto outcome = compute_->poll_outcome();
+    if (!outcome) break;
+    is_busy = true;
+    if (const auto* asks = std::get_if<ComputeService::PeerAsks>(&*outcome)) {
+      compute_->answer(asks->stream, answer_to(now, *asks));
+    } else {
+      on_answer(std::get<ComputeService::PeerAnswered>(*outcome));
+    }
+  }
+  return is_busy;
+}
+
+codec::ComputeAnswer Node::answer_to(Instant now, const ComputeService::PeerAsks& asks) {
+  if (const auto* carry = std::get_if<codec::CarryThese>(&asks.request)) {
+    return carry_for(now, asks.peer, *carry);
+  }
+  if (worker_ == nullptr) return codec::ComputeRefused{Code::not_found, "no worker is here"};
+  if (const auto* want = std::get_if<codec::WantRecord>(&asks.request)) {
+    const codec::Record* record = worker_->record(want->cid);
+    if (record != nullptr) return codec::RecordGiven{*record};
+    return codec::ComputeRefused{Code::not_found, "no record of this name is here"};
+  }
+  const auto& show = std::get<codec::ShowPart>(asks.request);
+  auto shown = worker_->show(show.job, show.task, show.pass, show.part);
+  if (!shown) return codec::ComputeRefused{shown.error().code, shown.error().message};
+  return codec::PartShown{std::move(shown->roots), std::move(shown->siblings)};
+}
+
+/// What has an effect and is signed; so many of a peer's in a second, for each costs a signature's
+/// look and a share of a fee.
+codec::ComputeAnswer Node::carry_for(Instant now, const PeerId& peer,
+                                     const codec::CarryThese& carry) {
+  if (carrier_ == nullptr || !carrier_->serves_others()) {
+    return codec::ComputeRefused{Code::refused, "this node pays for its own worker alone"};
+  }
+  std::erase_if(carried_for_, [&](const auto& one) { return !host_.peer(one.first); });
+  auto& bucket = carried_for_.try_emplace(peer, carried_rate, now).first->second;
+  const ledger::Entries& entries = chain_->states().tip()->registry().by_kind();
+  codec::StatementsTaken taken;
+  for (const codec::JobStatement& statement : carry.statements) {
+    if (!bucket.take(carried_rate, now)) break;
+    const auto until = may_carry(entries, {chain_->height().value + 1}, statement);
+    if (!until) continue;
+    const Hash message = codec::statement_message(chain_->genesis_hash(), statement);
+    if (!crypto::verify_zip215(statement.worker, message, statement.signature)) {
+      return codec::ComputeRefused{Code::bad_signature, "a statement that its worker did not sign"};
+    }
+    if (carrier_->carry(statement, *until)) ++taken.count;
+  }
+  return taken;
+}
+
+void Node::on_answer(const ComputeService::PeerAnswered& answered) {
+  const auto asked = compute_asked_.extract(answered.token);
+  if (asked.empty() || !asked.mapped() || worker_ == nullptr || !answered.answer) return;
+  const auto* shown = std::get_if<codec::PartShown>(&*answered.answer);
+  if (shown != nullptr)
+    worker_->on_shown(*asked.mapped(), Worker::Shown{shown->roots, shown->siblings});
 }
 
 }  // namespace kith::node

@@ -71,7 +71,7 @@ class NodeWorkTest : public NodeTest {
                                      &identity(worker_of(i)).pair);
   }
 
-  void add_node(std::size_t i, bool has_carrier = true) {
+  void add_node(std::size_t i, bool has_carrier) {
     const std::size_t index = members_.size();
     members_.push_back(std::make_unique<Member>(index + 1, config()));
     Member& member = *members_.back();
@@ -88,14 +88,16 @@ class NodeWorkTest : public NodeTest {
         Chain::open({}, {genesis_, &store, &keys_[i], {}, {}, false}, member.rng, base::null_log());
     ASSERT_TRUE(chain.has_value()) << chain.error().message;
     member.node.keep_chain(*std::move(chain), &keys_[i]);
-    member.node.begin_work(make_worker(i), has_carrier ? make_carrier(i) : nullptr);
+    auto carrier = has_carrier ? make_carrier(i) : nullptr;
+    if (carrier) carrier->serve_others(serves_others_);
+    member.node.begin_work(make_worker(i), std::move(carrier));
     world_.input(index, host::WallClock{{1'700'000'000'000}});
     member.node.start(world_.now());
     world_.turn(index);
     world_.run_for(1ms);
   }
-  void add_all() {
-    for (std::size_t i = 0; i < nodes; ++i) add_node(i);
+  void add_all(bool all_pay = true) {
+    for (std::size_t i = 0; i < nodes; ++i) add_node(i, all_pay || i > 0);
     for (std::size_t a = 0; a < nodes; ++a) {
       for (std::size_t b = a + 1; b < nodes; ++b) connect(a, b, a * 10 + b);
     }
@@ -189,6 +191,7 @@ class NodeWorkTest : public NodeTest {
   compute::GoldbachWorkload goldbach_;
   codec::OutPoint coins_;
   codec::Amount left_ = 0;
+  bool serves_others_ = false;
 };
 
 TEST_F(NodeWorkTest, AJobIsSubmittedWorkedCheckedAcceptedAndPaid) {
@@ -216,11 +219,35 @@ TEST_F(NodeWorkTest, AJobIsSubmittedWorkedCheckedAcceptedAndPaid) {
     carried += node.carrier()->stats().statements;
     EXPECT_EQ(node.carrier()->stats().expired, 0u);
     EXPECT_EQ(node.worker()->stats().disputes, 0u);
+    EXPECT_GT(node.worker()->stats().shows, 0u) << "what it checked was shown to it";
+    EXPECT_EQ(node.worker()->stats().not_shown, 0u);
     EXPECT_GT(node.carrier()->funds(), 9 * codec::units_per_coin);
   }
   EXPECT_EQ(tasks, 8u);
   EXPECT_GE(settled, 8u);
   EXPECT_GT(carried, 40u);
+}
+
+TEST_F(NodeWorkTest, WhoHasNoCoinsIsCarriedByItsPeers) {
+  for (const bool serves : {true, false}) {
+    SCOPED_TRACE(serves);
+    members_.clear();
+    world_ = host::TestWorld();
+    coins_ = {};
+    serves_others_ = serves;
+    add_all(false);
+    run_for(2s);
+    open_accounts();
+    order({{codec::SubmitJob{account(submitter), small_job(), 200'000}, submitter}}, 200'000);
+    const codec::JobId job{1};
+    order({{codec::EnrolSlots{job, identity(worker_of(0)).key, 1}, worker_of(0)}});
+    run_for(40s);
+    const auto member = ledger::find_member(entries(), job, account(owner_of(0)));
+    ASSERT_TRUE(member.has_value());
+    EXPECT_EQ(member->tasks + member->checks > 0, serves);
+    EXPECT_GT(members_[0]->node.worker()->stats().statements, 0u);
+    EXPECT_GT(members_[0]->node.compute_service()->stats().answered, 5u);
+  }
 }
 
 }  // namespace
