@@ -115,6 +115,7 @@ Result<void> ComputeEngine::begin(const codec::Genesis& genesis, Rng& rng, Log& 
   if (config_.carrier_key) {
     carrier = std::make_unique<node::Carrier>(genesis.params, worker.genesis, *config_.carrier_key,
                                               &config_.worker_key);
+    carrier->serve_others(config_.settings.carries_for_others);
   }
   log.info("compute", "working as {} with {} threads ({})", base::to_hex(machine->key()), threads,
            carrier ? "its fees are paid here" : "nobody here pays its fees");

@@ -334,8 +334,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "Threads that compute, at idle priority. 0: one a processor.", false,
      [](Settings& s, ConfigValue v) { s.compute.threads = static_cast<unsigned>(v.count); }},
     {"compute.device", Type::text, "cpu", "", "",
-     "What computes: cpu, or a kernel's name (docs/compute.md); \"scalar\" and \"reference\" are of "
-     "other make, and so find other kernels' faults.",
+     "What computes Collatz units: cpu, which takes the fastest, or a kernel's name "
+     "(docs/compute.md).",
      false, [](Settings& s, ConfigValue v) { s.compute.device = std::move(v.text); }},
     {"compute.programs", Type::texts, "", "", "paths",
      "Programs that may be run for jobs which name them by their hash "
@@ -374,7 +374,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
      false, [](Settings& s, ConfigValue v) { s.compute.worker_key_file = std::move(v.text); }},
     {"compute.carrier_key", Type::text, "", "", "path",
      "A key whose coins pay the fees of statements and of the worker's orders. Empty takes "
-     "HOME/carrier/identity.key when it is there; else peers are asked to carry. Needs chain.index.",
+     "HOME/carrier/identity.key when it is there; else peers are asked to carry. It needs "
+     "chain.index.",
      false, [](Settings& s, ConfigValue v) { s.compute.carrier_key_file = std::move(v.text); }},
     {"compute.carry_for_others", Type::flag, "false", "", "",
      "Also pay for statements that peers hand in, a few of each, as long as they have an effect.",
