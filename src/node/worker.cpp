@@ -139,6 +139,12 @@ void Worker::want_work() {
       due.push_back({1, check.due.value, due.size(), {id, check.task, 0, check.units}});
     }
     for (const auto& [number, slot] : job.slots) {
+      // A journal that was lost: what was committed to is computed once more, to be revealed.
+      for (const codec::PendingTask& task : slot.pending) {
+        if (!is_lost(id, task)) continue;
+        const Height ends = ledger::round_begins(job.entry, job.enrolment->cohort, task.round + 4);
+        due.push_back({1, ends.value, due.size(), {id, task.task, 0, all_units(job.entry.spec)}});
+      }
       std::uint64_t order = 0;
       for (const codec::QueuedTask& task : slot.queue) {
         if (task.pass != 1 || memory_.task(id, task.task) != nullptr) continue;
@@ -173,26 +179,35 @@ void Worker::finish_work() {
   for (auto& [id, job] : jobs_) speak(id, job);
 }
 
+bool Worker::is_lost(JobId id, const codec::PendingTask& task) const {
+  return task.outcome == codec::Outcome::hidden && memory_.task(id, task.task) == nullptr;
+}
+
 void Worker::keep_whole_tasks(JobId id, const Job& job) {
   for (const auto& [number, slot] : job.slots) {
-    for (const codec::QueuedTask& task : slot.queue) {
-      if (memory_.task(id, task.task) != nullptr) continue;
-      const auto done = board_.done({id, task.task, 0, all_units(job.entry.spec)});
-      if (!done) continue;
-      KeptTask kept{id, task.task, {}, {}};
-      Result<Bytes> statistics = Bytes();
-      for (const WorkBoard::UnitDone& unit : *done) {
-        kept.roots.push_back(unit.root);
-        statistics = kept.roots.size() == 1
-                         ? unit.statistics
-                         : board_.workload(id).join(*statistics, unit.statistics);
-        ASSERT(statistics.has_value());  // of its own making
-      }
-      kept.statistics = *std::move(statistics);
-      ++stats_.tasks;
-      keep({std::move(kept)});
+    for (const codec::QueuedTask& task : slot.queue) keep_task(id, job, task.task);
+    for (const codec::PendingTask& task : slot.pending) {
+      if (is_lost(id, task)) keep_task(id, job, task.task);
     }
   }
+}
+
+/// If it is whole, and not kept yet.
+void Worker::keep_task(JobId id, const Job& job, codec::TaskIndex task) {
+  if (memory_.task(id, task) != nullptr) return;
+  const auto done = board_.done({id, task, 0, all_units(job.entry.spec)});
+  if (!done) return;
+  KeptTask kept{id, task, {}, {}};
+  Result<Bytes> statistics = Bytes();
+  for (const WorkBoard::UnitDone& unit : *done) {
+    kept.roots.push_back(unit.root);
+    statistics = kept.roots.size() == 1 ? unit.statistics
+                                        : board_.workload(id).join(*statistics, unit.statistics);
+    ASSERT(statistics.has_value());  // of its own making
+  }
+  kept.statistics = *std::move(statistics);
+  ++stats_.tasks;
+  keep({std::move(kept)});
 }
 
 void Worker::keep_checks(JobId id, const Job& job) {

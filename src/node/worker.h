@@ -109,7 +109,9 @@ class Worker {
   /// Units of a dispute that are to be computed once more.
   void look_at_disputes();
   void finish_work();
+  bool is_lost(JobId id, const codec::PendingTask& task) const;
   void keep_whole_tasks(JobId id, const Job& job);
+  void keep_task(JobId id, const Job& job, codec::TaskIndex task);
   void keep_checks(JobId id, const Job& job);
   void finish_disputes();
   void forget_old();

@@ -106,6 +106,20 @@ TEST(Worker, WhatWasKeptButNotSaidIsSaidAsItWas) {
   }
 }
 
+TEST(Worker, WhoseJournalIsLostComputesAgainWhatItCommittedTo) {
+  WorkerWorld net;
+  for (std::uint32_t n = 10; n < 22; ++n) net.add(n);
+  net.rounds(6);
+  auto& member = net.members.at(12);
+  ASSERT_FALSE(net.world.slot(12).pending.empty());
+  member.journal.clear();
+  net.start(member);
+  net.rounds(8);
+  EXPECT_EQ(net.world.count(Kind::fault), 0u);
+  EXPECT_EQ(net.world.count(Kind::disputed), 0u);
+  EXPECT_GT(net.world.slot(12).head.passed, 0u);
+}
+
 TEST(Worker, WhoIsNotHeardRepeatsItself) {
   codec::JobSpec spec = goldbach_spec();
   spec.round_blocks = 32;
