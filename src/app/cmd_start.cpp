@@ -135,6 +135,9 @@ Result<void> Daemon::prepare() {
           rt::KeyLock::take(session_.home + "/validator", config.validator_key->public_key().data));
     }
     config.node.chain.mesh_token = TRY(load_mesh_token(session_));
+    config.compute = TRY(load_compute(session_));
+  } else if (session_.settings.compute.is_enabled) {
+    return fail(Code::config, "compute.enabled is set, and this node keeps no chain");
   }
   const crypto::PublicKey key = identity.key.public_key();
   engine_ = TRY(Engine::make(std::move(config), std::move(identity.key), *log_));

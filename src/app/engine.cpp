@@ -102,6 +102,10 @@ Result<void> Engine::keep_chain() {
   config.halt_height = config_.node.chain.halt_height;
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));
   node_->keep_chain(std::move(chain), key);
+  if (config_.compute) {
+    compute_ = TRY(
+        ComputeEngine::make(*std::move(config_.compute), genesis, *node_, *reactor_, rng_, log_));
+  }
   return {};
 }
 
@@ -174,6 +178,7 @@ void Engine::after_turn() {
     if (on_report_) on_report_(std::move(*report));
     if (is_stopped) reactor_->stop();
   }
+  if (compute_ != nullptr) compute_->after_turn();
 }
 
 }  // namespace kith::app

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "app/compute_engine.h"
 #include "base/log.h"
 #include "node/node.h"
 #include "rt/chain_disk.h"
@@ -33,6 +34,8 @@ struct EngineConfig {
   std::optional<crypto::KeyPair> validator_key = {};
   /// In place of that key: the one that the signer of `reactor` has.
   std::optional<codec::ValidatorKey> remote_key = {};
+  /// With a genesis: works for the chain's computing jobs.
+  std::optional<ComputeConfig> compute = {};
 };
 
 class Engine {
@@ -45,6 +48,7 @@ class Engine {
   node::Node& node() { return *node_; }
   rt::Reactor& reactor() { return *reactor_; }
   Rng& rng() { return rng_; }
+  const ComputeEngine* compute() const { return compute_.get(); }  // null: it does not work
 
   // With a chain_dir:
   /// Null without one.
@@ -88,6 +92,7 @@ class Engine {
   std::unique_ptr<rt::ChainDisk> chain_disk_;  // its threads use the two above
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<rt::Reactor> reactor_;
+  std::unique_ptr<ComputeEngine> compute_;  // its threads use the two above
   std::function<void(node::Report)> on_report_;
 };
 

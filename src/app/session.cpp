@@ -229,6 +229,33 @@ Result<std::optional<RemoteSigner>> load_signer(const Session& session) {
   return signer;
 }
 
+Result<std::optional<ComputeConfig>> load_compute(const Session& session) {
+  if (!session.settings.compute.is_enabled) return std::nullopt;
+  rt::SystemRng rng;
+  const auto read = [](const std::string& path) -> Result<crypto::KeyPair> {
+    Bytes file = TRY(rt::read_secret_file(path, crypto::identity_key_file_bytes_max));
+    auto key = crypto::decode_identity_key(file, std::nullopt);
+    crypto::wipe(file);
+    if (!key) return fail(key.error().code, base::format("{}: {}", path, key.error().message));
+    return key;
+  };
+  const auto worker_key = [&]() -> Result<crypto::KeyPair> {
+    const std::string path = session.in_home(session.settings.compute.worker_key_file);
+    if (!path.empty()) return read(path);
+    const std::string folder = session.home + "/worker";
+    TRY_VOID(rt::make_dirs(folder, rt::private_dir_mode));
+    auto identity = TRY(rt::load_or_create_identity(folder, std::nullopt, rng));
+    return std::move(identity.key);
+  };
+  ComputeConfig config{session.settings.compute, session.home + "/compute", TRY(worker_key()), {}};
+  for (std::string& program : config.settings.programs) program = session.in_home(program);
+  std::string carrier = session.in_home(session.settings.compute.carrier_key_file);
+  const bool is_asked_for = !carrier.empty();
+  if (!is_asked_for) carrier = rt::identity_path(session.home + "/carrier");
+  if (is_asked_for || rt::file_exists(carrier)) config.carrier_key = TRY(read(carrier));
+  return config;
+}
+
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session) {
   rt::LogSinkConfig config;
   config.levels = TRY(rt::parse_log_levels(session.settings.log_level));

@@ -148,6 +148,16 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
     faults.push_back(base::format("{}backoff_min {} is above {}backoff_max {}", prefix,
                                   format_duration(min), prefix, format_duration(max)));
   };
+  const ComputeSettings& compute = settings.compute;
+  if (!compute.hours.empty() && !compute.rules.hours) {
+    faults.push_back(
+        base::format("compute.hours \"{}\" is no span such as 22:00-06:30", compute.hours));
+  }
+  for (const std::string& job : compute.jobs) {
+    const bool is_number =
+        !job.empty() && job.size() < 16 && job.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number) faults.push_back(base::format("compute.jobs: \"{}\" is no number", job));
+  }
   check_backoff("dial.", host.book.backoff_min, host.book.backoff_max);
   check_backoff("dial.bootstrap_", host.bootstrap_backoff_min, host.bootstrap_backoff_max);
 }

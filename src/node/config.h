@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "compute/work_rules.h"
 #include "node/node.h"
 
 namespace kith::node {
@@ -74,6 +75,21 @@ struct HttpSettings {
   std::uint64_t rate_burst = 0;
 };
 
+/// Working for the chain's computing jobs (node/worker.h).
+struct ComputeSettings {
+  bool is_enabled = false;
+  std::vector<std::string> jobs;  // numbers; empty: all
+  std::uint16_t slots = 1;
+  unsigned threads = 0;  // 0: one a processor
+  compute::WorkRules rules;
+  std::string hours;                  // as written
+  std::string device;                 // as choose_kernel() has it
+  std::vector<std::string> programs;  // of external jobs: paths
+  std::string worker_key_file;        // empty: HOME/worker/identity.key, made when it is not there
+  std::string carrier_key_file;       // empty: HOME/carrier/identity.key, when it is there
+  bool carries_for_others = false;
+};
+
 /// What the program runs with. Paths are as written; relative ones mean the home folder.
 struct Settings {
   NodeConfig node;
@@ -88,6 +104,7 @@ struct Settings {
   std::string signer;           // a socket's path, or a multiaddr; empty: none
   std::string signer_key;       // hex
   std::string passphrase_file;
+  ComputeSettings compute;
   std::string api_socket;
   HttpSettings http;
   std::string tcp_congestion;               // empty: the system's

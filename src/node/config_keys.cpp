@@ -317,6 +317,69 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "The public key of the validator that chain.signer signs for; with another one it is not "
      "used. `kith signer init` prints it.",
      false, [](Settings& s, ConfigValue v) { s.signer_key = std::move(v.text); }},
+    {"compute.enabled", Type::flag, "false", "", "",
+     "Work for the chain's computing jobs (docs/compute.md). The worker's key has to be one of an "
+     "account with a bond; somebody has to pay the fees of what it says: see compute.carrier_key.",
+     false, [](Settings& s, ConfigValue v) { s.compute.is_enabled = v.flag; }},
+    {"compute.jobs", Type::texts, "", "", "numbers",
+     "The jobs to work for, by number; an empty list works for all whose kind of work this node "
+     "knows.",
+     false, [](Settings& s, ConfigValue v) { s.compute.jobs = std::move(v.texts); }},
+    {"compute.slots", Type::count, "1", "0..256", "slots",
+     "Places in each job, each bonded: about one a core, for a device that does up to a task a "
+     "round. 0 leaves the jobs, in order and without loss.",
+     false,
+     [](Settings& s, ConfigValue v) { s.compute.slots = static_cast<std::uint16_t>(v.count); }},
+    {"compute.threads", Type::count, "0", "0..4096", "threads",
+     "Threads that compute, at idle priority. 0: one a processor.", false,
+     [](Settings& s, ConfigValue v) { s.compute.threads = static_cast<unsigned>(v.count); }},
+    {"compute.device", Type::text, "cpu", "", "",
+     "What computes Collatz units: cpu, which takes the fastest, or a kernel's name "
+     "(docs/compute.md).",
+     false, [](Settings& s, ConfigValue v) { s.compute.device = std::move(v.text); }},
+    {"compute.programs", Type::texts, "", "", "paths",
+     "Programs that may be run for jobs which name them by their hash "
+     "(docs/protocol/external-workload.md). None is ever fetched.",
+     false, [](Settings& s, ConfigValue v) { s.compute.programs = std::move(v.texts); }},
+    {"compute.cpu_percent", Type::count, "100", "1..100", "percent",
+     "Of each thread's time; in turns of 50 ms or a slice.", false,
+     [](Settings& s, ConfigValue v) {
+       s.compute.rules.cpu_percent = static_cast<unsigned>(v.count);
+     }},
+    {"compute.hours", Type::text, "", "", "",
+     "Local time within which it works, such as 22:00-06:30. Empty: all day.", false,
+     [](Settings& s, ConfigValue v) {
+       s.compute.rules.hours.reset();
+       const auto hours = compute::parse_work_hours(v.text);
+       if (hours) s.compute.rules.hours = *hours;
+       s.compute.hours = std::move(v.text);
+     }},
+    {"compute.only_on_ac", Type::flag, "false", "", "", "Rest while on battery.", false,
+     [](Settings& s, ConfigValue v) { s.compute.rules.only_on_ac = v.flag; }},
+    {"compute.celsius_max", Type::count, "0", "0..150", "degrees",
+     "Rest while a thermal zone is hotter, until it is 5 less. 0: never.", false,
+     [](Settings& s, ConfigValue v) {
+       s.compute.rules.celsius_max.reset();
+       if (v.count > 0) s.compute.rules.celsius_max = static_cast<int>(v.count);
+     }},
+    {"compute.others_percent_max", Type::count, "0", "0..100", "percent",
+     "Rest while other programs use more of the machine, until it is 10 less. 0: never.", false,
+     [](Settings& s, ConfigValue v) {
+       s.compute.rules.others_percent_max.reset();
+       if (v.count > 0) s.compute.rules.others_percent_max = static_cast<unsigned>(v.count);
+     }},
+    {"compute.worker_key", Type::text, "", "", "path",
+     "The worker's key, a file as docs/protocol/key-files.md has it. Empty takes "
+     "HOME/worker/identity.key, and makes it when it is not there.",
+     false, [](Settings& s, ConfigValue v) { s.compute.worker_key_file = std::move(v.text); }},
+    {"compute.carrier_key", Type::text, "", "", "path",
+     "A key whose coins pay the fees of statements and of the worker's orders. Empty takes "
+     "HOME/carrier/identity.key when it is there; else peers are asked to carry. It needs "
+     "chain.index.",
+     false, [](Settings& s, ConfigValue v) { s.compute.carrier_key_file = std::move(v.text); }},
+    {"compute.carry_for_others", Type::flag, "false", "", "",
+     "Also pay for statements that peers hand in, a few of each, as long as they have an effect.",
+     false, [](Settings& s, ConfigValue v) { s.compute.carries_for_others = v.flag; }},
     {"network.key_file", Type::text, "", "", "path",
      "A swarm.key file: only peers with the same key can connect. Empty takes HOME/swarm.key when "
      "that exists.",

@@ -181,6 +181,27 @@ const std::vector<Effect> all_effects = {
     {"chain.mesh_token", "mesh", [](auto& s) { return s.mesh_token_file; }},
     {"chain.signer", "signer.sock", [](auto& s) { return s.signer; }},
     {"chain.signer_key", "ab", [](auto& s) { return s.signer_key; }},
+    {"compute.enabled", "true", [](auto& s) { return number(s.compute.is_enabled ? 1 : 0); }},
+    {"compute.jobs", "7", [](auto& s) { return number(s.compute.jobs.size()); }},
+    {"compute.slots", "7", [](auto& s) { return number(s.compute.slots); }},
+    {"compute.threads", "7", [](auto& s) { return number(s.compute.threads); }},
+    {"compute.device", "scalar", [](auto& s) { return s.compute.device; }},
+    {"compute.programs", "a.py", [](auto& s) { return number(s.compute.programs.size()); }},
+    {"compute.cpu_percent", "7", [](auto& s) { return number(s.compute.rules.cpu_percent); }},
+    {"compute.hours", "22:00-06:30",
+     [](auto& s) { return number(s.compute.rules.hours ? s.compute.rules.hours->from : 0u); }},
+    {"compute.only_on_ac", "true",
+     [](auto& s) { return number(s.compute.rules.only_on_ac ? 1 : 0); }},
+    {"compute.celsius_max", "77",
+     [](auto& s) {
+       return number(static_cast<unsigned>(s.compute.rules.celsius_max.value_or(0)));
+     }},
+    {"compute.others_percent_max", "77",
+     [](auto& s) { return number(s.compute.rules.others_percent_max.value_or(0)); }},
+    {"compute.worker_key", "w.key", [](auto& s) { return s.compute.worker_key_file; }},
+    {"compute.carrier_key", "c.key", [](auto& s) { return s.compute.carrier_key_file; }},
+    {"compute.carry_for_others", "true",
+     [](auto& s) { return number(s.compute.carries_for_others ? 1 : 0); }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
     {"limits.upload", "1MB", [](auto& s) { return number(s.node.host.shaping.upload); }},
@@ -213,6 +234,14 @@ TEST(Config, RequestTimeoutsMustBeInOrder) {
   EXPECT_NE(fault({flag("quality.request_timeout_min", "20s")})
                 .find("quality.request_timeout_min 20s is above "
                       "quality.request_timeout_max 10s"),
+            std::string::npos);
+}
+
+TEST(Config, HoursAndJobsOfWorkAreWhatTheySay) {
+  EXPECT_NE(fault({flag("compute.hours", "late")})
+                .find("compute.hours \"late\" is no span such as 22:00-06:30"),
+            std::string::npos);
+  EXPECT_NE(fault({flag("compute.jobs", "x")}).find("compute.jobs: \"x\" is no number"),
             std::string::npos);
 }
 

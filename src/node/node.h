@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/queue.h"
+#include "base/token_bucket.h"
 #include "codec/tx_bundle.h"
 #include "host/host.h"
 #include "host/peer_exchange.h"
@@ -23,8 +24,10 @@
 #include "host/ping.h"
 #include "host/service.h"
 #include "host/world.h"
+#include "node/carrier.h"
 #include "node/chain.h"
 #include "node/chain_proofs.h"
+#include "node/compute_service.h"
 #include "node/consensus_gossip.h"
 #include "node/consensus_service.h"
 #include "node/gossip_service.h"
@@ -35,6 +38,7 @@
 #include "node/signing.h"
 #include "node/snapshot_service.h"
 #include "node/sync_service.h"
+#include "node/worker.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
 
@@ -80,6 +84,14 @@ class Node final : public host::WorldMachine {
   /// Gives the node a chain to follow, and to validate when the chain has a key: before start().
   /// `validator_key`: that key, when it is here and not with a signer. Outlives it.
   void keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* validator_key);
+  /// Has it work for the chain's computing jobs, and pay for what workers say; either may be null.
+  /// Behind keep_chain() and before start(). What it asks for comes out of poll_work().
+  void begin_work(std::unique_ptr<Worker> worker, std::unique_ptr<Carrier> carrier);
+  std::optional<WorkAsk> poll_work();
+  void on_computed(Instant now, Token token, Result<compute::SliceResult> result);
+  void on_kept(Instant now, Token token);
+  /// REQUIRES: a worker.
+  void pause_work(Instant now, bool is_paused);
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.
   void start(Instant now);
   void on_command(Instant now, Command command);
@@ -107,7 +119,11 @@ class Node final : public host::WorldMachine {
   /// Null without a chain, and in a private mesh.
   const ConsensusGossip* consensus_gossip() const { return talk_.get(); }
   const Signing* signing() const { return signing_.get(); }
-  static constexpr std::size_t finality_max = 1000;  // blocks; from first sight to finality
+  const Worker* worker() const { return worker_.get(); }  // null when the node does not work
+  Worker* worker() { return worker_.get(); }
+  const ComputeService* compute_service() const { return compute_; }  // null without a chain
+  const Carrier* carrier() const { return carrier_.get(); }  // null when it pays for nobody
+  static constexpr std::size_t finality_max = 1000;          // blocks; from first sight to finality
   const std::deque<Duration>& finality_times() const { return finality_; }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
@@ -167,6 +183,19 @@ class Node final : public host::WorldMachine {
   void make_proof(MakeProof work);
   void ask_store(AskStore ask);
 
+  // node_work.cpp
+  void work_on(Instant now, const BlockFinalized& done);
+  void look_at_work();
+  bool pump_work(Instant now);
+  void on_work(WorkerOutput output);
+  void carry(codec::JobStatement statement);
+  bool on_coins(host::Job& job);
+  bool pump_compute(Instant now);
+  codec::ComputeAnswer answer_to(Instant now, const ComputeService::PeerAsks& asks);
+  codec::ComputeAnswer carry_for(Instant now, const PeerId& peer, const codec::CarryThese& carry);
+  void ask_some(const codec::ComputeRequest& request, std::optional<AskShow> show);
+  void on_answer(const ComputeService::PeerAnswered& answered);
+
   void ping(Instant now, const PingPeer& request);
   void on_request_done(Instant now, const PeerId& peer, std::string_view protocol,
                        const Result<Duration>& took);
@@ -192,6 +221,14 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<ConsensusGossip> talk_;
   std::unique_ptr<Signing> signing_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Carrier> carrier_;
+  std::shared_ptr<host::Job> coins_asked_;  // while the store is asked for the carrier's coins
+  base::Queue<WorkAsk> work_asks_;
+  ComputeService* compute_ = nullptr;
+  std::map<Token, std::optional<AskShow>> compute_asked_;
+  std::uint64_t last_asked_ = 0;
+  std::map<PeerId, base::TokenBucket> carried_for_;  // connected peers that handed us statements
   Rng& rng_;
   std::string tx_topic_;
   /// Whom the chain's answer to a transaction is for: a command's token or a bundle's.
@@ -199,6 +236,7 @@ class Node final : public host::WorldMachine {
     Token token;
     bool is_gossip = false;
     bool is_question = false;
+    bool is_carrier = false;
   };
   /// Transactions that came in one message, while they are judged.
   struct Bundle {

@@ -65,6 +65,11 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
   add_service(Instant{}, std::move(consensus));
   add_service(Instant{}, std::move(sync));
   add_service(Instant{}, std::move(snapshots));
+  if (params.compute) {
+    auto compute = std::make_unique<ComputeService>();
+    compute_ = compute.get();
+    add_service(Instant{}, std::move(compute));
+  }
   HeartbeatConfig heartbeat;
   heartbeat.genesis = config.genesis;
   heartbeat.interval = std::chrono::milliseconds(chain_->genesis().params.heartbeat_ms);
@@ -128,6 +133,7 @@ bool Node::pump_chain(Instant now) {
   while (auto answer = proofs_->poll_answer()) reports_.push_back(std::move(*answer));
   is_busy = pump_heartbeats(now) || is_busy;
   is_busy = pump_talk(now) || is_busy;
+  is_busy = pump_work(now) || is_busy;
   is_busy = pump_signing(now) || is_busy;
   return pump_snapshots(now) || is_busy;
 }
@@ -145,7 +151,7 @@ bool Node::pump_snapshots(Instant now) {
   if (snapshots_->wants_adoption() && !chain_->is_halted()) {
     // Whoever reads the store is done with it before another state takes its place.
     chain_->suspend();
-    if (chain_->is_quiet() && asked_.empty() && proofs_->is_quiet()) {
+    if (chain_->is_quiet() && asked_.empty() && proofs_->is_quiet() && coins_asked_ == nullptr) {
       is_busy = true;
       snapshots_->adopt();
     }
@@ -199,7 +205,7 @@ void Node::answer_waiting(Instant now) {
     to_router(now, gossip::Validated{token, gossip::Verdict::ignore});
   }
   for (const auto& [token, whose] : std::exchange(submitted_, {})) {
-    if (!whose.is_gossip) {
+    if (!whose.is_gossip && !whose.is_carrier) {
       reports_.push_back(TransactionAnswered{
           whose.token, {}, fail(Code::closed, "the chain was just brought forward: try again")});
     }
@@ -273,7 +279,7 @@ void Node::on_job(Instant now, host::JobDone done) {
     heartbeats_->on_verified(now, *beat);
   } else if (auto* const said = dynamic_cast<VerifySaidJob*>(done.job.get())) {
     talk_->on_verified(now, *said);
-  } else if (!proofs_->on_job(*done.job)) {
+  } else if (!on_coins(*done.job) && !proofs_->on_job(*done.job)) {
     chain_->on_input(now, std::move(done));
   }
 }
@@ -320,6 +326,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
                  final_at_ = now;
                  sync_->on_height(now, done.block->header().height, chain_->floor());
                  note_final(now);
+                 work_on(now, done);
                  finality_.push_back(done.took);
                  if (finality_.size() > finality_max) finality_.pop_front();
                  reports_.push_back(std::move(done));
@@ -367,7 +374,7 @@ void Node::on_tx_message(Instant now, const gossip::Validate& validate) {
   bundles_.emplace(validate.token, Bundle{txs->size(), false, false, {}});
   for (codec::TxPtr& tx : *txs) {
     const Token token{++last_submitted_};
-    submitted_.emplace(token, Submitted{validate.token, true, false});
+    submitted_.emplace(token, Submitted{validate.token, true, false, false});
     chain_->on_input(now, SubmitTx{token, std::move(tx), validate.message.received_from});
   }
 }
@@ -390,7 +397,7 @@ void Node::submit(Instant now, SubmitTransaction submitted) {
     return;
   }
   const Token token{++last_submitted_};
-  submitted_.emplace(token, Submitted{submitted.token, false, submitted.is_question});
+  submitted_.emplace(token, Submitted{submitted.token, false, submitted.is_question, false});
   chain_->on_input(now, SubmitTx{token, std::move(submitted.tx), {}, {}, submitted.is_question});
 }
 
@@ -414,6 +421,11 @@ void Node::on_tx_answered(Instant now, const TxAnswered& answered) {
                         answered.answer.refusal == ledger::Refusal::known;
   const bool is_refused = answered.answer.kind == ledger::MempoolAnswer::Kind::refused && !is_known;
   if (!is_refused && !is_known && !whose.is_question) announce(now, answered.tx);
+  if (whose.is_carrier) {
+    carrier_->on_answer(answered.tx->txid,
+                        is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>());
+    return;
+  }
   reports_.push_back(TransactionAnswered{
       whose.token, answered.tx->txid,
       is_refused ? Result<void>(fail(answered.answer.error)) : Result<void>(), is_known});

@@ -1,19 +1,16 @@
 #include "rt/compute_work.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <ctime>
 #include <mutex>
 #include <thread>
 
 #include "base/format.h"
 #include "rt/compute_journal.h"
-#include "rt/compute_sensors.h"
+#include "rt/compute_pace.h"
 #include "rt/compute_work_state.h"
 
 namespace kith::rt {
@@ -23,17 +20,6 @@ using namespace compute;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto watch_interval = std::chrono::seconds(1);
-/// Whoever waits looks this often whether it was stopped by a signal, which wakes nobody.
-constexpr auto stop_interval = std::chrono::milliseconds(100);
-/// A thread rests after so much work at the earliest, so that the clock's grain does not matter.
-constexpr auto rest_interval = std::chrono::milliseconds(50);
-
-Duration now_of(bool is_external) {
-  if (is_external) return Clock::now().time_since_epoch();
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 double cpu_seconds() {
   double total = 0;
@@ -45,12 +31,6 @@ double cpu_seconds() {
     }
   }
   return total;
-}
-
-/// Of the calling thread; what it starts inherits it.
-void become_idle() {
-  const sched_param none{};
-  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) ::setpriority(PRIO_PROCESS, 0, 19);
 }
 
 Result<TaskShape> shape_of(const WorkOptions& options, const Workload& workload) {
@@ -85,6 +65,7 @@ class Run {
   Run(const WorkOptions& options, const TaskShape& shape, std::unique_ptr<Workload> workload)
       : options_(options),
         workload_(std::move(workload)),
+        pace_(options.is_stopped),
         state_(shape, options.first_task, options.tasks) {}
 
   Result<void> resume() {
@@ -128,30 +109,6 @@ class Run {
   }
 
  private:
-  /// What a slice that is being computed asks: waits out a pause, and keeps to the thread's share.
-  class Ticket final : public Progress {
-   public:
-    explicit Ticket(Run& run) : run_(run), worked_since_(now_of(run.options_.is_external)) {}
-    bool go_on(std::uint64_t, std::uint64_t) override {
-      rest();
-      const bool goes_on = run_.wait_while_paused();
-      if (run_.options_.is_external) worked_since_ = now_of(true);
-      return goes_on;
-    }
-
-   private:
-    void rest() {
-      const Duration now = now_of(run_.options_.is_external);
-      const Duration worked = now - worked_since_;
-      if (worked < rest_interval) return;
-      run_.sleep_for(rest_after(worked, run_.cpu_percent_.load()));
-      worked_since_ = now;
-    }
-
-    Run& run_;
-    Duration worked_since_;
-  };
-
   void work() {
     if (options_.is_idle_priority) become_idle();
     if (const auto done = take_slices(); !done && done.error().code != Code::canceled) {
@@ -164,7 +121,7 @@ class Run {
 
   Result<void> take_slices() {
     const std::unique_ptr<Workload> workload = TRY(options_.make_workload());
-    Ticket ticket(*this);
+    ComputePace::Ticket ticket(pace_, options_.is_external);
     while (ticket.go_on(0, 1)) {
       const auto index = take();
       if (!index) break;
@@ -196,24 +153,6 @@ class Run {
     // Before it counts: what is said to be done must not be lost.
     if (journal_) TRY_VOID(journal_->append({place.task, place.unit, place.slice, result}));
     return state_.add(index, std::move(result));
-  }
-
-  /// False: it is over.
-  bool wait_while_paused() {
-    std::unique_lock lock(mutex_);
-    while (!is_ending_ && !options_.is_stopped()) {
-      if (pause_ == WorkPause::none) return true;
-      changed_.wait_for(lock, stop_interval);
-    }
-    return false;
-  }
-
-  void sleep_for(Duration span) {
-    const auto until = Clock::now() + span;
-    std::unique_lock lock(mutex_);
-    while (!is_ending_ && !options_.is_stopped() && Clock::now() < until) {
-      changed_.wait_for(lock, std::min<Duration>(stop_interval, until - Clock::now()));
-    }
   }
 
   void watch(Clock::time_point began, const std::function<void(const WorkProgress&)>& on_progress) {
@@ -250,23 +189,17 @@ class Run {
       progress.left_s =
           static_cast<double>(progress.slices - progress.slices_done) / progress.slices_per_s;
     }
-    progress.pause = pause_;
+    progress.pause = pace_.pause();
     return progress;
   }
 
   void look_at_rules() {
     const WorkRules rules = options_.rules();
-    const WorkReadings readings = sensors_.read();
-    const std::scoped_lock lock(mutex_);
-    cpu_percent_ = std::clamp(rules.cpu_percent, 1u, 100u);
-    pause_ = decide(rules, readings, pause_);
+    if (pace_.look(rules) != WorkPause::memory) return;
     // Waiting would not give any of it back.
-    if (pause_ == WorkPause::memory) {
-      end_with({Code::limit, base::format("{} bytes of memory are in use, limit {}",
-                                          readings.memory_bytes.value_or(0),
+    note_fault({Code::limit, base::format("{} bytes of memory are in use, limit {}",
+                                          pace_.readings().memory_bytes.value_or(0),
                                           rules.memory_bytes_max.value_or(0))});
-    }
-    changed_.notify_all();
   }
 
   void note_fault(const Error& error) {
@@ -276,15 +209,14 @@ class Run {
   /// Under the mutex. The first fault is the one that is told.
   void end_with(const Error& error) {
     if (!fault_) fault_ = error;
-    is_ending_ = true;
+    pace_.end();
     changed_.notify_all();
   }
 
   const WorkOptions& options_;
   const std::unique_ptr<Workload> workload_;  // the calling thread's
-  ComputeSensors sensors_;
+  ComputePace pace_;
   std::uint64_t resumed_ = 0;
-  std::atomic<unsigned> cpu_percent_ = 100;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Under the mutex.
@@ -292,8 +224,6 @@ class Run {
   std::unique_ptr<Journal> journal_;
   std::uint64_t next_ = 0;
   unsigned working_ = 0;
-  WorkPause pause_ = WorkPause::none;
-  bool is_ending_ = false;
   std::optional<Error> fault_;
 };
 

@@ -1,0 +1,24 @@
+// Messages of /kith/compute/1.0.0, and a worker's own journal: what is read encodes to the very
+// same bytes.
+#include <cstdint>
+
+#include "codec/compute_message.h"
+#include "node/worker_memory.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace kith;
+  const ByteView bytes{data, size};
+  if (const auto request = codec::decode_compute_request(bytes)) {
+    ASSERT(base::equal(codec::encode(*request), bytes));
+  }
+  if (const auto answer = codec::decode_compute_answer(bytes)) {
+    ASSERT(base::equal(codec::encode(*answer), bytes));
+  }
+  if (const auto kept = node::decode_kept(bytes)) {
+    ASSERT(base::equal(node::encode_kept(*kept), bytes));
+    node::WorkerMemory memory;
+    memory.keep(*kept);
+    ASSERT(memory.all().size() == 1);
+  }
+  return 0;
+}

@@ -1,0 +1,52 @@
+// A node's computing in the real world: its worker and carrier (node/worker.h, node/carrier.h), the
+// threads that compute, and the journal. Reads what compute.* of the configuration says.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "codec/chain_params.h"
+#include "crypto/key.h"
+#include "node/config.h"
+#include "rt/compute_slices.h"
+#include "rt/reactor.h"
+#include "rt/worker_disk.h"
+
+namespace kith::app {
+
+struct ComputeConfig {
+  node::ComputeSettings settings;  // paths are absolute
+  std::string folder;              // of journals; made if need be
+  crypto::KeyPair worker_key;
+  std::optional<crypto::KeyPair> carrier_key;  // none: nobody here pays
+};
+
+class ComputeEngine {
+ public:
+  /// Gives the node its worker; all outlive it. REQUIRES: the node keeps a chain and has not
+  /// started. Errors: `config` on a chain without jobs; the kernel's, a program's, the disk's.
+  static Result<std::unique_ptr<ComputeEngine>> make(ComputeConfig config,
+                                                     const codec::Genesis& genesis,
+                                                     node::Node& node, rt::Reactor& reactor,
+                                                     Rng& rng, Log& log);
+
+  /// Does what the node's worker asks for: after each turn, on the reactor's thread.
+  void after_turn();
+  compute::WorkPause pause() const { return slices_->pause(); }
+
+ private:
+  ComputeEngine(ComputeConfig config, node::Node& node, rt::Reactor& reactor);
+  Result<void> begin(const codec::Genesis& genesis, Rng& rng, Log& log);
+
+  const ComputeConfig config_;
+  node::Node& node_;
+  rt::Reactor& reactor_;
+  std::atomic<bool> is_paused_ = false;
+  // Their threads post to the reactor.
+  std::unique_ptr<rt::WorkerDisk> disk_;
+  std::unique_ptr<rt::SlicePool> slices_;
+};
+
+}  // namespace kith::app

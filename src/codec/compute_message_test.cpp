@@ -1,0 +1,101 @@
+#include "codec/compute_message.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "codec/test_chain.h"
+
+namespace kith::codec {
+namespace {
+
+using test::hash_of;
+
+JobStatement statement(std::uint64_t round) {
+  JobStatement said{{7}, round, hash_of(3), {}, {}};
+  said.lines.push_back({{5}, hash_of(1), {}, {}, {}});
+  said.signature.fill(9);
+  return said;
+}
+
+Record record() {
+  Record record;
+  record.genesis = hash_of(0x77);
+  record.job = {7};
+  record.task = {12};
+  record.account = hash_of(1);
+  record.worker = hash_of(3);
+  record.slot = {5};
+  record.round = 4;
+  record.root = hash_of(2);
+  record.checkers = {{6}, {8}};
+  record.time = 1'700'000'000'000;
+  record.statistics = {1, 2, 3};
+  record.signature.fill(9);
+  return record;
+}
+
+std::map<std::string, ComputeRequest> requests() {
+  return {{"show", ShowPart{{7}, {12}, 1, 3}},
+          {"record", WantRecord{cid_of(record())}},
+          {"carry", CarryThese{{statement(4), statement(5)}}}};
+}
+std::map<std::string, ComputeAnswer> answers() {
+  return {{"shown", PartShown{{hash_of(1), hash_of(2)}, {hash_of(3)}}},
+          {"nothing_shown", PartShown{}},
+          {"given", RecordGiven{record()}},
+          {"taken", StatementsTaken{513}},
+          {"refused", ComputeRefused{Code::refused, "not yet"}}};
+}
+
+TEST(ComputeMessage, ReadsWhatItWroteAndNothingElse) {
+  for (const auto& [name, request] : requests()) {
+    const Bytes bytes = encode(request);
+    ASSERT_LE(bytes.size(), compute_message_bytes_max);
+    EXPECT_EQ(decode_compute_request(bytes).value(), request) << name;
+    EXPECT_FALSE(decode_compute_answer(bytes).has_value());
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_FALSE(decode_compute_request(ByteView(bytes).first(size)).has_value()) << name;
+    }
+    Bytes longer = bytes;
+    longer.push_back(0);
+    EXPECT_FALSE(decode_compute_request(longer).has_value());
+  }
+  for (const auto& [name, answer] : answers()) {
+    const Bytes bytes = encode(answer);
+    EXPECT_EQ(decode_compute_answer(bytes).value(), answer) << name;
+    EXPECT_FALSE(decode_compute_request(bytes).has_value());
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_FALSE(decode_compute_answer(ByteView(bytes).first(size)).has_value()) << name;
+    }
+  }
+}
+
+TEST(ComputeMessage, ItsBytesAreThese) {
+  EXPECT_EQ(base::to_hex(encode(ComputeRequest(ShowPart{{7}, {12}, 1, 3}))),
+            "010000000000000007000000000000000c0103");
+  EXPECT_EQ(base::to_hex(encode(ComputeAnswer(StatementsTaken{513}))), "060201");
+  EXPECT_EQ(base::to_hex(encode(ComputeAnswer(ComputeRefused{Code::refused, "not yet"}))),
+            "07000b076e6f7420796574");
+  EXPECT_EQ(base::to_hex(encode(ComputeAnswer(PartShown{{hash_of(1)}, {hash_of(3)}}))),
+            "0201" + base::to_hex(hash_of(1)) + "0001" + base::to_hex(hash_of(3)));
+  const Cid cid = cid_of(record());
+  EXPECT_EQ(base::to_hex(encode(ComputeRequest(WantRecord{cid}))),
+            "030024" + base::to_hex(cid.bytes()));
+}
+
+TEST(ComputeMessage, LimitsHoldBothWays) {
+  EXPECT_FALSE(decode_compute_request(Bytes{5, 0, 0}).has_value()) << "nothing to carry";
+  EXPECT_FALSE(decode_compute_request(Bytes{5, 1, 1}).has_value()) << "257 statements";
+  EXPECT_FALSE(decode_compute_answer(Bytes{2, 65}).has_value()) << "65 roots";
+  Bytes show = encode(ComputeRequest(ShowPart{{7}, {12}, 1, 3}));
+  show.back() = 16;
+  EXPECT_FALSE(decode_compute_request(show).has_value());
+  const ComputeRefused wordy{Code::limit, std::string(400, 'x')};
+  const auto cut = decode_compute_answer(encode(ComputeAnswer(wordy)));
+  EXPECT_EQ(std::get<ComputeRefused>(cut.value()).why.size(), 255u);
+}
+
+}  // namespace
+}  // namespace kith::codec

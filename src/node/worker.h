@@ -1,0 +1,187 @@
+// The worker: what a node does in its worker key's name in computing jobs
+// (docs/protocol/compute.md). From each final state it reads what the key has to do, has it
+// computed slice by slice, and says in statements what came out: commitments, checks, reveals.
+// Duties come before tasks, what is due first before the rest. It enrols as many slots as are
+// wanted, leaves when none is, concedes a dispute when computing once more shows that it was wrong,
+// and signs the record of what is settled.
+//
+// What follows from a result is durable before it is said (worker_memory.h), and what was said once
+// is said again as it was, until a final state shows that it has been heard or its round is over.
+// A round's statement is said `statement_lead` blocks before its end; a check that cannot wait for
+// that, and what is done after it, in a further one.
+//
+// A machine: no clock, the time is blocks. Only jobs of one pass: for a second, the first one's
+// records would have to be found (docs/design/compute-ledger.md). Limits: 8 jobs, 256 slots each;
+// `in_flight_max` slices; statements of `statement_bytes_max`, `statements_max` a round.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/queue.h"
+#include "codec/chain_compute.h"
+#include "crypto/key.h"
+#include "ledger/jobs_view.h"
+#include "node/worker_board.h"
+#include "node/worker_memory.h"
+
+namespace kith::node {
+
+struct WorkerConfig {
+  Hash genesis{};
+  codec::ComputeParams params;
+  /// Of a job's number and parameters; an error when this node cannot compute that kind of work.
+  std::function<Result<std::unique_ptr<compute::Workload>>(std::uint8_t, ByteView)> make_workload;
+  /// To work for; empty: all that there are.
+  std::vector<JobId> jobs;
+  std::uint16_t slots = 1;  // wanted in each; 0: leave
+  std::size_t in_flight_max = 2;
+};
+
+class Worker {
+ public:
+  static constexpr std::uint64_t statement_lead = 16;  // blocks; half a round at most
+  static constexpr std::uint64_t repeat_after = 4;     // blocks without having been heard
+  static constexpr std::uint64_t order_wait = 32;      // blocks until an order is given again
+  static constexpr std::size_t statement_bytes_max = 8 * 1024;
+  static constexpr std::size_t statements_max = 64;
+  /// What the journal may have beside what it must, before it begins anew.
+  static constexpr std::size_t waste_max = 16 * 1024 * 1024;
+
+  /// `key` is the worker's and outlives it; `journal` what KeepRecords kept, in order. What of it
+  /// cannot be read is passed over: `is_damaged()` says so.
+  Worker(WorkerConfig config, const crypto::KeyPair& key, const std::vector<Bytes>& journal);
+  ~Worker();
+
+  /// Each final state, or at least some of them; `time_ms` is its block's.
+  void on_final(Height height, std::uint64_t time_ms, const ledger::Entries& entries);
+  void on_computed(Token token, Result<compute::SliceResult> result);
+  void on_kept(Token token);
+  /// Unit roots of the part that was asked for, and the siblings under U; or why not.
+  struct Shown {
+    std::vector<Hash> roots;
+    std::vector<Hash> siblings;
+  };
+  void on_shown(const AskShow& asked, const Result<Shown>& shown);
+  /// Nothing new is computed; what has been is said all the same.
+  void pause(bool is_paused) { is_paused_ = is_paused; }
+  /// From the next state on.
+  void want_slots(std::uint16_t slots) { config_.slots = slots; }
+
+  std::optional<WorkerOutput> poll_output();
+
+  /// What the checker of a part asks for: once the reveal is in a final state, `refused` before.
+  Result<Shown> show(JobId job, codec::TaskIndex task, std::uint8_t pass, std::uint8_t part) const;
+  const codec::Record* record(const codec::Cid& cid) const { return memory_.record(cid); }
+
+  struct JobStatus {
+    JobId job;
+    std::size_t slots = 0;
+    std::size_t queued = 0, pending = 0, maturing = 0, duties = 0;
+    std::string trouble;  // why it does not work, or work as wanted; empty: it does
+  };
+  const ChainKey& key() const { return self_; }
+  bool is_paused() const { return is_paused_; }
+  bool is_damaged() const { return is_damaged_; }
+  std::uint16_t slots_wanted() const { return config_.slots; }
+  std::vector<JobStatus> jobs() const;
+  std::size_t in_flight() const { return board_.in_flight(); }
+  const WorkerStats& stats() const { return stats_; }
+
+ private:
+  struct Job;
+  /// One statement of a round, as it was said or is about to be.
+  struct Said {
+    codec::JobStatement statement;
+    Token kept;           // durable from the answer to this on; 0: it is
+    Height at;            // said last; 0: never
+    bool is_old = false;  // of an earlier life
+  };
+
+  bool is_chosen(JobId job) const;
+  void look_at_job(JobId id);
+  void look_at_slots(JobId id, Job& job);
+  void want_work();
+  void want_of(JobId id, Job& job);
+  /// Units of a dispute that are to be computed once more.
+  void look_at_disputes();
+  void finish_work();
+  bool is_lost(JobId id, const codec::PendingTask& task) const;
+  void keep_whole_tasks(JobId id, const Job& job);
+  void keep_task(JobId id, const Job& job, codec::TaskIndex task);
+  void keep_checks(JobId id, const Job& job);
+  void finish_disputes();
+  void forget_old();
+
+  // worker_say.cpp
+  void speak(JobId id, Job& job);
+  std::vector<codec::StatementLine> lines_of(JobId id, const Job& job, std::uint64_t round,
+                                             Height waits_from, bool is_time) const;
+  void add_tasks(JobId id, const Job& job, SlotId number, const codec::SlotEntry& slot,
+                 std::uint64_t round, std::vector<codec::StatementLine>& lines) const;
+  std::optional<codec::StatementLine> reveal_of(JobId id, const Job& job, SlotId slot,
+                                                const codec::PendingTask& task) const;
+  void say(JobId id, Job& job, std::uint64_t round, std::vector<codec::StatementLine> lines);
+  std::optional<KeptRecord> record_of(JobId id, const Job& job, SlotId slot,
+                                      const codec::PendingTask& task) const;
+  void repeat(Job& job, std::uint64_t round, const std::vector<codec::StatementLine>& wanted);
+  void sign_records(JobId id, const Job& job);
+
+  // worker_show.cpp
+  void ask_shows(JobId id, const Job& job);
+  void note_revealed(JobId id, const Job& job);
+  static Result<Shown> shown_of(const KeptTask& task, const codec::JobSpec& spec, const Hash& seed,
+                                std::uint16_t checked, std::uint8_t part);
+
+  // worker_order.cpp
+  void enrol_or_leave(JobId id, Job& job);
+  std::uint16_t affordable(const Job& job, std::uint16_t slots, std::string& trouble) const;
+  void give(codec::JobOrder order);
+
+  Token keep(std::vector<Kept> kept);
+  Height next_height() const { return {height_.value + 1}; }
+
+  WorkerConfig config_;
+  const crypto::KeyPair& pair_;
+  ChainKey self_{};
+  Height height_;
+  std::uint64_t time_ms_ = 0;
+  ledger::Entries entries_;
+  bool is_paused_ = false;
+  bool is_damaged_ = false;
+
+  std::map<JobId, Job> jobs_;
+  WorkBoard board_;
+  WorkerMemory memory_;
+  std::size_t appended_ = 0;  // bytes of the journal since it began
+  struct Disputed {
+    codec::DisputeEntry entry;
+    WantedUnits units;
+    std::vector<Hash> said;  // roots of these units, as we had them
+    bool is_over = false;
+  };
+  std::map<std::uint64_t, Disputed> disputes_;
+  struct Asked {
+    AskShow what;
+    Hash root{};  // U
+    Height at;
+    Height until;
+  };
+  std::map<WorkerMemory::CheckKey, Asked> shows_;
+  struct Revealed {
+    Hash seed{};
+    std::uint16_t checked = 0;
+    Height until;
+  };
+  std::map<WorkerMemory::RecordKey, Revealed> revealed_;
+
+  std::uint64_t last_token_ = 0;
+  std::uint64_t kept_ = 0;  // tokens up to this one are answered
+  base::Queue<WorkerOutput> outputs_;
+  WorkerStats stats_;
+};
+
+}  // namespace kith::node

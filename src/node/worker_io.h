@@ -1,0 +1,110 @@
+// What a worker (node/worker.h) asks for and tells; a part of that header.
+#pragma once
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "codec/chain_job_state.h"
+#include "codec/chain_record.h"
+
+namespace kith::node {
+
+using base::Token;
+using codec::ChainKey;
+using codec::Hash;
+using codec::Height;
+using codec::JobId;
+using codec::SlotId;
+
+/// One slice, to be computed on a thread of idle priority. Answered by on_computed(). What was
+/// computed before a kill may come out of a journal, unless it is to be computed afresh.
+struct ComputeSlice {
+  Token token;
+  JobId job;
+  std::uint8_t workload = 0;
+  std::shared_ptr<const Bytes> params;
+  codec::TaskIndex task;
+  std::uint32_t unit = 0;
+  std::uint32_t slice = 0;
+  bool is_fresh = false;
+};
+/// Slices of this task are not needed any more, in no journal.
+struct ForgetTask {
+  JobId job;
+  codec::TaskIndex task;
+};
+/// To be durable, in this order behind all earlier ones; answered by on_kept(). `begins_anew`: and
+/// all earlier ones may go.
+struct KeepRecords {
+  Token token;
+  std::vector<Bytes> records;
+  bool begins_anew = false;
+};
+/// To be put into a transaction, by whoever pays for it.
+struct SayStatement {
+  codec::JobStatement statement;
+};
+/// To be signed with the worker's key in a transaction.
+struct GiveOrder {
+  codec::JobOrder order;
+};
+/// What one of our checks fitted: the worker of the task is to show that the part's unit roots are
+/// under U. Answered by on_shown().
+struct AskShow {
+  JobId job;
+  codec::TaskIndex task;
+  std::uint8_t pass = 1;
+  std::uint8_t part = 0;
+  ChainKey worker{};
+};
+
+// For those who watch.
+
+/// A slot's task has been settled, and its record signed.
+struct RecordMade {
+  codec::Record record;
+};
+/// The worker did not show what it revealed, until the height by which it could be disputed: a case
+/// for a dispute of kind 2.
+struct NotShown {
+  JobId job;
+  codec::TaskIndex task;
+  std::uint8_t pass = 1;
+  std::uint8_t part = 0;
+  SlotId target;
+  ChainKey worker{};
+};
+/// In a dispute of ours; computed once more, `was_wrong` or not. Who was wrong has conceded.
+struct DisputeLooked {
+  std::uint64_t dispute = 0;
+  bool was_wrong = false;
+};
+
+using WorkerOutput = std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder,
+                                  AskShow, RecordMade, NotShown, DisputeLooked>;
+
+/// Of these, what a shell does.
+using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords>;
+
+/// Since the start.
+struct WorkerStats {
+  std::uint64_t slices = 0;         // computed
+  std::uint64_t slices_failed = 0;  // the device's fault, or the program's
+  std::uint64_t units = 0;
+  std::uint64_t tasks = 0;       // computed in whole
+  std::uint64_t statements = 0;  // said for the first time
+  std::uint64_t repeats = 0;     // and again
+  std::uint64_t commits = 0;
+  std::uint64_t reveals = 0;
+  std::uint64_t checks = 0;
+  std::uint64_t settled = 0;  // tasks whose record was signed
+  std::uint64_t orders = 0;   // to enrol, leave or concede
+  std::uint64_t disputes = 0;
+  std::uint64_t conceded = 0;
+  std::uint64_t shows = 0;      // of others, that hold
+  std::uint64_t not_shown = 0;  // of others, that did not come in time
+};
+
+}  // namespace kith::node

@@ -1,0 +1,110 @@
+// What a worker must not forget, since it has said something that follows from it, or is about to:
+// the unit roots of its tasks and checks, its statements, its records. Each is one record of the
+// worker's journal, durable before what follows from it is said; read back at the start.
+//
+//   record    = %x01 job task u16(n) *root u16(size) statistics              ; a task of ours
+//             / %x02 job slot target u8(part) task u8(pass) u64(due)
+//               u16(n) *u16(unit) *root                                      ; a check
+//             / %x03 statement                                               ; said
+//             / %x04 seed u16(checked) u16(size) record                      ; signed when settled
+//
+// Big-endian (docs/protocol/compute.md has the rest). 32 KiB a task of 1,024 units, until it is
+// accepted or somebody else's. Limits: `records_max` signed records, the oldest go.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "node/worker_io.h"
+
+namespace kith::node {
+
+struct KeptTask {
+  JobId job;
+  codec::TaskIndex task;
+  std::vector<Hash> roots;  // of its units
+  Bytes statistics;
+  friend bool operator==(const KeptTask&, const KeptTask&) = default;
+};
+struct KeptCheck {
+  JobId job;
+  SlotId slot;  // ours
+  SlotId target;
+  std::uint8_t part = 0;
+  codec::TaskIndex task;
+  std::uint8_t pass = 1;
+  Height due;
+  std::vector<std::uint16_t> units;
+  std::vector<Hash> roots;  // of these
+  friend bool operator==(const KeptCheck&, const KeptCheck&) = default;
+};
+struct KeptStatement {
+  codec::JobStatement statement;
+  friend bool operator==(const KeptStatement&, const KeptStatement&) = default;
+};
+/// With what the units of its check follow from. Not signed before it is settled.
+struct KeptRecord {
+  Hash seed{};
+  std::uint16_t checked = 0;
+  codec::Record record;
+  friend bool operator==(const KeptRecord&, const KeptRecord&) = default;
+
+  bool is_signed() const { return record.signature != crypto::Signature{}; }
+};
+using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord>;
+Bytes encode_kept(const Kept& kept);
+Result<Kept> decode_kept(ByteView bytes);
+
+class WorkerMemory {
+ public:
+  static constexpr std::size_t records_max = 4'096;
+
+  struct TaskKey {
+    JobId job;
+    codec::TaskIndex task;
+    friend auto operator<=>(const TaskKey&, const TaskKey&) = default;
+  };
+  struct CheckKey {
+    JobId job;
+    SlotId target;
+    std::uint8_t part = 0;
+    Height due;
+    friend auto operator<=>(const CheckKey&, const CheckKey&) = default;
+  };
+  struct RecordKey {
+    JobId job;
+    codec::TaskIndex task;
+    std::uint8_t pass = 1;
+    friend auto operator<=>(const RecordKey&, const RecordKey&) = default;
+  };
+
+  /// Later ones replace earlier ones of the same thing.
+  void keep(Kept kept);
+  /// All of it, for a journal that begins anew.
+  std::vector<Bytes> all() const;
+
+  const KeptTask* task(JobId job, codec::TaskIndex task) const;
+  const KeptCheck* check(const CheckKey& key) const;
+  const KeptRecord* record(const RecordKey& key) const;
+  /// A signed one.
+  const codec::Record* record(const codec::Cid& cid) const;
+
+  std::map<TaskKey, KeptTask>& tasks() { return tasks_; }
+  std::map<CheckKey, KeptCheck>& checks() { return checks_; }
+  std::vector<codec::JobStatement>& statements() { return statements_; }
+  const std::map<RecordKey, KeptRecord>& records() const { return records_; }
+
+ private:
+  void forget_name(const RecordKey& key);
+  void forget_oldest();
+
+  std::map<TaskKey, KeptTask> tasks_;
+  std::map<CheckKey, KeptCheck> checks_;
+  std::vector<codec::JobStatement> statements_;
+  std::map<RecordKey, KeptRecord> records_;
+  std::map<codec::Cid, RecordKey> by_cid_;
+};
+
+}  // namespace kith::node

@@ -1,0 +1,68 @@
+// Orders that the worker's key signs: to enrol, to leave, to concede.
+#include <algorithm>
+
+#include "base/format.h"
+#include "ledger/accounts.h"
+#include "node/worker_job.h"
+
+namespace kith::node {
+namespace {
+
+/// Of one order: what a job lets in at once is not much more.
+constexpr std::size_t enrolled_at_once_max = 16;
+
+}  // namespace
+
+void Worker::give(codec::JobOrder order) {
+  ++stats_.orders;
+  outputs_.push_back(GiveOrder{std::move(order)});
+}
+
+void Worker::enrol_or_leave(JobId id, Job& job) {
+  job.trouble.clear();
+  const auto staying = static_cast<std::size_t>(std::ranges::count_if(
+      job.slots, [](const auto& slot) { return !slot.second.head.is_leaving; }));
+  // Nothing more is leased by a job that ends: who has slots there is done in its own time.
+  if (job.entry.state != codec::JobState::working || staying == config_.slots) return;
+  if (job.ordered && height_.value < job.ordered->value + order_wait) return;
+  if (staying > config_.slots) {
+    job.ordered = height_;
+    return give(codec::LeaveJob{id, self_, static_cast<std::uint16_t>(staying - config_.slots)});
+  }
+  if (job.entry.spec.passes != 1) {
+    job.trouble = "jobs of two passes are not worked for yet";
+    return;
+  }
+  const std::size_t room =
+      codec::enrolment_slots_max - std::min(job.slots.size(), codec::enrolment_slots_max);
+  const auto wanted =
+      static_cast<std::uint16_t>(std::min({config_.slots - staying, room, enrolled_at_once_max}));
+  const std::uint16_t slots = affordable(job, wanted, job.trouble);
+  if (slots == 0) return;
+  job.ordered = height_;
+  give(codec::EnrolSlots{id, self_, slots});
+}
+
+/// How many of the slots the account's bond is enough for.
+std::uint16_t Worker::affordable(const Job& job, std::uint16_t slots, std::string& trouble) const {
+  const auto worker = ledger::find_worker(entries_, self_);
+  if (!worker) {
+    trouble = "the worker's key is no account's";
+    return 0;
+  }
+  if (worker->account == job.entry.account) {
+    trouble = "an account does not work for its own job";
+    return 0;
+  }
+  const auto account = ledger::find_account(entries_, worker->account);
+  const codec::Amount bond = job.entry.spec.bond;
+  const codec::Amount free = account ? ledger::free_bond(config_.params, *account) : 0;
+  const auto count = bond == 0 ? slots : std::min<codec::Amount>(slots, free / bond);
+  if (count < slots) {
+    trouble = base::format("{} of the account's bond are free, {} more slots need {}", free, slots,
+                           slots * bond);
+  }
+  return static_cast<std::uint16_t>(count);
+}
+
+}  // namespace kith::node

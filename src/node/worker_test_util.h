@@ -1,0 +1,200 @@
+// For tests of workers: real ones (node/worker.h) on the real rules of jobs (ledger/jobs.h), each
+// with a journal that may lose its power at any moment. What they compute are real even numbers.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+
+#include "base/machine.h"
+#include "compute/workload_goldbach.h"
+#include "ledger/jobs_audit_test_util.h"
+#include "node/worker.h"
+
+namespace kith::node::test {
+
+using codec::test::identity;
+using ledger::test::JobWorld;
+using Kind = ledger::JobEvent::Kind;
+
+inline codec::JobSpec goldbach_spec() {
+  codec::JobSpec spec = ledger::test::small_spec();
+  compute::GoldbachParams params;
+  params.first = 1'000;
+  params.units = 16;
+  params.slices = 2;
+  params.unit_numbers = 8;
+  params.numbers = 16 * 8 * 4'000;
+  spec.workload = 2;
+  spec.params = compute::encode_params(params);
+  spec.tasks = 4'000;
+  spec.units = 16;
+  spec.slices = 2;
+  return spec;
+}
+
+inline Result<std::unique_ptr<compute::Workload>> make_goldbach(std::uint8_t workload, ByteView) {
+  if (workload != 2) return fail(Code::unsupported, "only Goldbach here");
+  return std::make_unique<compute::GoldbachWorkload>();
+}
+
+class WorkerWorld {
+ public:
+  struct Member {
+    std::uint32_t key = 0;
+    std::uint16_t slots = 1;
+    std::unique_ptr<Worker> worker = {};
+    std::vector<Bytes> journal = {};
+    std::vector<codec::JobStatement> said = {};
+    std::vector<codec::Record> records = {};
+    std::vector<WorkerOutput> news = {};  // NotShown, DisputeLooked
+    int kills = 0;
+    bool is_away = false;
+    bool shows_nothing = false;
+    bool is_deaf = false;  // its statements do not reach the chain
+    /// Its device: what it makes of a slice's result.
+    std::function<void(const ComputeSlice&, Bytes&)> spoil = {};
+    /// Asked at each KeepRecords: ends the worker before these are durable, or right after.
+    std::function<bool()> dies_before = [] { return false; };
+    std::function<bool()> dies_after = [] { return false; };
+  };
+
+  explicit WorkerWorld(codec::JobSpec spec = goldbach_spec()) : world(spec) {}
+
+  Member& add(std::uint32_t n, std::uint16_t slots = 1) {
+    world.add_account(n, 1'000'000);
+    world.add_worker(n, n, static_cast<std::uint8_t>(1 + n % 2));
+    Member& member = members[n];
+    member.key = n;
+    member.slots = slots;
+    start(member);
+    return member;
+  }
+  void start(Member& member) {
+    WorkerConfig config;
+    config.genesis = world.rules.genesis;
+    config.params = world.rules.params;
+    config.make_workload = make_goldbach;
+    config.slots = member.slots;
+    member.worker = std::make_unique<Worker>(config, identity(member.key).pair, member.journal);
+    EXPECT_FALSE(member.worker->is_damaged());
+  }
+
+  /// One block: everybody looks at the last state, works, and what is said is in the next one.
+  void block() {
+    codec::CarryStatements carry;
+    for (auto& [n, member] : members) {
+      if (!member.is_away) work(member, carry.statements);
+    }
+    if (is_late) std::swap(carry.statements, late_);
+    if (!carry.statements.empty()) {
+      const auto carried = world.order(carry, 0);
+      EXPECT_TRUE(carried.has_value());
+    }
+    world.end_block();
+  }
+  void rounds(int count) {
+    for (int i = 0; i < count * world.entry().spec.round_blocks; ++i) block();
+  }
+
+  std::size_t accepted(std::uint32_t key) const {
+    const auto member = ledger::find_member(world.entries, world.job, JobWorld::account(key));
+    return member ? member->tasks : 0;
+  }
+
+  /// Nobody has ever said two different things: of a task, a check, or in a signature's bytes.
+  void expect_consistent(const Member& member) const {
+    std::map<std::tuple<std::uint64_t, codec::SlotId>, Hash> commits;  // by round
+    std::map<std::tuple<codec::SlotId, std::uint8_t, std::uint64_t>, std::set<Hash>> checks;
+    for (const codec::JobStatement& said : member.said) {
+      for (const codec::StatementLine& line : said.lines) {
+        if (line.commit) {
+          const auto [at, is_new] =
+              commits.emplace(std::tuple(said.round, line.slot), *line.commit);
+          EXPECT_EQ(at->second, *line.commit) << "two commitments in round " << said.round;
+        }
+        for (const codec::CheckLine& check : line.checks) {
+          checks[{check.target, check.part, said.round}].insert(check.check);
+        }
+      }
+    }
+    for (const auto& [name, different] : checks) EXPECT_LE(different.size(), 2u);
+  }
+
+  JobWorld world;
+  std::map<std::uint32_t, Member> members;
+  bool is_late = false;  // what is said is in the block after the next
+
+ private:
+  void work(Member& member, std::vector<codec::JobStatement>& carried) {
+    // A worker that dies begins again at once; it comes to rest when nobody kills it.
+    while (true) {
+      const Height final{world.height.value - 1};
+      member.worker->on_final(final, final.value * 1'000, world.entries);
+      if (drain(member, carried)) return;
+      ++member.kills;
+      start(member);
+    }
+  }
+
+  /// Whether it lives on.
+  bool drain(Member& member, std::vector<codec::JobStatement>& carried) {
+    while (auto output = member.worker->poll_output()) {
+      if (auto* keep = std::get_if<KeepRecords>(&*output)) {
+        if (member.dies_before()) return false;
+        if (keep->begins_anew) member.journal.clear();
+        member.journal.insert(member.journal.end(), keep->records.begin(), keep->records.end());
+        if (member.dies_after()) return false;
+        member.worker->on_kept(keep->token);
+      } else {
+        perform(member, *output, carried);
+      }
+    }
+    return true;
+  }
+
+  void perform(Member& member, WorkerOutput& output, std::vector<codec::JobStatement>& carried) {
+    std::visit(Overload{[&](const ComputeSlice& slice) { compute(member, slice); },
+                        [](const ForgetTask&) {}, [](const KeepRecords&) {},
+                        [&](const SayStatement& say) {
+                          member.said.push_back(say.statement);
+                          if (!member.is_deaf) carried.push_back(say.statement);
+                        },
+                        [&](const GiveOrder& give) {
+                          const auto obeyed = world.order(give.order, member.key);
+                          EXPECT_TRUE(obeyed.has_value()) << obeyed.error().message;
+                        },
+                        [&](const AskShow& ask) { show(member, ask); },
+                        [&](const RecordMade& made) { member.records.push_back(made.record); },
+                        [&](const NotShown&) { member.news.push_back(output); },
+                        [&](const DisputeLooked&) { member.news.push_back(output); }},
+               output);
+  }
+
+  void compute(Member& member, const ComputeSlice& slice) {
+    struct Goes final : compute::Progress {
+      bool go_on(std::uint64_t, std::uint64_t) override { return true; }
+    } goes;
+    const auto unit = goldbach_.unit_of(*slice.params, {slice.task.value}, slice.unit);
+    ASSERT_TRUE(unit.has_value());
+    auto result = goldbach_.run(*unit, slice.slice, goes);
+    ASSERT_TRUE(result.has_value());
+    if (member.spoil) member.spoil(slice, *result);
+    member.worker->on_computed(slice.token, std::move(result));
+  }
+
+  void show(Member& member, const AskShow& ask) {
+    for (auto& [n, other] : members) {
+      if (identity(n).key != ask.worker || other.shows_nothing || other.is_away) continue;
+      // Its state may be a block behind; then it is asked again.
+      const auto shown = other.worker->show(ask.job, ask.task, ask.pass, ask.part);
+      member.worker->on_shown(ask, shown);
+    }
+  }
+
+  compute::GoldbachWorkload goldbach_;
+  std::vector<codec::JobStatement> late_;
+};
+
+}  // namespace kith::node::test
