@@ -1,9 +1,10 @@
 // Wallet files: arbitrary bytes, and bytes under a checksum that holds, are refused, or read and
 // encode to the very same bytes; what is read gives addresses. Nothing is unlocked: that costs what
-// the file says.
+// the file says. Files of accounts' keys likewise.
 #include <cstdint>
 
 #include "crypto/hash.h"
+#include "wallet/account_file.h"
 #include "wallet/wallet.h"
 
 namespace {
@@ -34,5 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   base::append(framed, crypto::sha256(framed));
   read(framed);
   (void)wallet::decode_secret(bytes);
+  if (const auto account = wallet::decode_account_file(bytes)) {
+    ASSERT(wallet::encode_account_file(*account) == base::to_bytes(bytes));
+  }
   return 0;
 }

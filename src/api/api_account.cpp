@@ -35,6 +35,7 @@ Json account_view(const codec::AccountId& id, const codec::AccountEntry& entry,
               {"is_team", entry.is_team},
               {"team", hex_or_null(entry.team)},
               {"seal", hex_or_null(entry.seal)},
+              {"sealed", entry.seal == codec::Hash{} ? Json(nullptr) : to_json(entry.sealed.value)},
               {"workers", std::move(workers)}};
 }
 

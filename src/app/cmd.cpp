@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "app/cmd_account.h"
 #include "app/cmd_operations.h"
 #include "base/format.h"
 #include "codec/multiaddr.h"
@@ -75,6 +76,8 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::CollatzVerifyArgs& a) { return run_collatz_verify(g, a); },
                [&](const cli::ComputeRunArgs& a) { return run_compute_run(g, a); },
                [&](const cli::ComputeMergeArgs& a) { return run_compute_merge(g, a); },
+               [&](const cli::AccountArgs& a) { return run_account(g, a); },
+               [&](const cli::JobArgs& a) { return run_job(g, a); },
                [&](const cli::OperationArgs& a) { return run_operation(g, a); }},
       command);
 }

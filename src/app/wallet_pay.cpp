@@ -1,7 +1,7 @@
 #include "app/wallet_pay.h"
 
+#include "app/order_words.h"
 #include "base/format.h"
-#include "base/machine.h"
 #include "rt/files.h"
 #include "rt/rng_system.h"
 #include "wallet/amount_text.h"
@@ -10,27 +10,6 @@ namespace kith::app {
 namespace {
 
 using wallet::format_coins;
-
-std::string words_of(const codec::ValidatorOrder& order, std::string_view hrp) {
-  return std::visit(
-      Overload{[&](const codec::Bond& bond) {
-                 return base::format("bond {} for validator {}, owner {}",
-                                     format_coins(bond.amount), base::to_hex(bond.key),
-                                     codec::encode_address(hrp, bond.owner));
-               },
-               [&](const codec::AddStake& more) {
-                 return base::format("add {} to the stake of validator {}",
-                                     format_coins(more.amount), base::to_hex(more.key));
-               },
-               [&](const codec::Unbond& less) {
-                 return base::format("unbond {} of validator {}", format_coins(less.amount),
-                                     base::to_hex(less.key));
-               },
-               [&](const codec::Unjail& unjail) {
-                 return base::format("unjail validator {}", base::to_hex(unjail.key));
-               }},
-      order);
-}
 
 /// What the options and the chain say of every payment.
 Result<wallet::PaymentRequest> request_of(const cli::PaymentOptions& options,
@@ -51,6 +30,15 @@ Result<wallet::PaymentRequest> request_of(const cli::PaymentOptions& options,
   request.change_path = TRY(wallet.next_change());
   request.change_lock = wallet.lock(request.change_path);
   return request;
+}
+
+/// Before a node is asked, whose sentence would be about a signature.
+Result<void> check_signed(const wallet::OfflineTx& file) {
+  const auto missing = wallet::unsigned_by(file);
+  if (missing.empty()) return {};
+  return fail(Code::permission,
+              base::format("the key {} has to sign, which is neither the wallet's nor imported",
+                           base::to_hex(missing.front())));
 }
 
 /// With own change that is on its way when the rest is not enough.
@@ -102,7 +90,8 @@ Result<cli::TxReport> report_of(const wallet::OfflineTx& file, const wallet::HdK
 }
 
 Result<cli::TxReport> pay(const cli::Globals& globals, const cli::WalletOptions& options,
-                          const cli::PaymentOptions& payment_options, const FillDraft& fill) {
+                          const cli::PaymentOptions& payment_options, const FillDraft& fill,
+                          const wallet::HdKey* known) {
   const bool is_sent = !payment_options.is_dry_run && payment_options.unsigned_file.empty();
   TRY_VOID(coins_or(payment_options.fee_rate, 0));
   TRY_VOID(coins_or(payment_options.max_fee, 0));
@@ -111,10 +100,15 @@ Result<cli::TxReport> pay(const cli::Globals& globals, const cli::WalletOptions&
   auto chain = TRY(WalletChain::reach(globals));
   wallet::Wallet& wallet = store.wallet();
   TRY_VOID(chain.check(wallet.file().genesis));
-  std::optional<wallet::HdKey> account;
-  if (is_sent) account = TRY(store.unlock());
+  std::optional<wallet::HdKey> unlocked;
+  if (known != nullptr) {
+    wallet.extend(*known);
+  } else if (is_sent) {
+    unlocked = TRY(store.unlock());
+  }
+  const wallet::HdKey* const account = unlocked ? &*unlocked : known;
 
-  const Holdings holdings = TRY(chain.scan(wallet, account ? &*account : nullptr));
+  const Holdings holdings = TRY(chain.scan(wallet, account));
   PayDraft draft{TRY(request_of(payment_options, chain, wallet)), {}};
   TRY_VOID(fill(draft, wallet, chain));
   wallet::Payment payment = TRY(build(holdings, draft.request));
@@ -128,9 +122,10 @@ Result<cli::TxReport> pay(const cli::Globals& globals, const cli::WalletOptions&
     report.status = "dry-run";
     return report;
   }
-  if (account) TRY_VOID(wallet::sign_offline(file, *account));
+  if (is_sent) TRY_VOID(wallet::sign_offline(file, *account));
   for (const crypto::KeyPair* signer : draft.signers) codec::sign(file.tx, *signer, file.genesis);
-  auto report = TRY(report_of(file, account ? &*account : nullptr, &wallet));
+  if (is_sent) TRY_VOID(check_signed(file));
+  auto report = TRY(report_of(file, account, &wallet));
   if (!is_sent) {
     TRY_VOID(rt::write_file_atomic(payment_options.unsigned_file, wallet::encode_offline_tx(file),
                                    rt::public_file_mode));

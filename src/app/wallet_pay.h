@@ -19,8 +19,10 @@ struct PayDraft {
 /// Fills the draft in. The wallet may hand out addresses: they count when the payment is made.
 using FillDraft = std::function<Result<void>(PayDraft&, wallet::Wallet&, WalletChain&)>;
 
+/// `account`: the wallet's key, when the caller has unlocked it already.
 Result<cli::TxReport> pay(const cli::Globals& globals, const cli::WalletOptions& wallet,
-                          const cli::PaymentOptions& options, const FillDraft& fill);
+                          const cli::PaymentOptions& options, const FillDraft& fill,
+                          const wallet::HdKey* account = nullptr);
 /// Prints the report, or the error with its exit code: 3 when no node runs.
 int finish_tx(const cli::Globals& globals, const Result<cli::TxReport>& report);
 int fail_wallet(const cli::Globals& globals, const Error& error);

@@ -328,6 +328,8 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_operation_verbs(app, draft);
   add_compute_verbs(app, draft);
   add_work_verbs(app, draft);
+  add_account_verbs(app, draft);
+  add_job_verbs(app, draft);
 }
 
 }  // namespace kith::cli

@@ -25,5 +25,9 @@ void add_operation_verbs(CLI::App& app, Draft& draft);
 void add_compute_verbs(CLI::App& app, Draft& draft);
 /// Verbs that run workloads (app_tree_work.cpp).
 void add_work_verbs(CLI::App& app, Draft& draft);
+/// Verbs of accounts (app_tree_account.cpp).
+void add_account_verbs(CLI::App& app, Draft& draft);
+/// Verbs of jobs on the ledger (app_tree_job.cpp).
+void add_job_verbs(CLI::App& app, Draft& draft);
 
 }  // namespace kith::cli

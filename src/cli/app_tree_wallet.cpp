@@ -1,3 +1,4 @@
+#include "cli/payment_options.h"
 #include "cli/verbs.h"
 #include "node/config_text.h"
 
@@ -5,28 +6,6 @@ namespace kith::cli {
 namespace {
 
 constexpr std::uint64_t history_max = 1000;
-
-void add_wallet_options(CLI::App& app, WalletOptions& options) {
-  app.add_option("--wallet", options.wallet, "HOME/wallet/NAME.wallet (default)")
-      ->type_name("NAME");
-  app.add_option("--passphrase-file", options.passphrase_file,
-                 "Its first line opens the wallet (else $KITH_WALLET_PASSPHRASE, else asked for)")
-      ->type_name("FILE");
-}
-
-void add_payment_options(CLI::App& app, PaymentOptions& options) {
-  app.add_option("--fee-rate", options.fee_rate, "Coins for 1000 bytes (the chain's minimum)")
-      ->type_name("COINS");
-  app.add_option("--max-fee", options.max_fee, "Refuse a higher fee (0.01)")->type_name("COINS");
-  auto* dry =
-      app.add_flag("--dry-run", options.is_dry_run, "Show what would be sent, and send nothing");
-  auto* file = app.add_option("--unsigned", options.unsigned_file,
-                              "Write the unsigned transaction there, and send nothing")
-                   ->type_name("FILE");
-  app.add_flag("--wait", options.wait, "Return once a final block has it")
-      ->excludes(dry)
-      ->excludes(file);
-}
 
 void add_seal_options(CLI::App& app, bool& no_passphrase, std::string& word_passphrase_file) {
   app.add_flag("--no-passphrase", no_passphrase, "Leave the file open to whoever can read it");
@@ -182,6 +161,34 @@ void add_validator_verbs(CLI::App& app, Draft& draft) {
 }
 
 }  // namespace
+
+void add_wallet_options(CLI::App& app, WalletOptions& options) {
+  app.add_option("--wallet", options.wallet, "HOME/wallet/NAME.wallet (default)")
+      ->type_name("NAME");
+  app.add_option("--passphrase-file", options.passphrase_file,
+                 "Its first line opens the wallet (else $KITH_WALLET_PASSPHRASE, else asked for)")
+      ->type_name("FILE");
+}
+
+void add_payment_options(CLI::App& app, PaymentOptions& options) {
+  app.add_option("--fee-rate", options.fee_rate, "Coins for 1000 bytes (the chain's minimum)")
+      ->type_name("COINS");
+  app.add_option("--max-fee", options.max_fee, "Refuse a higher fee (0.01)")->type_name("COINS");
+  auto* dry =
+      app.add_flag("--dry-run", options.is_dry_run, "Show what would be sent, and send nothing");
+  auto* file = app.add_option("--unsigned", options.unsigned_file,
+                              "Write the unsigned transaction there, and send nothing")
+                   ->type_name("FILE");
+  app.add_flag("--wait", options.wait, "Return once a final block has it")
+      ->excludes(dry)
+      ->excludes(file);
+}
+
+void add_account_options(CLI::App& app, AccountOptions& options) {
+  app.add_option("--account", options.account, "Its name or id (the home's)")->type_name("ACCOUNT");
+  add_wallet_options(app, options.wallet);
+  add_payment_options(app, options.payment);
+}
 
 void add_wallet_verbs(CLI::App& app, Draft& draft) {
   CLI::App* wallet =

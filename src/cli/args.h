@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "base/time.h"
+#include "cli/args_account.h"
 #include "cli/args_compute.h"
+#include "cli/args_job.h"
 #include "cli/args_operations.h"
 #include "cli/args_wallet.h"
 #include "cli/args_work.h"
@@ -173,7 +175,7 @@ using Command = std::variant<
     WalletAddressArgs, WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
     WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs,
     ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs,
-    CollatzVerifyArgs, ComputeRunArgs, ComputeMergeArgs, OperationArgs>;
+    CollatzVerifyArgs, ComputeRunArgs, ComputeMergeArgs, AccountArgs, JobArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;

@@ -12,6 +12,13 @@
 
 namespace kith::cli {
 
+/// Of a chain that computes.
+struct ComputeTerms {
+  std::uint64_t cheats = 0;    // in 10,000
+  std::uint64_t draw_gap = 0;  // blocks
+  std::uint64_t min_bond = 0;  // of a slot
+  std::uint64_t account_bond = 0;
+};
 /// chain.params, as far as a wallet needs it.
 struct ChainTerms {
   std::string network;
@@ -21,6 +28,8 @@ struct ChainTerms {
   std::uint64_t dust = 0;
   std::uint64_t tx_bytes_max = 0;
   std::uint64_t min_stake = 0;
+  std::uint64_t block_interval_ms = 0;  // 0: whatever comes
+  std::optional<ComputeTerms> computing;
 };
 Result<ChainTerms> read_chain_params(std::string_view result);
 

@@ -165,9 +165,14 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
 /// Not ours although the name begins alike: read elsewhere, or set by container platforms for a
 /// service that is called "kith".
 bool is_foreign_variable(std::string_view name) {
-  constexpr std::string_view others[] = {
-      "KITH_HOME", "KITH_CONFIG",           "KITH_BIN", "KITH_JOBS", "KITH_NVRTC",
-      "KITH_PORT", "KITH_WALLET_PASSPHRASE"};
+  constexpr std::string_view others[] = {"KITH_HOME",
+                                         "KITH_CONFIG",
+                                         "KITH_BIN",
+                                         "KITH_JOBS",
+                                         "KITH_NVRTC",
+                                         "KITH_PORT",
+                                         "KITH_WALLET_PASSPHRASE",
+                                         "KITH_ACCOUNT_PASSPHRASE"};
   return std::ranges::find(others, name) != std::end(others) || name.starts_with("KITH_PORT_") ||
          name.starts_with("KITH_SERVICE_");
 }

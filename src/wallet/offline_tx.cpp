@@ -126,16 +126,8 @@ Result<OfflineTx> decode_offline_tx(ByteView bytes) {
 Result<Amount> bonded_by(const codec::Transaction& tx) {
   std::optional<Amount> bonded = 0;
   for (const codec::TxAction& action : tx.actions) {
-    if (action.module != codec::module_validators) {
-      return fail(
-          Code::unsupported,
-          base::format("an order to module {}, which this wallet does not know", action.module));
-    }
-    const auto order = TRY(codec::decode_order(action.body));
-    Amount amount = 0;
-    if (const auto* bond = std::get_if<codec::Bond>(&order)) amount = bond->amount;
-    if (const auto* more = std::get_if<codec::AddStake>(&order)) amount = more->amount;
-    if (bonded) bonded = codec::add(*bonded, amount);
+    const Amount taken = taken_by(TRY(order_of(action)));
+    if (bonded) bonded = codec::add(*bonded, taken);
   }
   if (!bonded) return fail(Code::malformed, "what is bonded overflows");
   return *bonded;
@@ -144,7 +136,13 @@ Result<Amount> bonded_by(const codec::Transaction& tx) {
 Result<std::size_t> sign_offline(OfflineTx& file, const HdKey& account) {
   std::vector<crypto::KeyPair> pairs;
   for (std::size_t i = 0; i < file.signers.size(); ++i) {
-    if (!file.signers[i]) continue;
+    if (!file.signers[i]) {
+      // Not an address': the wallet signs for its accounts by keys that stand in no window.
+      if (auto pair = find_signer(account, file.tx.witnesses[i].key)) {
+        pairs.push_back(*std::move(pair));
+      }
+      continue;
+    }
     auto pair = key_at(account, *file.signers[i]);
     if (chain_key_of(pair) != file.tx.witnesses[i].key) {
       return fail(Code::bad_key,
@@ -180,7 +178,7 @@ Result<TxSummary> summarize(const OfflineTx& file, const HdKey* account) {
     }
   }
   for (const codec::TxAction& action : file.tx.actions) {
-    summary.orders.push_back(TRY(codec::decode_order(action.body)));
+    summary.orders.push_back(TRY(order_of(action)));
   }
   summary.bonded = TRY(bonded_by(file.tx));
   summary.fee = file.tx.fee;

@@ -14,8 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "codec/chain_validator.h"
-#include "wallet/hd_key.h"
+#include "wallet/orders.h"
 
 namespace kith::wallet {
 
@@ -38,8 +37,9 @@ Result<OfflineTx> decode_offline_tx(ByteView bytes);
 /// What its orders take out of the inputs. `malformed` for an order that is none.
 Result<codec::Amount> bonded_by(const codec::Transaction& tx);
 
-/// Signs for all witnesses whose key the account has; how many those are. `bad_key` when the key at
-/// a place named is another one; nothing is signed then.
+/// Signs for all witnesses whose key the account has, those at places named and the first of those
+/// that accounts on the ledger are signed by; how many those are. `bad_key` when the key at a place
+/// named is another one; nothing is signed then.
 Result<std::size_t> sign_offline(OfflineTx& file, const HdKey& account);
 /// Whose signature is missing or wrong; empty: it can be sent.
 std::vector<codec::ChainKey> unsigned_by(const OfflineTx& file);
@@ -54,7 +54,7 @@ struct TxSummary {
   codec::Amount back = 0;     // to the wallet itself
   codec::Amount fee = 0;
   codec::Amount bonded = 0;
-  std::vector<codec::ValidatorOrder> orders;
+  std::vector<WalletOrder> orders;
   std::size_t bytes = 0;
 };
 /// `account` proves which outputs come back; without it none counts as the wallet's.

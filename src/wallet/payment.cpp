@@ -17,8 +17,7 @@ codec::Transaction draft_of(const PaymentRequest& request) {
     tx.outputs.push_back({codec::output_version, codec::lock_key_hash, to.value, to.lock});
   }
   for (const OrderRequest& order : request.orders) {
-    tx.actions.push_back(
-        {codec::module_validators, codec::TxAction::no_witness, codec::encode_order(order.order)});
+    tx.actions.push_back(action_of(order.order));
   }
   return tx;
 }
@@ -88,16 +87,14 @@ void add_inputs(OfflineTx& file, const Selection& selection, const PaymentReques
   }
 }
 
-/// A bond's proof is over the first input, so it comes after the coins.
-void prove_bonds(OfflineTx& file, const PaymentRequest& request) {
+/// Proofs are over the first input, so they come after the coins.
+void prove_orders(OfflineTx& file, const PaymentRequest& request) {
   for (std::size_t i = 0; i < request.orders.size(); ++i) {
     const OrderRequest& order = request.orders[i];
-    const auto* asked = std::get_if<codec::Bond>(&order.order);
-    if (asked == nullptr || order.bond_key == nullptr) continue;
-    codec::Bond bond = *asked;
-    bond.proof =
-        order.bond_key->sign(codec::bond_message(file.genesis, bond, file.tx.inputs[0].from));
-    file.tx.actions[i].body = codec::encode_order(bond);
+    if (order.proof_key == nullptr) continue;
+    const codec::OutPoint& first = file.tx.inputs[0].from;
+    const auto proof = proven(order.order, *order.proof_key, file.genesis, first);
+    file.tx.actions[i].body = action_of(proof).body;
   }
 }
 
@@ -145,7 +142,7 @@ Result<Payment> build_payment(std::span<const Coin> coins, const PaymentRequest&
     file.own_outputs.insert(file.own_outputs.begin() + place, request.change_path);
   }
   add_inputs(file, selection, request);
-  prove_bonds(file, request);
+  prove_orders(file, request);
   TRY_VOID(codec::check_form(file.tx));
   return payment;
 }

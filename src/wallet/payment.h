@@ -1,4 +1,4 @@
-// Payments and orders to validators made into transactions: coins are selected, change goes back to
+// Payments and orders (orders.h) made into transactions: coins are selected, change goes back to
 // the wallet at a random place among the outputs, witnesses are put in order. What comes out is
 // unsigned (offline_tx.h).
 #pragma once
@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "wallet/coin_selection.h"
 #include "wallet/offline_tx.h"
+#include "wallet/orders.h"
 
 namespace kith::wallet {
 
@@ -22,9 +23,9 @@ struct OrderSigner {
   std::optional<KeyPath> path;  // none: not a key of the wallet
 };
 struct OrderRequest {
-  codec::ValidatorOrder order;
+  WalletOrder order;
   std::optional<OrderSigner> signer;
-  const crypto::KeyPair* bond_key = nullptr;  // of a bond: signs its proof
+  const crypto::KeyPair* proof_key = nullptr;  // signs the proof of an order that has one
 };
 
 enum class CoinsFor : std::uint8_t {

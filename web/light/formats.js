@@ -313,7 +313,8 @@ function entry(bytes) {
 
 export function params(reader) {
   const begin = reader.at;
-  check(reader.u8() === 1, 'parameters of another version');
+  const version = reader.u8();
+  check(version === 1 || version === 2, 'parameters of another version');
   reader.take(4 + 4 + 8 + 8 + 8 + 8 + 2 + 2 + 32);
   const found = {epochBlocks: BigInt(reader.u32()), intervalMs: BigInt(reader.u32())};
   reader.u32();
@@ -324,6 +325,8 @@ export function params(reader) {
   found.unbondingEpochs = BigInt(reader.u32());
   reader.take(4 + 2 + 4 + 2 + 2 + 4);
   found.hrp = Buffer.from(reader.take(reader.u8())).toString('latin1');
+  found.isComputing = version === 2;
+  if (found.isComputing) reader.take(2 + 2 + 8 + 8 + 4 + 4);
   check(found.epochBlocks >= 2n && found.unbondingEpochs >= 1n, 'parameters that cannot be');
   found.hash = tagged('kith/params/1', reader.bytes.subarray(begin, reader.at));
   return found;
@@ -349,6 +352,73 @@ export function genesis(bytes) {
     found.set = makeSet(validators
       .map(({key, stake}) => ({key, weight: weightOf(stake)}))
       .filter(({weight}) => weight > 0n));
+    return found;
+  });
+}
+
+// --- entries of accounts and jobs (accounts.md, compute.md) --------------------------------------
+
+/** How many bytes an id of each kind has. */
+const idSizes = {1: 32, 2: 32, 3: 32, 4: 8, 5: 12, 6: 12, 7: 8, 8: 12, 9: 0, 10: 40, 11: 40, 12: 0};
+
+export const accountKind = 1;
+export const memberKind = 10;
+
+export function accountEntry(bytes) {
+  return whole(bytes, (r) => {
+    check(r.u8() === 1, 'an account of another version');
+    const found = {key: r.hash(), lock: r.hash(),
+      name: Buffer.from(r.take(r.u8())).toString('latin1')};
+    r.hash();
+    r.u64();
+    found.bond = amount(r);
+    amount(r);
+    const parts = r.u8();
+    check(parts <= 32, `${parts} unbondings`);
+    for (let i = 0; i < parts; i++) {
+      r.u64();
+      amount(r);
+    }
+    amount(r);
+    found.isTeam = r.flag();
+    found.team = r.hash();
+    const workers = r.u8();
+    check(workers <= 64, `${workers} workers`);
+    found.workers = Array.from({length: workers}, () => r.hash());
+    return found;
+  });
+}
+
+export function memberEntry(bytes) {
+  return whole(bytes, (r) => {
+    check(r.u8() === 1, 'a member of another version');
+    const found = {passed: r.u32(), faults: r.u32()};
+    const rounds = r.u8();
+    check(rounds <= 32, `${rounds} overdue rounds`);
+    r.take(16 * rounds);
+    found.slots = r.u32();
+    return Object.assign(found, {tasks: r.u64(), units: r.u64(), checks: r.u64()});
+  });
+}
+
+const certificateMagic = Buffer.from('kith-certificate', 'latin1');
+
+export function isCertificate(bytes) {
+  return Buffer.compare(Buffer.from(bytes.subarray(0, 16)), certificateMagic) === 0;
+}
+
+/** What is signed, and a proof of it. */
+export function certificate(bytes) {
+  return whole(bytes, (r) => {
+    check(isCertificate(r.take(16)), 'no certificate');
+    check(r.u8() === 1, 'a certificate of another version');
+    const found = {genesis: r.hash(), account: r.hash(), height: r.u64(), work: null};
+    if (r.flag()) {
+      found.work = {job: r.u64(), tasks: r.u64(), units: r.u64(), checks: r.u64()};
+    }
+    found.message = tagged('kith/certificate/1', bytes.subarray(0, r.at));
+    found.signature = r.take(64);
+    found.proof = proof(r.take(r.u32()));
     return found;
   });
 }
@@ -394,6 +464,15 @@ function claim(reader) {
       const key = reader.hash();
       const there = reader.flag() ? entry(reader.sized(1024)) : null;
       return {kind: 'validator', key, entry: there,
+        proof: sparseProof(reader.sized(1 + 64 + 2 + 32 + 32 * 256))};
+    }
+    case 5: {
+      const of = reader.u8();
+      check(Object.hasOwn(idSizes, of), `an entry of kind ${of}`);
+      const id = reader.take(idSizes[of]);
+      const bytes = reader.flag() ? reader.sized(65536) : null;
+      check(bytes === null || bytes.length > 0, 'an entry of no bytes');
+      return {kind: 'entry', of, id, bytes,
         proof: sparseProof(reader.sized(1 + 64 + 2 + 32 + 32 * 256))};
     }
     default: return check(false, `a claim of kind ${kind}`);

@@ -8,8 +8,8 @@
 // believes nothing that the node refuses.
 import {createPublicKey, verify as verifySignature} from 'node:crypto';
 import {check, concat, equal, tagged, toHex, u64, zero} from './bytes.js';
-import {applyChange, digestOf, listRoot, outputRoot, proof as decodeProof, sparseRoot}
-  from './formats.js';
+import {accountEntry, accountKind, applyChange, digestOf, listRoot, memberEntry, memberKind,
+  outputRoot, proof as decodeProof, sparseRoot} from './formats.js';
 
 export {Refused} from './bytes.js';
 export {decodeProof};
@@ -70,6 +70,15 @@ function factOf(claim, under) {
       check(equal(found.root, under.utxoRoot), 'an output that the chain does not have');
       return {...claim, isUnspent: found.isUnspent};
     }
+    case 'entry': {
+      const of = Uint8Array.of(claim.of);
+      const found = sparseRoot(tagged('kith/entry-key/1', of, claim.id), claim.proof);
+      check(equal(found.root, under.registryRoot), 'a proof of another registry');
+      check((found.value !== null) === (claim.bytes !== null), 'an entry that the proof denies');
+      check(claim.bytes === null || equal(found.value, tagged('kith/entry/1', of, claim.bytes)),
+        'another entry than the registry has');
+      return {kind: 'entry', of: claim.of, id: claim.id, bytes: claim.bytes};
+    }
     default: {
       const found = sparseRoot(tagged('kith/registry-key/1', claim.key), claim.proof);
       check(equal(found.root, under.registryRoot), 'a proof of another registry');
@@ -82,6 +91,28 @@ function factOf(claim, under) {
       return {kind: 'validator', key: claim.key, entry: claim.entry};
     }
   }
+}
+
+/** That the account signed the certificate, and that the verdict on its proof says the same. */
+export function checkCertificate(certificate, genesisHash, verdict) {
+  check(equal(certificate.genesis, genesisHash), 'a certificate of another chain');
+  check(certificate.height === verdict.header.height, 'a certificate of another block');
+  const entryOf = (of, id) => {
+    const fact = verdict.facts.find((each) =>
+      each.kind === 'entry' && each.of === of && equal(each.id, id) && each.bytes !== null);
+    check(fact !== undefined, `no entry of kind ${of} is proven`);
+    return fact.bytes;
+  };
+  const account = accountEntry(entryOf(accountKind, certificate.account));
+  check(isSigned(account.key, certificate.message, certificate.signature),
+    'a certificate that the account has not signed');
+  const {work} = certificate;
+  if (work !== null) {
+    const member = memberEntry(entryOf(memberKind, concat(u64(work.job), certificate.account)));
+    check(member.tasks === work.tasks && member.units === work.units &&
+      member.checks === work.checks, 'a certificate that says what the chain does not');
+  }
+  return {account, work};
 }
 
 export class LightClient {

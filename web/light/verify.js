@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // node verify.js --genesis HASH|FILE [--checkpoint HEIGHT:DIGEST] [--trusting-period MS]
-//                [--trust-old-keys] [--now MS] PROOF...
+//                [--trust-old-keys] [--now MS] PROOF...      (or certificates of accounts)
 // Prints a line of JSON for each proof, as `kith light verify --json` does; 4 when one is false.
 import {readFileSync} from 'node:fs';
 import {parseArgs} from 'node:util';
 import {fromHex, Refused, toHex} from './bytes.js';
-import {genesis as readGenesis} from './formats.js';
-import {decodeProof, LightClient} from './light.js';
+import {certificate as readCertificate, genesis as readGenesis, isCertificate}
+  from './formats.js';
+import {checkCertificate, decodeProof, LightClient} from './light.js';
 
 const number = (value) => (value <= 2n ** 53n ? Number(value) : String(value));
 
@@ -23,6 +24,9 @@ function factView(fact) {
       return {kind: 'output', outpoint: `${toHex(fact.txid)}:${fact.index}`,
         unspent: fact.isUnspent, height: number(fact.height), amount: number(fact.output.value),
         lock: toHex(fact.output.lock)};
+    case 'entry':
+      return {kind: 'entry', entry_kind: fact.of, id: toHex(fact.id), there: fact.bytes !== null,
+        entry: fact.bytes === null ? null : toHex(fact.bytes)};
     default:
       return {kind: 'validator', key: toHex(fact.key), registered: fact.entry !== null,
         ...(fact.entry === null ? {} : {stake: number(fact.entry.stake),
@@ -30,10 +34,18 @@ function factView(fact) {
   }
 }
 
+function certificateView(certificate, genesis, verdict) {
+  const {account, work} = checkCertificate(certificate, genesis, verdict);
+  return {account: toHex(certificate.account), name: account.name === '' ? null : account.name,
+    job: work === null ? null : number(work.job), ...(work === null ? {} : {
+      tasks: number(work.tasks), units: number(work.units), checks: number(work.checks)})};
+}
+
 function check(file, values) {
   let bytes = new Uint8Array(readFileSync(file));
   if (bytes[0] === 0x30) bytes = fromHex(Buffer.from(bytes).toString('latin1').trim());
-  const proof = decodeProof(bytes);
+  const certificate = isCertificate(bytes) ? readCertificate(bytes) : null;
+  const proof = certificate === null ? decodeProof(bytes) : certificate.proof;
   const options = {trustsOldKeys: values['trust-old-keys'],
     trustingPeriodMs: values['trusting-period'] ?? null};
   const isHash = /^[0-9a-fA-F]{64}$/.test(values.genesis);
@@ -48,7 +60,9 @@ function check(file, values) {
     client = LightClient.fromGenesis(hash, start, options);
   }
   const verdict = client.verify(proof, values.now ?? Date.now());
-  return {valid: true, genesis: toHex(hash), height: number(verdict.header.height),
+  const certified = certificate === null ? {}
+    : {certificate: certificateView(certificate, hash, verdict)};
+  return {valid: true, ...certified, genesis: toHex(hash), height: number(verdict.header.height),
     digest: toHex(verdict.digest), time_ms: number(verdict.header.time),
     epoch: number(verdict.header.epoch), signed: number(verdict.weight),
     trusts_old_keys: verdict.isOldTrust, facts: verdict.facts.map(factView)};

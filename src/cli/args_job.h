@@ -1,0 +1,61 @@
+// Arguments of `kith compute submit` and the verbs that look at jobs and records; as in
+// args_account.h. One alternative of the Command in args.h.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "cli/args_account.h"
+
+namespace kith::cli {
+
+struct JobSubmitArgs {
+  AccountOptions options;
+  std::string workload;  // collatz or goldbach
+  std::string from;      // as written: 2^71, 1e6
+  std::string to;
+  std::string price;          // coins a task
+  std::string price2;         // of the second pass; empty: the same
+  std::string bond;           // of a slot; empty: the chain's minimum
+  std::string amount;         // into escrow; empty: what it may cost
+  std::uint64_t passes = 1;   // 2: everything is computed twice
+  std::uint64_t eps_ppm = 0;  // 0: 250
+  std::uint64_t checked_min = 0;
+  std::uint64_t second_every = 0;
+  std::uint64_t round_blocks = 0;
+  std::uint64_t lease_rounds = 4;
+  std::uint64_t region_tasks = 0;
+};
+struct JobFundArgs {
+  AccountOptions options;
+  std::uint64_t job = 0;
+  std::string amount;
+};
+struct JobEndArgs {
+  AccountOptions options;
+  std::uint64_t job = 0;
+};
+struct JobListArgs {
+  std::uint64_t limit = 100;
+  std::uint64_t after = 0;
+};
+struct JobShowArgs {
+  std::uint64_t job = 0;
+};
+struct LeaderboardArgs {
+  std::uint64_t limit = 20;
+};
+struct RecordShowArgs {
+  std::string record;  // a file, or a CID of HOME/records
+};
+struct RecordVerifyArgs {
+  std::string record;
+  std::string cid;         // that it must have
+  std::string place;       // a file: the Merkle proof of it in its region's list
+  bool asks_node = false;  // takes the region's root from the running node
+};
+
+using JobArgs = std::variant<JobSubmitArgs, JobFundArgs, JobEndArgs, JobListArgs, JobShowArgs,
+                             LeaderboardArgs, RecordShowArgs, RecordVerifyArgs>;
+
+}  // namespace kith::cli
