@@ -27,7 +27,27 @@ std::string_view name_of(codec::Outcome outcome) {
 std::string_view name_of(codec::DisputeKind kind) {
   switch (kind) {
     case codec::DisputeKind::check: return "check";
+    case codec::DisputeKind::unshown: return "unshown";
+    case codec::DisputeKind::doubt: return "doubt";
     case codec::DisputeKind::passes: return "passes";
+    case codec::DisputeKind::find: return "find";
+  }
+  UNREACHABLE();
+}
+
+/// What is waited for.
+std::string_view name_of(codec::DisputeStage stage) {
+  switch (stage) {
+    case codec::DisputeStage::open_part: return "open_part";
+    case codec::DisputeStage::choose_unit: return "choose_unit";
+    case codec::DisputeStage::open_unit: return "open_unit";
+    case codec::DisputeStage::choose_slice: return "choose_slice";
+    case codec::DisputeStage::show_part: return "show_part";
+    case codec::DisputeStage::show_slice: return "show_slice";
+    case codec::DisputeStage::open_nodes: return "open_nodes";
+    case codec::DisputeStage::open_units: return "open_units";
+    case codec::DisputeStage::open_slices: return "open_slices";
+    case codec::DisputeStage::verdict: return "verdict";
   }
   UNREACHABLE();
 }
@@ -73,6 +93,15 @@ Json side_view(const codec::SlotSide& side) {
               {"worker", base::to_hex(side.worker)},
               {"account", base::to_hex(side.owner)},
               {"since", to_json(side.since.value)}};
+}
+
+/// Null for who has no slot: whoever doubts, and the other side of a find.
+Json other_view(const codec::SlotSide& side) {
+  if (side.slot != codec::no_slot) return side_view(side);
+  if (side.owner == codec::AccountId{}) return nullptr;
+  Json view = side_view(side);
+  view["slot"] = nullptr;
+  return view;
 }
 
 Json height_or_null(codec::Height height) {
@@ -183,7 +212,10 @@ Json dispute_view(std::uint64_t number, const codec::DisputeEntry& dispute) {
               {"part", dispute.part},
               {"until", to_json(dispute.until.value)},
               {"worker", side_view(dispute.worker)},
-              {"other", side_view(dispute.other)}};
+              {"other", other_view(dispute.other)},
+              {"stage", name_of(dispute.stage)},
+              {"unit", dispute.unit},
+              {"slice", dispute.slice}};
 }
 
 }  // namespace kith::api

@@ -76,6 +76,7 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::CollatzVerifyArgs& a) { return run_collatz_verify(g, a); },
                [&](const cli::ComputeRunArgs& a) { return run_compute_run(g, a); },
                [&](const cli::ComputeMergeArgs& a) { return run_compute_merge(g, a); },
+               [&](const cli::ComputeWorkArgs& a) { return run_compute_work(g, a); },
                [&](const cli::AccountArgs& a) { return run_account(g, a); },
                [&](const cli::JobArgs& a) { return run_job(g, a); },
                [&](const cli::OperationArgs& a) { return run_operation(g, a); }},

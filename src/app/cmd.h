@@ -12,6 +12,8 @@ namespace kith::app {
 
 // cmd_start.cpp
 int run_start(const cli::Globals& globals, const cli::StartArgs& args);
+/// The same, with compute.* set by what was said.
+int run_compute_work(const cli::Globals& globals, const cli::ComputeWorkArgs& args);
 // cmd_node.cpp
 int run_init(const cli::Globals& globals, const cli::InitArgs& args);
 int run_stop(const cli::Globals& globals);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "app/cmd.h"
+#include "app/devnet_job.h"
 #include "app/faucet.h"
 #include "app/genesis_files.h"
 #include "base/format.h"
@@ -83,6 +84,8 @@ class Devnet {
   std::uint64_t degree_min() const;
   Result<void> choose_folder();
   Result<void> make_chain();
+  std::vector<std::string> worker_homes() const;
+  Result<void> begin_job();
   Result<std::uint64_t> count_forks();
   bool has_chain() const { return args_.validators > 0; }
   std::uint64_t height_min() const;
@@ -104,12 +107,14 @@ class Devnet {
   std::vector<DevNode> nodes_;
   std::string genesis_;           // path; empty: no chain
   std::uint64_t validators_ = 0;  // nodes 1 to so many
+  bool has_jobs_ = false;         // the chain takes computing jobs
+  std::optional<cli::DevnetJob> job_;
   std::uint64_t published_ = 0;
   std::size_t lines_shown_ = 0;
 };
 
-std::string config_of(std::uint64_t port, const std::string& bootstrap,
-                      const std::string& genesis) {
+std::string config_of(std::uint64_t port, const std::string& bootstrap, const std::string& genesis,
+                      bool works) {
   std::string text = base::format(
       "# Written by `kith devnet` at each start.\n"
       "network.name = \"devnet\"\n"
@@ -122,6 +127,7 @@ std::string config_of(std::uint64_t port, const std::string& bootstrap,
       "perf.serve = false\n",
       port, port == 0 ? 0 : port + http_port_offset);
   if (!genesis.empty()) text += base::format("chain.genesis = \"{}\"\n", genesis);
+  if (works) text += devnet_worker_config();
   if (!bootstrap.empty()) text += base::format("bootstrap = [\"{}\"]\n", bootstrap);
   return text;
 }
@@ -160,6 +166,7 @@ Result<cli::DevnetReport> Devnet::run() {
                                "--amount 10",
                                dir_));
   }
+  if (has_jobs_) TRY_VOID(begin_job());
 
   const auto until = args_.run_for ? Clock::now() + *args_.run_for : Clock::time_point::max();
   while (interrupted == 0 && Clock::now() < until) {
@@ -194,6 +201,7 @@ Result<cli::DevnetReport> Devnet::run() {
     chain.finality_p50_ms = nodes_[0].chain.finality_p50_ms;
     chain.finality_p99_ms = nodes_[0].chain.finality_p99_ms;
     chain.transactions = nodes_[0].chain.transactions_final;
+    report.job = job_;
     if (interrupted == 0) chain.forks = TRY(count_forks());
   }
   report.clean_exit = stop_all();
@@ -225,7 +233,10 @@ Result<void> Devnet::choose_folder() {
 Result<void> Devnet::make_chain() {
   validators_ = std::min<std::uint64_t>(args_.validators, args_.nodes);
   genesis_ = dir_ + "/genesis.kith";
-  if (rt::file_exists(genesis_)) return {};
+  if (rt::file_exists(genesis_)) {
+    has_jobs_ = TRY(read_genesis_draft(genesis_)).params.compute.has_value();
+    return {};
+  }
   cli::GenesisOptions options;
   options.network = "devnet";
   codec::Genesis genesis = TRY(make_genesis(options, unix_ms_now()));
@@ -236,8 +247,30 @@ Result<void> Devnet::make_chain() {
   }
   TRY_VOID(add_home_validators(genesis, homes));
   rt::SystemRng rng;
+  has_jobs_ = args_.nodes >= devnet_workers_min;
+  if (has_jobs_) TRY_VOID(add_devnet_job_terms(genesis, worker_homes(), rng));
   TRY_VOID(add_faucet(genesis, dir_, rng));
   return write_genesis(genesis_, genesis);
+}
+
+std::vector<std::string> Devnet::worker_homes() const {
+  std::vector<std::string> homes;
+  for (std::uint64_t i = 1; i <= std::min(args_.nodes, devnet_workers_max); ++i) {
+    homes.push_back(base::format("{}/node{}", dir_, i));
+  }
+  return homes;
+}
+
+/// Once there are blocks to put it into.
+Result<void> Devnet::begin_job() {
+  const auto until = Clock::now() + ready_max;
+  while (interrupted == 0 && height_min() == 0) {
+    if (Clock::now() > until) return fail(Code::timeout, "there is no first block");
+    TRY_VOID(look());
+    std::this_thread::sleep_for(poll_interval);
+  }
+  if (interrupted != 0) return {};
+  return submit_devnet_job(globals_, worker_homes());
 }
 
 /// Heights at which two nodes hold different blocks, of the last that all have.
@@ -268,7 +301,8 @@ Result<void> Devnet::start(std::size_t index, const std::string& bootstrap) {
   node.home = base::format("{}/node{}", dir_, index + 1);
   TRY_VOID(rt::make_dirs(node.home + "/log", rt::private_dir_mode));
   const std::uint64_t port = args_.base_port == 0 ? 0 : args_.base_port + port_step * index;
-  const std::string config = config_of(port, bootstrap, genesis_);
+  const bool works = has_jobs_ && index < devnet_workers_max;
+  const std::string config = config_of(port, bootstrap, genesis_, works);
   const std::string config_path = node.home + "/config.toml";
   TRY_VOID(rt::write_file_atomic(config_path, base::as_bytes(config), rt::public_file_mode));
 
@@ -345,6 +379,10 @@ Result<void> Devnet::look() {
     }
     if (chain) note_chain(node, TRY(cli::read_chain_status(*chain)));
   }
+  if (!has_jobs_) return {};
+  auto job = look_at_devnet_job(*nodes_[0].caller);
+  if (job) job_ = *std::move(job);
+  if (!job && interrupted == 0) return fail(job.error());
   return {};
 }
 
@@ -411,10 +449,10 @@ void Devnet::show(bool is_last) {
     if (lines_shown_++ % 2 == 0 || is_last) {
       const std::string line = base::format(
           "{:5.1f} s  {} nodes  {}at least {} peers each  {} pings answered  {} messages, {} "
-          "delivered\n",
+          "delivered{}\n",
           seconds, nodes_.size(),
           has_chain() ? base::format("height {}  ", height_min()) : std::string(), degree_min(),
-          pings, published_, delivered);
+          pings, published_, delivered, job_ ? "  " + to_text(*job_) : std::string());
       std::fwrite(line.data(), 1, line.size(), stderr);
     }
     return;
@@ -428,7 +466,8 @@ void Devnet::show(bool is_last) {
   }
   std::string text;
   if (lines_shown_ > 0) text += base::format("\x1b[{}A", lines_shown_);
-  const auto lines = cli::devnet_table(rows, seconds);
+  auto lines = cli::devnet_table(rows, seconds);
+  if (job_) lines.push_back(to_text(*job_) + "\n");
   for (const std::string& line : lines) text += "\x1b[K" + line;
   lines_shown_ = lines.size();
   std::fwrite(text.data(), 1, text.size(), stderr);

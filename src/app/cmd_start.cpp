@@ -326,4 +326,21 @@ int run_start(const cli::Globals& globals, const cli::StartArgs& args) {
   return Daemon(*std::move(session), args).run();
 }
 
+int run_compute_work(const cli::Globals& globals, const cli::ComputeWorkArgs& args) {
+  cli::Globals working = globals;
+  const auto set = [&](std::string_view key, const std::string& value) {
+    working.sets.push_back(base::format("compute.{}={}", key, value));
+  };
+  set("enabled", "true");
+  if (args.slots) set("slots", std::to_string(*args.slots));
+  if (args.threads) set("threads", std::to_string(*args.threads));
+  if (args.cpu_percent) set("cpu_percent", std::to_string(*args.cpu_percent));
+  if (!args.hours.empty()) set("hours", args.hours);
+  if (args.only_on_ac) set("only_on_ac", "true");
+  std::string jobs;
+  for (const std::string& job : args.jobs) jobs += (jobs.empty() ? "" : ",") + job;
+  if (!jobs.empty()) set("jobs", jobs);
+  return run_start(working, {});
+}
+
 }  // namespace kith::app

@@ -19,8 +19,9 @@ Result<void> add_faucet(codec::Genesis& genesis, const std::string& dir, Rng& rn
   const auto seed = wallet::seed_of(secret.entropy.view(), "");
   const auto account = wallet::account_key(seed.view(), 0);
   const auto key = wallet::chain_key_of(wallet::key_at(account, {}));
-  genesis.outputs.assign(faucet_outputs, {codec::output_version, codec::lock_key_hash,
-                                          faucet_output_value, codec::lock_of(key)});
+  genesis.outputs.insert(
+      genesis.outputs.end(), faucet_outputs,
+      {codec::output_version, codec::lock_key_hash, faucet_output_value, codec::lock_of(key)});
 
   wallet::WalletTerms terms;
   terms.genesis = codec::genesis_hash(genesis);

@@ -22,11 +22,27 @@ void add_rules(CLI::App& to, ComputeRunArgs& args) {
   to.add_flag("--normal-priority", args.normal_priority, "Not only when nobody else wants to work");
 }
 
+void add_node_work_verb(CLI::App& compute, Draft& draft) {
+  const auto work = add_verb<ComputeWorkArgs>(compute, draft, "work",
+                                              "Run a node that works for the chain's jobs",
+                                              "kith compute work --slots 2 --hours 22:00-06:30");
+  ComputeWorkArgs& args = *work.args;
+  CLI::App& to = *work.app;
+  to.add_option("--job", args.jobs, "Work for this one alone; may be said several times")
+      ->type_name("N");
+  add_count(to, "--slots", args.slots, "Places in each job, about one a core; 0 leaves", 0, 256);
+  add_count(to, "--threads", args.threads, "How many (one a processor)", 0, 4096);
+  add_count(to, "--cpu-percent", args.cpu_percent, "Of each thread's time", 1, 100);
+  to.add_option("--hours", args.hours, "When to compute, such as 22:00-06:30")->type_name("HOURS");
+  to.add_flag("--only-on-ac", args.only_on_ac, "Not on batteries");
+}
+
 }  // namespace
 
 void add_work_verbs(CLI::App& app, Draft& draft) {
   CLI::App* compute = group_of(app, "compute", "Compute for others, or for oneself",
                                "kith compute run --workload goldbach --from 4 --to 1e9");
+  add_node_work_verb(*compute, draft);
   const auto run = add_verb<ComputeRunArgs>(
       *compute, draft, "run", "Compute a range of a workload on this machine, without a node",
       "kith compute run --workload goldbach --from 4 --to 1e10 --journal goldbach.journal");

@@ -29,6 +29,16 @@ struct ComputeRunArgs {
   bool normal_priority = false;
 };
 
+/// A node that works for the chain's jobs; the rest is its configuration.
+struct ComputeWorkArgs {
+  std::vector<std::string> jobs;       // numbers; empty: as configured
+  std::optional<std::uint64_t> slots;  // likewise the others
+  std::optional<std::uint64_t> threads;
+  std::optional<std::uint64_t> cpu_percent;
+  std::string hours;
+  bool only_on_ac = false;
+};
+
 struct ComputeMergeArgs {
   std::vector<std::string> files;
 };

@@ -26,6 +26,18 @@ std::string_view name_of(DoctorCheck::State state) {
   return "unknown";
 }
 
+Json json_of(const std::optional<DevnetJob>& job) {
+  if (!job) return nullptr;
+  return Json{{"units_done", job->units},
+              {"numbers_verified", job->numbers},
+              {"job", job->job},
+              {"tasks_leased", job->leased},
+              {"tasks_checking", job->checking},
+              {"tasks_maturing", job->maturing},
+              {"tasks_accepted", job->accepted},
+              {"coins_paid", job->paid}};
+}
+
 std::vector<double> sorted(std::vector<double> values) {
   std::ranges::sort(values);
   return values;
@@ -134,6 +146,14 @@ std::string to_text(const DoctorReport& report) {
   return text + (report.is_well() ? "all is well" : "something must be mended");
 }
 
+std::string to_text(const DevnetJob& job) {
+  return base::format(
+      "job {}: of {} tasks given out {} are being checked, {} mature, {} are accepted; {} units, "
+      "{:.4g} numbers, {} coins paid",
+      job.job, job.leased, job.checking, job.maturing, job.accepted, job.units,
+      static_cast<double>(job.numbers), job.paid);
+}
+
 std::string to_json(const DevnetReport& report) {
   return to_line(Json{
       {"nodes", report.nodes},
@@ -146,7 +166,7 @@ std::string to_json(const DevnetReport& report) {
                                           {"p99", rounded(report.chain->finality_p99_ms)}}
                                    : Json(nullptr)},
       {"tx_committed", report.chain ? Json(report.chain->transactions) : Json(nullptr)},
-      {"compute", nullptr},
+      {"compute", json_of(report.job)},
       {"pings_answered", report.pings_answered},
       {"learned", report.learned},
       {"gossip",
@@ -164,6 +184,7 @@ std::string to_text(const DevnetReport& report) {
                      report.chain->validators, report.chain->finalized_height, report.chain->forks,
                      report.chain->finality_p50_ms, report.chain->finality_p99_ms);
   }
+  if (report.job) chain += to_text(*report.job) + ", ";
   return base::format(
       "{} nodes for {:.1f} s: {}at least {} peers each, {} pings answered, {} peers learned, "
       "{} messages published and {} delivered, {}",

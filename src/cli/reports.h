@@ -76,6 +76,16 @@ struct DevnetChain {
   double finality_p99_ms = 0;
   std::uint64_t transactions = 0;
 };
+struct DevnetJob {
+  std::uint64_t job = 0;
+  // Tasks: given out, computed and being checked, checked and waiting to count, counted.
+  std::uint64_t leased = 0, checking = 0, maturing = 0, accepted = 0;
+  std::uint64_t units = 0;    // of accepted tasks
+  std::uint64_t numbers = 0;  // likewise
+  std::string paid;           // coins
+};
+/// One line.
+std::string to_text(const DevnetJob& job);
 struct DevnetReport {
   std::uint64_t nodes = 0;
   std::uint64_t peers_per_node_min = 0;
@@ -87,6 +97,7 @@ struct DevnetReport {
   bool clean_exit = false;
   std::string dir;  // empty: it was temporary
   std::optional<DevnetChain> chain;
+  std::optional<DevnetJob> job;
 };
 std::string to_json(const DevnetReport& report);
 std::string to_text(const DevnetReport& report);

@@ -44,6 +44,7 @@ Result<NodeJob> job_of(const Json& json) {
   job.mature = members.number("mature");
   job.escrow = members.number("escrow");
   job.reserved = members.number("reserved");
+  job.leased = members.number("leased");
   job.accepted = members.number("accepted");
   job.accepted_second = members.number("accepted_second");
   job.slots = members.number("slots");
@@ -147,6 +148,21 @@ Result<std::vector<NodeStanding>> read_leaderboard(std::string_view result) {
   const Json json = TRY(parse_answer(result));
   Members members(json);
   return items_of(members, "accounts", standing_of);
+}
+
+Result<SlotWork> read_slot_work(std::string_view result) {
+  const Json json = TRY(parse_answer(result));
+  Members members(json);
+  SlotWork work;
+  for (const Json& part : members.list("slots")) {
+    Members slot(part);
+    work.queued += slot.list("queue").size();
+    work.pending += slot.list("pending").size();
+    work.maturing += slot.list("maturing").size();
+    TRY_VOID(slot.fault());
+  }
+  TRY_VOID(members.fault());
+  return work;
 }
 
 Result<std::size_t> count_items(std::string_view result, const char* list) {

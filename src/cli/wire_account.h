@@ -49,6 +49,7 @@ struct NodeJob {
   std::optional<std::uint64_t> start, round;
   std::uint64_t mature = 0;
   std::uint64_t escrow = 0, reserved = 0;
+  std::uint64_t leased = 0;  // tasks, for the first time
   std::uint64_t accepted = 0, accepted_second = 0, slots = 0, regions = 0;
   std::uint64_t height = 0;  // of the answer; 0 in a list
 };
@@ -59,6 +60,12 @@ struct JobPage {
   std::string next;
 };
 Result<JobPage> read_jobs(std::string_view result);
+
+/// What the slots of an answer of job.slots have to do, in tasks.
+struct SlotWork {
+  std::uint64_t queued = 0, pending = 0, maturing = 0;
+};
+Result<SlotWork> read_slot_work(std::string_view result);
 
 /// An item of job.regions.
 struct NodeRegion {

@@ -173,6 +173,9 @@ std::string_view name_of(JobEvent::Kind kind) {
     case JobEvent::Kind::fault: return "fault";
     case JobEvent::Kind::closed: return "closed";
     case JobEvent::Kind::region_done: return "region_done";
+    case JobEvent::Kind::verdict: return "verdict";
+    case JobEvent::Kind::shown: return "shown";
+    case JobEvent::Kind::found: return "found";
   }
   UNREACHABLE();
 }
