@@ -6,6 +6,7 @@
 #include <map>
 
 #include "codec/chain_account.h"
+#include "ledger/jobs_carry.h"
 #include "ledger/jobs_view.h"
 
 namespace {
@@ -60,8 +61,15 @@ struct World {
   }
 
   void obey(const codec::JobOrder& order, const ledger::ChainKey& signer) {
+    const ledger::Entries before = entries;
     const auto effect = ledger::apply_job(rules, height, entries, order, &signer, nullptr);
     if (effect) money += effect->taken - effect->burnt;
+    const auto* const carry = std::get_if<codec::CarryStatements>(&order);
+    if (carry == nullptr) return;
+    // What the mempool does not take would have done nothing.
+    std::size_t looks = 1'000;
+    const bool is_taken = ledger::check_carried(before, height, *carry, looks).has_value();
+    ASSERT(is_taken || entries.changed_since(before).empty());
   }
 
   void end_block() {

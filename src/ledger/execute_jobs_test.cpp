@@ -2,6 +2,7 @@
 // happens after a block's transactions, money, and stores that are opened anew. What the rules do
 // by themselves: jobs_test.cpp, jobs_model_test.cpp.
 #include "ledger/job_world_test_util.h"
+#include "ledger/jobs_carry.h"
 
 namespace kith::ledger {
 namespace {
@@ -261,6 +262,7 @@ class Unruly {
     Amount taken = 0;
     auto said = chain.speakers.statements(chain.entries(), chain.next());
     if (!said.empty() && rng_.below(4) == 0) said.push_back(said[0]);
+    check_looks(said);
     orders = JobChain::carrying(said);
     for (std::uint64_t i = rng_.below(3); i > 0; --i) {
       Amount more = 0;
@@ -285,8 +287,26 @@ class Unruly {
   JobChain chain;
   std::size_t refused = 0;
   std::size_t obeyed = 0;
+  std::size_t not_taken = 0;
 
  private:
+  /// What the mempool would not take of what is said now or was before does nothing in a block.
+  void check_looks(const std::vector<codec::JobStatement>& said) {
+    JobRules rules{chain.world.rules.genesis, *chain.world.rules.params.compute};
+    heard_.insert(heard_.end(), said.begin(), said.end());
+    if (heard_.size() > 12) heard_.erase(heard_.begin(), heard_.end() - 12);
+    for (const codec::JobStatement& statement : heard_) {
+      const codec::CarryStatements carry{{statement}};
+      Entries after = chain.entries();
+      EXPECT_TRUE(apply_job(rules, chain.next(), after, carry, nullptr, nullptr));
+      std::size_t looks = 1'000;
+      const bool is_taken = check_carried(chain.entries(), chain.next(), carry, looks).has_value();
+      const bool has_effect = !after.changed_since(chain.entries()).empty();
+      EXPECT_TRUE(is_taken || !has_effect);
+      not_taken += is_taken ? 0 : 1;
+    }
+  }
+
   std::uint32_t any(std::uint32_t first) {
     return first + static_cast<std::uint32_t>(rng_.below(4));
   }
@@ -314,11 +334,13 @@ class Unruly {
   }
 
   SeededRng rng_;
+  std::vector<codec::JobStatement> heard_;
 };
 
 TEST(ExecuteJobs, ConservesCoinsWhateverHappensToJobs) {
   std::size_t refused = 0;
   std::size_t obeyed = 0;
+  std::size_t not_taken = 0;
   std::size_t accepted = 0;
   std::size_t faults = 0;
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
@@ -326,11 +348,13 @@ TEST(ExecuteJobs, ConservesCoinsWhateverHappensToJobs) {
     for (int i = 0; i < 100 && !testing::Test::HasFailure(); ++i) unruly.block();
     refused += unruly.refused;
     obeyed += unruly.obeyed;
+    not_taken += unruly.not_taken;
     accepted += unruly.chain.count(JobEvent::Kind::accepted);
     faults += unruly.chain.count(JobEvent::Kind::fault);
   }
   EXPECT_GT(refused, 50u);
   EXPECT_GT(obeyed, 50u);
+  EXPECT_GT(not_taken, 1'000u);
   EXPECT_GT(accepted, 20u);
   EXPECT_GT(faults, 2u);
 }

@@ -119,6 +119,7 @@ class Speakers {
           {asked.target, asked.part,
            codec::check_commitment(name_of(asked.task, asked.pass), asked.part, key, got)});
     }
+    if (said.lines.empty() && enrolled->seen >= *round) return std::nullopt;  // it has enrolled
     std::ranges::sort(said.lines, {}, &codec::StatementLine::slot);
     sign(said);
     return said;
