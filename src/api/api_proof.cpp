@@ -48,6 +48,21 @@ Result<codec::OutPoint> outpoint_of(std::string_view text) {
   return outpoint;
 }
 
+/// KIND:ID, several divided by commas.
+Result<std::vector<codec::EntryName>> entries_of(std::string_view text) {
+  std::vector<codec::EntryName> entries;
+  while (true) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    entries.push_back(TRY(codec::parse_entry_name(text.substr(0, comma))));
+    if (comma == text.size()) return entries;
+    if (entries.size() == node::proof_entries_max) {
+      return fail(Code::usage,
+                  base::format("more than {} entries in one proof", node::proof_entries_max));
+    }
+    text.remove_prefix(comma + 1);
+  }
+}
+
 Result<node::ProofWanted> wanted_of(const Call& call) {
   node::ProofWanted wanted;
   const std::string kind = call.text("kind");
@@ -68,9 +83,13 @@ Result<node::ProofWanted> wanted_of(const Call& call) {
   } else if (kind == "validator") {
     wanted.kind = node::ProofKind::validator;
     wanted.key = TRY(hash_of(what, "validator's key"));
+  } else if (kind == "entry") {
+    wanted.kind = node::ProofKind::entries;
+    wanted.entries = TRY(entries_of(what));
   } else {
-    return fail(Code::usage, base::format("\"{}\" is not finality, block, tx, output or validator",
-                                          kind.substr(0, 100)));
+    return fail(Code::usage,
+                base::format("\"{}\" is not finality, block, tx, output, validator or entry",
+                             kind.substr(0, 100)));
   }
   if (call.params.contains("from_epoch"))
     wanted.from_epoch = codec::Epoch{call.count("from_epoch")};

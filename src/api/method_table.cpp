@@ -389,9 +389,10 @@ const std::vector<Api::Method> Api::table_ = {
      false,
      "GET",
      "/v1/chain/proof/{kind}",
-     {{"kind", ParamType::text, true, "finality, block, tx, output or validator"},
+     {{"kind", ParamType::text, true, "finality, block, tx, output, validator or entry"},
       {"what", ParamType::text, false,
-       "a height, a transaction's id, TXID:N or a validator's key; left out of finality"},
+       "a height, a transaction's id, TXID:N, a validator's key, or up to four KIND:ID of entries "
+       "with commas; left out of finality"},
       {"from_epoch", ParamType::count, false,
        "the epoch whose validators are trusted already; left out: begins with the genesis"},
       {"checkpoint", ParamType::count, false, "begins with the block of this height instead"}},

@@ -244,7 +244,8 @@ int run_account(const cli::Globals& globals, const cli::AccountArgs& args) {
                  });
                },
                [&](const cli::AccountExportArgs& a) { return run_account_export(g, a); },
-               [&](const cli::AccountImportArgs& a) { return run_account_import(g, a); }},
+               [&](const cli::AccountImportArgs& a) { return run_account_import(g, a); },
+               [&](const cli::AccountCertificateArgs& a) { return run_account_certificate(g, a); }},
       args);
 }
 

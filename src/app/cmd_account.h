@@ -13,6 +13,8 @@ int run_account_rename(const cli::Globals& globals, const cli::AccountRenameArgs
 // cmd_account_files.cpp
 int run_account_export(const cli::Globals& globals, const cli::AccountExportArgs& args);
 int run_account_import(const cli::Globals& globals, const cli::AccountImportArgs& args);
+// cmd_certificate.cpp
+int run_account_certificate(const cli::Globals& globals, const cli::AccountCertificateArgs& args);
 // cmd_job.cpp
 int run_job(const cli::Globals& globals, const cli::JobArgs& args);
 // cmd_record.cpp

@@ -8,6 +8,8 @@
 #include "cli/light_report.h"
 #include "cli/render.h"
 #include "codec/chain_address.h"
+#include "codec/chain_certificate.h"
+#include "codec/chain_entry_text.h"
 #include "node/config_text.h"
 #include "rt/files.h"
 
@@ -50,7 +52,7 @@ Result<std::pair<std::string, std::string>> halves(const std::string& text, cons
 /// Bytes, or the same in hex as `kith chain proof` prints them.
 Result<Bytes> read_proof(const std::string& path) {
   Bytes bytes;
-  constexpr std::size_t bytes_max = 2 * codec::chain_proof_bytes_max + 2;
+  constexpr std::size_t bytes_max = 2 * codec::account_certificate_bytes_max + 2;
   if (path == "-") {
     std::uint8_t piece[64 * 1024];
     while (const std::size_t count = std::fread(piece, 1, sizeof piece, stdin)) {
@@ -64,6 +66,21 @@ Result<Bytes> read_proof(const std::string& path) {
   if (bytes.empty() || bytes.front() != hex_zero) return bytes;
   while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) bytes.pop_back();
   return base::from_hex(base::as_text(bytes));
+}
+
+/// A proof, alone or in a certificate.
+struct GivenProof {
+  std::optional<codec::AccountCertificate> certificate;
+  codec::ChainProof proof;
+};
+Result<GivenProof> read_given(ByteView bytes) {
+  GivenProof given;
+  if (codec::is_account_certificate(bytes)) {
+    given.certificate = TRY(codec::decode_account_certificate(bytes));
+    bytes = given.certificate->proof;
+  }
+  given.proof = TRY(codec::decode_chain_proof(bytes));
+  return given;
 }
 
 struct Given {
@@ -143,6 +160,7 @@ std::vector<ProvenOutput> outputs_of(const light::Verdict& verdict) {
 struct Expected {
   std::optional<Hash> txid, lock, validator;
   std::optional<codec::OutPoint> outpoint;
+  std::optional<codec::EntryName> entry;
 };
 
 Result<Expected> read_expected(const cli::LightVerifyArgs& args, const std::string& hrp) {
@@ -151,6 +169,7 @@ Result<Expected> read_expected(const cli::LightVerifyArgs& args, const std::stri
   if (!args.validator.empty()) {
     expected.validator = TRY(parse_hash(args.validator, "validator's key"));
   }
+  if (!args.entry.empty()) expected.entry = TRY(codec::parse_entry_name(args.entry));
   if (!args.address.empty()) {
     const auto lock = codec::decode_address(hrp, args.address);
     if (!lock) return fail(Code::usage, lock.error().message);
@@ -186,6 +205,13 @@ Result<void> check_expected(const cli::LightVerifyArgs& args, const Expected& ex
         return validator != nullptr && validator->entry && validator->key == *expected.validator;
       })) {
     return missing("an entry of validator " + args.validator);
+  }
+  if (expected.entry && !has(verdict, [&](const light::Fact& fact) {
+        const auto* entry = std::get_if<light::EntryFact>(&fact);
+        return entry != nullptr && entry->entry && entry->kind == expected.entry->kind &&
+               entry->id == expected.entry->id;
+      })) {
+    return missing("entry " + args.entry);
   }
   if (args.height && verdict.block.header.height.value != *args.height &&
       !has(verdict, [&](const light::Fact& fact) {
@@ -234,8 +260,9 @@ int run_light_verify(const cli::Globals& globals, const cli::LightVerifyArgs& ar
   const auto bytes = read_proof(args.proof);
   if (!bytes) return fail_with(globals, bytes.error());
   // From here on what is not so is false, and not misused.
-  const auto proof = codec::decode_chain_proof(*bytes);
-  if (!proof) return fail_with(globals, proof.error(), cli::exit_found_false);
+  const auto given = read_given(*bytes);
+  if (!given) return fail_with(globals, given.error(), cli::exit_found_false);
+  const codec::ChainProof* const proof = &given->proof;
   const auto say_no = [&](const Error& error) {
     const bool is_ours = error.code == Code::usage || error.code == Code::config ||
                          error.code == Code::io || error.code == Code::not_found ||
@@ -257,7 +284,15 @@ int run_light_verify(const cli::Globals& globals, const cli::LightVerifyArgs& ar
   if (const auto holds = check_expected(args, *expected, *verdict); !holds) {
     return say_no(holds.error());
   }
-  print(globals.json ? cli::to_json(*verdict, *client) : cli::to_text(*verdict, *client));
+  std::optional<light::CertificateFact> certified;
+  if (given->certificate) {
+    auto fact = light::verify_certificate(*given->certificate, client->genesis(), *verdict);
+    if (!fact) return fail_with(globals, fact.error(), cli::exit_found_false);
+    certified = *std::move(fact);
+  }
+  const light::CertificateFact* const shown = certified ? &*certified : nullptr;
+  print(globals.json ? cli::to_json(*verdict, *client, shown)
+                     : cli::to_text(*verdict, *client, shown));
   return cli::exit_done;
 }
 

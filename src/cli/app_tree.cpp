@@ -183,9 +183,10 @@ void add_chain_verbs(CLI::App& app, Draft& draft) {
       *chain, draft, "proof", "A proof for `kith light verify`", "kith chain proof output TXID:0");
   proof.app->add_option("KIND", proof.args->kind, "What is proven")
       ->required()
-      ->check(CLI::IsMember({"finality", "block", "tx", "output", "validator"}));
-  proof.app->add_option("WHAT", proof.args->what,
-                        "A height, a transaction's id, TXID:N, or a validator's key");
+      ->check(CLI::IsMember({"finality", "block", "tx", "output", "validator", "entry"}));
+  proof.app->add_option(
+      "WHAT", proof.args->what,
+      "A height, a transaction's id, TXID:N, a validator's key, or KIND:ID of an entry");
   add_count(*proof.app, "--from-epoch", proof.args->from_epoch,
             "The epoch whose validators are trusted already (begins with the genesis)", 0,
             UINT64_MAX);
@@ -203,7 +204,8 @@ void add_light_verbs(CLI::App& app, Draft& draft) {
                                 "kith light verify --genesis genesis.kith proof.bin");
   LightVerifyArgs& args = *verify.args;
   CLI::App& to = *verify.app;
-  to.add_option("PROOF", args.proof, "A file of `kith chain proof`, bytes or hex; - for stdin")
+  to.add_option("PROOF", args.proof,
+                "A file of `kith chain proof`, bytes or hex, or a certificate; - for stdin")
       ->required();
   to.add_option("--genesis", args.genesis, "The chain's genesis: its hash in hex, or the file")
       ->type_name("HASH|FILE");
@@ -221,6 +223,8 @@ void add_light_verbs(CLI::App& app, Draft& draft) {
       ->type_name("ADDRESS");
   add_count(to, "--amount", args.amount, "Expect an output of so many units", 0, UINT64_MAX);
   to.add_option("--validator", args.validator, "Expect this validator's entry")->type_name("KEY");
+  to.add_option("--entry", args.entry, "Expect an entry, such as account:3f1c...")
+      ->type_name("KIND:ID");
   add_count(to, "--height", args.height, "Expect the block of this height", 1, UINT64_MAX);
   to.add_flag("--unspent", args.unspent, "Expect the output to be unspent");
   to.add_flag("--spent", args.spent, "Expect the output to be spent")->excludes("--unspent");

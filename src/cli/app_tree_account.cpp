@@ -143,6 +143,19 @@ void add_file_verbs(CLI::App& account, Draft& draft) {
       "kith account import alice.account");
   imported.app->add_option("FILE", imported.args->file, "What `kith account export` wrote")
       ->required();
+
+  const auto certificate = add_verb<AccountCertificateArgs>(
+      account, draft, "certificate",
+      "Certify the account, or what it did in a job: signed by it, and proven for `kith light "
+      "verify`",
+      "kith account certificate alice.cert --job 1");
+  certificate.app->add_option("FILE", certificate.args->file, "Where to write it")->required();
+  add_count(*certificate.app, "--job", certificate.args->job, "What it contributed to this job", 1,
+            UINT64_MAX);
+  certificate.app
+      ->add_option("--account", certificate.args->options.account, "Its name or id (the home's)")
+      ->type_name("ACCOUNT");
+  add_wallet_options(*certificate.app, certificate.args->options.wallet);
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ struct LightVerifyArgs {
   std::optional<Duration> trusting_period;
   bool trusts_old_keys = false;
   // What is expected to be proven.
-  std::string txid, outpoint, address, validator;
+  std::string txid, outpoint, address, validator, entry;
   std::optional<std::uint64_t> amount, height;
   bool spent = false, unspent = false;
 };

@@ -94,11 +94,17 @@ struct AccountExportArgs {
 struct AccountImportArgs {
   std::string file;
 };
+struct AccountCertificateArgs {
+  AccountOptions options;
+  std::uint64_t job = 0;  // 0: of the account alone
+  std::string file;
+};
+
 using AccountArgs =
     std::variant<AccountCreateArgs, AccountRenameArgs, AccountShowArgs, AccountListArgs,
                  AccountUseArgs, AccountBondArgs, AccountWithdrawArgs, AccountCloseArgs,
                  AccountChangeKeyArgs, AccountAddWorkerArgs, AccountRemoveWorkerArgs,
                  AccountJoinArgs, AccountLeaveArgs, AccountTeamArgs, AccountExportArgs,
-                 AccountImportArgs>;
+                 AccountImportArgs, AccountCertificateArgs>;
 
 }  // namespace kith::cli

@@ -61,35 +61,60 @@ Json view_of(const light::Fact& fact, const std::string& hrp) {
                                  view["owner"] = codec::encode_address(hrp, validator.entry->owner);
                                }
                                return view;
+                             },
+                             [](const light::EntryFact& entry) {
+                               return Json{{"kind", "entry"},
+                                           {"entry_kind", static_cast<unsigned>(entry.kind)},
+                                           {"id", base::to_hex(entry.id)},
+                                           {"there", entry.entry.has_value()},
+                                           {"entry", entry.entry ? Json(base::to_hex(*entry.entry))
+                                                                 : Json(nullptr)}};
                              }},
                     fact);
 }
 
+Json view_of(const light::CertificateFact& certificate) {
+  Json view{{"account", base::to_hex(certificate.account)},
+            {"name", certificate.name.empty() ? Json(nullptr) : Json(certificate.name)},
+            {"key", base::to_hex(certificate.key)},
+            {"job", nullptr}};
+  if (certificate.work) {
+    view["job"] = number(certificate.work->job.value);
+    view["tasks"] = number(certificate.work->tasks);
+    view["units"] = number(certificate.work->units);
+    view["checks"] = number(certificate.work->checks);
+  }
+  return view;
+}
+
 }  // namespace
 
-std::string to_json(const light::Verdict& verdict, const light::LightClient& client) {
+std::string to_json(const light::Verdict& verdict, const light::LightClient& client,
+                    const light::CertificateFact* certificate) {
   const codec::BlockHeader& header = verdict.block.header;
   Json facts = Json::array();
   for (const auto& fact : verdict.facts) {
     facts.push_back(view_of(fact, client.params().address_hrp));
   }
-  return Json{{"valid", true},
-              {"genesis", base::to_hex(client.genesis())},
-              {"height", number(header.height.value)},
-              {"digest", base::to_hex(verdict.block.digest)},
-              {"time_ms", header.time.unix_ms},
-              {"epoch", number(header.epoch.value)},
-              {"signed", number(verdict.signed_by)},
-              {"weight", number(verdict.weight)},
-              {"steps", verdict.steps},
-              {"skips", verdict.skips},
-              {"trusts_old_keys", verdict.is_old_trust},
-              {"facts", std::move(facts)}}
-      .dump();
+  Json json{{"valid", true},
+            {"genesis", base::to_hex(client.genesis())},
+            {"height", number(header.height.value)},
+            {"digest", base::to_hex(verdict.block.digest)},
+            {"time_ms", header.time.unix_ms},
+            {"epoch", number(header.epoch.value)},
+            {"signed", number(verdict.signed_by)},
+            {"weight", number(verdict.weight)},
+            {"steps", verdict.steps},
+            {"skips", verdict.skips},
+            {"trusts_old_keys", verdict.is_old_trust},
+            {"facts", std::move(facts)}};
+  if (certificate != nullptr) json["certificate"] = view_of(*certificate);
+  return json.dump();
 }
 
-std::string to_text(const light::Verdict& verdict, const light::LightClient& client) {
-  return render_object(to_json(verdict, client));
+std::string to_text(const light::Verdict& verdict, const light::LightClient& client,
+                    const light::CertificateFact* certificate) {
+  return render_object(to_json(verdict, client, certificate));
 }
 
 Result<ProofAnswer> read_proof_answer(std::string_view result) {

@@ -6,12 +6,15 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "light/client.h"
+#include "light/certificate.h"
 
 namespace kith::cli {
 
-std::string to_json(const light::Verdict& verdict, const light::LightClient& client);
-std::string to_text(const light::Verdict& verdict, const light::LightClient& client);
+/// `certificate`: what was certified, when the proof came in a certificate.
+std::string to_json(const light::Verdict& verdict, const light::LightClient& client,
+                    const light::CertificateFact* certificate = nullptr);
+std::string to_text(const light::Verdict& verdict, const light::LightClient& client,
+                    const light::CertificateFact* certificate = nullptr);
 
 struct ProofAnswer {
   Bytes proof;

@@ -120,4 +120,28 @@ std::string to_text(const AccountFileReport& report) {
                       report.is_sealed ? "" : ", OPEN: without a passphrase");
 }
 
+std::string to_json(const CertificateReport& report) {
+  Json json{{"account", report.account}, {"name", or_null(report.name)},
+            {"file", report.file},       {"height", units(report.height)},
+            {"bytes", report.bytes},     {"job", report.job ? units(*report.job) : Json(nullptr)}};
+  if (report.job) {
+    json["tasks"] = units(report.tasks);
+    json["units"] = units(report.units);
+    json["checks"] = units(report.checks);
+  }
+  return to_line(json);
+}
+
+std::string to_text(const CertificateReport& report) {
+  std::string text = base::format("account  {}{}\n", report.account,
+                                  report.name.empty() ? "" : " (" + report.name + ")");
+  if (report.job) {
+    text += base::format("job      {}: {} tasks, {} units, {} units checked for others\n",
+                         *report.job, report.tasks, report.units, report.checks);
+  }
+  return text +
+         base::format("as of    block {}\nfile     {}, {} bytes; `kith light verify` takes it",
+                      report.height, report.file, report.bytes);
+}
+
 }  // namespace kith::cli

@@ -36,4 +36,15 @@ struct AccountFileReport {
 std::string to_json(const AccountFileReport& report);
 std::string to_text(const AccountFileReport& report);
 
+/// `account certificate`.
+struct CertificateReport {
+  std::string account, name, file;
+  std::uint64_t height = 0;
+  std::uint64_t bytes = 0;
+  std::optional<std::uint64_t> job;  // none: of the account alone
+  std::uint64_t tasks = 0, units = 0, checks = 0;
+};
+std::string to_json(const CertificateReport& report);
+std::string to_text(const CertificateReport& report);
+
 }  // namespace kith::cli

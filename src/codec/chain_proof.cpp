@@ -19,8 +19,9 @@ constexpr std::uint8_t claim_block = 1;
 constexpr std::uint8_t claim_tx = 2;
 constexpr std::uint8_t claim_output = 3;
 constexpr std::uint8_t claim_validator = 4;
+constexpr std::uint8_t claim_entry = 5;
 
-constexpr std::size_t entry_bytes_max = 1024;
+constexpr std::size_t validator_bytes_max = 1024;
 
 // Of the header's encoding what is written in a finality proof: all but version and shard, the
 // validators' root, and the next one's where there is none.
@@ -161,8 +162,33 @@ Result<ValidatorClaim> read_validator_claim(Reader& reader) {
   ValidatorClaim claim;
   std::ranges::copy(TRY(reader.bytes(claim.key.size())), claim.key.begin());
   if (TRY(read_flag(reader, "a validator's entry"))) {
-    const ByteView entry = TRY(reader.sized(entry_bytes_max));
+    const ByteView entry = TRY(reader.sized(validator_bytes_max));
     claim.entry = TRY(decode_validator(entry));
+  }
+  const ByteView proof = TRY(reader.sized(sparse_proof_bytes_max));
+  claim.proof = TRY(decode_sparse_proof(proof));
+  return claim;
+}
+
+void encode(Writer& writer, const EntryClaim& claim) {
+  ASSERT(claim.id.size() == entry_id_bytes(claim.kind));
+  writer.u8(static_cast<std::uint8_t>(claim.kind));
+  writer.bytes(claim.id);
+  writer.u8(claim.entry ? 1 : 0);
+  if (claim.entry) writer.sized(*claim.entry);
+  writer.sized(encode_sparse_proof(claim.proof));
+}
+Result<EntryClaim> read_entry_claim(Reader& reader) {
+  EntryClaim claim;
+  const std::uint8_t kind = TRY(reader.u8());
+  if (kind == 0 || kind > entry_kind_max) {
+    return fail(Code::unsupported, base::format("an entry of kind {}", kind));
+  }
+  claim.kind = static_cast<EntryKind>(kind);
+  claim.id = base::to_bytes(TRY(reader.bytes(entry_id_bytes(claim.kind))));
+  if (TRY(read_flag(reader, "an entry"))) {
+    claim.entry = base::to_bytes(TRY(reader.sized(entry_bytes_max)));
+    if (claim.entry->empty()) return fail(Code::malformed, "an entry of no bytes");
   }
   const ByteView proof = TRY(reader.sized(sparse_proof_bytes_max));
   claim.proof = TRY(decode_sparse_proof(proof));
@@ -180,6 +206,7 @@ Result<Claim> read_claim(Reader& reader) {
     case claim_tx: return Claim(TRY(read_tx_claim(reader)));
     case claim_output: return Claim(TRY(read_output_claim(reader)));
     case claim_validator: return Claim(TRY(read_validator_claim(reader)));
+    case claim_entry: return Claim(TRY(read_entry_claim(reader)));
     default: return fail(Code::unsupported, base::format("a claim of kind {}", kind));
   }
 }

@@ -1,8 +1,8 @@
 // What a light client is shown: that a block is final, how trust moves from the validators of one
-// epoch to those of another, and that blocks, transactions, outputs and validators are under a
-// final header. One file (ChainProof) holds what it takes to get from what the reader trusts to
-// what it asks about. Source: docs/protocol/light.md. Checked by codec/chain_proof_check.h and
-// light/client.h; made by node/chain_proofs.h.
+// epoch to those of another, and that blocks, transactions, outputs, validators and entries are
+// under a final header. One file (ChainProof) holds what it takes to get from what the reader
+// trusts to what it asks about. Source: docs/protocol/light.md. Checked by
+// codec/chain_proof_check.h and light/client.h; made by node/chain_proofs.h.
 //
 // Versioned, big-endian, one encoding a value. Of what the verifier knows anyway nothing is
 // written: neither the validators' root of a header, nor what its certificate says. With 200 equal
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "codec/chain_block.h"
+#include "codec/chain_entry.h"
 #include "codec/chain_merkle.h"
 #include "codec/chain_params.h"
 #include "codec/chain_sparse.h"
@@ -88,7 +89,15 @@ struct ValidatorClaim {
   SparseProof proof;
   friend bool operator==(const ValidatorClaim&, const ValidatorClaim&) = default;
 };
-using Claim = std::variant<BlockClaim, TxClaim, OutputClaim, ValidatorClaim>;
+/// An entry (chain_entry.h) after the final block, or that there is none of this kind and id.
+struct EntryClaim {
+  EntryKind kind = EntryKind::account;
+  Bytes id;                    // entry_id_bytes(kind) of them
+  std::optional<Bytes> entry;  // of any bytes: whoever asked knows how to read it
+  SparseProof proof;
+  friend bool operator==(const EntryClaim&, const EntryClaim&) = default;
+};
+using Claim = std::variant<BlockClaim, TxClaim, OutputClaim, ValidatorClaim, EntryClaim>;
 
 /// What a reader begins with that trusts a genesis hash, or the digest of one block, and nothing
 /// else yet.

@@ -78,6 +78,23 @@ Result<void> verify(const ValidatorClaim& claim, const BlockHeader& under) {
   return {};
 }
 
+Result<void> verify(const EntryClaim& claim, const BlockHeader& under) {
+  const auto value =
+      TRY(verify_sparse_proof(under.registry_root, entry_key(claim.kind, claim.id), claim.proof));
+  if (value.has_value() != claim.entry.has_value()) {
+    return fail(Code::malformed,
+                base::format("entry {} of kind {} {} bytes, the proof shows {}",
+                             base::to_hex(claim.id), static_cast<unsigned>(claim.kind),
+                             claim.entry ? "with" : "without", value ? "some" : "none"));
+  }
+  if (claim.entry && entry_hash(claim.kind, *claim.entry) != *value) {
+    return fail(Code::bad_signature,
+                base::format("another entry {} of kind {} than the registry has",
+                             base::to_hex(claim.id), static_cast<unsigned>(claim.kind)));
+  }
+  return {};
+}
+
 Result<void> verify(const ForkProof& proof) {
   const ValidatorSet set = TRY(ValidatorSet::make(proof.validators));
   const FinalHeader first = TRY(verify(proof.first, proof.genesis, set));

@@ -31,6 +31,7 @@ Result<BlockHeader> verify(const TxClaim& claim, const BlockHeader& under);
 /// Whether the output is unspent.
 Result<bool> verify(const OutputClaim& claim, const BlockHeader& under);
 Result<void> verify(const ValidatorClaim& claim, const BlockHeader& under);
+Result<void> verify(const EntryClaim& claim, const BlockHeader& under);
 
 /// That the two cannot both be, and that a quorum stands under each.
 Result<void> verify(const ForkProof& proof);

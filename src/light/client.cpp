@@ -202,6 +202,10 @@ Result<Fact> LightClient::fact_of(const codec::Claim& claim, const FinalHeader& 
     const bool is_unspent = TRY(codec::verify(*output, header));
     return Fact(OutputFact{output->outpoint, output->utxo, is_unspent});
   }
+  if (const auto* entry = std::get_if<codec::EntryClaim>(&claim)) {
+    TRY_VOID(codec::verify(*entry, under.header));
+    return Fact(EntryFact{entry->kind, entry->id, entry->entry});
+  }
   const auto& validator = std::get<codec::ValidatorClaim>(claim);
   TRY_VOID(codec::verify(validator, header));
   return Fact(ValidatorFact{validator.key, validator.entry});

@@ -66,7 +66,12 @@ struct ValidatorFact {
   codec::ChainKey key{};
   std::optional<codec::ValidatorEntry> entry;
 };
-using Fact = std::variant<BlockFact, TxFact, OutputFact, ValidatorFact>;
+struct EntryFact {
+  codec::EntryKind kind = codec::EntryKind::account;
+  Bytes id;
+  std::optional<Bytes> entry;
+};
+using Fact = std::variant<BlockFact, TxFact, OutputFact, ValidatorFact, EntryFact>;
 
 struct Verdict {
   codec::FinalHeader block;

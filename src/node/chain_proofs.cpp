@@ -183,9 +183,21 @@ class ProveJob final : public host::Job {
     proof.last = std::move(way.last);
     if (wanted_.kind != ProofKind::finality) {
       const codec::BlockHeader under = TRY(header_at(store_, genesis_->params, ground_.height));
-      proof.claims.push_back(TRY(claim_under(under)));
+      if (wanted_.kind == ProofKind::entries) {
+        TRY_VOID(add_entries(proof, under));
+      } else {
+        proof.claims.push_back(TRY(claim_under(under)));
+      }
     }
     return ProofMade{codec::encode_chain_proof(proof), way.height, way.epoch, way.is_part};
+  }
+
+  Result<void> add_entries(ChainProof& proof, const codec::BlockHeader& under) const {
+    for (const codec::EntryClaim& claim : ground_.entries) {
+      TRY_VOID(codec::verify(claim, under));
+      proof.claims.emplace_back(claim);
+    }
+    return {};
   }
 
   /// Checked before it leaves: a damaged store shows here and not at whoever asked.
@@ -211,7 +223,8 @@ class ProveJob final : public host::Job {
         TRY_VOID(codec::verify(claim, under));
         return codec::Claim(std::move(claim));
       }
-      case ProofKind::finality: break;
+      case ProofKind::finality:
+      case ProofKind::entries: break;
     }
     return fail(Code::internal, "a claim of no kind");
   }
@@ -402,6 +415,13 @@ Result<ProofGround> ChainProofs::ground_of(const Asked& asked) const {
     const ledger::Registry& registry = chain_.states().tip()->registry();
     ground.registry = registry.tree().prove(ledger::registry_key_of(asked.wanted.key));
     if (const auto* entry = registry.find(asked.wanted.key)) ground.entry = *entry;
+  }
+  for (const codec::EntryName& name : asked.wanted.entries) {
+    const ledger::Registry& registry = chain_.states().tip()->registry();
+    codec::EntryClaim claim{name.kind, name.id, std::nullopt, {}};
+    claim.proof = registry.tree().prove(codec::entry_key(name.kind, name.id));
+    if (const auto bytes = registry.by_kind().find(name.kind, name.id)) claim.entry = *bytes;
+    ground.entries.push_back(std::move(claim));
   }
   return ground;
 }

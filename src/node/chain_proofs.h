@@ -14,20 +14,25 @@
 #include <optional>
 
 #include "base/queue.h"
+#include "codec/chain_entry_text.h"
 #include "codec/chain_proof_check.h"
 #include "host/world_chain.h"
 #include "node/chain.h"
 
 namespace kith::node {
 
-enum class ProofKind : std::uint8_t { finality, block, tx, output, validator };
+enum class ProofKind : std::uint8_t { finality, block, tx, output, validator, entries };
+
+/// Of one proof: they are of one block.
+inline constexpr std::size_t proof_entries_max = 4;
 
 struct ProofWanted {
   ProofKind kind = ProofKind::finality;
-  Height height;             // of a block
-  Hash txid{};               // of a transaction
-  codec::OutPoint outpoint;  // of an output
-  codec::ChainKey key{};     // of a validator
+  Height height;                          // of a block
+  Hash txid{};                            // of a transaction
+  codec::OutPoint outpoint;               // of an output
+  codec::ChainKey key{};                  // of a validator
+  std::vector<codec::EntryName> entries;  // 1 to proof_entries_max
   /// The epoch whose validators the asker knows; empty: the proof begins with the genesis.
   std::optional<codec::Epoch> from_epoch;
   /// Begins with this block instead.
@@ -55,6 +60,7 @@ struct ProofGround {
   std::vector<Hash> upper;
   codec::SparseProof registry;
   std::optional<codec::ValidatorEntry> entry;
+  std::vector<codec::EntryClaim> entries;
 };
 
 class ChainProofs {

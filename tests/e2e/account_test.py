@@ -1,11 +1,17 @@
 """Accounts at the command line, on a real chain that computes: names sealed and taken, workers,
-teams, bonds, keys on other machines."""
+teams, bonds, keys on other machines, and certificates that two light clients judge alike."""
+import json
+import pathlib
+import shutil
 import subprocess
+import unittest
 
 from e2e import KITH, LIMIT_S, Case, environment, kith, main, wait_for
 
 COIN = 100_000_000
 WORDS = "abandon " * 11 + "about"
+VERIFIER = pathlib.Path(__file__).parents[2] / "web" / "light" / "verify.js"
+NODE = shutil.which("node")
 CHAIN = ["--param", "computing=on", "--param", "block_interval_ms=50"]
 
 
@@ -165,6 +171,64 @@ class AccountTest(Case):
         self.refused("bad_key", "import", spoilt)
         file.chmod(0o644)
         self.refused("permission", "import", file, exit_code=5)
+
+    def believe(self, path, *expected):
+        """What both light clients say of it; None when both refuse it."""
+        trust = ("--genesis", self.genesis)
+        ours = kith("--json", "light", "verify", path, *trust, *expected)
+        self.assertIn(ours.code, (0, 4), ours.out + ours.err)
+        theirs = subprocess.run([NODE, VERIFIER, *map(str, trust), str(path)], capture_output=True,
+                                text=True, timeout=LIMIT_S, check=False)
+        self.assertIn(theirs.returncode, (0, 4), theirs.stdout + theirs.stderr)
+        if not expected:
+            self.assertEqual(ours.code, theirs.returncode, ours.out + theirs.stdout)
+        if ours.code != 0:
+            return None
+        verdict, other = ours.json(), json.loads(theirs.stdout)
+        for key in ("height", "digest", "genesis", "facts"):
+            self.assertEqual(verdict[key], other[key])
+        if "certificate" in verdict:
+            seen = {key: verdict["certificate"][key] for key in other["certificate"]}
+            self.assertEqual(seen, other["certificate"])
+        return verdict
+
+    @unittest.skipUnless(NODE, "the second verifier is in JavaScript")
+    def test_certificates_are_believed_by_two_light_clients(self):
+        made = self.account("create", "alice")
+        file = self.folder / "alice.cert"
+        told = self.account("certificate", file)
+        self.assertEqual((told["account"], told["name"], told["job"]),
+                         (made["account"], "alice", None))
+        verdict = self.believe(file)
+        self.assertEqual(verdict["height"], told["height"])
+        self.assertEqual(verdict["certificate"]["name"], "alice")
+        self.assertEqual(verdict["certificate"]["key"], made["key"])
+        # Whoever changes a byte of it, or asks for what it does not say, is told so.
+        whole = file.read_bytes()
+        for place in (20, 60, 90, 110, 150, len(whole) // 2, len(whole) - 5):
+            changed = bytearray(whole)
+            changed[place] ^= 1
+            file.write_bytes(changed)
+            self.assertIsNone(self.believe(file), place)
+        file.write_bytes(whole)
+        self.assertIsNotNone(self.believe(file, "--entry", f"account:{made['account']}"))
+        self.assertIsNone(self.believe(file, "--entry", f"account:{'ab' * 32}"))
+        self.refused("not_found", "certificate", file, "--job", 7)
+
+        # Any entry, there or not, by the node's proofs.
+        proof = self.folder / "entry.proof"
+
+        def prove(what):
+            asked = kith("--home", self.here, "chain", "proof", "entry", what, "--out", proof)
+            self.assertEqual(asked.code, 0, asked.out + asked.err)
+            return self.believe(proof)["facts"]
+
+        facts = prove(f"account:{made['account']},account:{'ab' * 32},jobs:,job:{'00' * 8}")
+        self.assertEqual([fact["there"] for fact in facts[:2]], [True, False])
+        self.assertEqual(len(facts), 4)
+        for bad in ("account:ab", "acount:" + "ab" * 32, "beacon:00", ",".join(["jobs:"] * 5)):
+            asked = kith("--home", self.here, "chain", "proof", "entry", bad)
+            self.assertEqual(asked.code, 2, (bad, asked.out, asked.err))
 
     def test_errors_say_what_to_do(self):
         self.assertIn("kith account create", self.refused("not_found", "show"))
