@@ -123,9 +123,9 @@ TEST(EntryClaims, StandInProofs) {
   const Bytes bytes = encode_chain_proof(proof);
   EXPECT_EQ(decode_chain_proof(bytes).value(), proof);
   const std::size_t kind_at = 1 + 1 + 2 + 1 + 1 + 1;
-  for (const std::uint8_t kind : {0, 13, 255}) {
+  for (const int kind : {0, entry_kind_max + 1, 255}) {
     Bytes other = bytes;
-    other[kind_at] = kind;
+    other[kind_at] = static_cast<std::uint8_t>(kind);
     EXPECT_EQ(decode_chain_proof(other).error().code, Code::unsupported);
   }
 }

@@ -359,7 +359,8 @@ export function genesis(bytes) {
 // --- entries of accounts and jobs (accounts.md, compute.md) --------------------------------------
 
 /** How many bytes an id of each kind has. */
-const idSizes = {1: 32, 2: 32, 3: 32, 4: 8, 5: 12, 6: 12, 7: 8, 8: 12, 9: 0, 10: 40, 11: 40, 12: 0};
+const idSizes =
+  {1: 32, 2: 32, 3: 32, 4: 8, 5: 12, 6: 12, 7: 8, 8: 12, 9: 0, 10: 40, 11: 40, 12: 0, 13: 40};
 
 export const accountKind = 1;
 export const memberKind = 10;
