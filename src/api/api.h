@@ -140,6 +140,9 @@ class Api {
   void compute_leaderboard(Instant now, Call call);
   void job_enrolments(Instant now, Call call);  // these two: api_job_work.cpp
   void job_work(Instant now, Call call);
+  void compute_status(Instant now, Call call);  // these three: api_work.cpp
+  void compute_pause(Instant now, Call call);
+  void compute_resume(Instant now, Call call);
   void chain_blocks(Instant now, Call call);
   void chain_params(Instant now, Call call);
   void chain_genesis(Instant now, Call call);

@@ -51,10 +51,13 @@ void Api::compute_status(Instant, Call call) {
   if (worker == nullptr) return call.done(Json{{"is_enabled", false}});
   Json jobs = Json::array();
   for (const auto& job : worker->jobs()) jobs.push_back(job_view(job));
+  Json wanted = Json::array();
+  for (const auto job : worker->jobs_wanted()) wanted.push_back(to_json(job.value));
   Json view{{"is_enabled", true},
             {"worker", base::to_hex(worker->key())},
             {"is_paused", worker->is_paused()},
             {"slots_wanted", worker->slots_wanted()},
+            {"jobs_wanted", std::move(wanted)},
             {"in_flight", worker->in_flight()},
             {"jobs", std::move(jobs)},
             {"counts", counts_view(worker->stats())}};

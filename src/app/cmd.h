@@ -71,8 +71,7 @@ int run_validator_list(const cli::Globals& globals, const cli::ValidatorListArgs
 // cmd_collatz.cpp
 int run_collatz_verify(const cli::Globals& globals, const cli::CollatzVerifyArgs& args);
 // cmd_compute_run.cpp
-int run_compute_run(const cli::Globals& globals, const cli::ComputeRunArgs& args);
-int run_compute_merge(const cli::Globals& globals, const cli::ComputeMergeArgs& args);
+int run_compute(const cli::Globals& globals, const cli::ComputeArgs& args);
 // cmd_doctor.cpp, cmd_devnet.cpp, cmd_simulate.cpp
 int run_doctor(const cli::Globals& globals);
 int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args);

@@ -178,13 +178,16 @@ Result<cli::WorkReport> merged(const cli::ComputeMergeArgs& args) {
 
 }  // namespace
 
-int run_compute_run(const cli::Globals& globals, const cli::ComputeRunArgs& args) {
-  watch_signals();
-  return finish_report(globals, run_range(globals, args));
-}
-
-int run_compute_merge(const cli::Globals& globals, const cli::ComputeMergeArgs& args) {
-  return finish_report(globals, merged(args));
+int run_compute(const cli::Globals& globals, const cli::ComputeArgs& args) {
+  return std::visit(
+      Overload{
+          [&](const cli::ComputeRunArgs& run) {
+            watch_signals();
+            return finish_report(globals, run_range(globals, run));
+          },
+          [&](const cli::ComputeMergeArgs& merge) { return finish_report(globals, merged(merge)); },
+          [&](const cli::ComputeWorkArgs& work) { return run_compute_work(globals, work); }},
+      args);
 }
 
 }  // namespace kith::app

@@ -7,6 +7,7 @@
 #include "cli/wire_account.h"
 #include "codec/chain_account.h"
 #include "compute/workload_collatz.h"
+#include "rt/files.h"
 #include "rt/home.h"
 #include "rt/rng_system.h"
 #include "wallet/amount_text.h"
@@ -134,7 +135,8 @@ Result<void> submit_devnet_job(const cli::Globals& globals, const std::vector<st
   at_first.home = homes.front();
   at_first.quiet = globals.quiet;
   auto node = TRY(WalletChain::reach(at_first));
-  if (TRY(cli::count_items(TRY(node.call("job.list", {})), "jobs")) > 0) return {};
+  const std::string jobs = TRY(node.call("job.list", {}));
+  if (TRY(cli::count_items(jobs, "jobs")) > 0) return {};
 
   auto store = TRY(WalletStore::open(homes.front(), {}, /*may_change=*/false));
   const wallet::HdKey account = TRY(store.unlock());
@@ -165,11 +167,12 @@ Result<void> submit_devnet_job(const cli::Globals& globals, const std::vector<st
 }
 
 Result<std::optional<cli::DevnetJob>> look_at_devnet_job(Caller& caller) {
-  const auto jobs = TRY(cli::read_jobs(TRY(caller.call("job.list", {}, call_timeout))));
+  const std::string list = TRY(caller.call("job.list", {}, call_timeout));
+  const cli::JobPage jobs = TRY(cli::read_jobs(list));
   if (jobs.jobs.empty()) return std::nullopt;
   const cli::NodeJob& job = jobs.jobs.front();
-  const auto slots =
-      TRY(cli::read_slot_work(TRY(caller.call("job.slots", {{"job", job.job}}, call_timeout))));
+  const std::string page = TRY(caller.call("job.slots", {{"job", job.job}}, call_timeout));
+  const cli::SlotWork slots = TRY(cli::read_slot_work(page));
   cli::DevnetJob seen;
   seen.job = job.job;
   seen.leased = job.leased;

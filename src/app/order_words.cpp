@@ -106,6 +106,19 @@ std::string words(const codec::JobOrder& order) {
                },
                [](const codec::ConcedeDispute& concede) {
                  return base::format("concede dispute {}", concede.dispute);
+               },
+               [](const codec::DisputeMove& move) {
+                 return base::format("move in dispute {}", move.dispute);
+               },
+               [](const codec::FileDispute& file) {
+                 return base::format("dispute a result of job {}", file.job.value);
+               },
+               [](const codec::GiveVerdict& verdict) {
+                 return base::format("the verdict of {} validators in dispute {}",
+                                     verdict.signatures.size(), verdict.dispute);
+               },
+               [](const codec::ClaimFind& claim) {
+                 return base::format("claim a find in job {}", claim.job.value);
                }},
       order);
 }

@@ -165,19 +165,17 @@ struct CompletionArgs {
   std::string shell;
 };
 
-using Command =
-    std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
-                 VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
-                 PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs,
-                 PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainTxArgs, ChainValidatorsArgs,
-                 ChainProofArgs, LightVerifyArgs, PubsubPubArgs, PubsubSubArgs, PubsubTopicsArgs,
-                 PubsubPeersArgs, PingArgs, PerfArgs, LogLevelArgs, DevnetArgs, SimulateArgs,
-                 CompletionArgs, WalletCreateArgs, WalletRestoreArgs, WalletAddressArgs,
-                 WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
-                 WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs,
-                 ValidatorBondArgs, ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs,
-                 ValidatorListArgs, CollatzVerifyArgs, ComputeRunArgs, ComputeMergeArgs,
-                 ComputeWorkArgs, AccountArgs, JobArgs, OperationArgs>;
+using Command = std::variant<
+    InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs, VersionArgs,
+    ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs, PeersInfoArgs, PeersConnectArgs,
+    PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs, PeersBansArgs, ChainStatusArgs,
+    ChainBlockArgs, ChainTxArgs, ChainValidatorsArgs, ChainProofArgs, LightVerifyArgs,
+    PubsubPubArgs, PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs,
+    LogLevelArgs, DevnetArgs, SimulateArgs, CompletionArgs, WalletCreateArgs, WalletRestoreArgs,
+    WalletAddressArgs, WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
+    WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs,
+    ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs,
+    CollatzVerifyArgs, ComputeArgs, AccountArgs, JobArgs, OperationArgs>;
 
 struct Parsed {
   Globals globals;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/time.h"
@@ -42,5 +43,7 @@ struct ComputeWorkArgs {
 struct ComputeMergeArgs {
   std::vector<std::string> files;
 };
+
+using ComputeArgs = std::variant<ComputeRunArgs, ComputeMergeArgs, ComputeWorkArgs>;
 
 }  // namespace kith::cli

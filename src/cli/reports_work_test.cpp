@@ -79,7 +79,7 @@ TEST(WorkArgs, AreParsed) {
   const auto parsed = parse_args(static_cast<int>(std::size(words)), words);
   const auto* const all = std::get_if<Parsed>(&parsed);
   ASSERT_NE(all, nullptr);
-  const auto& args = std::get<ComputeRunArgs>(all->command);
+  const auto& args = std::get<ComputeRunArgs>(std::get<ComputeArgs>(all->command));
   EXPECT_EQ(args.part, "2/3");
   EXPECT_EQ(args.cpu_percent, 50u);
   EXPECT_EQ(args.memory_bytes_max, std::uint64_t{1} << 30);

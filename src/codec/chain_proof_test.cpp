@@ -77,7 +77,7 @@ TEST(ChainProof, CountsHaveLimits) {
   EXPECT_EQ(with(Bytes{0x10, 0x01}), Code::too_large);       // 4,097 steps
   EXPECT_EQ(with(Bytes{0, 0, 0, 17}), Code::too_large);      // claims
   EXPECT_EQ(with(Bytes{0, 0, 2, 0}), Code::malformed);       // neither a last block nor none
-  EXPECT_EQ(with(Bytes{0, 0, 0, 1, 5}), Code::unsupported);  // a claim of kind 5
+  EXPECT_EQ(with(Bytes{0, 0, 0, 1, 6}), Code::unsupported);  // a claim of kind 6
   EXPECT_EQ(decode_chain_proof(Bytes{1, 3}).error().code, Code::unsupported);
 }
 

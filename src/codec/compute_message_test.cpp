@@ -30,6 +30,7 @@ Record record() {
   record.round = 4;
   record.root = hash_of(2);
   record.checkers = {{6}, {8}};
+  record.checked = 100;  // two parts
   record.time = 1'700'000'000'000;
   record.statistics = {1, 2, 3};
   record.signature.fill(9);

@@ -134,11 +134,11 @@ TEST(ExecuteJobs, HostileOrdersAreRefusedByName) {
   says({{codec::CarryStatements{{chain.some_statement(), forged}}, 0}}, 0, "does not verify");
 
   codec::Transaction unknown = chain.tx({});
-  unknown.actions.push_back({codec::module_jobs, codec::TxAction::no_witness, {8, 1}});
+  unknown.actions.push_back({codec::module_jobs, codec::TxAction::no_witness, {11, 1}});
   codec::sign(unknown, identity(1).pair, chain.world.rules.genesis);
   const auto executed = chain.world.execute_on(chain.world.tree->tip(), {unknown});
   ASSERT_FALSE(executed);
-  EXPECT_NE(executed.error().message.find("order 8 to the jobs"), std::string::npos);
+  EXPECT_NE(executed.error().message.find("order 11 to the jobs"), std::string::npos);
   unknown.actions[0].body = {6, 0xff, 0xff};  // says that it carries 65,535
   codec::sign(unknown, identity(1).pair, chain.world.rules.genesis);
   EXPECT_FALSE(chain.world.execute_on(chain.world.tree->tip(), {unknown}));
@@ -161,6 +161,7 @@ TEST(ExecuteJobs, ACarriedStatementIsVerifiedWithTheTransaction) {
   codec::BlockBody body;
   body.transactions.push_back(codec::seal(forged));
   const auto context = chain.world.context_on(*chain.world.tree->tip());
+  body.proof = context.proof;
   EXPECT_FALSE(execute(chain.world.rules, chain.world.tree->tip(), context, body, {}));
   EXPECT_TRUE(execute(chain.world.rules, chain.world.tree->tip(), context, body, {true}));
 }

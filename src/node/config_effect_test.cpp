@@ -367,7 +367,8 @@ TEST(ConfigEffects, NoKeyIsWithoutOne) {
   for (const char* path :
        {"/src/node/config_effect_test.cpp", "/src/node/config_effect_peers_test.cpp",
         "/src/node/config_effect_chain_test.cpp", "/src/node/config_quality_test.cpp",
-        "/src/node/node_sync_test.cpp", "/tests/e2e/config_test.py"}) {
+        "/src/node/config_effect_work_test.cpp", "/src/node/node_sync_test.cpp",
+        "/tests/e2e/config_test.py"}) {
     std::ifstream file(KITH_SOURCE_DIR + std::string(path));
     std::stringstream whole;
     whole << file.rdbuf();

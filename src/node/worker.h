@@ -87,6 +87,7 @@ class Worker {
   bool is_paused() const { return is_paused_; }
   bool is_damaged() const { return is_damaged_; }
   std::uint16_t slots_wanted() const { return config_.slots; }
+  const std::vector<JobId>& jobs_wanted() const { return config_.jobs; }  // empty: all
   std::vector<JobStatus> jobs() const;
   std::size_t in_flight() const { return board_.in_flight(); }
   const WorkerStats& stats() const { return stats_; }

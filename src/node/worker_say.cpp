@@ -211,6 +211,8 @@ std::optional<KeptRecord> Worker::record_of(JobId id, const Job& job, SlotId slo
     if (!part.checker) return std::nullopt;
     record.checkers.push_back(*part.checker);
   }
+  record.checked = task.checked;
+  record.seed = task.seed;
   if (kept->statistics.size() <= codec::record_statistics_bytes_max) {
     record.statistics = kept->statistics;
   }

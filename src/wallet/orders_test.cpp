@@ -56,6 +56,7 @@ TEST(WalletOrders, AnOrderComesBackFromItsAction) {
   spec.checked_min = 4;
   spec.eps_ppm = 250;
   spec.passes = 1;
+  spec.bond = 16;
   const std::vector<std::pair<WalletOrder, codec::Amount>> orders = {
       {codec::AccountOrder(codec::OpenAccount{{}, 500, {}}), 500},
       {codec::AccountOrder(codec::AddBond{id, 7}), 7},

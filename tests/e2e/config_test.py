@@ -61,6 +61,45 @@ class ConfigTest(Case):
                     "--param", "block_interval_ms=100", "--json")
         self.assertEqual(made.code, 0, made.out + made.err)
 
+    def work_of(self, *settings):
+        """What a node says of its work that is started with these, and its log."""
+        node = self.start("net/node1", *(self.set(key, value) for key, value in settings))
+        told = ask(node.api + "/v1/compute").json()
+        node.end()
+        return told, node.log()
+
+    def test_compute(self):
+        made = kith("genesis", "testnet", "--dir", self.folder / "net", "--validators", 1,
+                    "--param", "computing=on", "--json")
+        self.assertEqual(made.code, 0, made.out + made.err)
+        self.assertEqual(self.work_of()[0], {"is_enabled": False})
+        on = ("compute.enabled", "true")
+        plain, log = self.work_of(on)
+        self.assertTrue(plain["is_enabled"])
+        self.assertEqual((plain["slots_wanted"], plain["jobs_wanted"]), (1, []))
+        self.assertIsNone(plain["carrier"])
+        self.assertIn(plain["worker"], log)
+
+        kith("--home", self.home("other"), "id")
+        key = self.home("other") / "identity.key"
+        changed, log = self.work_of(on, ("compute.slots", 3), ("compute.jobs", "7,9"),
+                                    ("compute.threads", 5), ("compute.worker_key", key))
+        self.assertEqual((changed["slots_wanted"], changed["jobs_wanted"]), (3, [7, 9]))
+        self.assertIn("with 5 threads", log)
+        self.assertNotEqual(changed["worker"], plain["worker"])
+        payer = ("compute.carrier_key", key)
+        paying, _ = self.work_of(on, payer)
+        self.assertFalse(paying["carrier"]["serves_others"])
+        serving, _ = self.work_of(on, payer, ("compute.carry_for_others", "true"))
+        self.assertTrue(serving["carrier"]["serves_others"])
+
+        for key, value, named in (("compute.device", "abacus", "abacus"),
+                                  ("compute.programs", "nowhere.py", "nowhere.py")):
+            refused = kith("--home", self.home("net/node1"), "--json", "start",
+                           "--set=compute.enabled=true", self.set(key, value))
+            self.assertNotEqual(refused.code, 0)
+            self.assertIn(named, refused.json()["error"]["message"])
+
     def test_chain_halt_height(self):
         self.make_testnet(1)
         node = self.start("net/node1", self.set("chain.halt_height", "3"))
