@@ -62,13 +62,13 @@ ComputeEngine::ComputeEngine(ComputeConfig config, node::Node& node, rt::Reactor
 Result<std::unique_ptr<ComputeEngine>> ComputeEngine::make(ComputeConfig config,
                                                            const codec::Genesis& genesis,
                                                            node::Node& node, rt::Reactor& reactor,
-                                                           Rng& rng, Log& log) {
+                                                           Log& log) {
   std::unique_ptr<ComputeEngine> engine(new ComputeEngine(std::move(config), node, reactor));
-  TRY_VOID(engine->begin(genesis, rng, log));
+  TRY_VOID(engine->begin(genesis, log));
   return engine;
 }
 
-Result<void> ComputeEngine::begin(const codec::Genesis& genesis, Rng& rng, Log& log) {
+Result<void> ComputeEngine::begin(const codec::Genesis& genesis, Log& log) {
   if (!genesis.params.compute) {
     return fail(Code::config, "compute.enabled is set, and this chain knows no computing jobs");
   }
@@ -83,7 +83,7 @@ Result<void> ComputeEngine::begin(const codec::Genesis& genesis, Rng& rng, Log& 
   const unsigned threads = config_.settings.threads > 0
                                ? config_.settings.threads
                                : std::max(1u, std::thread::hardware_concurrency());
-  disk_ = TRY(rt::WorkerDisk::open(config_.folder + "/said", rng, log));
+  disk_ = TRY(rt::WorkerDisk::open(config_.folder + "/said", said_rng_, log));
   rt::SlicePool::Options options;
   options.make_workload = make;
   options.folder = config_.folder + "/slices";

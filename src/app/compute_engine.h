@@ -12,6 +12,7 @@
 #include "node/config.h"
 #include "rt/compute_slices.h"
 #include "rt/reactor.h"
+#include "rt/rng_system.h"
 #include "rt/worker_disk.h"
 
 namespace kith::app {
@@ -30,7 +31,7 @@ class ComputeEngine {
   static Result<std::unique_ptr<ComputeEngine>> make(ComputeConfig config,
                                                      const codec::Genesis& genesis,
                                                      node::Node& node, rt::Reactor& reactor,
-                                                     Rng& rng, Log& log);
+                                                     Log& log);
 
   /// Does what the node's worker asks for: after each turn, on the reactor's thread.
   void after_turn();
@@ -38,12 +39,13 @@ class ComputeEngine {
 
  private:
   ComputeEngine(ComputeConfig config, node::Node& node, rt::Reactor& reactor);
-  Result<void> begin(const codec::Genesis& genesis, Rng& rng, Log& log);
+  Result<void> begin(const codec::Genesis& genesis, Log& log);
 
   const ComputeConfig config_;
   node::Node& node_;
   rt::Reactor& reactor_;
   std::atomic<bool> is_paused_ = false;
+  rt::SystemRng said_rng_;  // of the thread that writes what is said
   // Their threads post to the reactor.
   std::unique_ptr<rt::WorkerDisk> disk_;
   std::unique_ptr<rt::SlicePool> slices_;

@@ -103,8 +103,8 @@ Result<void> Engine::keep_chain() {
   auto chain = TRY(node::Chain::open(config, std::move(parts), rng_, log_));
   node_->keep_chain(std::move(chain), key);
   if (config_.compute) {
-    compute_ = TRY(
-        ComputeEngine::make(*std::move(config_.compute), genesis, *node_, *reactor_, rng_, log_));
+    compute_ =
+        TRY(ComputeEngine::make(*std::move(config_.compute), genesis, *node_, *reactor_, log_));
   }
   return {};
 }
