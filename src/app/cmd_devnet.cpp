@@ -201,6 +201,10 @@ Result<cli::DevnetReport> Devnet::run() {
     chain.finality_p50_ms = nodes_[0].chain.finality_p50_ms;
     chain.finality_p99_ms = nodes_[0].chain.finality_p99_ms;
     chain.transactions = nodes_[0].chain.transactions_final;
+    // Nodes that Ctrl-C has reached too say nothing more; what was seen last stands.
+    if (has_jobs_ && interrupted != 0) {
+      if (auto job = look_at_devnet_job(*nodes_[0].caller)) job_ = *std::move(job);
+    }
     report.job = job_;
     if (interrupted == 0) chain.forks = TRY(count_forks());
   }
@@ -247,7 +251,7 @@ Result<void> Devnet::make_chain() {
   }
   TRY_VOID(add_home_validators(genesis, homes));
   rt::SystemRng rng;
-  has_jobs_ = args_.nodes >= devnet_workers_min;
+  has_jobs_ = !args_.no_job && args_.nodes >= devnet_workers_min;
   if (has_jobs_) TRY_VOID(add_devnet_job_terms(genesis, worker_homes(), rng));
   TRY_VOID(add_faucet(genesis, dir_, rng));
   return write_genesis(genesis_, genesis);

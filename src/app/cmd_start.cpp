@@ -337,9 +337,7 @@ int run_compute_work(const cli::Globals& globals, const cli::ComputeWorkArgs& ar
   if (args.cpu_percent) set("cpu_percent", std::to_string(*args.cpu_percent));
   if (!args.hours.empty()) set("hours", args.hours);
   if (args.only_on_ac) set("only_on_ac", "true");
-  std::string jobs;
-  for (const std::string& job : args.jobs) jobs += (jobs.empty() ? "" : ",") + job;
-  if (!jobs.empty()) set("jobs", jobs);
+  if (args.job) set("jobs", std::to_string(*args.job));
   return run_start(working, {});
 }
 

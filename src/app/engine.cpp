@@ -126,6 +126,7 @@ void Engine::set_on_report(std::function<void(node::Report)> on_report) {
 }
 
 void Engine::run() {
+  rng_.hand_over();  // from whoever made the engine
   reactor_->run();
   save_mempool();
 }

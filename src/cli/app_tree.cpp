@@ -271,6 +271,7 @@ void add_many_node_verbs(CLI::App& app, Draft& draft) {
   add_count(*devnet.app, "--until-height", devnet.args->until_height, "Stop at this block", 1,
             UINT64_MAX);
   add_duration(*devnet.app, "--for", devnet.args->run_for, "Stop after so long (else Ctrl-C)");
+  devnet.app->add_flag("--no-job", devnet.args->no_job, "Without the computing job");
 
   const auto simulate = add_verb<SimulateArgs>(
       app, draft, "simulate", "Run many nodes in virtual time; same arguments, same trace",

@@ -28,8 +28,8 @@ void add_node_work_verb(CLI::App& compute, Draft& draft) {
                                               "kith compute work --slots 2 --hours 22:00-06:30");
   ComputeWorkArgs& args = *work.args;
   CLI::App& to = *work.app;
-  to.add_option("--job", args.jobs, "Work for this one alone; may be said several times")
-      ->type_name("N");
+  add_count(to, "--job", args.job, "Work for this one alone (compute.jobs takes several)", 1,
+            UINT64_MAX);
   add_count(to, "--slots", args.slots, "Places in each job, about one a core; 0 leaves", 0, 256);
   add_count(to, "--threads", args.threads, "How many (one a processor)", 0, 4096);
   add_count(to, "--cpu-percent", args.cpu_percent, "Of each thread's time", 1, 100);

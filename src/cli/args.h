@@ -153,6 +153,7 @@ struct DevnetArgs {
   std::uint64_t base_port = 4770;  // 0: free ones
   std::optional<std::uint64_t> until_height;
   std::optional<Duration> run_for;
+  bool no_job = false;
 };
 struct SimulateArgs {
   std::uint64_t nodes = 100;

@@ -32,8 +32,8 @@ struct ComputeRunArgs {
 
 /// A node that works for the chain's jobs; the rest is its configuration.
 struct ComputeWorkArgs {
-  std::vector<std::string> jobs;       // numbers; empty: as configured
-  std::optional<std::uint64_t> slots;  // likewise the others
+  std::optional<std::uint64_t> job;  // its number; left out: as configured, likewise the others
+  std::optional<std::uint64_t> slots;
   std::optional<std::uint64_t> threads;
   std::optional<std::uint64_t> cpu_percent;
   std::string hours;

@@ -20,6 +20,8 @@ class SystemRng final : public base::Rng {
   SystemRng& operator=(const SystemRng&) = delete;
 
   void fill(ByteSpan out) override;
+  /// Whoever draws next is the one that may. REQUIRES: nobody draws now.
+  void hand_over() { user_ = {}; }
 
  private:
   struct Page;

@@ -48,6 +48,13 @@ TEST(SystemRng, AForkedChildDrawsItsOwn) {
   ::close(ends[1]);
 }
 
+TEST(SystemRng, IsHandedOver) {
+  SystemRng rng;
+  rng.next();
+  rng.hand_over();
+  std::thread([&] { rng.next(); }).join();
+}
+
 TEST(SystemRngDeathTest, IsOfOneThread) {
   SystemRng rng;
   rng.next();

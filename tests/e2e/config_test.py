@@ -82,9 +82,9 @@ class ConfigTest(Case):
 
         kith("--home", self.home("other"), "id")
         key = self.home("other") / "identity.key"
-        changed, log = self.work_of(on, ("compute.slots", 3), ("compute.jobs", "7,9"),
+        changed, log = self.work_of(on, ("compute.slots", 3), ("compute.jobs", 7),
                                     ("compute.threads", 5), ("compute.worker_key", key))
-        self.assertEqual((changed["slots_wanted"], changed["jobs_wanted"]), (3, [7, 9]))
+        self.assertEqual((changed["slots_wanted"], changed["jobs_wanted"]), (3, [7]))
         self.assertIn("with 5 threads", log)
         self.assertNotEqual(changed["worker"], plain["worker"])
         payer = ("compute.carrier_key", key)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from e2e import KITH, LIMIT_S, Case, environment, kith, main
+from e2e import KITH, LIMIT_S, Case, environment, kith, main, wait_for
 
 KEYS = {"nodes", "validators", "height", "finalized_height", "forks", "peers_per_node_min",
         "finality_ms", "tx_committed", "compute", "wall_s", "clean_exit"}
@@ -104,6 +104,50 @@ class DevnetTest(Case):
             for pid in pids:
                 self.assertFalse(is_running(pid))
         self.assertEqual(ids[0], ids[1])
+
+
+class DevnetJobTest(Case):
+    """The Collatz job of a devnet: split, computed, checked, settled, accepted and paid."""
+
+    def test_a_job_is_worked_and_paid(self):
+        homes = self.folder / "net"
+        devnet = subprocess.Popen(
+            [KITH, "devnet", "--base-port", "0", "--json", "--dir", str(homes)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,
+            env=environment())
+        try:
+            job = wait_for(lambda: self.job(homes), "accepted tasks", 200)
+            board = self.ask(homes, "compute", "leaderboard")["accounts"]
+            accounts = self.ask(homes, "account", "list")["accounts"]
+            devnet.send_signal(signal.SIGINT)
+            out, _ = devnet.communicate(timeout=LIMIT_S)
+        finally:
+            if devnet.poll() is None:
+                devnet.kill()
+                devnet.wait(LIMIT_S)
+        self.assertEqual(devnet.returncode, 0, out)
+        self.assertEqual(job["tasks"], 1024)
+        # Somebody else's result counts only when others had computed the same.
+        self.assertGreater(sum(entry["checks"] for entry in board), 0)
+        self.assertGreater(sum(entry["units"] for entry in board), 0)
+        self.assertEqual(sum(entry["faults"] for entry in board), 0)
+        self.assertEqual(len(accounts), 5)
+        told = json.loads(out)["compute"]
+        self.assertGreaterEqual(told["tasks_accepted"], job["accepted"])
+        self.assertEqual(told["units_done"], 16 * told["tasks_accepted"])
+        self.assertEqual(told["numbers_verified"], 2**30 * told["units_done"])
+        self.assertGreater(float(told["coins_paid"]), 0)
+
+    @staticmethod
+    def ask(homes, *words):
+        return kith("--home", homes / "node1", "--json", *words).json()
+
+    def job(self, homes):
+        """Once some of it is accepted."""
+        told = kith("--home", homes / "node1", "--json", "compute", "job", 1)
+        if told.code != 0:
+            return None  # no node yet, or no job
+        return told.json() if told.json()["accepted"] > 0 else None
 
 
 if __name__ == "__main__":
