@@ -105,8 +105,8 @@ std::vector<std::uint16_t> units_of_part(const Hash& seed, const JobSpec& spec, 
   return units;
 }
 
-std::uint64_t draw_of(const Hash& beacon, JobId job, SlotId slot, TaskIndex task,
-                      std::uint8_t part, std::uint8_t tried) {
+std::uint64_t draw_of(const Hash& beacon, JobId job, SlotId slot, TaskIndex task, std::uint8_t part,
+                      std::uint8_t tried) {
   Bytes bytes;
   Writer writer(bytes);
   writer.u64(job.value);

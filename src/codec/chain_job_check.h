@@ -45,8 +45,8 @@ std::vector<std::uint16_t> units_of_part(const Hash& seed, const JobSpec& spec, 
 std::uint16_t permuted_unit(const Hash& seed, std::uint16_t units, std::uint16_t place);
 
 /// The number that a try draws a checker by, to be taken modulo the number of slots.
-std::uint64_t draw_of(const Hash& beacon, JobId job, SlotId slot, TaskIndex task,
-                      std::uint8_t part, std::uint8_t tried);
+std::uint64_t draw_of(const Hash& beacon, JobId job, SlotId slot, TaskIndex task, std::uint8_t part,
+                      std::uint8_t tried);
 /// In this order a cohort's slots get leases.
 Hash lease_order_of(const Hash& beacon, SlotId slot);
 

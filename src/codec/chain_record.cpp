@@ -51,8 +51,7 @@ Result<void> read_agreed(Reader& reader, Record& record) {
   for (std::size_t i = 0; i < checkers; ++i) record.checkers.push_back({TRY(reader.u32())});
   record.checked = TRY(read_within<std::uint16_t>(reader, "checked units", 1, job_units_max));
   if (parts_of(record.checked) != checkers) {
-    return fail(Code::malformed,
-                base::format("{} units in {} parts", record.checked, checkers));
+    return fail(Code::malformed, base::format("{} units in {} parts", record.checked, checkers));
   }
   record.seed = TRY(read_hash(reader));
   return {};

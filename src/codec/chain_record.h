@@ -29,8 +29,8 @@ struct Record {
   std::vector<SlotId> checkers;  // by part, 1 to 16
   std::uint16_t checked = 0;     // s: with the seed, which units they checked
   Hash seed{};
-  std::uint64_t time = 0;        // Unix ms
-  Bytes statistics;              // the workload's
+  std::uint64_t time = 0;  // Unix ms
+  Bytes statistics;        // the workload's
   crypto::Signature signature{};
   friend bool operator==(const Record&, const Record&) = default;
 };
