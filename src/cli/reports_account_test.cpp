@@ -44,11 +44,12 @@ TEST(AccountWire, WhatIsMissingIsNamed) {
     EXPECT_FALSE(count_items(text, "disputes").has_value()) << text;
   }
   EXPECT_NE(read_account(R"({"account":"ab"})").error().message.find("\"key\""), std::string::npos);
-  EXPECT_NE(read_job(R"({"job":1,"state":"working","account":"ab","mature":1,"escrow":1,)"
-                     R"("reserved":1,"accepted":1,"accepted_second":1,"slots":1,"regions":1})")
-                .error()
-                .message.find("\"spec\""),
-            std::string::npos);
+  EXPECT_NE(
+      read_job(R"({"job":1,"state":"working","account":"ab","mature":1,"escrow":1,)"
+               R"("reserved":1,"leased":1,"accepted":1,"accepted_second":1,"slots":1,"regions":1})")
+          .error()
+          .message.find("\"spec\""),
+      std::string::npos);
 }
 
 TEST(AccountWire, ReadsPages) {

@@ -91,6 +91,7 @@ void SignerServer::stop() {
 }
 
 Result<void> SignerServer::run() {
+  rng_.hand_over();  // from whoever opened it
   TRY_VOID(pump());  // a log that begins anew
   for (;;) {
     std::vector<pollfd> waits = {{stop_.get(), POLLIN, 0},

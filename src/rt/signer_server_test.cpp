@@ -88,12 +88,14 @@ class SignerServerTest : public testing::Test {
     auto opened = SignerServer::open(std::move(config), *signer_, *wal_, base::null_log());
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     server_ = std::move(*opened);
+    rng_.hand_over();
     thread_ = std::thread([this] { EXPECT_TRUE(server_->run().has_value()); });
   }
   void stop() {
     if (!thread_.joinable()) return;
     server_->stop();
     thread_.join();
+    rng_.hand_over();
     server_.reset();
     signer_.reset();
     wal_.reset();

@@ -80,7 +80,7 @@ class ConfigTest(Case):
         self.assertIsNone(plain["carrier"])
         self.assertIn(plain["worker"], log)
 
-        kith("--home", self.home("other"), "id")
+        kith("--home", self.home("other"), "init")
         key = self.home("other") / "identity.key"
         changed, log = self.work_of(on, ("compute.slots", 3), ("compute.jobs", 7),
                                     ("compute.threads", 5), ("compute.worker_key", key))
