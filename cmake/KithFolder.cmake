@@ -39,8 +39,12 @@ function(kith_folder name)
     target_precompile_headers(kith_${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_test.h)
     target_compile_definitions(kith_${name}_test PRIVATE
       KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    set(limit_s 120)
+    if(KITH_SANITIZE)
+      set(limit_s 300)
+    endif()
     gtest_discover_tests(kith_${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
-                         PROPERTIES TIMEOUT 120)
+                         PROPERTIES TIMEOUT ${limit_s})
   endif()
 endfunction()
 
