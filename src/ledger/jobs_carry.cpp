@@ -74,9 +74,9 @@ class Look {
   }
 
   bool may_commit(const SlotEntry& slot) const {
+    const auto said = std::ranges::count(slot.pending, round_, &PendingTask::round);
     return !slot.queue.empty() && slot.pending.size() < codec::slot_pending_max &&
-           std::ranges::none_of(
-               slot.pending, [&](const PendingTask& task) { return task.round == round_; });
+           said < static_cast<std::ptrdiff_t>(codec::slot_queue_max);
   }
 
   bool may_reveal(const SlotEntry& slot, std::size_t parts) const {
