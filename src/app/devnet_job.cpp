@@ -80,26 +80,24 @@ struct DevnetOrders {
   std::vector<crypto::KeyPair> keys;
 
   wallet::OrderRequest open(const crypto::KeyPair& key) const {
-    return signed_by(key, codec::OpenAccount{lock, account_bond, {}});
+    return signed_by(key, codec::AccountOrder(codec::OpenAccount{lock, account_bond, {}}));
   }
   wallet::OrderRequest add_worker(const crypto::KeyPair& key, const crypto::KeyPair& worker) const {
     constexpr std::uint8_t a_processor = 1;
-    auto order =
-        signed_by(key, codec::AddWorker{id_of(key), wallet::chain_key_of(worker), a_processor, {}});
+    auto order = signed_by(key, codec::AccountOrder(codec::AddWorker{
+                                    id_of(key), wallet::chain_key_of(worker), a_processor, {}}));
     order.proof_key = &worker;
     return order;
   }
   wallet::OrderRequest submit(const crypto::KeyPair& key) const {
-    auto order = signed_by(key, codec::AccountOrder(codec::OpenTeam{}));
-    order.order = codec::JobOrder(codec::SubmitJob{id_of(key), devnet_spec(), job_escrow});
-    return order;
+    return signed_by(key, codec::JobOrder(codec::SubmitJob{id_of(key), devnet_spec(), job_escrow}));
   }
 
  private:
   codec::AccountId id_of(const crypto::KeyPair& key) const {
     return codec::account_id(genesis, wallet::chain_key_of(key));
   }
-  static wallet::OrderRequest signed_by(const crypto::KeyPair& key, codec::AccountOrder order) {
+  static wallet::OrderRequest signed_by(const crypto::KeyPair& key, wallet::WalletOrder order) {
     return {std::move(order), wallet::OrderSigner{wallet::chain_key_of(key), std::nullopt},
             nullptr};
   }

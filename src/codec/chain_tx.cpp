@@ -203,6 +203,15 @@ Result<std::vector<TxAction>> read_actions(Reader& reader) {
   return actions;
 }
 
+/// Those of a verdict are no signature_jobs(), for whose they are depends on the state; to verify
+/// they cost as much.
+std::size_t signatures_in(ByteView job_order) {
+  if (const std::size_t carried = carried_by(job_order); carried > 0) return carried;
+  const Result<JobOrder> order = decode_job_order(job_order);
+  const auto* const verdict = order ? std::get_if<GiveVerdict>(&*order) : nullptr;
+  return verdict == nullptr ? 0 : verdict->signatures.size();
+}
+
 }  // namespace
 
 Hash lock_of(const ChainKey& key) { return crypto::sha256(key); }
@@ -364,7 +373,7 @@ std::vector<SignatureJob> signature_jobs(const Transaction& tx, const Hash& gene
 std::size_t signatures_of(const Transaction& tx) {
   std::size_t count = tx.witnesses.size();
   for (const TxAction& action : tx.actions) {
-    count += action.module == module_jobs ? carried_by(action.body) : 1;
+    count += action.module == module_jobs ? signatures_in(action.body) : 1;
   }
   return count;
 }

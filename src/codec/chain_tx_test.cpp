@@ -172,6 +172,15 @@ TEST(ChainTx, ASignatureIsWorthNothingElsewhere) {
   EXPECT_GT(read, 100u);
 }
 
+TEST(ChainTx, SignaturesOfAVerdictAreCounted) {
+  GiveVerdict verdict{7, {}, {}};
+  for (std::uint16_t i = 0; i < 5; ++i) verdict.signatures.push_back({i, {}});
+  Transaction tx = payment({{out(6, 0), 3}}, {}, 500, genesis);
+  tx.actions.push_back({module_jobs, TxAction::no_witness, encode_job_order(verdict)});
+  EXPECT_EQ(signatures_of(tx), 1u + 5u);
+  EXPECT_EQ(signature_jobs(tx, genesis).size(), 1u) << "whose the others are, the state says";
+}
+
 TEST(ChainTx, ABondBringsItsProofAlong) {
   const OutPoint first = out(6, 0);
   const Bond bond = test::bond_of(9, 5, 1'000, first, genesis);

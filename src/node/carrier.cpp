@@ -3,15 +3,10 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/chain_key.h"
 
 namespace kith::node {
 namespace {
-
-codec::ChainKey key_of(const crypto::KeyPair& pair) {
-  codec::ChainKey key{};
-  std::ranges::copy(pair.public_key().data, key.begin());
-  return key;
-}
 
 /// By which two are known to be the same bytes.
 Hash name_of(ByteView encoded) { return codec::tagged_hash("kith/carried/1", {encoded}); }
@@ -66,13 +61,13 @@ Carrier::Carrier(const codec::ChainParams& params, const Hash& genesis,
       genesis_(genesis),
       payer_(payer),
       worker_(worker),
-      lock_(codec::lock_of(key_of(payer))) {}
+      lock_(codec::lock_of(codec::chain_key_of(payer))) {}
 
 bool Carrier::carry(codec::JobStatement statement, Height until) {
   const Bytes encoded = codec::encode_statement(statement);
   const Hash name = name_of(encoded);
-  if (until <= height_ || statements_.size() >= statements_max || known_.contains(name) ||
-      encoded.size() + action_head_bytes > codec::tx_action_bytes_max) {
+  if (until <= height_ || statements_.size() >= statements_max || known_.size() >= known_max ||
+      known_.contains(name) || encoded.size() + action_head_bytes > codec::tx_action_bytes_max) {
     return false;
   }
   known_.emplace(name, until);
@@ -244,14 +239,16 @@ bool Carrier::make_order() {
 std::optional<codec::TxPtr> Carrier::pay_for(std::vector<codec::JobOrder> orders, bool is_workers) {
   codec::Transaction tx;
   tx.expiry = height_.value + expiry_blocks;
-  std::vector<codec::ChainKey> keys{key_of(payer_)};
-  if (is_workers && key_of(*worker_) != keys[0]) keys.push_back(key_of(*worker_));
+  std::vector<codec::ChainKey> keys{codec::chain_key_of(payer_)};
+  if (is_workers && codec::chain_key_of(*worker_) != keys[0])
+    keys.push_back(codec::chain_key_of(*worker_));
   std::ranges::sort(keys);
   for (const codec::ChainKey& key : keys) {
     tx.witnesses.push_back({codec::witness_ed25519, key, {}});
   }
   const auto place_of = [&](const crypto::KeyPair& pair) {
-    return static_cast<std::uint16_t>(std::ranges::find(keys, key_of(pair)) - keys.begin());
+    return static_cast<std::uint16_t>(std::ranges::find(keys, codec::chain_key_of(pair)) -
+                                      keys.begin());
   };
   for (const codec::JobOrder& order : orders) {
     tx.actions.push_back({codec::module_jobs,

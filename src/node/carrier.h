@@ -5,8 +5,8 @@
 // until that is final, refused or expired; then it is made anew with what is still of use.
 //
 // A machine: the key's coins are asked for when there is something to pay for and a block has
-// become final since. Limits: `statements_max` waiting, `orders_max`; one transaction of statements
-// a block.
+// become final since. Limits: `statements_max` waiting, `known_max` a round, `orders_max`; one
+// transaction of statements a block.
 #pragma once
 
 #include <deque>
@@ -53,6 +53,8 @@ struct CarrierStats {
 class Carrier {
  public:
   static constexpr std::size_t statements_max = 4'096;
+  /// Carried in rounds that are not over, so that none is paid for twice; beyond, none is taken.
+  static constexpr std::size_t known_max = 65'536;
   static constexpr std::size_t orders_max = 64;
   static constexpr std::uint64_t expiry_blocks = 24;
   static constexpr std::size_t coins_max = 64;  // asked for at once

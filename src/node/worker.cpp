@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/format.h"
+#include "codec/chain_key.h"
 #include "node/worker_job.h"
 
 namespace kith::node {
@@ -13,12 +14,6 @@ namespace {
 /// Blocks for which a check's roots are kept after it was due: its task is revealed and settled, or
 /// in a dispute, by then.
 constexpr std::uint64_t check_rounds_kept = 8;
-
-ChainKey key_of(const crypto::KeyPair& pair) {
-  ChainKey key{};
-  std::ranges::copy(pair.public_key().data, key.begin());
-  return key;
-}
 
 /// That the parameters are those of a job with these numbers.
 Result<void> check_shape(const compute::Workload& workload, const codec::JobSpec& spec) {
@@ -41,7 +36,7 @@ std::vector<std::uint16_t> all_units(const codec::JobSpec& spec) {
 }
 
 Worker::Worker(WorkerConfig config, const crypto::KeyPair& key, const std::vector<Bytes>& journal)
-    : config_(std::move(config)), pair_(key), self_(key_of(key)) {
+    : config_(std::move(config)), pair_(key), self_(codec::chain_key_of(key)) {
   for (const Bytes& record : journal) {
     auto kept = decode_kept(record);
     if (!kept) {

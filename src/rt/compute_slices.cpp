@@ -22,6 +22,8 @@ using Place = std::pair<std::uint32_t, std::uint32_t>;  // unit, slice
 using TaskName = std::pair<std::uint64_t, std::uint64_t>;
 
 constexpr auto look_interval = std::chrono::seconds(1);
+/// Of a thread: as many as there are jobs at work.
+constexpr std::size_t workloads_max = 8;
 constexpr mode_t folder_mode = 0700;
 
 bool is_external(std::uint8_t workload) {
@@ -100,6 +102,8 @@ struct SlicePool::Inside {
     }
     Bytes name{slice.workload};
     base::append(name, *slice.params);
+    // Jobs end and others come: what is not at work any more is not kept for ever.
+    if (!workloads.contains(name) && workloads.size() >= workloads_max) workloads.clear();
     auto& workload = workloads[name];
     if (!workload) workload = TRY(options.make_workload(slice.workload, *slice.params));
     const Bytes unit = TRY(workload->unit_of(*slice.params, {slice.task.value}, slice.unit));

@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "codec/chain_key.h"
 
 namespace kith::sim {
 namespace {
 
 constexpr std::size_t timings_max = 1'000'000;
 constexpr codec::Amount output_least = 10'000;
-
-codec::ChainKey chain_key(const crypto::KeyPair& pair) {
-  codec::ChainKey key{};
-  std::ranges::copy(pair.public_key().data, key.begin());
-  return key;
-}
 
 codec::Amount bonded_by(const codec::ValidatorOrder& order) {
   if (const auto* const bond = std::get_if<codec::Bond>(&order)) return bond->amount;
@@ -28,7 +23,7 @@ PaymentLoad::PaymentLoad(std::uint32_t accounts, std::uint32_t coins, codec::Amo
   SeededRng rng(0x70617972);  // who they are does not matter
   for (std::uint32_t account = 0; account < accounts; ++account) {
     keys_.push_back(crypto::KeyPair::generate(rng));
-    locks_.push_back(codec::lock_of(chain_key(keys_.back())));
+    locks_.push_back(codec::lock_of(codec::chain_key_of(keys_.back())));
     account_of_.emplace(locks_.back(), account);
     for (std::uint32_t coin = 0; coin < coins; ++coin) {
       outputs_.push_back({codec::output_version, codec::lock_key_hash, value, locks_.back()});
@@ -90,7 +85,7 @@ codec::TxPtr PaymentLoad::next(Instant now, Rng& rng) {
   const auto to = static_cast<std::uint32_t>(rng.below(locks_.size()));
   tx.outputs = {{codec::output_version, codec::lock_key_hash, paid, locks_[to]},
                 {codec::output_version, codec::lock_key_hash, value - fee - paid, locks_[account]}};
-  tx.witnesses = {{codec::witness_ed25519, chain_key(keys_[account]), {}}};
+  tx.witnesses = {{codec::witness_ed25519, codec::chain_key_of(keys_[account]), {}}};
   codec::sign(tx, keys_[account], genesis_);
   return note(now, std::move(tx));
 }
@@ -106,12 +101,12 @@ codec::TxPtr PaymentLoad::order(Instant now, Rng& rng, codec::ValidatorOrder ord
   tx.inputs = {{*from, 0}};
   tx.outputs = {
       {codec::output_version, codec::lock_key_hash, value - fee - bonded, locks_[account]}};
-  tx.witnesses = {{codec::witness_ed25519, chain_key(keys_[account]), {}}};
+  tx.witnesses = {{codec::witness_ed25519, codec::chain_key_of(keys_[account]), {}}};
   codec::TxAction action{codec::module_validators, codec::TxAction::no_witness, {}};
   if (std::holds_alternative<codec::Unbond>(order)) {
-    tx.witnesses.push_back({codec::witness_ed25519, chain_key(signer), {}});
+    tx.witnesses.push_back({codec::witness_ed25519, codec::chain_key_of(signer), {}});
     std::ranges::sort(tx.witnesses, {}, &codec::TxWitness::key);
-    const bool is_signer_first = tx.witnesses[0].key == chain_key(signer);
+    const bool is_signer_first = tx.witnesses[0].key == codec::chain_key_of(signer);
     action.witness = is_signer_first ? 0 : 1;
     tx.inputs[0].witness = is_signer_first ? 1 : 0;
   }

@@ -51,10 +51,4 @@ crypto::KeyPair key_at(const HdKey& account, const KeyPath& path) {
   return account.descendant({static_cast<std::uint32_t>(path.chain), path.index}).key_pair();
 }
 
-codec::ChainKey chain_key_of(const crypto::KeyPair& pair) {
-  codec::ChainKey key;
-  std::ranges::copy(pair.public_key().data, key.begin());
-  return key;
-}
-
 }  // namespace kith::wallet

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "codec/chain_tx.h"
+#include "codec/chain_key.h"
 #include "crypto/key.h"
 #include "crypto/secret.h"
 
@@ -50,6 +50,6 @@ struct KeyPath {
 /// m/44'/COIN'/account'.
 HdKey account_key(ByteView seed, std::uint32_t account);
 crypto::KeyPair key_at(const HdKey& account, const KeyPath& path);
-codec::ChainKey chain_key_of(const crypto::KeyPair& pair);
+using codec::chain_key_of;
 
 }  // namespace kith::wallet
