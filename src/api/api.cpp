@@ -101,7 +101,12 @@ Error unknown_method(std::string_view name) {
 Api::Api(node::Node& node, Surroundings surroundings)
     : node_(node), surroundings_(std::move(surroundings)), history_(surroundings_.started) {}
 
-Api::~Api() = default;
+Api::~Api() {
+  const Error stopped{Code::closed, "the node stopped before it had an answer"};
+  for (const auto& [token, pending] : std::exchange(pending_, {})) pending.call.fail(stopped);
+  for (const auto& [token, asked] : std::exchange(asked_, {})) asked.then(fail(stopped), {});
+  for (const auto& [txid, waiting] : std::exchange(waiting_, {})) waiting.call.fail(stopped);
+}
 
 std::uint64_t Api::request(Instant now, std::string_view text, Reply reply) {
   auto json = parse_json(text);

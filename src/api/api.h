@@ -84,6 +84,7 @@ class Api {
 
   /// `node` outlives it.
   Api(node::Node& node, Surroundings surroundings);
+  /// What still waits is told `closed`; subscriptions just end.
   ~Api();
 
   /// Returns a number for abandon().

@@ -357,13 +357,21 @@ TEST_F(ApiTest, ATopicsOptionsGoWithIt) {
 
 TEST_F(ApiTest, WaitingRequestsAreLimited) {
   std::size_t refused = 0;
+  std::size_t closed = 0;
   const std::string request = R"({"method":"ping","params":{"target":"/ip4/127.0.0.1/tcp/9"}})";
   for (std::size_t i = 0; i < Api::pending_max + 10; ++i) {
-    members_[0]->api->request(world_.now(), request, [&](const std::string& line, bool) {
+    members_[0]->api->request(world_.now(), request, [&](const std::string& line, bool is_last) {
+      EXPECT_TRUE(is_last);
       refused += line.find("requests wait already") != std::string::npos ? 1 : 0;
+      closed += Json::parse(line)["error"]["code"] == "closed" ? 1 : 0;
     });
   }
   EXPECT_EQ(refused, 10U);
+  EXPECT_EQ(closed, 0U);
+  // A node that stops leaves nobody without an answer.
+  members_[0]->api.reset();
+  EXPECT_EQ(refused, 10U);
+  EXPECT_EQ(closed, Api::pending_max);
 }
 
 TEST(ApiDocs, ThePageIsWhatTheTableGenerates) {

@@ -85,7 +85,9 @@ def ask(path, method, params, limit_s):
         raise Unanswered(str(error)) from error
     reply = json.loads(answer.split(b"\n", 1)[0])
     if "error" in reply:
-        raise Refused(reply["error"])
+        # A node that stops tells whoever waits.
+        is_gone = reply["error"]["code"] == "closed"
+        raise Unanswered(str(reply)) if is_gone else Refused(reply["error"])
     return reply["result"]
 
 
