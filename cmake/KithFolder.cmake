@@ -1,8 +1,12 @@
 # kith_folder(NAME DEPS a b PRIVATE lib...): one folder of src/ as target kith_NAME, and its
 # *_test.cpp files as kith_NAME_test. DEPS are lower folders; PRIVATE are third parties whose home
 # this folder is (tools/check_floors.py holds both tables and fails the lint when they disagree).
+# PRECOMPILED and PRECOMPILED_TESTS are headers that most of its files (its tests) include and that
+# take most of the time to compile them.
 function(kith_folder name)
-  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;PUBLIC" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;PUBLIC;PRECOMPILED;PRECOMPILED_TESTS" ${ARGN})
+  list(TRANSFORM ARG_PRECOMPILED PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  list(TRANSFORM ARG_PRECOMPILED_TESTS PREPEND ${PROJECT_SOURCE_DIR}/src/)
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cpp)
   # main.cpp is no part of a library: src/app/CMakeLists.txt makes the program of it.
@@ -16,7 +20,8 @@ function(kith_folder name)
       $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
     target_link_libraries(kith_${name} PUBLIC ${ARG_DEPS} ${ARG_PUBLIC}
                           PRIVATE $<BUILD_INTERFACE:kith_options> ${ARG_PRIVATE})
-    target_precompile_headers(kith_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h)
+    target_precompile_headers(kith_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h
+                              ${ARG_PRECOMPILED})
     if(KITH_FUZZ)
       # What fuzz targets are to find their way by; a test program does without what reads it.
       target_compile_options(kith_${name} PRIVATE -fsanitize=fuzzer-no-link)
@@ -36,7 +41,8 @@ function(kith_folder name)
     set_target_properties(kith_${name}_test PROPERTIES KITH_IS_TEST ON)
     target_link_libraries(kith_${name}_test PRIVATE kith_${name} kith_options ${ARG_PRIVATE}
                           GTest::gtest_main rapidcheck)
-    target_precompile_headers(kith_${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_test.h)
+    target_precompile_headers(kith_${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_test.h
+                              ${ARG_PRECOMPILED_TESTS})
     target_compile_definitions(kith_${name}_test PRIVATE
       KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     set(limit_s 120)

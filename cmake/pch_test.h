@@ -4,3 +4,4 @@
 #include "pch.h"
 
 #include <gtest/gtest.h>
+#include <rapidcheck.h>

@@ -226,7 +226,8 @@ class Checker:
         if not call:
             return None
         words = call[1].split()
-        lists = {"NAME": [], "DEPS": [], "PRIVATE": [], "PUBLIC": []}
+        lists = {"NAME": [], "DEPS": [], "PRIVATE": [], "PUBLIC": [], "PRECOMPILED": [],
+                 "PRECOMPILED_TESTS": []}
         key = "NAME"
         for word in words:
             if word in lists:

@@ -65,4 +65,10 @@ std::variant<Parsed, ParseEnd> parse_args(int argc, const char* const* argv) {
   return Parsed{std::move(draft.globals), std::move(draft.command)};
 }
 
+Command::Command(const Command&) = default;
+Command& Command::operator=(const Command&) = default;
+Command::Command(Command&&) noexcept = default;
+Command& Command::operator=(Command&&) noexcept = default;
+Command::~Command() = default;
+
 }  // namespace kith::cli

@@ -166,17 +166,26 @@ struct CompletionArgs {
   std::string shell;
 };
 
-using Command = std::variant<
-    InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs, VersionArgs,
-    ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs, PeersInfoArgs, PeersConnectArgs,
-    PeersDisconnectArgs, PeersBanArgs, PeersUnbanArgs, PeersBansArgs, ChainStatusArgs,
-    ChainBlockArgs, ChainTxArgs, ChainValidatorsArgs, ChainProofArgs, LightVerifyArgs,
-    PubsubPubArgs, PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs,
-    LogLevelArgs, DevnetArgs, SimulateArgs, CompletionArgs, WalletCreateArgs, WalletRestoreArgs,
-    WalletAddressArgs, WalletWordsArgs, WalletBalanceArgs, WalletUtxosArgs, WalletHistoryArgs,
-    WalletSendArgs, WalletMergeArgs, WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs,
-    ValidatorUnbondArgs, ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs,
-    CollatzVerifyArgs, ComputeArgs, AccountArgs, JobArgs, OperationArgs>;
+struct Command
+    : std::variant<InitArgs, StartArgs, StopArgs, StatusArgs, StatsArgs, DoctorArgs, IdArgs,
+                   VersionArgs, ConfigShowArgs, ConfigCheckArgs, ConfigDocsArgs, PeersListArgs,
+                   PeersInfoArgs, PeersConnectArgs, PeersDisconnectArgs, PeersBanArgs,
+                   PeersUnbanArgs, PeersBansArgs, ChainStatusArgs, ChainBlockArgs, ChainTxArgs,
+                   ChainValidatorsArgs, ChainProofArgs, LightVerifyArgs, PubsubPubArgs,
+                   PubsubSubArgs, PubsubTopicsArgs, PubsubPeersArgs, PingArgs, PerfArgs,
+                   LogLevelArgs, DevnetArgs, SimulateArgs, CompletionArgs, WalletCreateArgs,
+                   WalletRestoreArgs, WalletAddressArgs, WalletWordsArgs, WalletBalanceArgs,
+                   WalletUtxosArgs, WalletHistoryArgs, WalletSendArgs, WalletMergeArgs,
+                   WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs,
+                   ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, CollatzVerifyArgs,
+                   ComputeArgs, AccountArgs, JobArgs, OperationArgs> {
+  using variant::variant;
+  Command(const Command&);
+  Command& operator=(const Command&);
+  Command(Command&&) noexcept;
+  Command& operator=(Command&&) noexcept;
+  ~Command();
+};
 
 struct Parsed {
   Globals globals;

@@ -100,11 +100,18 @@ struct AccountCertificateArgs {
   std::string file;
 };
 
-using AccountArgs =
-    std::variant<AccountCreateArgs, AccountRenameArgs, AccountShowArgs, AccountListArgs,
-                 AccountUseArgs, AccountBondArgs, AccountWithdrawArgs, AccountCloseArgs,
-                 AccountChangeKeyArgs, AccountAddWorkerArgs, AccountRemoveWorkerArgs,
-                 AccountJoinArgs, AccountLeaveArgs, AccountTeamArgs, AccountExportArgs,
-                 AccountImportArgs, AccountCertificateArgs>;
+struct AccountArgs
+    : std::variant<AccountCreateArgs, AccountRenameArgs, AccountShowArgs, AccountListArgs,
+                   AccountUseArgs, AccountBondArgs, AccountWithdrawArgs, AccountCloseArgs,
+                   AccountChangeKeyArgs, AccountAddWorkerArgs, AccountRemoveWorkerArgs,
+                   AccountJoinArgs, AccountLeaveArgs, AccountTeamArgs, AccountExportArgs,
+                   AccountImportArgs, AccountCertificateArgs> {
+  using variant::variant;
+  AccountArgs(const AccountArgs&);
+  AccountArgs& operator=(const AccountArgs&);
+  AccountArgs(AccountArgs&&) noexcept;
+  AccountArgs& operator=(AccountArgs&&) noexcept;
+  ~AccountArgs();
+};
 
 }  // namespace kith::cli

@@ -55,7 +55,14 @@ struct RecordVerifyArgs {
   bool asks_node = false;  // takes the region's root from the running node
 };
 
-using JobArgs = std::variant<JobSubmitArgs, JobFundArgs, JobEndArgs, JobListArgs, JobShowArgs,
-                             LeaderboardArgs, RecordShowArgs, RecordVerifyArgs>;
+struct JobArgs : std::variant<JobSubmitArgs, JobFundArgs, JobEndArgs, JobListArgs, JobShowArgs,
+                              LeaderboardArgs, RecordShowArgs, RecordVerifyArgs> {
+  using variant::variant;
+  JobArgs(const JobArgs&);
+  JobArgs& operator=(const JobArgs&);
+  JobArgs(JobArgs&&) noexcept;
+  JobArgs& operator=(JobArgs&&) noexcept;
+  ~JobArgs();
+};
 
 }  // namespace kith::cli

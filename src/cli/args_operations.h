@@ -60,9 +60,16 @@ struct SignerRunArgs {
   std::vector<std::string> allowed;    // peer ids of nodes, over TCP
 };
 
-using OperationArgs =
-    std::variant<GenesisNewArgs, GenesisAddArgs, GenesisShowArgs, GenesisTestnetArgs, InspectArgs,
-                 InspectWalArgs, InspectBlockArgs, InspectReplayArgs, ChainConsensusArgs,
-                 ValidatorHeartbeatsArgs, SignerInitArgs, SignerRunArgs>;
+struct OperationArgs
+    : std::variant<GenesisNewArgs, GenesisAddArgs, GenesisShowArgs, GenesisTestnetArgs, InspectArgs,
+                   InspectWalArgs, InspectBlockArgs, InspectReplayArgs, ChainConsensusArgs,
+                   ValidatorHeartbeatsArgs, SignerInitArgs, SignerRunArgs> {
+  using variant::variant;
+  OperationArgs(const OperationArgs&);
+  OperationArgs& operator=(const OperationArgs&);
+  OperationArgs(OperationArgs&&) noexcept;
+  OperationArgs& operator=(OperationArgs&&) noexcept;
+  ~OperationArgs();
+};
 
 }  // namespace kith::cli

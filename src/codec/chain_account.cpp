@@ -374,4 +374,10 @@ std::optional<SignatureJob> proof_job(const AccountOrder& order, const Hash& gen
   return std::nullopt;
 }
 
+AccountOrder::AccountOrder(const AccountOrder&) = default;
+AccountOrder& AccountOrder::operator=(const AccountOrder&) = default;
+AccountOrder::AccountOrder(AccountOrder&&) noexcept = default;
+AccountOrder& AccountOrder::operator=(AccountOrder&&) noexcept = default;
+AccountOrder::~AccountOrder() = default;
+
 }  // namespace kith::codec

@@ -128,8 +128,15 @@ struct OpenTeam {
   bool is_team = false;
   friend bool operator==(const OpenTeam&, const OpenTeam&) = default;
 };
-using AccountOrder = std::variant<OpenAccount, AddBond, TakeBond, ChangeKey, SealName, TakeName,
-                                  AddWorker, DropWorker, JoinTeam, OpenTeam>;
+struct AccountOrder : std::variant<OpenAccount, AddBond, TakeBond, ChangeKey, SealName, TakeName,
+                                   AddWorker, DropWorker, JoinTeam, OpenTeam> {
+  using variant::variant;
+  AccountOrder(const AccountOrder&);
+  AccountOrder& operator=(const AccountOrder&);
+  AccountOrder(AccountOrder&&) noexcept;
+  AccountOrder& operator=(AccountOrder&&) noexcept;
+  ~AccountOrder();
+};
 
 Bytes encode_account_order(const AccountOrder& order);
 Result<AccountOrder> decode_account_order(ByteView body);

@@ -499,4 +499,10 @@ std::size_t carried_by(ByteView body) {
   return std::min(said, (body.size() - head_bytes) / statement_bytes_min);
 }
 
+JobOrder::JobOrder(const JobOrder&) = default;
+JobOrder& JobOrder::operator=(const JobOrder&) = default;
+JobOrder::JobOrder(JobOrder&&) noexcept = default;
+JobOrder& JobOrder::operator=(JobOrder&&) noexcept = default;
+JobOrder::~JobOrder() = default;
+
 }  // namespace kith::codec

@@ -226,8 +226,15 @@ struct ClaimFind {
 /// Its name, and the digest of a verdict that it is one. That it is none has the digest of zeros.
 Hash find_digest(TaskIndex task, const ClaimFind& claim);
 
-using JobOrder = std::variant<SubmitJob, FundJob, EndJob, EnrolSlots, LeaveJob, CarryStatements,
-                              ConcedeDispute, DisputeMove, FileDispute, GiveVerdict, ClaimFind>;
+struct JobOrder : std::variant<SubmitJob, FundJob, EndJob, EnrolSlots, LeaveJob, CarryStatements,
+                               ConcedeDispute, DisputeMove, FileDispute, GiveVerdict, ClaimFind> {
+  using variant::variant;
+  JobOrder(const JobOrder&);
+  JobOrder& operator=(const JobOrder&);
+  JobOrder(JobOrder&&) noexcept;
+  JobOrder& operator=(JobOrder&&) noexcept;
+  ~JobOrder();
+};
 
 Bytes encode_job_order(const JobOrder& order);
 Result<JobOrder> decode_job_order(ByteView body);

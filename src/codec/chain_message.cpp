@@ -178,4 +178,10 @@ Result<ConsensusMessage> decode_consensus_message(ByteView bytes) {
   return *std::move(message);
 }
 
+ConsensusMessage::ConsensusMessage(const ConsensusMessage&) = default;
+ConsensusMessage& ConsensusMessage::operator=(const ConsensusMessage&) = default;
+ConsensusMessage::ConsensusMessage(ConsensusMessage&&) noexcept = default;
+ConsensusMessage& ConsensusMessage::operator=(ConsensusMessage&&) noexcept = default;
+ConsensusMessage::~ConsensusMessage() = default;
+
 }  // namespace kith::codec

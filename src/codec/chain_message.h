@@ -51,8 +51,15 @@ struct Memory {
   std::vector<Vote> votes;
 };
 
-using ConsensusMessage = std::variant<Vote, Certificate, ProposalMessage, BlockRequest, BlockAnswer,
-                                      MemoryRequest, Memory>;
+struct ConsensusMessage : std::variant<Vote, Certificate, ProposalMessage, BlockRequest,
+                                       BlockAnswer, MemoryRequest, Memory> {
+  using variant::variant;
+  ConsensusMessage(const ConsensusMessage&);
+  ConsensusMessage& operator=(const ConsensusMessage&);
+  ConsensusMessage(ConsensusMessage&&) noexcept;
+  ConsensusMessage& operator=(ConsensusMessage&&) noexcept;
+  ~ConsensusMessage();
+};
 
 /// As many as a validator says again at a standstill: three a view, of 32 views.
 inline constexpr std::size_t memory_votes_max = 96;

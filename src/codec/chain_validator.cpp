@@ -183,4 +183,10 @@ Hash bond_message(const Hash& genesis, const Bond& bond, const OutPoint& first) 
   return tagged_hash("kith/bond/1", {genesis, bond.key, bond.owner, encode(first)});
 }
 
+ValidatorOrder::ValidatorOrder(const ValidatorOrder&) = default;
+ValidatorOrder& ValidatorOrder::operator=(const ValidatorOrder&) = default;
+ValidatorOrder::ValidatorOrder(ValidatorOrder&&) noexcept = default;
+ValidatorOrder& ValidatorOrder::operator=(ValidatorOrder&&) noexcept = default;
+ValidatorOrder::~ValidatorOrder() = default;
+
 }  // namespace kith::codec

@@ -81,7 +81,14 @@ struct Unjail {
   ChainKey key{};
   friend bool operator==(const Unjail&, const Unjail&) = default;
 };
-using ValidatorOrder = std::variant<Bond, AddStake, Unbond, Unjail>;
+struct ValidatorOrder : std::variant<Bond, AddStake, Unbond, Unjail> {
+  using variant::variant;
+  ValidatorOrder(const ValidatorOrder&);
+  ValidatorOrder& operator=(const ValidatorOrder&);
+  ValidatorOrder(ValidatorOrder&&) noexcept;
+  ValidatorOrder& operator=(ValidatorOrder&&) noexcept;
+  ~ValidatorOrder();
+};
 
 Bytes encode_order(const ValidatorOrder& order);
 Result<ValidatorOrder> decode_order(ByteView body);

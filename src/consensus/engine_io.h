@@ -119,9 +119,16 @@ struct WallClockRead {
   WallTime now;
 };
 
-using EngineInput =
-    std::variant<Heard, BlocksHeard, ValidatorUp, Verified, Built, Checked, Signed, Persisted,
-                 Committed, Synced, SignerReady, SignerGone, WallClockRead>;
+struct EngineInput
+    : std::variant<Heard, BlocksHeard, ValidatorUp, Verified, Built, Checked, Signed, Persisted,
+                   Committed, Synced, SignerReady, SignerGone, WallClockRead> {
+  using variant::variant;
+  EngineInput(const EngineInput&);
+  EngineInput& operator=(const EngineInput&);
+  EngineInput(EngineInput&&) noexcept;
+  EngineInput& operator=(EngineInput&&) noexcept;
+  ~EngineInput();
+};
 
 // --- from the engine -----------------------------------------------------------------------------
 
@@ -202,8 +209,15 @@ struct Forked {
   CertificatePtr second;
 };
 
-using EngineOutput =
-    std::variant<Broadcast, SendTo, ReplyTo, Verify, Build, Check, Sign, Persist, Compact, Commit,
-                 FoundEvidence, Behind, PeerFault, Diverged, Forked>;
+struct EngineOutput
+    : std::variant<Broadcast, SendTo, ReplyTo, Verify, Build, Check, Sign, Persist, Compact, Commit,
+                   FoundEvidence, Behind, PeerFault, Diverged, Forked> {
+  using variant::variant;
+  EngineOutput(const EngineOutput&);
+  EngineOutput& operator=(const EngineOutput&);
+  EngineOutput(EngineOutput&&) noexcept;
+  EngineOutput& operator=(EngineOutput&&) noexcept;
+  ~EngineOutput();
+};
 
 }  // namespace kith::consensus

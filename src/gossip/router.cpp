@@ -432,4 +432,10 @@ std::optional<double> Router::score_of(Instant now, const PeerId& id) const {
   return score_.score(now, found->second);
 }
 
+Router::Input::Input(const Input&) = default;
+Router::Input& Router::Input::operator=(const Input&) = default;
+Router::Input::Input(Input&&) noexcept = default;
+Router::Input& Router::Input::operator=(Input&&) noexcept = default;
+Router::Input::~Input() = default;
+
 }  // namespace kith::gossip

@@ -71,9 +71,16 @@ struct RouterStats {
 
 class Router {
  public:
-  using Input = std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish,
-                             Validated, SignaturesChecked, Standing, WallClock, NetworkSize,
-                             RttMeasured, Room, HeldBack, SendQueueDropped>;
+  struct Input : std::variant<PeerAdded, PeerGone, PeerRecorded, Subscribe, Unsubscribe, Publish,
+                              Validated, SignaturesChecked, Standing, WallClock, NetworkSize,
+                              RttMeasured, Room, HeldBack, SendQueueDropped> {
+    using variant::variant;
+    Input(const Input&);
+    Input& operator=(const Input&);
+    Input(Input&&) noexcept;
+    Input& operator=(Input&&) noexcept;
+    ~Input();
+  };
   using Output = std::variant<SendRpc, Deliver, Validate, Settled, CheckSignatures, PeerEvent,
                               ConnectPeers, StoreSeqnos, Published>;
 

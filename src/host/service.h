@@ -81,8 +81,15 @@ struct StreamDown {
   std::optional<Error> error;
 };
 
-using ServiceEvent = std::variant<PeerUp, PeerDown, PeerIdentified, StreamUp, StreamOpenFailed,
-                                  StreamData, StreamRoom, StreamEnd, StreamDown>;
+struct ServiceEvent : std::variant<PeerUp, PeerDown, PeerIdentified, StreamUp, StreamOpenFailed,
+                                   StreamData, StreamRoom, StreamEnd, StreamDown> {
+  using variant::variant;
+  ServiceEvent(const ServiceEvent&);
+  ServiceEvent& operator=(const ServiceEvent&);
+  ServiceEvent(ServiceEvent&&) noexcept;
+  ServiceEvent& operator=(ServiceEvent&&) noexcept;
+  ~ServiceEvent();
+};
 
 // --- commands: to the host -----------------------------------------------------------------------
 
@@ -124,7 +131,14 @@ struct RequestDone {
   Result<Duration> took;
 };
 
-using ServiceCommand = std::variant<Open, Write, Finish, Reset, Consume, Fault, RequestDone>;
+struct ServiceCommand : std::variant<Open, Write, Finish, Reset, Consume, Fault, RequestDone> {
+  using variant::variant;
+  ServiceCommand(const ServiceCommand&);
+  ServiceCommand& operator=(const ServiceCommand&);
+  ServiceCommand(ServiceCommand&&) noexcept;
+  ServiceCommand& operator=(ServiceCommand&&) noexcept;
+  ~ServiceCommand();
+};
 
 /// The shape of a protocol. The laws of base/machine.h hold.
 class Service {

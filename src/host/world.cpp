@@ -15,4 +15,14 @@ SignaturesVerified verify_signatures(const VerifySignatures& work) {
   return verified;
 }
 
+WorldInput::WorldInput(const WorldInput&) = default;
+WorldInput& WorldInput::operator=(const WorldInput&) = default;
+WorldInput::WorldInput(WorldInput&&) noexcept = default;
+WorldInput& WorldInput::operator=(WorldInput&&) noexcept = default;
+WorldInput::~WorldInput() = default;
+
+WorldOutput::WorldOutput(WorldOutput&&) noexcept = default;
+WorldOutput& WorldOutput::operator=(WorldOutput&&) noexcept = default;
+WorldOutput::~WorldOutput() = default;
+
 }  // namespace kith::host

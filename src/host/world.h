@@ -86,10 +86,17 @@ struct WallClock {
   WallTime now;
 };
 
-using WorldInput =
-    std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved, PeersLoaded,
-                 QualityLoaded, SignaturesVerified, JobDone, LogAppended, ChainWritten, ProofSaved,
-                 SignerUp, SignerDown, SignerSaid, WallClock>;
+struct WorldInput
+    : std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved,
+                   PeersLoaded, QualityLoaded, SignaturesVerified, JobDone, LogAppended,
+                   ChainWritten, ProofSaved, SignerUp, SignerDown, SignerSaid, WallClock> {
+  using variant::variant;
+  WorldInput(const WorldInput&);
+  WorldInput& operator=(const WorldInput&);
+  WorldInput(WorldInput&&) noexcept;
+  WorldInput& operator=(WorldInput&&) noexcept;
+  ~WorldInput();
+};
 
 // --- to the world --------------------------------------------------------------------------------
 
@@ -153,10 +160,16 @@ struct VerifySignatures {
 /// What the work is, for shells: on whatever thread.
 SignaturesVerified verify_signatures(const VerifySignatures& work);
 
-using WorldOutput = std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve,
-                                 LoadPeers, StorePeer, ForgetPeer, LoadQuality, StoreQuality,
-                                 ForgetQuality, StoreSeqnos, VerifySignatures, RunJob, AppendLog,
-                                 WriteChain, SaveProof, TellSigner, LeaveSigner>;
+struct WorldOutput
+    : std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
+                   StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, StoreSeqnos,
+                   VerifySignatures, RunJob, AppendLog, WriteChain, SaveProof, TellSigner,
+                   LeaveSigner> {
+  using variant::variant;
+  WorldOutput(WorldOutput&&) noexcept;
+  WorldOutput& operator=(WorldOutput&&) noexcept;
+  ~WorldOutput();
+};
 
 // --- what a shell drives -------------------------------------------------------------------------
 

@@ -238,4 +238,16 @@ void Yamux::fault(Code code, std::string sentence) {
   go_away_queued_ = GoAwayCode::protocol_error;
 }
 
+Yamux::Input::Input(const Input&) = default;
+Yamux::Input& Yamux::Input::operator=(const Input&) = default;
+Yamux::Input::Input(Input&&) noexcept = default;
+Yamux::Input& Yamux::Input::operator=(Input&&) noexcept = default;
+Yamux::Input::~Input() = default;
+
+Yamux::Output::Output(const Output&) = default;
+Yamux::Output& Yamux::Output::operator=(const Output&) = default;
+Yamux::Output::Output(Output&&) noexcept = default;
+Yamux::Output& Yamux::Output::operator=(Output&&) noexcept = default;
+Yamux::Output::~Output() = default;
+
 }  // namespace kith::mux

@@ -127,10 +127,25 @@ struct FrameHeader;  // mux/yamux_frame.h
 
 class Yamux {
  public:
-  using Input = std::variant<OpenStream, WriteStream, FinishStream, ResetStream, ConsumeStream,
-                             GoAway, PingPeer>;
-  using Output = std::variant<Opened, OpenFailed, Accepted, StreamBytes, StreamWritable,
-                              StreamFinished, StreamClosed, RoundTrip, PeerGoneAway, SessionFault>;
+  struct Input : std::variant<OpenStream, WriteStream, FinishStream, ResetStream, ConsumeStream,
+                              GoAway, PingPeer> {
+    using variant::variant;
+    Input(const Input&);
+    Input& operator=(const Input&);
+    Input(Input&&) noexcept;
+    Input& operator=(Input&&) noexcept;
+    ~Input();
+  };
+  struct Output
+      : std::variant<Opened, OpenFailed, Accepted, StreamBytes, StreamWritable, StreamFinished,
+                     StreamClosed, RoundTrip, PeerGoneAway, SessionFault> {
+    using variant::variant;
+    Output(const Output&);
+    Output& operator=(const Output&);
+    Output(Output&&) noexcept;
+    Output& operator=(Output&&) noexcept;
+    ~Output();
+  };
 
   Yamux(const YamuxConfig& config, Direction direction, Instant now);  // config outlives it
   ~Yamux();

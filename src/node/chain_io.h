@@ -77,14 +77,27 @@ struct StateDumped {
   std::string text;
 };
 
-using ChainOutput =
-    std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo, consensus::PeerFault,
-                 consensus::Behind, host::RunJob, host::AppendLog, host::WriteChain,
-                 host::SaveProof, consensus::Sign, codec::ProveHeight, BlockFinalized, EpochBegan,
-                 TxAnswered, ChainHalted, StateDumped>;
-using ChainInput = std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
-                                consensus::WallClockRead, consensus::Signed, consensus::SignerReady,
-                                consensus::SignerGone, HeightProven, SubmitTx, host::JobDone,
-                                host::LogAppended, host::ChainWritten, host::ProofSaved>;
+struct ChainOutput
+    : std::variant<consensus::Broadcast, consensus::SendTo, consensus::ReplyTo,
+                   consensus::PeerFault, consensus::Behind, host::RunJob, host::AppendLog,
+                   host::WriteChain, host::SaveProof, consensus::Sign, codec::ProveHeight,
+                   BlockFinalized, EpochBegan, TxAnswered, ChainHalted, StateDumped> {
+  using variant::variant;
+  ChainOutput(ChainOutput&&) noexcept;
+  ChainOutput& operator=(ChainOutput&&) noexcept;
+  ~ChainOutput();
+};
+struct ChainInput
+    : std::variant<consensus::Heard, consensus::BlocksHeard, consensus::ValidatorUp,
+                   consensus::WallClockRead, consensus::Signed, consensus::SignerReady,
+                   consensus::SignerGone, HeightProven, SubmitTx, host::JobDone, host::LogAppended,
+                   host::ChainWritten, host::ProofSaved> {
+  using variant::variant;
+  ChainInput(const ChainInput&);
+  ChainInput& operator=(const ChainInput&);
+  ChainInput(ChainInput&&) noexcept;
+  ChainInput& operator=(ChainInput&&) noexcept;
+  ~ChainInput();
+};
 
 }  // namespace kith::node

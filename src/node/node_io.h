@@ -66,10 +66,17 @@ struct ShutDown {};
 // Of gossip (gossip/router_io.h): Subscribe, Unsubscribe, Publish, Validated. Of peer quality
 // (peer/quality_io.h): BanPeer, UnbanPeer.
 
-using Command =
-    std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
-                 gossip::Subscribe, gossip::Unsubscribe, gossip::Publish, gossip::Validated,
-                 peer::BanPeer, peer::UnbanPeer, SubmitTransaction, AskStore, MakeProof, ShutDown>;
+struct Command : std::variant<Connect, Disconnect, PingPeer, PerfPeer, CancelPerf, ProtectPeer,
+                              gossip::Subscribe, gossip::Unsubscribe, gossip::Publish,
+                              gossip::Validated, peer::BanPeer, peer::UnbanPeer, SubmitTransaction,
+                              AskStore, MakeProof, ShutDown> {
+  using variant::variant;
+  Command(const Command&);
+  Command& operator=(const Command&);
+  Command(Command&&) noexcept;
+  Command& operator=(Command&&) noexcept;
+  ~Command();
+};
 
 // Reports: replies to commands, and what happened.
 struct Connected {
@@ -94,12 +101,19 @@ struct StoreAnswered {
   std::shared_ptr<host::Job> job;
 };
 
-using Report =
-    std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
-                 gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
-                 host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
-                 peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
-                 StateDumped, TransactionAnswered, StoreAnswered, ProofAnswered,
-                 host::AddressesChanged, host::CannotListen, host::Stopped>;
+struct Report
+    : std::variant<Connected, Pinged, host::PerfResult, gossip::Deliver, gossip::Validate,
+                   gossip::Settled, gossip::Published, host::PeerUp, host::PeerDown,
+                   host::PeerIdentified, host::PeerUnreachable, peer::StandingChanged,
+                   peer::PeerBanned, peer::BanEnded, BlockFinalized, EpochBegan, ChainHalted,
+                   StateDumped, TransactionAnswered, StoreAnswered, ProofAnswered,
+                   host::AddressesChanged, host::CannotListen, host::Stopped> {
+  using variant::variant;
+  Report(const Report&);
+  Report& operator=(const Report&);
+  Report(Report&&) noexcept;
+  Report& operator=(Report&&) noexcept;
+  ~Report();
+};
 
 }  // namespace kith::node

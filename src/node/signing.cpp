@@ -336,4 +336,8 @@ std::optional<Signing::Output> Signing::poll_output() {
   return outputs_.pop_front();
 }
 
+Signing::Output::Output(Output&&) noexcept = default;
+Signing::Output& Signing::Output::operator=(Output&&) noexcept = default;
+Signing::Output::~Output() = default;
+
 }  // namespace kith::node

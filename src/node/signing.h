@@ -50,9 +50,14 @@ class Signing {
   /// Proofs on channels can be had from now on.
   struct KeyUsable {};
   using Input = std::variant<host::SignerUp, host::SignerDown, host::SignerSaid>;
-  using Output =
-      std::variant<Answered, KeyUsable, HeightProven, consensus::SignerReady, consensus::SignerGone,
-                   host::TellSigner, host::LeaveSigner, host::RunJob>;
+  struct Output
+      : std::variant<Answered, KeyUsable, HeightProven, consensus::SignerReady,
+                     consensus::SignerGone, host::TellSigner, host::LeaveSigner, host::RunJob> {
+    using variant::variant;
+    Output(Output&&) noexcept;
+    Output& operator=(Output&&) noexcept;
+    ~Output();
+  };
 
   static constexpr Duration lease_every = 1s;
   /// Without an answer for so long the connection is given up.

@@ -82,8 +82,15 @@ struct DisputeLooked {
   bool was_wrong = false;
 };
 
-using WorkerOutput = std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder,
-                                  AskShow, RecordMade, NotShown, DisputeLooked>;
+struct WorkerOutput : std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder,
+                                   AskShow, RecordMade, NotShown, DisputeLooked> {
+  using variant::variant;
+  WorkerOutput(const WorkerOutput&);
+  WorkerOutput& operator=(const WorkerOutput&);
+  WorkerOutput(WorkerOutput&&) noexcept;
+  WorkerOutput& operator=(WorkerOutput&&) noexcept;
+  ~WorkerOutput();
+};
 
 /// Of these, what a shell does.
 using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords>;

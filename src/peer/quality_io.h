@@ -96,8 +96,15 @@ struct BanPeer {
 struct UnbanPeer {
   PeerId peer;
 };
-using QualityInput = std::variant<PeerEvent, WallClock, Restore, PeerConnected, PeerDisconnected,
-                                  SetDirect, RecommendationReceived, BanPeer, UnbanPeer>;
+struct QualityInput : std::variant<PeerEvent, WallClock, Restore, PeerConnected, PeerDisconnected,
+                                   SetDirect, RecommendationReceived, BanPeer, UnbanPeer> {
+  using variant::variant;
+  QualityInput(const QualityInput&);
+  QualityInput& operator=(const QualityInput&);
+  QualityInput(QualityInput&&) noexcept;
+  QualityInput& operator=(QualityInput&&) noexcept;
+  ~QualityInput();
+};
 
 // --- outputs -------------------------------------------------------------------------------------
 
@@ -137,7 +144,14 @@ struct Persist {
 struct Forget {
   PeerId peer;
 };
-using QualityOutput = std::variant<StandingChanged, Disconnect, PeerBanned, BanEnded, GroupBanned,
-                                   Probe, Persist, Forget>;
+struct QualityOutput : std::variant<StandingChanged, Disconnect, PeerBanned, BanEnded, GroupBanned,
+                                    Probe, Persist, Forget> {
+  using variant::variant;
+  QualityOutput(const QualityOutput&);
+  QualityOutput& operator=(const QualityOutput&);
+  QualityOutput(QualityOutput&&) noexcept;
+  QualityOutput& operator=(QualityOutput&&) noexcept;
+  ~QualityOutput();
+};
 
 }  // namespace kith::peer

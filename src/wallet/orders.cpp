@@ -111,4 +111,10 @@ codec::Hash name_salt(const crypto::KeyPair& key, const codec::AccountId& id,
   return codec::tagged_hash(salt_tag, {key.sign(message)});
 }
 
+WalletOrder::WalletOrder(const WalletOrder&) = default;
+WalletOrder& WalletOrder::operator=(const WalletOrder&) = default;
+WalletOrder::WalletOrder(WalletOrder&&) noexcept = default;
+WalletOrder& WalletOrder::operator=(WalletOrder&&) noexcept = default;
+WalletOrder::~WalletOrder() = default;
+
 }  // namespace kith::wallet

@@ -13,7 +13,14 @@
 
 namespace kith::wallet {
 
-using WalletOrder = std::variant<codec::ValidatorOrder, codec::AccountOrder, codec::JobOrder>;
+struct WalletOrder : std::variant<codec::ValidatorOrder, codec::AccountOrder, codec::JobOrder> {
+  using variant::variant;
+  WalletOrder(const WalletOrder&);
+  WalletOrder& operator=(const WalletOrder&);
+  WalletOrder(WalletOrder&&) noexcept;
+  WalletOrder& operator=(WalletOrder&&) noexcept;
+  ~WalletOrder();
+};
 
 /// Without a witness.
 codec::TxAction action_of(const WalletOrder& order);
