@@ -23,6 +23,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build/mutants"
 SECONDS = 60  # of weather
+KILLED_WITHIN_S = 60
 
 GUARD, VOTES = "src/consensus/guard.cpp", "src/consensus/view_votes.cpp"
 HEAR, RULES = "src/consensus/engine_hear.cpp", "src/consensus/engine_rules.cpp"
@@ -249,7 +250,8 @@ def one(number, jobs):
         if error:
             return number, "BROKEN", error[:600], 0.0
         killer, seconds = run(out)
-        return number, "killed" if killer else "ALIVE", killer, seconds
+        state = "SLOW" if killer and seconds > KILLED_WITHIN_S else "killed" if killer else "ALIVE"
+        return number, state, killer, seconds
     finally:
         shutil.rmtree(tree, ignore_errors=True)
         shutil.rmtree(out, ignore_errors=True)

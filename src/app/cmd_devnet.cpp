@@ -87,7 +87,7 @@ class Devnet {
   std::vector<std::string> worker_homes() const;
   Result<void> begin_job();
   Result<std::uint64_t> count_forks();
-  bool has_chain() const { return args_.validators > 0; }
+  bool has_chain() const { return args_.validators != 0; }
   std::uint64_t height_min() const;
   Result<void> start(std::size_t index, const std::string& bootstrap);
   Result<void> wait_until_ready(std::size_t index);
@@ -235,7 +235,7 @@ Result<void> Devnet::choose_folder() {
 
 /// Validators' keys, and the genesis that names them; a folder that has one goes on with it.
 Result<void> Devnet::make_chain() {
-  validators_ = std::min<std::uint64_t>(args_.validators, args_.nodes);
+  validators_ = args_.validators.value_or(std::min<std::uint64_t>(args_.nodes, 4));
   genesis_ = dir_ + "/genesis.kith";
   if (rt::file_exists(genesis_)) {
     has_jobs_ = TRY(read_genesis_draft(genesis_)).params.compute.has_value();
@@ -501,6 +501,11 @@ bool Devnet::stop_all() {
 int run_devnet(const cli::Globals& globals, const cli::DevnetArgs& args) {
   if (args.until_height && args.validators == 0) {
     return fail_with(globals, {Code::usage, "--until-height needs validators"});
+  }
+  if (args.validators > args.nodes) {
+    return fail_with(globals,
+                     {Code::usage, base::format("--validators {} needs as many --nodes, not {}",
+                                                *args.validators, args.nodes)});
   }
   struct sigaction action{};
   action.sa_handler = on_signal;

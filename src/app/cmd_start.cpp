@@ -137,7 +137,9 @@ Result<void> Daemon::prepare() {
     config.node.chain.mesh_token = TRY(load_mesh_token(session_));
     config.compute = TRY(load_compute(session_));
   } else if (session_.settings.compute.is_enabled) {
-    return fail(Code::config, "compute.enabled is set, and this node keeps no chain");
+    return fail(Code::config,
+                "work for jobs (compute.enabled, `kith compute work`) needs a chain, and this node "
+                "keeps none: give it a genesis file by chain.genesis");
   }
   const crypto::PublicKey key = identity.key.public_key();
   engine_ = TRY(Engine::make(std::move(config), std::move(identity.key), *log_));

@@ -259,8 +259,8 @@ void add_many_node_verbs(CLI::App& app, Draft& draft) {
                                            "Run several real nodes on this machine's loopback",
                                            "kith devnet --nodes 4 --for 30s --json");
   add_count(*devnet.app, "--nodes", devnet.args->nodes, "How many (4)", 1, devnet_nodes_max);
-  add_count(*devnet.app, "--validators", devnet.args->validators, "How many of them agree (4)", 0,
-            devnet_nodes_max);
+  add_count(*devnet.app, "--validators", devnet.args->validators,
+            "How many of them agree (4, or all)", 0, devnet_nodes_max);
   devnet.app
       ->add_option("--dir", devnet.args->dir,
                    "Homes DIR/node1...; resumed when there (else a "

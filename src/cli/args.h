@@ -148,9 +148,9 @@ struct LogLevelArgs {
 };
 struct DevnetArgs {
   std::uint64_t nodes = 4;
-  std::uint64_t validators = 4;
-  std::string dir;                 // empty: a temporary one
-  std::uint64_t base_port = 4770;  // 0: free ones
+  std::optional<std::uint64_t> validators;  // usually 4, of fewer nodes all
+  std::string dir;                          // empty: a temporary one
+  std::uint64_t base_port = 4770;           // 0: free ones
   std::optional<std::uint64_t> until_height;
   std::optional<Duration> run_for;
   bool no_job = false;

@@ -49,8 +49,8 @@ Result<ScenarioResult> run_scenario(const ScenarioOptions& options) {
   for (const Scenario& scenario : scenarios) {
     if (options.name == scenario.name) return scenario.run(options);
   }
-  return fail(Code::not_found, base::format("no scenario \"{}\"; there is: {}", options.name,
-                                            fmt::join(scenario_names(), ", ")));
+  return fail(Code::usage, base::format("no scenario \"{}\"; there is: {}", options.name,
+                                        fmt::join(scenario_names(), ", ")));
 }
 
 }  // namespace kith::sim

@@ -61,6 +61,11 @@ class DevnetTest(Case):
         for key in ("validators", "height", "finalized_height", "forks", "finality_ms"):
             self.assertIsNone(result.json()[key], key)
 
+    def test_more_validators_than_nodes_are_refused(self):
+        result = kith("devnet", "--nodes", 2, "--validators", 3, "--json")
+        self.assertEqual(result.code, 2, result.out + result.err)
+        self.assertIn("--validators 3", result.json()["error"]["message"])
+
     def test_ports_keep_their_offsets(self):
         base = free_base_port()
         homes = self.folder / "net"
