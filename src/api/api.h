@@ -135,6 +135,7 @@ class Api {
   void job_get(Instant now, Call call);
   void job_slots(Instant now, Call call);
   void job_regions(Instant now, Call call);
+  void job_finds(Instant now, Call call);
   void job_members(Instant now, Call call);
   void job_disputes(Instant now, Call call);
   void job_dispute(Instant now, Call call);

@@ -257,6 +257,29 @@ void Api::job_members(Instant now, Call call) {
               }});
 }
 
+void Api::job_finds(Instant now, Call call) {
+  const auto limit = page_limit(call);
+  if (!limit) return call.fail(limit.error());
+  Bytes after;
+  if (call.params.contains("after")) {
+    const auto name = parse_hex<codec::Hash>("after", call.text("after"));
+    if (!name) return call.fail(name.error());
+    after.assign(name->begin(), name->end());
+  }
+  const JobId id{call.count("job")};
+  ask_entries(now, std::move(call),
+              Look{[id, asked = PageAsked{*limit, after}](const Entries& entries, Height height) {
+                Page page =
+                    page_of(entries, EntryKind::find, key_of(id.value), asked, "find",
+                            [&](ByteView name, ByteView bytes) {
+                              codec::Hash of;
+                              std::ranges::copy(name, of.begin());
+                              return find_view(of, entry_of<codec::FindEntry>(bytes), entries);
+                            });
+                return Result<Json>(with_page(id, height, "finds", std::move(page)));
+              }});
+}
+
 void Api::job_disputes(Instant now, Call call) {
   const auto limit = page_limit(call);
   if (!limit) return call.fail(limit.error());

@@ -11,6 +11,7 @@ Json counts_view(const node::WorkerStats& stats) {
           {"settled", to_json(stats.settled)},   {"statements", to_json(stats.statements)},
           {"repeats", to_json(stats.repeats)},   {"commits", to_json(stats.commits)},
           {"reveals", to_json(stats.reveals)},   {"checks", to_json(stats.checks)},
+          {"finds", to_json(stats.finds)},       {"claims", to_json(stats.claims)},
           {"shows", to_json(stats.shows)},       {"not_shown", to_json(stats.not_shown)},
           {"disputes", to_json(stats.disputes)}, {"conceded", to_json(stats.conceded)}};
 }

@@ -1,5 +1,6 @@
 #include "api/job_views.h"
 
+#include "codec/chain_find_text.h"
 #include "ledger/accounts.h"
 
 namespace kith::api {
@@ -186,6 +187,19 @@ Json region_view(std::uint32_t number, const codec::RegionEntry& region) {
               {"accepted_second", to_json(region.second.count())},
               {"root_second", root_of(region.second)},
               {"height_second", height_or_null(region.second_height)}};
+}
+
+Json find_view(const codec::Hash& name, const codec::FindEntry& find,
+               const ledger::Entries& entries) {
+  return Json{{"find", base::to_hex(name)},
+              {"number", codec::find_number_text(find.number)},
+              {"what", codec::find_name(find.what)},
+              {"account", base::to_hex(find.account)},
+              {"name", name_or_null(entries, find.account)},
+              {"worker", base::to_hex(find.worker)},
+              {"task", to_json(find.task.value)},
+              {"unit", find.unit},
+              {"height", to_json(find.height.value)}};
 }
 
 Json member_view(const codec::AccountId& account, const codec::MemberEntry& member,

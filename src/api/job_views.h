@@ -23,6 +23,9 @@ Json slot_view(codec::SlotId number, const codec::SlotEntry& slot, std::uint16_t
 Json region_view(std::uint32_t number, const codec::RegionEntry& region);
 Json member_view(const codec::AccountId& account, const codec::MemberEntry& member,
                  const ledger::Entries& entries);
+/// `name`: of the find.
+Json find_view(const codec::Hash& name, const codec::FindEntry& find,
+               const ledger::Entries& entries);
 Json dispute_view(std::uint64_t number, const codec::DisputeEntry& dispute);
 
 }  // namespace kith::api

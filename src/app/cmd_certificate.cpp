@@ -7,6 +7,7 @@
 #include "cli/reports_account.h"
 #include "codec/chain_certificate.h"
 #include "codec/chain_entry_text.h"
+#include "codec/chain_find_text.h"
 #include "codec/chain_job_state.h"
 #include "rt/files.h"
 
@@ -46,6 +47,21 @@ Result<codec::CertifiedWork> work_of(const codec::ChainProof& proof, std::uint64
   return codec::CertifiedWork{codec::JobId{job}, member.tasks, member.units, member.checks};
 }
 
+Result<codec::CertifiedFind> find_of(const codec::ChainProof& proof,
+                                     const cli::AccountCertificateArgs& args,
+                                     const codec::Hash& name, const codec::AccountId& account) {
+  const auto* claim = claim_of(proof, codec::EntryKind::find);
+  if (claim == nullptr) {
+    return fail(Code::not_found, base::format("job {} has no find {}", args.job, args.find));
+  }
+  const auto found = TRY(codec::decode_entry<codec::FindEntry>(*claim->entry));
+  if (found.account != account) {
+    return fail(Code::permission,
+                base::format("find {} is account {}'s", args.find, base::to_hex(found.account)));
+  }
+  return codec::CertifiedFind{codec::JobId{args.job}, name, found.number, found.what};
+}
+
 /// Signs by the imported key, else by the wallet's.
 Result<void> sign(const cli::Globals& globals, const cli::AccountOptions& options,
                   const codec::ChainKey& key, codec::AccountCertificate& certificate) {
@@ -72,7 +88,11 @@ Result<cli::CertificateReport> certify(const cli::Globals& globals,
   auto chain = TRY(WalletChain::reach(globals));
   const KnownAccount account = TRY(find_account(chain, asked));
   std::string what = "account:" + account.told.id;
-  if (args.job != 0) {
+  codec::Hash find{};
+  if (!args.find.empty()) {
+    find = TRY(parse_hash_text(args.find, "find's name"));
+    what += ",find:" + base::to_hex(codec::find_id(args.job, find));
+  } else if (args.job != 0) {
     what += ",member:" + base::to_hex(codec::member_id(args.job, account.id));
   }
   codec::AccountCertificate certificate;
@@ -80,7 +100,11 @@ Result<cli::CertificateReport> certify(const cli::Globals& globals,
   certificate.genesis = TRY(parse_hash_text(chain.terms().genesis, "genesis hash"));
   certificate.account = account.id;
   certificate.height = TRY(height_of(proof));
-  if (args.job != 0) certificate.work = TRY(work_of(proof, args.job));
+  if (!args.find.empty()) {
+    certificate.find = TRY(find_of(proof, args, find, account.id));
+  } else if (args.job != 0) {
+    certificate.work = TRY(work_of(proof, args.job));
+  }
   const auto* shown = claim_of(proof, codec::EntryKind::account);
   if (shown == nullptr) return fail(Code::protocol, "the node does not prove the account");
   const codec::AccountEntry entry = TRY(codec::decode_account(*shown->entry));
@@ -95,7 +119,16 @@ Result<cli::CertificateReport> certify(const cli::Globals& globals,
                                 std::nullopt,
                                 0,
                                 0,
-                                0};
+                                0,
+                                {},
+                                {},
+                                {}};
+  if (certificate.find) {
+    report.job = args.job;
+    report.find = base::to_hex(find);
+    report.number = codec::find_number_text(certificate.find->number);
+    report.what = codec::find_name(certificate.find->what);
+  }
   if (certificate.work) {
     report.job = args.job;
     report.tasks = certificate.work->tasks;

@@ -215,6 +215,11 @@ int run_job(const cli::Globals& globals, const cli::JobArgs& args) {
                [&](const cli::JobEndArgs& a) { return end(g, a); },
                [&](const cli::JobListArgs& a) { return list(g, a); },
                [&](const cli::JobShowArgs& a) { return show(g, a); },
+               [&](const cli::JobFindsArgs& a) {
+                 cli::Params params{{"job", a.job}, {"limit", a.limit}};
+                 if (!a.after.empty()) params.emplace_back("after", a.after);
+                 return ask_running(g, "job.finds", params, answer_timeout, cli::render_finds);
+               },
                [&](const cli::LeaderboardArgs& a) {
                  return ask_running(g, "compute.leaderboard", {{"limit", a.limit}}, answer_timeout,
                                     cli::render_leaderboard);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "app/cmd.h"
+#include "app/light_begin.h"
 #include "base/format.h"
 #include "cli/light_report.h"
 #include "cli/render.h"
@@ -108,33 +109,6 @@ Result<Given> read_trust(const cli::LightVerifyArgs& args) {
   return given;
 }
 
-Result<light::LightClient> begin(const cli::LightVerifyArgs& args, const codec::ChainProof& proof) {
-  light::LightConfig config;
-  config.trusting_period = args.trusting_period;
-  config.trusts_old_keys = args.trusts_old_keys;
-  if (args.genesis.empty() && (args.state.empty() || !rt::file_exists(args.state))) {
-    return fail(Code::usage, "whose chain? --genesis HASH or FILE, or a --state that knows");
-  }
-  std::optional<Given> given;
-  if (!args.genesis.empty()) given = TRY(read_trust(args));
-  if (!args.state.empty() && rt::file_exists(args.state)) {
-    const Bytes bytes = TRY(rt::read_file(args.state, state_bytes_max));
-    auto client = light::LightClient::decode(bytes, config);
-    if (!client) {
-      return fail(Code::config, base::format("{}: {}", args.state, client.error().message));
-    }
-    if (given && given->trust.genesis != client->genesis()) {
-      return fail(Code::usage, base::format("{} is of another chain", args.state));
-    }
-    return client;
-  }
-  const bool is_bare = std::holds_alternative<std::monostate>(proof.start);
-  if (is_bare && given->genesis && !given->trust.checkpoint) {
-    return light::LightClient::begin(given->trust, *given->genesis, config);
-  }
-  return light::LightClient::begin(given->trust, proof.start, config);
-}
-
 /// An output that is proven, as it is or as one of a transaction.
 struct ProvenOutput {
   codec::OutPoint outpoint;
@@ -234,6 +208,39 @@ Result<void> check_expected(const cli::LightVerifyArgs& args, const Expected& ex
 
 }  // namespace
 
+Result<light::LightClient> begin_light(const cli::LightVerifyArgs& args,
+                                       const codec::ChainProof& proof) {
+  light::LightConfig config;
+  config.trusting_period = args.trusting_period;
+  config.trusts_old_keys = args.trusts_old_keys;
+  if (args.genesis.empty() && (args.state.empty() || !rt::file_exists(args.state))) {
+    return fail(Code::usage, "whose chain? --genesis HASH or FILE, or a --state that knows");
+  }
+  std::optional<Given> given;
+  if (!args.genesis.empty()) given = TRY(read_trust(args));
+  if (!args.state.empty() && rt::file_exists(args.state)) {
+    const Bytes bytes = TRY(rt::read_file(args.state, state_bytes_max));
+    auto client = light::LightClient::decode(bytes, config);
+    if (!client) {
+      return fail(Code::config, base::format("{}: {}", args.state, client.error().message));
+    }
+    if (given && given->trust.genesis != client->genesis()) {
+      return fail(Code::usage, base::format("{} is of another chain", args.state));
+    }
+    return client;
+  }
+  const bool is_bare = std::holds_alternative<std::monostate>(proof.start);
+  if (is_bare && given->genesis && !given->trust.checkpoint) {
+    return light::LightClient::begin(given->trust, *given->genesis, config);
+  }
+  return light::LightClient::begin(given->trust, proof.start, config);
+}
+
+WallTime light_time() {
+  const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+  return WallTime{std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count()};
+}
+
 int run_chain_proof(const cli::Globals& globals, const cli::ChainProofArgs& args) {
   const auto node = reach_or_say(globals);
   if (!node) return node.error();
@@ -269,13 +276,11 @@ int run_light_verify(const cli::Globals& globals, const cli::LightVerifyArgs& ar
                          error.code == Code::permission;
     return fail_with(globals, error, is_ours ? cli::exit_code_of(error) : cli::exit_found_false);
   };
-  auto client = begin(args, *proof);
+  auto client = begin_light(args, *proof);
   if (!client) return say_no(client.error());
   const auto expected = read_expected(args, client->params().address_hrp);
   if (!expected) return say_no(expected.error());
-  const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
-  const WallTime now{std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count()};
-  const auto verdict = client->verify(*proof, now);
+  const auto verdict = client->verify(*proof, light_time());
   if (!args.state.empty() && (verdict || client->fork())) {
     const auto kept = rt::write_file_atomic(args.state, client->encode(), rt::public_file_mode);
     if (!kept) return fail_with(globals, kept.error());

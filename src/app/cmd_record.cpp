@@ -1,17 +1,24 @@
 // kith compute record: what a signed record of a result says, and whether it holds. Its signature
 // and name need nothing else; that the ledger accepted it is shown by a proof of its place in its
-// region's list, whose root a node or a light proof tells.
+// region's list, whose root a node tells, or a light client that believes a proof alone. The latter
+// also says whose key the worker's is, and what the job has to do with it.
 #include "app/account_home.h"
 #include "app/cmd_account.h"
+#include "app/light_begin.h"
 #include "base/format.h"
+#include "cli/light_report.h"
 #include "cli/reports_job.h"
 #include "codec/chain_record.h"
+#include "compute/job_work.h"
+#include "light/record.h"
 #include "rt/files.h"
 
 namespace kith::app {
 namespace {
 
 constexpr std::size_t record_bytes_max = 4096;
+/// Of 3 MiB each: more than any chain has, so that a node cannot keep us for ever.
+constexpr std::size_t proof_parts_max = 1'000;
 
 /// A file, or HOME/records/CID.
 Result<Bytes> read_record(const cli::Globals& globals, const std::string& record) {
@@ -67,13 +74,21 @@ struct Region {
   codec::Hash root{};
 };
 
+cli::RecordReport::Covers covers_of(const codec::Record& record, std::uint64_t region_tasks,
+                                    std::uint64_t units, std::uint64_t workload, ByteView params) {
+  cli::RecordReport::Covers covers;
+  covers.region = record.task.value / region_tasks;
+  covers.task_in_region = record.task.value % region_tasks;
+  covers.region_tasks = region_tasks;
+  covers.first_unit = record.task.value * units;
+  covers.units = units;
+  covers.words = compute::describe_task(workload, params, {record.task.value}).value_or("");
+  return covers;
+}
+
 /// As the running node has it.
-Result<Region> region_of_node(const cli::Globals& globals, const codec::Record& record) {
-  auto chain = TRY(WalletChain::reach(globals));
-  TRY_VOID(chain.check(record.genesis));
-  const auto job_answer = TRY(chain.call("job.get", {{"job", record.job.value}}));
-  const cli::NodeJob job = TRY(cli::read_job(job_answer));
-  if (job.region_tasks == 0) return fail(Code::protocol, "a job whose regions have no tasks");
+Result<Region> region_of_node(WalletChain& chain, const codec::Record& record,
+                              const cli::NodeJob& job) {
   Region region;
   region.number = record.task.value / job.region_tasks;
   cli::Params params = {{"job", record.job.value}, {"limit", std::uint64_t{1}}};
@@ -92,14 +107,98 @@ Result<Region> region_of_node(const cli::Globals& globals, const codec::Record& 
   return region;
 }
 
-/// That the ledger accepted it.
-Result<Region> check_place(const cli::Globals& globals, const cli::RecordVerifyArgs& args,
-                           const codec::Record& record) {
+Result<cli::NodeJob> job_of_node(WalletChain& chain, const codec::Record& record) {
+  const auto answer = TRY(chain.call("job.get", {{"job", record.job.value}}));
+  cli::NodeJob job = TRY(cli::read_job(answer));
+  if (job.region_tasks == 0) return fail(Code::protocol, "a job whose regions have no tasks");
+  return job;
+}
+
+Result<std::optional<codec::MerkleProof>> read_place(const cli::RecordVerifyArgs& args) {
+  if (args.place.empty()) return std::optional<codec::MerkleProof>();
   const Bytes bytes = TRY(rt::read_file(args.place, codec::merkle_proof_bytes_max));
-  const codec::MerkleProof proof = TRY(codec::decode_merkle_proof(bytes));
-  Region region = TRY(region_of_node(globals, record));
-  TRY_VOID(codec::verify_record(record, region.root, proof));
-  return region;
+  return std::optional(TRY(codec::decode_merkle_proof(bytes)));
+}
+
+/// That the ledger accepted it, as the running node says.
+Result<void> check_by_node(const cli::Globals& globals, const codec::MerkleProof& place,
+                           const codec::Record& record, cli::RecordReport& report) {
+  auto chain = TRY(WalletChain::reach(globals));
+  TRY_VOID(chain.check(record.genesis));
+  const cli::NodeJob job = TRY(job_of_node(chain, record));
+  const Region region = TRY(region_of_node(chain, record, job));
+  TRY_VOID(codec::verify_record(record, region.root, place));
+  report.region = region.number;
+  report.region_root = base::to_hex(region.root);
+  report.settled = "accepted";
+  report.place = place.index;
+  report.place_of = place.count;
+  const Bytes params = TRY(base::from_hex(job.params));
+  report.covers = covers_of(record, job.region_tasks, job.units, job.workload, params);
+  return {};
+}
+
+/// What a light client has found proven, and who it is.
+struct Proven {
+  light::LightClient client;
+  light::Verdict verdict;
+};
+
+Result<Proven> prove_by_file(const cli::RecordVerifyArgs& args, const cli::LightVerifyArgs& trust) {
+  const Bytes bytes = TRY(rt::read_file(args.proof, codec::chain_proof_bytes_max));
+  const codec::ChainProof proof = TRY(codec::decode_chain_proof(bytes));
+  light::LightClient client = TRY(begin_light(trust, proof));
+  auto verdict = TRY(client.verify(proof, light_time()));
+  return Proven{std::move(client), std::move(verdict)};
+}
+
+/// In as many parts as the node gives it: it is asked, and not believed.
+Result<Proven> prove_by_node(const cli::Globals& globals, const cli::RecordVerifyArgs& args,
+                             const cli::LightVerifyArgs& trust, const codec::Record& record) {
+  auto chain = TRY(WalletChain::reach(globals));
+  const cli::NodeJob job = TRY(job_of_node(chain, record));
+  const std::string what =
+      light::record_entries(record, static_cast<std::uint32_t>(job.region_tasks),
+                            /*with_region=*/!args.place.empty());
+  std::optional<light::LightClient> client;
+  cli::Params params{{"kind", std::string("entry")}, {"what", what}};
+  for (std::size_t parts = 0; parts < proof_parts_max; ++parts) {
+    const auto answer = TRY(chain.call("chain.proof", params));
+    const cli::ProofAnswer told = TRY(cli::read_proof_answer(answer));
+    const codec::ChainProof proof = TRY(codec::decode_chain_proof(told.proof));
+    if (!client) client = TRY(begin_light(trust, proof));
+    auto verdict = TRY(client->verify(proof, light_time()));
+    if (!told.is_part) return Proven{*std::move(client), std::move(verdict)};
+    params = {{"kind", std::string("entry")}, {"what", what}, {"from_epoch", told.epoch}};
+  }
+  return fail(Code::protocol, base::format("a proof in more than {} parts", proof_parts_max));
+}
+
+Result<void> check_by_light(const cli::Globals& globals, const cli::RecordVerifyArgs& args,
+                            const std::optional<codec::MerkleProof>& place,
+                            const codec::Record& record, cli::RecordReport& report) {
+  cli::LightVerifyArgs trust;
+  trust.genesis = args.genesis;
+  trust.trusts_old_keys = args.trusts_old_keys;
+  const Proven proven = TRY(args.proof.empty() ? prove_by_node(globals, args, trust, record)
+                                               : prove_by_file(args, trust));
+  const auto fact =
+      TRY(light::verify_record(record, place, proven.client.genesis(), proven.verdict));
+  report.proven_at = proven.verdict.block.header.height.value;
+  report.account_name = fact.account_name;
+  report.covers = covers_of(record, fact.region_tasks, fact.units, fact.workload, fact.params);
+  report.covers->slices = fact.slices;
+  switch (fact.settled) {
+    case light::RecordFact::Settled::unknown: break;
+    case light::RecordFact::Settled::maturing: report.settled = "maturing"; break;
+    case light::RecordFact::Settled::accepted:
+      report.settled = "accepted";
+      report.region = fact.region;
+      report.region_root = base::to_hex(fact.region_root);
+      report.place = fact.place;
+      report.place_of = fact.count;
+  }
+  return {};
 }
 
 /// What is wrong with the record is false; what is wrong with files and nodes is not.
@@ -130,10 +229,15 @@ int run_record_verify(const cli::Globals& globals, const cli::RecordVerifyArgs& 
     TRY_VOID(check_cid(record, args));
     cli::RecordReport checked = report_of_record(record);
     checked.is_signed = true;
-    if (!args.place.empty()) {
-      const Region region = TRY(check_place(globals, args, record));
-      checked.region = region.number;
-      checked.region_root = base::to_hex(region.root);
+    const bool has_root = args.asks_node || args.is_light || !args.proof.empty();
+    if (!args.place.empty() && !has_root) {
+      return fail(Code::usage, "--place: under which root? --node, or --light or --proof");
+    }
+    const auto place = TRY(read_place(args));
+    if (args.is_light || !args.proof.empty()) {
+      TRY_VOID(check_by_light(globals, args, place, record, checked));
+    } else if (place) {
+      TRY_VOID(check_by_node(globals, *place, record, checked));
     }
     return checked;
   }();

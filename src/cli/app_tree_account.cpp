@@ -146,12 +146,17 @@ void add_file_verbs(CLI::App& account, Draft& draft) {
 
   const auto certificate = add_verb<AccountCertificateArgs>(
       account, draft, "certificate",
-      "Certify the account, or what it did in a job: signed by it, and proven for `kith light "
-      "verify`",
+      "Certify the account, what it did in a job, or a discovery: signed by it, and proven for "
+      "`kith light verify`",
       "kith account certificate alice.cert --job 1");
   certificate.app->add_option("FILE", certificate.args->file, "Where to write it")->required();
-  add_count(*certificate.app, "--job", certificate.args->job, "What it contributed to this job", 1,
-            UINT64_MAX);
+  auto* job = add_count(*certificate.app, "--job", certificate.args->job,
+                        "What it contributed to this job", 1, UINT64_MAX);
+  certificate.app
+      ->add_option("--find", certificate.args->find,
+                   "That this find of the job is its discovery (kith compute finds)")
+      ->type_name("NAME")
+      ->needs(job);
   certificate.app
       ->add_option("--account", certificate.args->options.account, "Its name or id (the home's)")
       ->type_name("ACCOUNT");

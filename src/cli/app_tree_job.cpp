@@ -69,6 +69,12 @@ void add_job_looks(CLI::App& compute, Draft& draft) {
                                          "A job: progress, regions, slots, disputes, money",
                                          "kith compute job 1");
   add_count(*job.app, "JOB", job.args->job, "Its number", 1, UINT64_MAX)->required();
+  const auto finds = add_verb<JobFindsArgs>(compute, draft, "finds",
+                                            "What was discovered in a job, and whose it is",
+                                            "kith compute finds 1");
+  add_count(*finds.app, "JOB", finds.args->job, "Its number", 1, UINT64_MAX)->required();
+  add_count(*finds.app, "--limit", finds.args->limit, "How many (100)", 1, page_max);
+  finds.app->add_option("--after", finds.args->after, "Go on behind this find")->type_name("NAME");
   const auto board = add_verb<LeaderboardArgs>(compute, draft, "leaderboard",
                                                "Who contributed most, over all jobs",
                                                "kith compute leaderboard --limit 10");
@@ -83,8 +89,10 @@ void add_record_verbs(CLI::App& compute, Draft& draft) {
   show.app->add_option("RECORD", show.args->record, "A file, or a CID of HOME/records")->required();
   const auto verify = add_verb<RecordVerifyArgs>(
       *record, draft, "verify",
-      "Check a record's signature and CID, and that it was accepted; exit 4 when false",
-      "kith compute record verify r.bin --place r.proof --node");
+      "Check a record's signature and CID, whose it is, what it covers, and that the ledger "
+      "settled "
+      "it; exit 4 when false",
+      "kith compute record verify r.bin --place r.proof --light --genesis genesis.kith");
   RecordVerifyArgs& args = *verify.args;
   CLI::App& to = *verify.app;
   to.add_option("RECORD", args.record, "A file, or a CID of HOME/records")->required();
@@ -94,7 +102,20 @@ void add_record_verbs(CLI::App& compute, Draft& draft) {
                     ->type_name("FILE");
   auto* node = to.add_flag("--node", args.asks_node, "The list's root from the running node");
   node->needs(place);
-  place->needs(node);
+  auto* light = to.add_flag("--light", args.is_light,
+                            "Have the running node prove account, key, job and region, and believe "
+                            "the proof alone");
+  auto* proof = to.add_option("--proof", args.proof,
+                              "Such a proof in a file (kith chain proof --kind entry): no node")
+                    ->type_name("FILE");
+  auto* genesis =
+      to.add_option("--genesis", args.genesis, "The chain's genesis: its hash in hex, or the file")
+          ->type_name("HASH|FILE");
+  auto* old_keys = to.add_flag("--trust-old-keys", args.trusts_old_keys,
+                               "No old validator's key may have been sold or stolen");
+  light->needs(genesis)->excludes(node);
+  proof->needs(genesis)->excludes(node)->excludes(light);
+  old_keys->needs(genesis);
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ struct AccountImportArgs {
 struct AccountCertificateArgs {
   AccountOptions options;
   std::uint64_t job = 0;  // 0: of the account alone
+  std::string find;       // its name in that job; empty: of its work
   std::string file;
 };
 

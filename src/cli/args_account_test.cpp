@@ -105,6 +105,18 @@ TEST(JobArgs, EveryVerbBecomesItsStruct) {
       {"compute", "record", "verify", "r", "--cid", "c", "--place", "p", "--node"});
   EXPECT_EQ(verify.record + verify.cid + verify.place, "rcp");
   EXPECT_TRUE(verify.asks_node);
+  const auto light = job<RecordVerifyArgs>(
+      {"compute", "record", "verify", "r", "--light", "--genesis", "g", "--trust-old-keys"});
+  EXPECT_TRUE(light.is_light && light.trusts_old_keys && !light.asks_node);
+  EXPECT_EQ(light.genesis, "g");
+  const auto proof = job<RecordVerifyArgs>(
+      {"compute", "record", "verify", "r", "--proof", "f", "--genesis", "g", "--place", "p"});
+  EXPECT_EQ(proof.proof + proof.place, "fp");
+  const auto finds = job<JobFindsArgs>({"compute", "finds", "3", "--after", "ab", "--limit", "5"});
+  EXPECT_EQ(finds.after + std::to_string(finds.job * 10 + finds.limit), "ab35");
+  const auto found = account<AccountCertificateArgs>(
+      {"account", "certificate", "f", "--job", "1", "--find", "ab"});
+  EXPECT_EQ(found.find + std::to_string(found.job), "ab1");
 }
 
 TEST(JobArgs, WhatDoesNotFitIsRefused) {
@@ -119,6 +131,13 @@ TEST(JobArgs, WhatDoesNotFitIsRefused) {
   EXPECT_NE(refusal({"compute", "job", "0"}).find("0 is not within"), std::string::npos);
   EXPECT_NE(refusal({"compute", "fund", "1"}).find("--amount"), std::string::npos);
   EXPECT_NE(refusal({"compute", "record", "verify", "r", "--node"}).find("--place"),
+            std::string::npos);
+  EXPECT_NE(refusal({"compute", "record", "verify", "r", "--light"}).find("--genesis"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal({"compute", "record", "verify", "r", "--light", "--proof", "f", "--genesis", "g"}),
+      "");
+  EXPECT_NE(refusal({"account", "certificate", "f", "--find", "ab"}).find("--job"),
             std::string::npos);
 }
 

@@ -42,6 +42,11 @@ struct JobListArgs {
 struct JobShowArgs {
   std::uint64_t job = 0;
 };
+struct JobFindsArgs {
+  std::uint64_t job = 0;
+  std::uint64_t limit = 100;
+  std::string after;
+};
 struct LeaderboardArgs {
   std::uint64_t limit = 20;
 };
@@ -53,10 +58,15 @@ struct RecordVerifyArgs {
   std::string cid;         // that it must have
   std::string place;       // a file: the Merkle proof of it in its region's list
   bool asks_node = false;  // takes the region's root from the running node
+  bool is_light = false;   // asks it for a proof, and believes that alone
+  std::string proof;       // a file in its place, as `kith chain proof` writes it
+  // What a light client trusts.
+  std::string genesis;  // a hash, or a file
+  bool trusts_old_keys = false;
 };
 
 struct JobArgs : std::variant<JobSubmitArgs, JobFundArgs, JobEndArgs, JobListArgs, JobShowArgs,
-                              LeaderboardArgs, RecordShowArgs, RecordVerifyArgs> {
+                              LeaderboardArgs, RecordShowArgs, RecordVerifyArgs, JobFindsArgs> {
   using variant::variant;
   JobArgs(const JobArgs&);
   JobArgs& operator=(const JobArgs&);

@@ -6,6 +6,7 @@
 #include "base/machine.h"
 #include "cli/render.h"
 #include "codec/chain_address.h"
+#include "codec/chain_find_text.h"
 
 namespace kith::cli {
 namespace {
@@ -83,6 +84,17 @@ Json view_of(const light::CertificateFact& certificate) {
     view["tasks"] = number(certificate.work->tasks);
     view["units"] = number(certificate.work->units);
     view["checks"] = number(certificate.work->checks);
+  }
+  if (certificate.find) {
+    const codec::FindEntry& found = *certificate.found;
+    view["job"] = number(certificate.find->job.value);
+    view["find"] = base::to_hex(certificate.find->name);
+    view["number"] = codec::find_number_text(found.number);
+    view["what"] = codec::find_name(found.what);
+    view["worker"] = base::to_hex(found.worker);
+    view["task"] = number(found.task.value);
+    view["unit"] = found.unit;
+    view["found_at"] = number(found.height.value);
   }
   return view;
 }

@@ -124,7 +124,11 @@ std::string to_json(const CertificateReport& report) {
   Json json{{"account", report.account}, {"name", or_null(report.name)},
             {"file", report.file},       {"height", units(report.height)},
             {"bytes", report.bytes},     {"job", report.job ? units(*report.job) : Json(nullptr)}};
-  if (report.job) {
+  if (!report.find.empty()) {
+    json["find"] = report.find;
+    json["number"] = report.number;
+    json["what"] = report.what;
+  } else if (report.job) {
     json["tasks"] = units(report.tasks);
     json["units"] = units(report.units);
     json["checks"] = units(report.checks);
@@ -135,7 +139,10 @@ std::string to_json(const CertificateReport& report) {
 std::string to_text(const CertificateReport& report) {
   std::string text = base::format("account  {}{}\n", report.account,
                                   report.name.empty() ? "" : " (" + report.name + ")");
-  if (report.job) {
+  if (!report.find.empty()) {
+    text += base::format("found    {}, a {}, in job {}\n", report.number, report.what,
+                         report.job.value_or(0));
+  } else if (report.job) {
     text += base::format("job      {}: {} tasks, {} units, {} units checked for others\n",
                          *report.job, report.tasks, report.units, report.checks);
   }

@@ -43,6 +43,8 @@ struct CertificateReport {
   std::uint64_t bytes = 0;
   std::optional<std::uint64_t> job;  // none: of the account alone
   std::uint64_t tasks = 0, units = 0, checks = 0;
+  // Of a discovery: its name, number and what it is; empty: of work.
+  std::string find, number, what;
 };
 std::string to_json(const CertificateReport& report);
 std::string to_text(const CertificateReport& report);

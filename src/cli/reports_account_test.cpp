@@ -105,6 +105,47 @@ TEST(JobReports, ThePlanSaysWhatAJobCostsAndWhenItCounts) {
   EXPECT_NE(to_json(plan).find(R"("mature":19)"), std::string::npos);
 }
 
+TEST(JobReports, FindsSayWhatAndWhose) {
+  const std::string text = render_finds(
+      R"({"height":1,"job":1,"next":null,"finds":[{"find":"aa","number":"2531",)"
+      R"("what":"counterexample","account":"ab","name":"alice","worker":"cd","task":0,"unit":3,)"
+      R"("height":9}]})");
+  for (const char* part : {"counterexample 2531", "alice", "unit 3 of task 0, block 9", "aa"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+  EXPECT_EQ(render_finds(R"({"height":1,"job":1,"next":null,"finds":[]})"), "nothing yet");
+  CertificateReport report;
+  report.job = 1;
+  report.find = "aa";
+  report.number = "2531";
+  report.what = "counterexample";
+  EXPECT_NE(to_text(report).find("found    2531, a counterexample, in job 1"), std::string::npos);
+  EXPECT_NE(to_json(report).find(R"("number":"2531","what":"counterexample")"), std::string::npos);
+}
+
+TEST(JobReports, ARecordSaysWhatItCoversAndThatItIsSettled) {
+  RecordReport report;
+  report.is_signed = true;
+  report.covers = RecordReport::Covers{1, 5, 16, 336, 16, 4, "even numbers"};
+  report.settled = "maturing";
+  report.proven_at = 77;
+  report.account_name = "alice";
+  const std::string maturing = to_text(report);
+  for (const char* part :
+       {"task 5 of 16 in region 1: units 336 to 351", "even numbers",
+        "account (alice) and job, as of block 77", "settled    with this root"}) {
+    EXPECT_NE(maturing.find(part), std::string::npos) << part << " in " << maturing;
+  }
+  report.settled = "accepted";
+  report.region = 1;
+  report.region_root = "ef";
+  report.place = 2;
+  report.place_of = 3;
+  EXPECT_NE(to_text(report).find("place      2 of 3"), std::string::npos);
+  EXPECT_NE(to_json(report).find(R"("settled":"accepted","place":2,"place_of":3)"),
+            std::string::npos);
+}
+
 TEST(JobReports, TheLeaderboardHasRanks) {
   const std::string board = render_leaderboard(
       R"({"height":1,"is_whole":true,"accounts":[{"account":"ab","name":"alice","team":null,)"

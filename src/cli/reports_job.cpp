@@ -214,6 +214,19 @@ std::string render_jobs(std::string_view result) {
   return page ? to_text(page->jobs) : render_object(result);
 }
 
+std::string render_finds(std::string_view result) {
+  const auto finds = read_finds(result);
+  if (!finds) return render_object(result);
+  if (finds->empty()) return "nothing yet";
+  std::string text;
+  for (const NodeFind& find : *finds) {
+    text += base::format("{} {}\n  by     {}, in unit {} of task {}, block {}\n  name   {}\n",
+                         find.what, find.number, who(find.name, find.account), find.unit, find.task,
+                         find.height, find.find);
+  }
+  return text;
+}
+
 std::string to_json(const RecordReport& report) {
   Json json{{"cid", report.cid},
             {"hash", report.hash},
@@ -233,6 +246,21 @@ std::string to_json(const RecordReport& report) {
   if (report.is_signed) json["signed"] = *report.is_signed;
   json["region"] = report.region ? number(*report.region) : Json(nullptr);
   json["region_root"] = or_null(report.region_root);
+  json["settled"] = report.settled.empty() ? Json(nullptr) : Json(report.settled);
+  json["place"] = report.place ? number(*report.place) : Json(nullptr);
+  json["place_of"] = report.place_of ? number(*report.place_of) : Json(nullptr);
+  json["covers"] = nullptr;
+  if (const auto& covers = report.covers) {
+    json["covers"] = Json{{"region", number(covers->region)},
+                          {"task_in_region", number(covers->task_in_region)},
+                          {"region_tasks", number(covers->region_tasks)},
+                          {"first_unit", number(covers->first_unit)},
+                          {"units", number(covers->units)},
+                          {"slices", covers->slices ? number(*covers->slices) : Json(nullptr)},
+                          {"words", covers->words.empty() ? Json(nullptr) : Json(covers->words)}};
+  }
+  json["proven_at"] = report.proven_at ? number(*report.proven_at) : Json(nullptr);
+  json["name"] = report.account_name.empty() ? Json(nullptr) : Json(report.account_name);
   return to_line(json);
 }
 
@@ -243,9 +271,25 @@ std::string to_text(const RecordReport& report) {
       report.cid, report.job, report.task, report.pass, report.account, report.worker, report.slot,
       report.round, report.root, report.checkers.size());
   if (report.is_signed) text += "signature  is the worker's\n";
+  if (const auto& covers = report.covers) {
+    text += base::format("covers     task {} of {} in region {}: units {} to {} of the job\n",
+                         covers->task_in_region, covers->region_tasks, covers->region,
+                         covers->first_unit, covers->first_unit + covers->units - 1);
+    if (!covers->words.empty()) text += base::format("           {}\n", covers->words);
+  }
+  if (report.proven_at) {
+    text += base::format("proven     worker, account{} and job, as of block {}\n",
+                         report.account_name.empty() ? "" : " (" + report.account_name + ")",
+                         *report.proven_at);
+  }
   if (report.region_root) {
     text += base::format("accepted   in region {}, under {}\n", report.region.value_or(0),
                          *report.region_root);
+    if (report.place) {
+      text += base::format("place      {} of {}\n", *report.place, report.place_of.value_or(0));
+    }
+  } else if (report.settled == "maturing") {
+    text += "settled    with this root; it matures\n";
   } else if (report.is_signed) {
     text += "accepted   not looked at: --place with --node or --light\n";
   }

@@ -41,6 +41,7 @@ void fill_rates(JobReport& report, std::uint64_t block_interval_ms);
 std::string to_text(const std::vector<NodeStanding>& standings);
 std::string render_leaderboard(std::string_view result);
 std::string render_jobs(std::string_view result);
+std::string render_finds(std::string_view result);
 
 /// `compute record show` and `verify`.
 struct RecordReport {
@@ -52,6 +53,19 @@ struct RecordReport {
   std::optional<bool> is_signed;  // none: not looked at
   std::optional<std::uint64_t> region;
   std::optional<std::string> region_root;  // that it was found under
+  /// What the task is, by the job's entry.
+  struct Covers {
+    std::uint64_t region = 0, task_in_region = 0, region_tasks = 0;
+    std::uint64_t first_unit = 0, units = 0;
+    std::optional<std::uint64_t> slices;  // of a unit
+    std::string words;                    // the workload's; empty: it is not known here
+  };
+  std::optional<Covers> covers;
+  std::string settled;                           // "accepted", "maturing"; empty: not looked at
+  std::optional<std::uint64_t> place, place_of;  // in its region's list
+  /// By a light client: the block that the proof ends in.
+  std::optional<std::uint64_t> proven_at;
+  std::string account_name;
 };
 std::string to_json(const RecordReport& report);
 std::string to_text(const RecordReport& report);

@@ -80,6 +80,15 @@ Result<NodeRegion> region_of(const Json& json) {
   return region;
 }
 
+Result<NodeFind> find_of(const Json& json) {
+  Members members(json);
+  NodeFind find{members.text("find"),    members.text("number"),        members.text("what"),
+                members.text("account"), members.optional_text("name"), members.number("task"),
+                members.number("unit"),  members.number("height")};
+  TRY_VOID(members.fault());
+  return find;
+}
+
 Result<NodeStanding> standing_of(const Json& json) {
   Members members(json);
   NodeStanding standing{members.text("account"),       members.optional_text("name"),
@@ -142,6 +151,12 @@ Result<std::vector<NodeRegion>> read_regions(std::string_view result) {
   const Json json = TRY(parse_answer(result));
   Members members(json);
   return items_of(members, "regions", region_of);
+}
+
+Result<std::vector<NodeFind>> read_finds(std::string_view result) {
+  const Json json = TRY(parse_answer(result));
+  Members members(json);
+  return items_of(members, "finds", find_of);
 }
 
 Result<std::vector<NodeStanding>> read_leaderboard(std::string_view result) {

@@ -76,6 +76,13 @@ struct NodeRegion {
 };
 Result<std::vector<NodeRegion>> read_regions(std::string_view result);
 
+/// An item of job.finds.
+struct NodeFind {
+  std::string find, number, what, account, name;
+  std::uint64_t task = 0, unit = 0, height = 0;
+};
+Result<std::vector<NodeFind>> read_finds(std::string_view result);
+
 /// An item of compute.leaderboard.
 struct NodeStanding {
   std::string account, name, team;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view magic = "kith-certificate";
 constexpr std::uint8_t format = 1;
+enum class Of : std::uint8_t { account = 0, work = 1, find = 2 };
 
 void write_signed(Writer& writer, const AccountCertificate& certificate) {
   writer.bytes(base::as_bytes(magic));
@@ -16,7 +17,16 @@ void write_signed(Writer& writer, const AccountCertificate& certificate) {
   writer.bytes(certificate.genesis);
   writer.bytes(certificate.account);
   writer.u64(certificate.height.value);
-  writer.u8(certificate.work ? 1 : 0);
+  ASSERT(!certificate.work || !certificate.find);
+  if (certificate.find) {
+    writer.u8(static_cast<std::uint8_t>(Of::find));
+    writer.u64(certificate.find->job.value);
+    writer.bytes(certificate.find->name);
+    writer.bytes(certificate.find->number);
+    writer.u8(certificate.find->what);
+    return;
+  }
+  writer.u8(static_cast<std::uint8_t>(certificate.work ? Of::work : Of::account));
   if (!certificate.work) return;
   writer.u64(certificate.work->job.value);
   writer.u64(certificate.work->tasks);
@@ -55,11 +65,21 @@ Result<AccountCertificate> decode_account_certificate(ByteView bytes) {
   TRY_VOID(read_into(reader, certificate.genesis));
   TRY_VOID(read_into(reader, certificate.account));
   certificate.height = {TRY(reader.u64())};
-  const std::uint8_t has_work = TRY(reader.u8());
-  if (has_work > 1) {
-    return fail(Code::malformed, base::format("a certificate's work of {}: 0 or 1", has_work));
+  const std::uint8_t of = TRY(reader.u8());
+  if (of > static_cast<std::uint8_t>(Of::find)) {
+    return fail(Code::malformed, base::format("a certificate of {}: 0, 1 or 2", of));
   }
-  if (has_work == 1) {
+  if (static_cast<Of>(of) == Of::find) {
+    CertifiedFind& find = certificate.find.emplace();
+    find.job = {TRY(reader.u64())};
+    TRY_VOID(read_into(reader, find.name));
+    TRY_VOID(read_into(reader, find.number));
+    find.what = TRY(reader.u8());
+    if (find.what < 1 || find.what > 2) {
+      return fail(Code::malformed, base::format("a certificate of a find that is {}", find.what));
+    }
+  }
+  if (static_cast<Of>(of) == Of::work) {
     CertifiedWork& work = certificate.work.emplace();
     work.job = {TRY(reader.u64())};
     work.tasks = TRY(reader.u64());

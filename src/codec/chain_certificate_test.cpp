@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "codec/chain_entry_text.h"
+#include "codec/chain_find_text.h"
 #include "codec/chain_proof_check.h"
 
 namespace kith::codec {
@@ -25,10 +26,17 @@ AccountCertificate some_certificate() {
   return certificate;
 }
 
+CertifiedFind some_find() {
+  CertifiedFind find{JobId{3}, hash_of(4), {}, 1};
+  find.number[15] = 27;
+  return find;
+}
+
 TEST(ChainCertificate, ComesBackAsItWas) {
   AccountCertificate certificate = some_certificate();
-  for (const bool has_work : {true, false}) {
-    if (!has_work) certificate.work.reset();
+  for (const int of : {1, 0, 2}) {
+    if (of != 1) certificate.work.reset();
+    if (of == 2) certificate.find = some_find();
     const Bytes bytes = encode_account_certificate(certificate);
     EXPECT_TRUE(is_account_certificate(bytes));
     EXPECT_EQ(decode_account_certificate(bytes).value(), certificate);
@@ -65,6 +73,46 @@ TEST(ChainCertificate, TheMessageIsOfAllThatIsSaid) {
     changes[i](other);
     EXPECT_NE(account_certificate_message(other), message) << i;
   }
+}
+
+TEST(ChainCertificate, AFindIsSaidInWholeToo) {
+  AccountCertificate said = some_certificate();
+  said.work.reset();
+  said.find = some_find();
+  const Hash message = account_certificate_message(said);
+  const std::vector<void (*)(AccountCertificate&)> changes = {
+      [](AccountCertificate& it) { it.find->job = JobId{4}; },
+      [](AccountCertificate& it) { it.find->name[0] ^= 1; },
+      [](AccountCertificate& it) { it.find->number[0] ^= 1; },
+      [](AccountCertificate& it) { it.find->what = 2; },
+      [](AccountCertificate& it) { it.find.reset(); }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    AccountCertificate other = said;
+    changes[i](other);
+    EXPECT_NE(account_certificate_message(other), message) << i;
+  }
+  for (const int what : {0, 3}) {
+    said.find->what = static_cast<std::uint8_t>(what);
+    EXPECT_EQ(decode_account_certificate(encode_account_certificate(said)).error().code,
+              Code::malformed);
+  }
+  Bytes of_what_is_not_known = encode_account_certificate(some_certificate());
+  constexpr std::size_t of_at = 16 + 1 + 32 + 32 + 8;
+  of_what_is_not_known[of_at] = 3;
+  EXPECT_EQ(decode_account_certificate(of_what_is_not_known).error().code, Code::malformed);
+}
+
+TEST(ChainFindText, NumbersAreDecimal) {
+  std::array<std::uint8_t, 16> number{};
+  EXPECT_EQ(find_number_text(number), "0");
+  number[14] = 9;
+  number[15] = 227;
+  EXPECT_EQ(find_number_text(number), "2531");
+  number.fill(0xff);
+  EXPECT_EQ(find_number_text(number), "340282366920938463463374607431768211455");
+  EXPECT_EQ(find_name(1), "counterexample");
+  EXPECT_EQ(find_name(2), "record");
+  EXPECT_EQ(find_name(3), "unknown");
 }
 
 TEST(ChainEntryText, NamesAreKindsAndIds) {

@@ -52,4 +52,6 @@ Bytes member_id(std::uint64_t job, const Hash& account) {
   return id;
 }
 
+Bytes find_id(std::uint64_t job, const Hash& name) { return member_id(job, name); }
+
 }  // namespace kith::codec

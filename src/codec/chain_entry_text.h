@@ -23,5 +23,7 @@ Result<EntryName> parse_entry_name(std::string_view text);
 
 /// The id of a member's entry.
 Bytes member_id(std::uint64_t job, const Hash& account);
+/// And of a find's, by its name.
+Bytes find_id(std::uint64_t job, const Hash& name);
 
 }  // namespace kith::codec

@@ -144,4 +144,14 @@ Result<JobRange> job_range(std::uint64_t workload, ByteView bytes) {
   return JobRange{"collatz", to_decimal(first), to_decimal(last)};
 }
 
+Result<std::string> describe_task(std::uint64_t workload, ByteView params, TaskIndex task) {
+  if (workload == static_cast<std::uint64_t>(WorkloadId::goldbach)) {
+    return GoldbachWorkload().describe(params, task);
+  }
+  if (workload == static_cast<std::uint64_t>(WorkloadId::collatz)) {
+    return CollatzWorkload(collatz::KernelKind::scalar).describe(params, task);
+  }
+  return fail(Code::unsupported, base::format("workload {}", workload));
+}
+
 }  // namespace kith::compute

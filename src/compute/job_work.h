@@ -29,4 +29,7 @@ struct JobRange {
 };
 Result<JobRange> job_range(std::uint64_t workload, ByteView params);
 
+/// One sentence: what the task is about. `unsupported` for a workload that is not one of the above.
+Result<std::string> describe_task(std::uint64_t workload, ByteView params, TaskIndex task);
+
 }  // namespace kith::compute

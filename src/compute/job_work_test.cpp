@@ -57,5 +57,12 @@ TEST(JobWork, GoldbachCoversItsRangeExactly) {
   EXPECT_FALSE(job_range(1, {}).has_value());
 }
 
+TEST(JobWork, TasksAreDescribedWhereTheWorkloadIsKnown) {
+  const JobWork work = goldbach_job_work(1'000, 1'000'000).value();
+  EXPECT_NE(describe_task(2, work.params, {0}).value().find("even numbers from 1000 on"),
+            std::string::npos);
+  EXPECT_EQ(describe_task(128, work.params, {0}).error().code, Code::unsupported);
+}
+
 }  // namespace
 }  // namespace kith::compute

@@ -21,6 +21,15 @@ std::string_view name_of(Find::Kind kind) {
   return "unknown";
 }
 
+Result<std::vector<SliceResult>> Workload::run_some(ByteView unit, std::uint32_t first,
+                                                    std::uint32_t count, Progress& progress) const {
+  std::vector<SliceResult> results;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    results.push_back(TRY(run(unit, first + i, progress)));
+  }
+  return results;
+}
+
 Hash unit_root(std::span<const Hash> slice_digests) { return codec::merkle_root(slice_digests); }
 Hash task_root(std::span<const Hash> unit_roots) { return codec::merkle_root(unit_roots); }
 

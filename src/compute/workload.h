@@ -78,6 +78,9 @@ class Workload {
   virtual ~Workload() = default;
 
   virtual WorkloadId id() const = 0;
+  /// Raised whenever some slice comes to other bytes than it did before: what was kept of a lower
+  /// one is not gone on with. Not the program's version: most of those change no result.
+  virtual std::uint16_t results_version() const = 0;
   /// One sentence: what the task is about.
   virtual std::string describe(ByteView params, TaskIndex task) const = 0;
   /// `malformed` for what are no parameters, `limit` for what is too large.
@@ -86,6 +89,11 @@ class Workload {
   virtual Result<Bytes> unit_of(ByteView params, TaskIndex task, std::uint32_t unit) const = 0;
   /// Canonical bytes. An error is the device's or the caller's, never the numbers'.
   virtual Result<SliceResult> run(ByteView unit, std::uint32_t slice, Progress& progress) const = 0;
+  /// So many slices of a unit keep the device busy; fewer are done as well.
+  virtual std::uint32_t slices_at_once() const { return 1; }
+  /// Slices first to first + count - 1, each as run() gives it; none when one fails.
+  virtual Result<std::vector<SliceResult>> run_some(ByteView unit, std::uint32_t first,
+                                                    std::uint32_t count, Progress& progress) const;
   /// The entry of the unit's root. REQUIRES: a result that run() gave, or check_result() took.
   virtual Hash digest(ByteView unit, std::uint32_t slice, const SliceResult& result) const = 0;
   /// That the bytes can be a result at all: for what comes from a file or a stranger.
@@ -97,6 +105,8 @@ class Workload {
   virtual Result<Bytes> join(ByteView statistics, ByteView others) const = 0;
   virtual Result<std::vector<Figure>> figures(ByteView statistics) const = 0;
 
+  /// Whether finds() may name some: cheap, while naming may have to compute slices again.
+  virtual bool has_finds(std::span<const SliceResult> results) const = 0;
   virtual Result<std::vector<Find>> finds(ByteView unit,
                                           std::span<const SliceResult> results) const = 0;
   /// Whether it is what it says: exact, and in bounded time.

@@ -183,7 +183,9 @@ Big CollatzWorkload::last_path_record() {
 }
 
 CollatzWorkload::CollatzWorkload(KernelKind kernel, const Big& record_peak)
-    : kernel_(make_kernel(kernel)), record_peak_(record_peak) {
+    : CollatzWorkload(std::shared_ptr<Kernel>(make_kernel(kernel)), record_peak) {}
+CollatzWorkload::CollatzWorkload(std::shared_ptr<Kernel> kernel, const Big& record_peak)
+    : kernel_(std::move(kernel)), record_peak_(record_peak) {
   ASSERT(kernel_);
 }
 CollatzWorkload::~CollatzWorkload() = default;
@@ -222,13 +224,25 @@ Result<const Plan*> CollatzWorkload::plan_of(ByteView bytes) const {
 }
 
 Result<Bytes> CollatzWorkload::run(ByteView unit, std::uint32_t slice, Progress& progress) const {
+  std::vector<Bytes> results = TRY(run_some(unit, slice, 1, progress));
+  return std::move(results.front());
+}
+
+Result<std::vector<Bytes>> CollatzWorkload::run_some(ByteView unit, std::uint32_t first,
+                                                     std::uint32_t count,
+                                                     Progress& progress) const {
   const Plan* const plan = TRY(plan_of(unit));
   const std::uint32_t slices = plan->unit().slices();
-  if (slice >= slices) return fail(Code::usage, base::format("slice {} of {}", slice, slices));
+  if (first >= slices || count > slices - first) {
+    return fail(Code::usage,
+                base::format("slices {} to {} of {}", first, std::uint64_t{first} + count, slices));
+  }
   if (!progress.go_on(0, 1)) return fail(Code::canceled, "called off before a slice");
-  Slice result;
-  TRY_VOID(kernel_->run(*plan, slice, std::span(&result, 1)));
-  return encode_result(result);
+  std::vector<Slice> computed(count);
+  TRY_VOID(kernel_->run(*plan, first, computed));
+  std::vector<Bytes> results;
+  for (const Slice& slice : computed) results.push_back(encode_result(slice));
+  return results;
 }
 
 Hash CollatzWorkload::digest(ByteView unit, std::uint32_t slice, const Bytes& result) const {
@@ -259,6 +273,12 @@ Result<std::vector<Figure>> CollatzWorkload::figures(ByteView statistics) const 
                              {"escapes", std::to_string(total.escapes)},
                              {"suspects", std::to_string(total.suspects)},
                              {"peak", to_decimal(total.peak)}};
+}
+
+bool CollatzWorkload::has_finds(std::span<const Bytes> results) const {
+  return std::ranges::any_of(decoded(results), [&](const Slice& slice) {
+    return slice.suspects > 0 || slice.peak > record_peak_;
+  });
 }
 
 Result<std::vector<Find>> CollatzWorkload::finds(ByteView unit,

@@ -43,18 +43,27 @@ class CollatzWorkload final : public Workload {
   /// REQUIRES: this processor has the kernel.
   explicit CollatzWorkload(collatz::KernelKind kernel,
                            const collatz::Big& record_peak = last_path_record());
+  /// By a kernel that others of the same thread may use too: a GPU's has a queue and buffers of its
+  /// own. Not null.
+  explicit CollatzWorkload(std::shared_ptr<collatz::Kernel> kernel,
+                           const collatz::Big& record_peak = last_path_record());
   ~CollatzWorkload() override;
 
   WorkloadId id() const override { return WorkloadId::collatz; }
+  std::uint16_t results_version() const override { return collatz::results_version; }
   std::string describe(ByteView params, TaskIndex task) const override;
   Result<TaskShape> shape(ByteView params) const override;
   Result<Bytes> unit_of(ByteView params, TaskIndex task, std::uint32_t unit) const override;
   Result<SliceResult> run(ByteView unit, std::uint32_t slice, Progress& progress) const override;
+  std::uint32_t slices_at_once() const override { return kernel_->slices_at_once(); }
+  Result<std::vector<SliceResult>> run_some(ByteView unit, std::uint32_t first, std::uint32_t count,
+                                            Progress& progress) const override;
   Hash digest(ByteView unit, std::uint32_t slice, const SliceResult& result) const override;
   Result<void> check_result(ByteView result) const override;
   Bytes statistics(std::span<const SliceResult> results) const override;
   Result<Bytes> join(ByteView statistics, ByteView others) const override;
   Result<std::vector<Figure>> figures(ByteView statistics) const override;
+  bool has_finds(std::span<const SliceResult> results) const override;
   Result<std::vector<Find>> finds(ByteView unit,
                                   std::span<const SliceResult> results) const override;
   Result<bool> check_find(ByteView params, const Find& find) const override;
@@ -62,7 +71,7 @@ class CollatzWorkload final : public Workload {
  private:
   Result<const collatz::Plan*> plan_of(ByteView unit) const;
 
-  const std::unique_ptr<collatz::Kernel> kernel_;
+  const std::shared_ptr<collatz::Kernel> kernel_;
   const collatz::Big record_peak_;
   /// Of the unit that was asked for last: its slices come one after the other.
   mutable std::unique_ptr<collatz::Plan> plan_;

@@ -183,6 +183,8 @@ Result<std::vector<Figure>> ExternalWorkload::figures(ByteView statistics) const
                              {"result_bytes", std::to_string(sums.bytes)}};
 }
 
+bool ExternalWorkload::has_finds(std::span<const SliceResult>) const { return false; }
+
 Result<std::vector<Find>> ExternalWorkload::finds(ByteView unit,
                                                   std::span<const SliceResult>) const {
   TRY(decode_unit(unit));

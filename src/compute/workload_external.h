@@ -45,6 +45,8 @@ class ExternalWorkload final : public Workload {
       : program_(program), run_slice_(std::move(run_slice)) {}
 
   WorkloadId id() const override { return WorkloadId::external; }
+  /// Another program has another hash, which is in the parameters.
+  std::uint16_t results_version() const override { return 1; }
   std::string describe(ByteView params, TaskIndex task) const override;
   /// `refused` for another program's parameters.
   Result<TaskShape> shape(ByteView params) const override;
@@ -56,6 +58,7 @@ class ExternalWorkload final : public Workload {
   Bytes statistics(std::span<const SliceResult> results) const override;
   Result<Bytes> join(ByteView statistics, ByteView others) const override;
   Result<std::vector<Figure>> figures(ByteView statistics) const override;
+  bool has_finds(std::span<const SliceResult> results) const override;
   Result<std::vector<Find>> finds(ByteView unit,
                                   std::span<const SliceResult> results) const override;
   Result<bool> check_find(ByteView params, const Find& find) const override;

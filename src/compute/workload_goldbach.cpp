@@ -247,6 +247,13 @@ Result<std::vector<Figure>> GoldbachWorkload::figures(ByteView statistics) const
                              {"missing", std::to_string(all.missing)}};
 }
 
+bool GoldbachWorkload::has_finds(std::span<const SliceResult> results) const {
+  return std::ranges::any_of(results, [](const SliceResult& bytes) {
+    const auto result = decode_goldbach_result(bytes);
+    return result && result->missing > 0;
+  });
+}
+
 Result<std::vector<Find>> GoldbachWorkload::finds(ByteView unit,
                                                   std::span<const SliceResult> results) const {
   TRY(decode_unit(unit));

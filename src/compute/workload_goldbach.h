@@ -38,12 +38,13 @@ Result<GoldbachParams> goldbach_params_of_range(std::uint64_t from, std::uint64_
 Bytes encode_result(const goldbach::EvenResult& result);
 Result<goldbach::EvenResult> decode_goldbach_result(ByteView bytes);
 
-class GoldbachWorkload final : public Workload {
+class GoldbachWorkload : public Workload {
  public:
   GoldbachWorkload();
   ~GoldbachWorkload() override;
 
   WorkloadId id() const override { return WorkloadId::goldbach; }
+  std::uint16_t results_version() const override { return 1; }
   std::string describe(ByteView params, TaskIndex task) const override;
   Result<TaskShape> shape(ByteView params) const override;
   Result<Bytes> unit_of(ByteView params, TaskIndex task, std::uint32_t unit) const override;
@@ -54,6 +55,7 @@ class GoldbachWorkload final : public Workload {
   Result<Bytes> join(ByteView statistics, ByteView others) const override;
   Result<std::vector<Figure>> figures(ByteView statistics) const override;
   /// The least number of each slice that has no prime up to the limit.
+  bool has_finds(std::span<const SliceResult> results) const override;
   Result<std::vector<Find>> finds(ByteView unit,
                                   std::span<const SliceResult> results) const override;
   Result<bool> check_find(ByteView params, const Find& find) const override;

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "compute/collatz/known_slices.h"
 #include "compute/collatz/orbit.h"
 #include "compute/collatz/units_test_util.h"
 #include "compute/workload_collatz.h"
+#include "crypto/hash.h"
 
 namespace kith::compute {
 namespace {
@@ -55,6 +57,19 @@ TEST(CollatzWorkload, SplitsAsTheDesignSays) {
   EXPECT_EQ(workload.unit_of(bytes, {0}, 4).error().code, Code::usage);
   EXPECT_NE(workload.describe(bytes, {5}).find("task 5 of 6"), std::string::npos);
   EXPECT_NE(workload.describe(bytes, {6}).find("no task 6"), std::string::npos);
+}
+
+// Results that are known, and the version that they are of: who changes these raises that, so that
+// nobody's files go on with both (rt/compute_journal.h).
+TEST(CollatzWorkload, ResultsAreThoseOfTheirVersion) {
+  Bytes all;
+  for (const collatz::KnownSlice& known : collatz::known_slices()) {
+    base::append(all, collatz::slice_digest(known.unit, known.slice, known.result));
+  }
+  EXPECT_EQ(collatz::results_version, 2);
+  EXPECT_EQ(base::to_hex(crypto::sha256(all)),
+            "f4883ef6b1e8730d7d2d3efcb458e9afd433cc7fb0bd063ba088f67d8ba56c60");
+  EXPECT_EQ(CollatzWorkload(KernelKind::scalar).results_version(), collatz::results_version);
 }
 
 TEST(CollatzWorkload, RootIsTheEnginesOwn) {

@@ -19,6 +19,23 @@ Result<ByteView> entry_of(const Verdict& verdict, const codec::EntryName& name) 
               base::format("the certificate's proof does not show {}", codec::to_text(name)));
 }
 
+/// What validators have confirmed, and that it is this account's.
+Result<codec::FindEntry> found_of(const codec::AccountCertificate& certificate,
+                                  const Verdict& verdict) {
+  const codec::CertifiedFind& find = *certificate.find;
+  const ByteView bytes =
+      TRY(entry_of(verdict, {codec::EntryKind::find, codec::find_id(find.job.value, find.name)}));
+  auto found = TRY(codec::decode_entry<codec::FindEntry>(bytes));
+  if (found.account == certificate.account && found.number == find.number &&
+      found.what == find.what) {
+    return found;
+  }
+  return fail(Code::refused,
+              base::format("the certificate says {} of account {}, the chain {} of {}",
+                           base::to_hex(find.number), base::to_hex(certificate.account),
+                           base::to_hex(found.number), base::to_hex(found.account)));
+}
+
 }  // namespace
 
 Result<CertificateFact> verify_certificate(const codec::AccountCertificate& certificate,
@@ -38,7 +55,9 @@ Result<CertificateFact> verify_certificate(const codec::AccountCertificate& cert
   const codec::AccountEntry account = TRY(codec::decode_account(account_bytes));
   TRY_VOID(crypto::verify_zip215(account.key, codec::account_certificate_message(certificate),
                                  certificate.signature));
-  CertificateFact fact{certificate.account, account.name, account.key, certificate.work};
+  CertificateFact fact{certificate.account, account.name,     account.key,
+                       certificate.work,    certificate.find, std::nullopt};
+  if (certificate.find) fact.found = TRY(found_of(certificate, verdict));
   if (!certificate.work) return fact;
   const codec::EntryName there{codec::EntryKind::member,
                                codec::member_id(certificate.work->job.value, certificate.account)};

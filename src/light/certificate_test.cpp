@@ -57,6 +57,62 @@ TEST(LightCertificate, SaysWhoDidWhat) {
   EXPECT_EQ(fact->work, it.certificate.work);
 }
 
+/// Of a find of the account, in the place of its work.
+Case found_case() {
+  Case it;
+  codec::FindEntry found{it.certificate.account, identity(7).key, {5}, 3, {}, 1, {8}};
+  found.number[14] = 9;
+  found.number[15] = 227;  // 2531
+  it.certificate.work.reset();
+  it.certificate.find = codec::CertifiedFind{{2}, codec::test::hash_of(6), found.number, 1};
+  it.verdict.facts[1] =
+      EntryFact{codec::EntryKind::find, codec::find_id(2, codec::test::hash_of(6)),
+                codec::encode_entry(found)};
+  it.sign();
+  return it;
+}
+
+TEST(LightCertificate, SaysWhoFoundWhat) {
+  const Case it = found_case();
+  const auto fact = verify_certificate(it.certificate, it.genesis, it.verdict);
+  ASSERT_TRUE(fact.has_value()) << fact.error().message;
+  EXPECT_EQ(fact->find, it.certificate.find);
+  ASSERT_TRUE(fact->found.has_value());
+  EXPECT_EQ(fact->found->worker, identity(7).key);
+  EXPECT_EQ(fact->found->task.value, 5u);
+  EXPECT_EQ(fact->found->height, codec::Height{8});
+}
+
+TEST(LightCertificate, AFindThatTheChainDoesNotHaveIsRefused) {
+  Case number = found_case();
+  number.certificate.find->number[15] ^= 1;
+  number.sign();
+  EXPECT_EQ(number.refusal(), Code::refused);
+  Case what = found_case();
+  what.certificate.find->what = 2;
+  what.sign();
+  EXPECT_EQ(what.refusal(), Code::refused);
+  Case job = found_case();
+  job.certificate.find->job = {3};
+  job.sign();
+  EXPECT_EQ(job.refusal(), Code::refused);
+  Case name = found_case();
+  name.certificate.find->name[0] ^= 1;
+  name.sign();
+  EXPECT_EQ(name.refusal(), Code::refused);
+  Case unsigned_find = found_case();
+  unsigned_find.certificate.find->number[0] = 1;  // after it was signed
+  EXPECT_EQ(unsigned_find.refusal(), Code::bad_signature);
+  // Another account's: it signs, but the find is not its own.
+  Case thief = found_case();
+  auto stolen =
+      codec::decode_entry<codec::FindEntry>(*std::get<EntryFact>(thief.verdict.facts[1]).entry)
+          .value();
+  stolen.account = codec::account_id(thief.genesis, identity(2).key);
+  std::get<EntryFact>(thief.verdict.facts[1]).entry = codec::encode_entry(stolen);
+  EXPECT_EQ(thief.refusal(), Code::refused);
+}
+
 TEST(LightCertificate, WhatTheChainDoesNotSayIsRefused) {
   Case more;
   more.certificate.work->tasks += 1;

@@ -334,8 +334,9 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "Threads that compute, at idle priority. 0: one a processor.", false,
      [](Settings& s, ConfigValue v) { s.compute.threads = static_cast<unsigned>(v.count); }},
     {"compute.device", Type::text, "cpu", "", "",
-     "What computes Collatz units: cpu, which takes the fastest, or a kernel's name "
-     "(docs/compute.md).",
+     "What computes Collatz units: cpu, which takes the fastest kernel; a kernel's name; cuda or "
+     "opencl, all GPUs of that interface; hybrid, GPUs and the processor; auto, GPUs when they are "
+     "faster. A lost GPU is replaced by the processor (docs/compute.md).",
      false, [](Settings& s, ConfigValue v) { s.compute.device = std::move(v.text); }},
     {"compute.programs", Type::texts, "", "", "paths",
      "Programs that may be run for jobs which name them by their hash "

@@ -90,6 +90,7 @@ class Node final : public host::WorldMachine {
   std::optional<WorkAsk> poll_work();
   void on_computed(Instant now, Token token, Result<compute::SliceResult> result);
   void on_kept(Instant now, Token token);
+  void on_named(Instant now, Token token, const Result<std::vector<compute::Find>>& finds);
   /// REQUIRES: a worker.
   void pause_work(Instant now, bool is_paused);
   /// Begins to listen and dial. REQUIRES: a WallClock input came before.

@@ -62,6 +62,11 @@ void Node::on_kept(Instant now, Token token) {
   pump(now);
 }
 
+void Node::on_named(Instant now, Token token, const Result<std::vector<compute::Find>>& finds) {
+  worker_->on_named(token, finds);
+  pump(now);
+}
+
 void Node::pause_work(Instant now, bool is_paused) {
   worker_->pause(is_paused);
   pump(now);
@@ -124,6 +129,7 @@ void Node::on_work(WorkerOutput output) {
   std::visit(Overload{[&](ComputeSlice& slice) { work_asks_.push_back(std::move(slice)); },
                       [&](const ForgetTask& task) { work_asks_.push_back(task); },
                       [&](KeepRecords& keep) { work_asks_.push_back(std::move(keep)); },
+                      [&](NameFinds& finds) { work_asks_.push_back(std::move(finds)); },
                       [&](SayStatement& say) { carry(std::move(say.statement)); },
                       [&](GiveOrder& give) {
                         if (carrier_ == nullptr || !carrier_->give(std::move(give.order))) {
@@ -137,6 +143,13 @@ void Node::on_work(WorkerOutput output) {
                         log_.info("compute", "task {} of job {} has been checked: {}",
                                   made.record.task.value, made.record.job.value,
                                   codec::cid_of(made.record).to_string());
+                      },
+                      [&](const FindMade& made) {
+                        log_.warn("compute",
+                                  "task {} of job {} has found {} ({}{}{}), to be claimed",
+                                  made.task.value, made.job.value, made.find.number,
+                                  compute::name_of(made.find.kind),
+                                  made.find.value.empty() ? "" : " of ", made.find.value);
                       },
                       [&](const NotShown& missing) {
                         log_.warn("compute", "slot {} did not show part {} of task {} of job {}",

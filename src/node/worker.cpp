@@ -2,6 +2,7 @@
 #include "node/worker.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "base/format.h"
@@ -90,6 +91,7 @@ void Worker::look_at_job(JobId id) {
   if (!board_.has_job(id)) return;
   look_at_slots(id, job);
   sign_records(id, job);
+  claim_finds(id, job);
   note_revealed(id, job);
   ask_shows(id, job);
   enrol_or_leave(id, job);
@@ -112,6 +114,39 @@ void Worker::look_at_slots(JobId id, Job& job) {
     if (statement.job == id) job.said.push_back({statement, {}, {}, true});
   }
   std::erase_if(before, [&](const auto& statement) { return statement.job == id; });
+  drop_unsaid(id, job);
+}
+
+/// Roots of other results than this version's, kept by an older one, are computed again as long as
+/// nothing has been said that follows from them: whoever checks them computes as this version does.
+void Worker::drop_unsaid(JobId id, const Job& job) {
+  const std::uint16_t results = board_.workload(id).results_version();
+  std::set<Hash> said;
+  for (const Said& one : job.said) {
+    for (const codec::StatementLine& line : one.statement.lines) {
+      if (line.commit) said.insert(*line.commit);
+      for (const codec::CheckLine& check : line.checks) said.insert(check.check);
+    }
+  }
+  for (const auto& [number, slot] : job.slots) {
+    for (const codec::QueuedTask& task : slot.queue) {
+      const KeptTask* kept = memory_.task(id, task.task);
+      if (kept == nullptr || kept->results == results) continue;
+      const codec::TaskName name{config_.genesis, id, task.task, task.pass};
+      const Hash root = compute::task_root(kept->roots);
+      if (said.contains(codec::task_commitment(name, number, self_, root))) continue;
+      memory_.tasks().erase({id, task.task});
+    }
+  }
+  for (const ledger::AskedCheck& check : job.checks) {
+    const WorkerMemory::CheckKey key{id, check.target, check.part, check.due};
+    const KeptCheck* kept = memory_.check(key);
+    if (kept == nullptr || kept->results == results) continue;
+    const codec::TaskName name{config_.genesis, id, check.task, check.pass};
+    const Hash root = part_root_of(kept->roots);
+    if (said.contains(codec::check_commitment(name, check.part, self_, root))) continue;
+    memory_.checks().erase(key);
+  }
 }
 
 // --- what is to be computed ----------------------------------------------------------------------
@@ -161,6 +196,7 @@ void Worker::on_computed(Token token, Result<compute::SliceResult> result) {
   ++(result ? stats_.slices : stats_.slices_failed);
   if (!board_.on_computed(token, std::move(result))) return;
   ++stats_.units;
+  look_for_finds();
   finish_work();
 }
 
@@ -191,8 +227,8 @@ void Worker::keep_whole_tasks(JobId id, const Job& job) {
 void Worker::keep_task(JobId id, const Job& job, codec::TaskIndex task) {
   if (memory_.task(id, task) != nullptr) return;
   const auto done = board_.done({id, task, 0, all_units(job.entry.spec)});
-  if (!done) return;
-  KeptTask kept{id, task, {}, {}};
+  if (!done || is_naming(id, task)) return;
+  KeptTask kept{id, task, {}, {}, board_.workload(id).results_version()};
   Result<Bytes> statistics = Bytes();
   for (const WorkBoard::UnitDone& unit : *done) {
     kept.roots.push_back(unit.root);
@@ -202,7 +238,9 @@ void Worker::keep_task(JobId id, const Job& job, codec::TaskIndex task) {
   }
   kept.statistics = *std::move(statistics);
   ++stats_.tasks;
-  keep({std::move(kept)});
+  std::vector<Kept> all{std::move(kept)};
+  if (auto found = named_.extract({id, task})) all.emplace_back(std::move(found.mapped()));
+  keep(std::move(all));
 }
 
 void Worker::keep_checks(JobId id, const Job& job) {
@@ -210,8 +248,9 @@ void Worker::keep_checks(JobId id, const Job& job) {
     if (memory_.check({id, check.target, check.part, check.due}) != nullptr) continue;
     const auto done = board_.done({id, check.task, 0, check.units});
     if (!done) continue;
-    KeptCheck kept{id,         check.slot, check.target, check.part, check.task,
-                   check.pass, check.due,  check.units,  {}};
+    KeptCheck kept{
+        id,         check.slot, check.target, check.part, check.task,
+        check.pass, check.due,  check.units,  {},         board_.workload(id).results_version()};
     for (const WorkBoard::UnitDone& unit : *done) kept.roots.push_back(unit.root);
     keep({std::move(kept)});
   }
@@ -318,7 +357,11 @@ void Worker::forget_old() {
   for (const auto& [number, dispute] : disputes_) {
     needed.insert({dispute.entry.job, dispute.entry.task});
   }
-  std::erase_if(memory_.tasks(), [&](const auto& task) { return !needed.contains(task.first); });
+  const auto is_old = [&](const auto& task) { return !needed.contains(task.first); };
+  std::erase_if(memory_.tasks(), is_old);
+  std::erase_if(memory_.finds(), is_old);
+  std::erase_if(named_, is_old);
+  std::erase_if(claims_, is_old);
   std::erase_if(memory_.checks(), [&](const auto& check) {
     const auto job = jobs_.find(check.first.job);
     if (job == jobs_.end()) return true;

@@ -10,6 +10,9 @@
 // A round's statement is said `statement_lead` blocks before its end; a check that cannot wait for
 // that, and what is done after it, in a further one.
 //
+// What a task of ours has found is named before the task is committed to, kept with it, and claimed
+// on the ledger once its record is signed (worker_find.cpp).
+//
 // A machine: no clock, the time is blocks. Only jobs of one pass: for a second, the first one's
 // records would have to be found (docs/design/compute-ledger.md). Limits: 8 jobs, 256 slots each;
 // `in_flight_max` slices; statements of `statement_bytes_max`, `statements_max` a round.
@@ -39,6 +42,9 @@ struct WorkerConfig {
   std::vector<JobId> jobs;
   std::uint16_t slots = 1;  // wanted in each; 0: leave
   std::size_t in_flight_max = 2;
+  /// What the machine computes with, as codec::WorkerEntry has it; 0: it does not matter. That the
+  /// account has said something else is told as trouble: who checks whom is drawn by it.
+  std::uint8_t device_class = 0;
 };
 
 class Worker {
@@ -46,6 +52,7 @@ class Worker {
   static constexpr std::uint64_t statement_lead = 16;  // blocks; half a round at most
   static constexpr std::uint64_t repeat_after = 4;     // blocks without having been heard
   static constexpr std::uint64_t order_wait = 32;      // blocks until an order is given again
+  static constexpr int claims_max = 3;                 // of one find that nobody gives a verdict on
   static constexpr std::size_t statement_bytes_max = 8 * 1024;
   static constexpr std::size_t statements_max = 64;
   /// What the journal may have beside what it must, before it begins anew.
@@ -60,6 +67,7 @@ class Worker {
   void on_final(Height height, std::uint64_t time_ms, const ledger::Entries& entries);
   void on_computed(Token token, Result<compute::SliceResult> result);
   void on_kept(Token token);
+  void on_named(Token token, const Result<std::vector<compute::Find>>& finds);
   /// Unit roots of the part that was asked for, and the siblings under U; or why not.
   struct Shown {
     std::vector<Hash> roots;
@@ -105,6 +113,7 @@ class Worker {
   bool is_chosen(JobId job) const;
   void look_at_job(JobId id);
   void look_at_slots(JobId id, Job& job);
+  void drop_unsaid(JobId id, const Job& job);
   void want_work();
   void want_of(JobId id, Job& job);
   /// Units of a dispute that are to be computed once more.
@@ -137,8 +146,16 @@ class Worker {
   static Result<Shown> shown_of(const KeptTask& task, const codec::JobSpec& spec, const Hash& seed,
                                 std::uint16_t checked, std::uint8_t part);
 
+  // worker_find.cpp
+  void look_for_finds();
+  bool is_ours(JobId job, codec::TaskIndex task) const;
+  bool is_naming(JobId job, codec::TaskIndex task) const;
+  void claim_finds(JobId id, const Job& job);
+  bool is_claimable(const codec::ClaimFind& order, codec::TaskIndex task, std::size_t find) const;
+
   // worker_order.cpp
   void enrol_or_leave(JobId id, Job& job);
+  void note_device(Job& job) const;
   std::uint16_t affordable(const Job& job, std::uint16_t slots, std::string& trouble) const;
   void give(codec::JobOrder order);
 
@@ -171,6 +188,14 @@ class Worker {
     Height at;
     Height until;
   };
+  /// Finds that are being named, and those of tasks that are not kept yet.
+  std::map<Token, NameFinds> naming_;
+  std::map<WorkerMemory::TaskKey, KeptFinds> named_;
+  struct Claimed {
+    Height at;
+    int count = 0;
+  };
+  std::map<WorkerMemory::TaskKey, std::vector<Claimed>> claims_;  // as its finds
   std::map<WorkerMemory::CheckKey, Asked> shows_;
   struct Revealed {
     Hash seed{};

@@ -57,8 +57,9 @@ std::optional<ComputeSlice> WorkBoard::next(Token token) {
       asked_.emplace(token, Asked{name, slice});
       if (some.dispute == 0) begun_.emplace(some.job, some.task);
       const Job& job = jobs_.at(some.job);
-      return ComputeSlice{token,     some.job,  job.number, job.params,
-                          some.task, name.unit, slice,      some.dispute != 0};
+      return ComputeSlice{token,      some.job,          job.number,
+                          job.params, some.task,         name.unit,
+                          slice,      some.dispute != 0, job.workload->results_version()};
     }
   }
   return std::nullopt;
@@ -93,7 +94,19 @@ void WorkBoard::finish(const Name& name, Unit& unit) {
     digests.push_back(job.workload->digest(*bytes, i, unit.results[i]));
   }
   unit.done = UnitDone{compute::unit_root(digests), job.workload->statistics(unit.results)};
+  // What a dispute is about was named when it was computed for the first time.
+  if (name.dispute == 0 && job.workload->has_finds(unit.results)) {
+    finds_.push_back(
+        {{}, name.job, job.number, job.params, name.task, name.unit, std::move(unit.results)});
+  }
   unit.results = {};
+}
+
+std::optional<NameFinds> WorkBoard::poll_finds() {
+  if (finds_.empty()) return std::nullopt;
+  NameFinds finds = std::move(finds_.back());
+  finds_.pop_back();
+  return finds;
 }
 
 std::optional<std::vector<WorkBoard::UnitDone>> WorkBoard::done(const WantedUnits& wanted) const {

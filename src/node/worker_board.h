@@ -48,6 +48,9 @@ class WorkBoard {
 
   /// All of them, in the order of `wanted`; none while one is missing.
   std::optional<std::vector<UnitDone>> done(const WantedUnits& wanted) const;
+  /// Of units that are whole, each once: results in which their workload has something to name. The
+  /// token is the caller's to set.
+  std::optional<NameFinds> poll_finds();
   /// Of tasks that are on the board no more: what ForgetTask is said of.
   std::optional<ForgetTask> poll_forgotten();
 
@@ -86,6 +89,7 @@ class WorkBoard {
   std::size_t at_unit_ = 0;  // in its units
   std::map<Token, Asked> asked_;
   std::set<std::pair<JobId, codec::TaskIndex>> begun_;  // with slices in a journal
+  std::vector<NameFinds> finds_;
   std::vector<ForgetTask> forgotten_;
 };
 

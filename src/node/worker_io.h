@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "codec/chain_job_state.h"
 #include "codec/chain_record.h"
+#include "compute/workload.h"
 
 namespace kith::node {
 
@@ -29,11 +30,24 @@ struct ComputeSlice {
   std::uint32_t unit = 0;
   std::uint32_t slice = 0;
   bool is_fresh = false;
+  /// The workload's results_version(): a journal of others is begun anew.
+  std::uint16_t results = 1;
 };
 /// Slices of this task are not needed any more, in no journal.
 struct ForgetTask {
   JobId job;
   codec::TaskIndex task;
+};
+/// What the unit has found (compute/workload.h) is to be named, on a thread of idle priority:
+/// slices may have to be computed again. Answered by on_named().
+struct NameFinds {
+  Token token;
+  JobId job;
+  std::uint8_t workload = 0;
+  std::shared_ptr<const Bytes> params;
+  codec::TaskIndex task;
+  std::uint32_t unit = 0;
+  std::vector<compute::SliceResult> results;
 };
 /// To be durable, in this order behind all earlier ones; answered by on_kept(). `begins_anew`: and
 /// all earlier ones may go.
@@ -66,6 +80,13 @@ struct AskShow {
 struct RecordMade {
   codec::Record record;
 };
+/// A task of ours has a find; it is claimed on the ledger once its record is signed.
+struct FindMade {
+  JobId job;
+  codec::TaskIndex task;
+  std::uint16_t unit = 0;
+  compute::Find find;
+};
 /// The worker did not show what it revealed, until the height by which it could be disputed: a case
 /// for a dispute of kind 2.
 struct NotShown {
@@ -82,8 +103,9 @@ struct DisputeLooked {
   bool was_wrong = false;
 };
 
-struct WorkerOutput : std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder,
-                                   AskShow, RecordMade, NotShown, DisputeLooked> {
+struct WorkerOutput
+    : std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder, AskShow,
+                   RecordMade, NotShown, DisputeLooked, NameFinds, FindMade> {
   using variant::variant;
   WorkerOutput(const WorkerOutput&);
   WorkerOutput& operator=(const WorkerOutput&);
@@ -93,7 +115,7 @@ struct WorkerOutput : std::variant<ComputeSlice, ForgetTask, KeepRecords, SaySta
 };
 
 /// Of these, what a shell does.
-using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords>;
+using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords, NameFinds>;
 
 /// Since the start.
 struct WorkerStats {
@@ -110,6 +132,8 @@ struct WorkerStats {
   std::uint64_t orders = 0;   // to enrol, leave or concede
   std::uint64_t disputes = 0;
   std::uint64_t conceded = 0;
+  std::uint64_t finds = 0;      // in tasks of ours
+  std::uint64_t claims = 0;     // orders that claim one
   std::uint64_t shows = 0;      // of others, that hold
   std::uint64_t not_shown = 0;  // of others, that did not come in time
 };

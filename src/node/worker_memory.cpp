@@ -12,7 +12,15 @@ namespace {
 using codec::Reader;
 using codec::Writer;
 
-enum class Kind : std::uint8_t { task = 1, check = 2, statement = 3, record = 4 };
+enum class Kind : std::uint8_t {
+  old_task = 1,
+  old_check = 2,
+  statement = 3,
+  record = 4,
+  task = 16,
+  check = 17,
+  finds = 18
+};
 /// Statistics are a workload's: those of a slice fit in far less.
 constexpr std::size_t statistics_bytes_max = 4'096;
 constexpr std::size_t record_bytes_max = 1'024;
@@ -27,6 +35,7 @@ struct WriteKept {
   void kind(Kind which) const { writer.u8(static_cast<std::uint8_t>(which)); }
   void operator()(const KeptTask& kept) const {
     kind(Kind::task);
+    writer.u16(kept.results);
     writer.u64(kept.job.value);
     writer.u64(kept.task.value);
     writer.u16(static_cast<std::uint16_t>(kept.roots.size()));
@@ -36,6 +45,7 @@ struct WriteKept {
   }
   void operator()(const KeptCheck& kept) const {
     kind(Kind::check);
+    writer.u16(kept.results);
     writer.u64(kept.job.value);
     writer.u32(kept.slot.value);
     writer.u32(kept.target.value);
@@ -59,6 +69,17 @@ struct WriteKept {
     writer.u16(static_cast<std::uint16_t>(record.size()));
     writer.bytes(record);
   }
+  void operator()(const KeptFinds& kept) const {
+    kind(Kind::finds);
+    writer.u64(kept.job.value);
+    writer.u64(kept.task.value);
+    writer.u8(static_cast<std::uint8_t>(kept.finds.size()));
+    for (const KeptFind& find : kept.finds) {
+      writer.u16(find.unit);
+      writer.bytes(find.number);
+      writer.u8(find.what);
+    }
+  }
 };
 
 Result<std::size_t> read_count_of(Reader& reader, std::size_t most) {
@@ -73,8 +94,9 @@ Result<std::vector<Hash>> read_roots(Reader& reader, std::size_t count) {
   return roots;
 }
 
-Result<KeptTask> read_task(Reader& reader) {
+Result<KeptTask> read_task(Reader& reader, bool is_old) {
   KeptTask kept;
+  if (!is_old) kept.results = TRY(reader.u16());
   kept.job = {TRY(reader.u64())};
   kept.task = {TRY(reader.u64())};
   const std::size_t units = TRY(read_count_of(reader, codec::job_units_max));
@@ -84,8 +106,9 @@ Result<KeptTask> read_task(Reader& reader) {
   return kept;
 }
 
-Result<KeptCheck> read_check(Reader& reader) {
+Result<KeptCheck> read_check(Reader& reader, bool is_old) {
   KeptCheck kept;
+  if (!is_old) kept.results = TRY(reader.u16());
   kept.job = {TRY(reader.u64())};
   kept.slot = {TRY(reader.u32())};
   kept.target = {TRY(reader.u32())};
@@ -109,10 +132,31 @@ Result<KeptRecord> read_record(Reader& reader) {
   return kept;
 }
 
+Result<KeptFinds> read_finds(Reader& reader) {
+  KeptFinds kept;
+  kept.job = {TRY(reader.u64())};
+  kept.task = {TRY(reader.u64())};
+  const std::size_t count = TRY(reader.u8());
+  if (count > kept_finds_max) {
+    return fail(Code::too_large,
+                base::format("{} finds in a task, limit {}", count, kept_finds_max));
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    KeptFind& find = kept.finds.emplace_back();
+    find.unit = TRY(reader.u16());
+    std::ranges::copy(TRY(reader.bytes(find.number.size())), find.number.begin());
+    find.what = TRY(reader.u8());
+  }
+  return kept;
+}
+
 Result<Kept> read_kept(Reader& reader) {
   switch (const std::uint8_t kind = TRY(reader.u8()); static_cast<Kind>(kind)) {
-    case Kind::task: return TRY(read_task(reader));
-    case Kind::check: return TRY(read_check(reader));
+    case Kind::old_task: return TRY(read_task(reader, true));
+    case Kind::old_check: return TRY(read_check(reader, true));
+    case Kind::task: return TRY(read_task(reader, false));
+    case Kind::check: return TRY(read_check(reader, false));
+    case Kind::finds: return TRY(read_finds(reader));
     case Kind::statement: return KeptStatement{TRY(codec::read_statement(reader))};
     case Kind::record: return TRY(read_record(reader));
   }
@@ -158,6 +202,10 @@ void WorkerMemory::keep(Kept kept) {
                  }
                  records_.insert_or_assign(key, std::move(record));
                  forget_oldest();
+               },
+               [&](KeptFinds& finds) {
+                 const TaskKey key{finds.job, finds.task};
+                 finds_.insert_or_assign(key, std::move(finds));
                }},
       kept);
 }
@@ -183,6 +231,7 @@ std::vector<Bytes> WorkerMemory::all() const {
   for (const auto& [key, check] : checks_) all.push_back(encode_kept(check));
   for (const auto& statement : statements_) all.push_back(encode_kept(KeptStatement{statement}));
   for (const auto& [key, record] : records_) all.push_back(encode_kept(record));
+  for (const auto& [key, finds] : finds_) all.push_back(encode_kept(finds));
   return all;
 }
 
@@ -199,6 +248,11 @@ const KeptCheck* WorkerMemory::check(const CheckKey& key) const {
 const KeptRecord* WorkerMemory::record(const RecordKey& key) const {
   const auto at = records_.find(key);
   return at == records_.end() ? nullptr : &at->second;
+}
+
+const KeptFinds* WorkerMemory::finds(JobId job, codec::TaskIndex task) const {
+  const auto at = finds_.find({job, task});
+  return at == finds_.end() ? nullptr : &at->second;
 }
 
 const codec::Record* WorkerMemory::record(const codec::Cid& cid) const {

@@ -2,16 +2,23 @@
 // the unit roots of its tasks and checks, its statements, its records. Each is one record of the
 // worker's journal, durable before what follows from it is said; read back at the start.
 //
-//   record    = %x01 job task u16(n) *root u16(size) statistics              ; a task of ours
-//             / %x02 job slot target u8(part) task u8(pass) u64(due)
+//   record    = %x10 u16(results) job task u16(n) *root u16(size) statistics ; a task of ours
+//             / %x11 u16(results) job slot target u8(part) task u8(pass) u64(due)
 //               u16(n) *u16(unit) *root                                      ; a check
 //             / %x03 statement                                               ; said
 //             / %x04 seed u16(checked) u16(size) record                      ; signed when settled
+//             / %x12 job task u8(n) *(u16(unit) 16OCTET(number) u8(what))    ; found in it
+//             / %x01, %x02: as %x10 and %x11, without the results, which are 1; read only
+//
+// `results` is the workload's results_version(): what was said stands, but roots of other results
+// that nothing has been said of yet are computed again (Worker::drop_unsaid).
 //
 // Big-endian (docs/protocol/compute.md has the rest). 32 KiB a task of 1,024 units, until it is
-// accepted or somebody else's. Limits: `records_max` signed records, the oldest go.
+// accepted or somebody else's. Limits: `records_max` signed records, the oldest go;
+// `kept_finds_max` of a task.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <variant>
@@ -26,6 +33,7 @@ struct KeptTask {
   codec::TaskIndex task;
   std::vector<Hash> roots;  // of its units
   Bytes statistics;
+  std::uint16_t results = 1;
   friend bool operator==(const KeptTask&, const KeptTask&) = default;
 };
 struct KeptCheck {
@@ -38,6 +46,7 @@ struct KeptCheck {
   Height due;
   std::vector<std::uint16_t> units;
   std::vector<Hash> roots;  // of these
+  std::uint16_t results = 1;
   friend bool operator==(const KeptCheck&, const KeptCheck&) = default;
 };
 struct KeptStatement {
@@ -53,7 +62,21 @@ struct KeptRecord {
 
   bool is_signed() const { return record.signature != crypto::Signature{}; }
 };
-using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord>;
+/// As an order claims it (codec::ClaimFind).
+struct KeptFind {
+  std::uint16_t unit = 0;
+  std::array<std::uint8_t, 16> number{};
+  std::uint8_t what = 0;
+  friend bool operator==(const KeptFind&, const KeptFind&) = default;
+};
+struct KeptFinds {
+  JobId job;
+  codec::TaskIndex task;
+  std::vector<KeptFind> finds;
+  friend bool operator==(const KeptFinds&, const KeptFinds&) = default;
+};
+inline constexpr std::size_t kept_finds_max = 64;
+using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord, KeptFinds>;
 Bytes encode_kept(const Kept& kept);
 Result<Kept> decode_kept(ByteView bytes);
 
@@ -88,11 +111,13 @@ class WorkerMemory {
   const KeptTask* task(JobId job, codec::TaskIndex task) const;
   const KeptCheck* check(const CheckKey& key) const;
   const KeptRecord* record(const RecordKey& key) const;
+  const KeptFinds* finds(JobId job, codec::TaskIndex task) const;
   /// A signed one.
   const codec::Record* record(const codec::Cid& cid) const;
 
   std::map<TaskKey, KeptTask>& tasks() { return tasks_; }
   std::map<CheckKey, KeptCheck>& checks() { return checks_; }
+  std::map<TaskKey, KeptFinds>& finds() { return finds_; }
   std::vector<codec::JobStatement>& statements() { return statements_; }
   const std::map<RecordKey, KeptRecord>& records() const { return records_; }
 
@@ -102,6 +127,7 @@ class WorkerMemory {
 
   std::map<TaskKey, KeptTask> tasks_;
   std::map<CheckKey, KeptCheck> checks_;
+  std::map<TaskKey, KeptFinds> finds_;
   std::vector<codec::JobStatement> statements_;
   std::map<RecordKey, KeptRecord> records_;
   std::map<codec::Cid, RecordKey> by_cid_;

@@ -20,6 +20,7 @@ void Worker::give(codec::JobOrder order) {
 
 void Worker::enrol_or_leave(JobId id, Job& job) {
   job.trouble.clear();
+  note_device(job);
   const auto staying = static_cast<std::size_t>(std::ranges::count_if(
       job.slots, [](const auto& slot) { return !slot.second.head.is_leaving; }));
   // Nothing more is leased by a job that ends: who has slots there is done in its own time.
@@ -41,6 +42,17 @@ void Worker::enrol_or_leave(JobId id, Job& job) {
   if (slots == 0) return;
   job.ordered = height_;
   give(codec::EnrolSlots{id, self_, slots});
+}
+
+/// Checkers are drawn of other classes first: a machine that computes with something else than its
+/// account has said would check its like.
+void Worker::note_device(Job& job) const {
+  const auto worker = ledger::find_worker(entries_, self_);
+  if (!worker || config_.device_class == 0 || worker->device_class == config_.device_class) return;
+  job.trouble = base::format(
+      "the account has named this key's device class {}, and it computes with class {} (0 other, 1 "
+      "cpu, 2 nvidia, 3 gpu): kith account drop-worker, then add-worker --device",
+      worker->device_class, config_.device_class);
 }
 
 /// How many of the slots the account's bond is enough for.

@@ -293,9 +293,79 @@ TEST(Worker, WithoutAnAccountOrABondItSaysWhyItDoesNotWork) {
             "15999 of the account's bond are free, 1 more slots need 16000");
 }
 
+/// What an older version kept of a slice that comes to something else now.
+Bytes as_older(Bytes record, bool has_other_root) {
+  auto kept = decode_kept(record).value();
+  if (auto* task = std::get_if<KeptTask>(&kept)) {
+    task->results = 0;
+    if (has_other_root) task->roots.at(0) = codec::test::hash_of(99);
+  } else if (auto* check = std::get_if<KeptCheck>(&kept)) {
+    check->results = 0;
+    if (has_other_root) check->roots.at(0) = codec::test::hash_of(99);
+  }
+  return encode_kept(kept);
+}
+
+TEST(Worker, RootsOfOtherResultsAreComputedAgainUnlessTheyHaveBeenSaid) {
+  codec::JobSpec spec = goldbach_spec();
+  spec.round_blocks = 16;
+  WorkerWorld net(spec);
+  for (std::uint32_t n = 10; n < 22; ++n) net.add(n);
+  net.rounds(4);
+  auto& member = net.members.at(12);
+  const auto unsaid = [&](const Kept& kept) {
+    if (const auto* task = std::get_if<KeptTask>(&kept)) {
+      const auto& queue = net.world.slot(12).queue;
+      return std::ranges::find(queue, task->task, &codec::QueuedTask::task) != queue.end();
+    }
+    const auto* check = std::get_if<KeptCheck>(&kept);
+    const auto asked =
+        ledger::checks_of(net.world.entries, net.world.job, identity(12).key, net.world.height);
+    return check != nullptr && std::ranges::any_of(asked, [&](const ledger::AskedCheck& one) {
+             return one.target == check->target && one.part == check->part && one.due == check->due;
+           });
+  };
+  // With a check and a task that are done and wait for their round's end, and one that is said.
+  const auto count = [&](std::size_t kind) {
+    return std::ranges::count_if(member.journal, [&](const Bytes& record) {
+      const auto kept = decode_kept(record).value();
+      return kept.index() == kind && unsaid(kept);
+    });
+  };
+  for (int i = 0; i < 200; ++i) {
+    if (count(0) > 0 && count(1) > 0 && !net.world.slot(12).pending.empty()) break;
+    net.block();
+  }
+  ASSERT_GT(count(0), 0);
+  ASSERT_GT(count(1), 0);
+  ASSERT_FALSE(net.world.slot(12).pending.empty());
+  for (Bytes& record : member.journal) {
+    record = as_older(record, unsaid(decode_kept(record).value()));
+  }
+  net.start(member);
+  const std::uint32_t passed = net.world.slot(12).head.passed;
+  const std::uint64_t slices = member.worker->stats().slices;
+  net.rounds(8);
+  EXPECT_GT(member.worker->stats().slices, slices);
+  EXPECT_EQ(net.world.count(Kind::fault) + net.world.count(Kind::disputed), 0u);
+  EXPECT_EQ(net.world.count(Kind::silent) + net.world.count(Kind::lapsed), 0u);
+  EXPECT_GT(net.world.slot(12).head.passed, passed);
+}
+
+TEST(Worker, WhatAnOlderVersionKeptIsReadAndIsOfResultsOne) {
+  const KeptTask task{{1}, {7}, {codec::test::hash_of(1)}, Bytes{1, 2}, 1};
+  const KeptCheck check{{1}, {3}, {4}, 2, {5}, 1, {77}, {1}, task.roots, 1};
+  for (const Kept& kept : {Kept(task), Kept(check)}) {
+    Bytes old = encode_kept(kept);
+    old.erase(old.begin() + 1, old.begin() + 3);
+    old[0] -= 15;
+    EXPECT_EQ(decode_kept(old).value(), kept);
+  }
+}
+
 TEST(Worker, AJournalThatGrowsBeginsAnewWithWhatIsNeeded) {
-  KeptTask task{{1}, {7}, {codec::test::hash_of(1), codec::test::hash_of(2)}, Bytes{1, 2}};
-  KeptCheck check{{1}, {3}, {4}, 2, {5}, 1, {77}, {1, 9}, task.roots};
+  KeptTask task{{1}, {7}, {codec::test::hash_of(1), codec::test::hash_of(2)}, Bytes{1, 2}, 2};
+  KeptCheck check{{1}, {3}, {4}, 2, {5}, 1, {77}, {1, 9}, task.roots, 300};
   WorkerMemory memory;
   memory.keep(task);
   memory.keep(check);

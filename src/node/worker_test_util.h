@@ -48,7 +48,7 @@ class WorkerWorld {
     std::vector<Bytes> journal = {};
     std::vector<codec::JobStatement> said = {};
     std::vector<codec::Record> records = {};
-    std::vector<WorkerOutput> news = {};  // NotShown, DisputeLooked
+    std::vector<WorkerOutput> news = {};  // NotShown, DisputeLooked, FindMade
     int kills = 0;
     bool is_away = false;
     bool shows_nothing = false;
@@ -60,7 +60,10 @@ class WorkerWorld {
     std::function<bool()> dies_after = [] { return false; };
   };
 
-  explicit WorkerWorld(codec::JobSpec spec = goldbach_spec()) : world(spec) {}
+  using MakeWorkload = decltype(WorkerConfig::make_workload);
+
+  explicit WorkerWorld(codec::JobSpec spec = goldbach_spec(), MakeWorkload make = make_goldbach)
+      : world(spec), make_(std::move(make)), workload_(make_(spec.workload, spec.params).value()) {}
 
   Member& add(std::uint32_t n, std::uint16_t slots = 1) {
     world.add_account(n, 1'000'000);
@@ -75,7 +78,7 @@ class WorkerWorld {
     WorkerConfig config;
     config.genesis = world.rules.genesis;
     config.params = world.rules.params;
-    config.make_workload = make_goldbach;
+    config.make_workload = make_;
     config.slots = member.slots;
     member.worker = std::make_unique<Worker>(config, identity(member.key).pair, member.journal);
     EXPECT_FALSE(member.worker->is_damaged());
@@ -167,6 +170,8 @@ class WorkerWorld {
                         },
                         [&](const AskShow& ask) { show(member, ask); },
                         [&](const RecordMade& made) { member.records.push_back(made.record); },
+                        [&](const NameFinds& finds) { name(member, finds); },
+                        [&](const FindMade&) { member.news.push_back(output); },
                         [&](const NotShown&) { member.news.push_back(output); },
                         [&](const DisputeLooked&) { member.news.push_back(output); }},
                output);
@@ -176,12 +181,17 @@ class WorkerWorld {
     struct Goes final : compute::Progress {
       bool go_on(std::uint64_t, std::uint64_t) override { return true; }
     } goes;
-    const auto unit = goldbach_.unit_of(*slice.params, {slice.task.value}, slice.unit);
+    const auto unit = workload_->unit_of(*slice.params, {slice.task.value}, slice.unit);
     ASSERT_TRUE(unit.has_value());
-    auto result = goldbach_.run(*unit, slice.slice, goes);
+    auto result = workload_->run(*unit, slice.slice, goes);
     ASSERT_TRUE(result.has_value());
     if (member.spoil) member.spoil(slice, *result);
     member.worker->on_computed(slice.token, std::move(result));
+  }
+
+  void name(Member& member, const NameFinds& finds) {
+    const auto unit = workload_->unit_of(*finds.params, {finds.task.value}, finds.unit).value();
+    member.worker->on_named(finds.token, workload_->finds(unit, finds.results));
   }
 
   void show(Member& member, const AskShow& ask) {
@@ -193,7 +203,8 @@ class WorkerWorld {
     }
   }
 
-  compute::GoldbachWorkload goldbach_;
+  const MakeWorkload make_;
+  const std::unique_ptr<compute::Workload> workload_;
   std::vector<codec::JobStatement> late_;
 };
 

@@ -12,7 +12,7 @@ namespace {
 using namespace compute::collatz;
 
 constexpr std::string_view tag = "kith/collatz/checkpoint/";
-constexpr std::uint8_t version = '1';
+constexpr std::uint8_t version = '2';
 constexpr std::size_t file_bytes_max = pieces_max / 8 + 4096;
 constexpr unsigned limbs = Big::bits_max / 64;
 
@@ -51,6 +51,10 @@ Result<std::optional<U128>> get_optional(codec::Reader& reader) {
   return value == 0 ? std::optional<U128>() : std::optional<U128>(value);
 }
 
+char printable(std::uint8_t byte) {
+  return byte >= ' ' && byte <= '~' ? static_cast<char>(byte) : '?';
+}
+
 }  // namespace
 
 Bytes encode_checkpoint(const ComputeCheckpoint& checkpoint) {
@@ -58,6 +62,7 @@ Bytes encode_checkpoint(const ComputeCheckpoint& checkpoint) {
   codec::Writer writer(out);
   writer.bytes(base::as_bytes(tag));
   writer.u8(version);
+  writer.u16(results_version);
   put(writer, checkpoint.from);
   put(writer, checkpoint.to);
   writer.u8(checkpoint.is_fast ? 1 : 0);
@@ -90,8 +95,17 @@ Result<ComputeCheckpoint> decode_checkpoint(ByteView bytes) {
   }
   if (const auto got = TRY(reader.u8()); got != version) {
     return fail(Code::unsupported,
-                base::format("a checkpoint of format {}, this version reads {}",
-                             static_cast<unsigned>(got), static_cast<unsigned>(version)));
+                base::format("a checkpoint of format '{}', this version reads '{}': what was kept "
+                             "by another one may be other results; begin anew with another file, "
+                             "or end it with the version that began it",
+                             printable(got), static_cast<char>(version)));
+  }
+  if (const auto got = TRY(reader.u16()); got != results_version) {
+    return fail(Code::unsupported,
+                base::format("a checkpoint of results {}, this version's are {}: they do not add "
+                             "up; begin anew with another file, or end it with the version that "
+                             "began it",
+                             got, results_version));
   }
   ComputeCheckpoint checkpoint;
   checkpoint.from = TRY(get_wide(reader));

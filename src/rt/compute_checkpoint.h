@@ -1,6 +1,9 @@
 // The file in which `kith collatz verify` keeps what is done, so that a kill loses a minute at
 // most: the range, which of its pieces are done, and what they came to. One encoding, with a
 // SHA-256 over all of it at the end; written atomically (rt/files.h).
+//
+// It says of which results it is (results_version in compute/collatz/slice.h): a file of others is
+// refused, since a checksum of both would be nobody's. Format 1, which did not say it, is too.
 #pragma once
 
 #include <string>
@@ -19,8 +22,8 @@ struct ComputeCheckpoint {
 };
 
 Bytes encode_checkpoint(const ComputeCheckpoint& checkpoint);
-/// `unsupported` for another format's, `malformed` or `truncated` for anything else that
-/// encode_checkpoint does not make.
+/// `unsupported` for another format's or other results', `malformed` or `truncated` for anything
+/// else that encode_checkpoint does not make.
 Result<ComputeCheckpoint> decode_checkpoint(ByteView bytes);
 
 Result<void> save_checkpoint(const std::string& path, const ComputeCheckpoint& checkpoint);

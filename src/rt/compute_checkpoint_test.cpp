@@ -50,9 +50,9 @@ Code code_of(ByteView bytes) {
 // Made by another program from the order of the fields: old files must stay readable.
 TEST(ComputeCheckpoint, TheBytesAreWhatTheyWere) {
   const Bytes bytes = encode_checkpoint(half_done());
-  EXPECT_EQ(bytes.size(), 315u + hash_bytes);
+  EXPECT_EQ(bytes.size(), 317u + hash_bytes);
   EXPECT_EQ(base::to_hex(ByteView(bytes).last(hash_bytes)),
-            "0340b371b42987078f5da71e646f3d0e1bb1d3c4dfae6876497ac573c23ca032");
+            "80f7e276dfab5f405cff71b65d08bbc11afec79bbb29bb75f99023caebd8d226");
   expect_equal(decode_checkpoint(bytes).value(), half_done());
 }
 
@@ -102,7 +102,7 @@ TEST(ComputeCheckpoint, EveryBitAndEveryLengthCounts) {
 
 TEST(ComputeCheckpoint, AFittingHashDoesNotMakeItOne) {
   const Bytes bytes = encode_checkpoint(half_done());
-  const std::size_t is_fast_at = tag_bytes + 1 + 32;
+  const std::size_t is_fast_at = tag_bytes + 1 + 2 + 32;
   Bytes changed = bytes;
   changed[is_fast_at] = 2;  // neither mode
   EXPECT_EQ(code_of(rehashed(changed)), Code::malformed);
@@ -119,10 +119,38 @@ TEST(ComputeCheckpoint, AFittingHashDoesNotMakeItOne) {
 
 TEST(ComputeCheckpoint, AnotherFormatIsNamed) {
   Bytes bytes = encode_checkpoint(half_done());
-  bytes[tag_bytes] = '2';
+  bytes[tag_bytes] = '3';
   EXPECT_EQ(code_of(rehashed(bytes)), Code::unsupported);
   bytes[0] = 'K';
   EXPECT_EQ(code_of(rehashed(bytes)), Code::malformed);
+}
+
+/// As format 1 had it, which did not say of which results it was.
+Bytes old_form(const ComputeCheckpoint& checkpoint) {
+  Bytes bytes = encode_checkpoint(checkpoint);
+  bytes[tag_bytes] = '1';
+  bytes.erase(bytes.begin() + tag_bytes + 1, bytes.begin() + tag_bytes + 3);
+  return rehashed(bytes);
+}
+
+TEST(ComputeCheckpoint, OnesOfOtherResultsAreRefusedAndLeftAsTheyAre) {
+  // The bytes of a file of format 1, by the same other program.
+  EXPECT_EQ(base::to_hex(ByteView(old_form(half_done())).last(hash_bytes)),
+            "0340b371b42987078f5da71e646f3d0e1bb1d3c4dfae6876497ac573c23ca032");
+  Bytes of_other_results = encode_checkpoint(half_done());
+  --of_other_results[tag_bytes + 2];
+  TempDir dir;
+  for (const Bytes& bytes : {old_form(half_done()), rehashed(of_other_results)}) {
+    ASSERT_TRUE(write_file_atomic(dir / "progress", bytes, public_file_mode));
+    const auto refused =
+        verify_range({1, U128{3} << 24, false, "scalar", 1, dir / "progress", [] { return false; }},
+                     [](const VerifyProgress&) {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::unsupported);
+    EXPECT_NE(refused.error().message.find("progress: a checkpoint of"), std::string::npos);
+    EXPECT_NE(refused.error().message.find("begin anew with another file"), std::string::npos);
+    EXPECT_EQ(read_file(dir / "progress", 1000).value(), bytes);
+  }
 }
 
 TEST(ComputeCheckpoint, FilesComeBackAndAreRefusedWhenTheyAreForeign) {

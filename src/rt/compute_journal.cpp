@@ -15,7 +15,10 @@
 namespace kith::rt {
 namespace {
 
-constexpr std::string_view magic = "kithjob1";
+constexpr std::string_view magic = "kithjob2";
+constexpr std::string_view magic_without_results = "kithjob1";
+constexpr std::string_view what_to_do =
+    "begin anew with another file, or end it with the version that began it";
 constexpr std::size_t place_bytes = 16;
 constexpr std::size_t front_bytes = 16;  // of a frame, before its body
 constexpr std::size_t crc_bytes = 4;
@@ -76,11 +79,19 @@ struct Header {
 };
 Result<Header> read_header(ByteView bytes) {
   codec::Reader reader(bytes);
-  if (!base::equal(TRY(reader.bytes(magic.size())), base::as_bytes(magic))) {
+  const ByteView begin = TRY(reader.bytes(magic.size()));
+  if (base::equal(begin, base::as_bytes(magic_without_results))) {
+    return fail(Code::unsupported,
+                base::format("a journal of an older version, which does not say "
+                             "whether its results are the same as this one's; {}",
+                             what_to_do));
+  }
+  if (!base::equal(begin, base::as_bytes(magic))) {
     return fail(Code::malformed, "this is no journal of kith compute");
   }
   Header read;
   read.header.workload = static_cast<compute::WorkloadId>(TRY(reader.u16()));
+  read.header.results = TRY(reader.u16());
   const std::uint16_t size = TRY(reader.u16());
   if (size > compute::params_bytes_max) {
     return fail(Code::too_large,
@@ -105,6 +116,7 @@ Bytes encode(const JournalHeader& header) {
   codec::Writer writer(out);
   writer.bytes(base::as_bytes(magic));
   writer.u16(static_cast<std::uint16_t>(header.workload));
+  writer.u16(header.results);
   writer.u16(static_cast<std::uint16_t>(header.params.size()));
   writer.bytes(header.params);
   writer.u64(header.first_task);
@@ -161,6 +173,15 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path,
   const Bytes bytes = TRY(read_file(path, journal_bytes_max));
   auto read = read_journal(bytes);
   if (!read) return fail(read.error().code, path + ": " + read.error().message);
+  JournalHeader of_these_results = read->header;
+  of_these_results.results = header.results;
+  if (of_these_results == header && read->header.results != header.results) {
+    return fail(
+        Code::unsupported,
+        base::format("{} is a journal of results {}, this version's are {}: no root is over "
+                     "both; {}",
+                     path, read->header.results, header.results, what_to_do));
+  }
   if (read->header != header) {
     return fail(Code::usage, path + " is the journal of other work");
   }

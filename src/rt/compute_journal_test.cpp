@@ -56,6 +56,38 @@ TEST(Journal, IsOfOneWorkAndOneProcess) {
   EXPECT_FALSE(Journal::open("/nowhere/at/all", some_header()));
 }
 
+TEST(Journal, OneOfOtherResultsIsRefusedAndLeftAsItIs) {
+  TempDir dir;
+  const std::string path = dir / "journal";
+  ASSERT_TRUE(Journal::open(path, some_header()).value()->append(entry(1)));
+  const Bytes bytes = read_file(path, journal_bytes_max).value();
+  JournalHeader later = some_header();
+  ++later.results;
+  const auto refused = Journal::open(path, later);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::unsupported);
+  EXPECT_NE(refused.error().message.find("of results 1, this version's are 2"), std::string::npos);
+  EXPECT_EQ(read_file(path, journal_bytes_max).value(), bytes);
+  later.params = {9};
+  EXPECT_EQ(Journal::open(path, later).error().code, Code::usage);  // the first thing to say
+}
+
+// By another program: the bytes that a header had before it named the results, and one frame.
+TEST(Journal, OneThatDoesNotSayItsResultsIsRefusedAndLeftAsItIs) {
+  const Bytes old =
+      base::from_hex(
+          "6b6974686a6f623100020003010203000000000000000500000000000000646a7733c90000001200"
+          "000000000000005bc93a17000000000000000500000000000000007777682d2527")
+          .value();
+  TempDir dir;
+  ASSERT_TRUE(write_file_atomic(dir / "journal", old, 0600));
+  const auto refused = Journal::open(dir / "journal", some_header());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::unsupported);
+  EXPECT_NE(refused.error().message.find("journal of an older version"), std::string::npos);
+  EXPECT_EQ(read_file(dir / "journal", 1000).value(), old);
+}
+
 struct Made {
   Bytes bytes;
   std::vector<JournalEntry> entries;

@@ -55,10 +55,16 @@ struct SlicePool::Inside {
 
   Inside(Options given, Log& to) : options(std::move(given)), log(to) {}
 
-  void start() {
+  void start(std::vector<Hand> hands) {
     pace.look(options.rules());
-    for (unsigned i = 0; i < options.threads; ++i) threads.emplace_back([this] { work(); });
+    for (Hand& hand : hands) add(std::move(hand));
     watcher = std::thread([this] { watch(); });
+  }
+
+  void add(Hand hand) {
+    const std::scoped_lock lock(mutex);
+    if (is_ending) return;
+    threads.emplace_back([this, hand = std::move(hand)] { work(hand); });
   }
 
   void end() {
@@ -72,44 +78,120 @@ struct SlicePool::Inside {
     watcher.join();
   }
 
-  std::optional<node::ComputeSlice> take() {
+  /// What a thread does next: names finds, or computes slices of one unit, in order.
+  struct Turn {
+    std::optional<node::NameFinds> finds;
+    std::vector<node::ComputeSlice> slices;
+  };
+
+  std::optional<Turn> take() {
     std::unique_lock lock(mutex);
-    changed.wait(lock, [this] { return is_ending || !waiting.empty(); });
+    changed.wait(lock, [this] { return is_ending || !waiting.empty() || !naming.empty(); });
     if (is_ending) return std::nullopt;
-    auto slice = std::move(waiting.front());
+    Turn turn;
+    if (!naming.empty()) {
+      turn.finds = std::move(naming.front());
+      naming.pop_front();
+      return turn;
+    }
+    turn.slices.push_back(std::move(waiting.front()));
     waiting.pop_front();
-    return slice;
+    return turn;
   }
 
-  void work() {
-    become_idle();
-    std::map<Bytes, std::unique_ptr<Workload>> workloads;  // by kind and parameters
-    while (auto slice = take()) {
-      ComputePace::Ticket ticket(pace, is_external(slice->workload));
-      if (!ticket.go_on(0, 1)) return;
-      auto result = compute(*slice, workloads, ticket);
-      if (!result && result.error().code == Code::canceled) return;
-      if (!result) log.warn("compute", "a slice failed: {}", result.error().message);
-      options.done(slice->token, std::move(result));
+  /// Those that follow on the last one in its unit, and wait behind it.
+  void take_more(std::vector<node::ComputeSlice>& slices, std::uint32_t at_once) {
+    const std::scoped_lock lock(mutex);
+    while (slices.size() < at_once && !waiting.empty() && follows(slices.back(), waiting.front())) {
+      slices.push_back(std::move(waiting.front()));
+      waiting.pop_front();
     }
   }
 
-  Result<SliceResult> compute(const node::ComputeSlice& slice,
-                              std::map<Bytes, std::unique_ptr<Workload>>& workloads,
-                              ComputePace::Ticket& ticket) {
-    if (!slice.is_fresh) {
-      if (auto known = find(slice)) return *std::move(known);
+  static bool follows(const node::ComputeSlice& last, const node::ComputeSlice& next) {
+    return next.job == last.job && next.task == last.task && next.unit == last.unit &&
+           next.slice == last.slice + 1 && next.is_fresh == last.is_fresh &&
+           next.params == last.params;
+  }
+
+  using Workloads = std::map<Bytes, std::unique_ptr<Workload>>;  // by kind and parameters
+
+  void work(const Hand& hand) {
+    if (!hand.feeds_gpu) become_idle();
+    Workloads workloads;
+    while (auto turn = take()) {
+      if (turn->finds) {
+        options.named(turn->finds->token, name(hand, *turn->finds, workloads));
+      } else if (!compute(hand, std::move(turn->slices), workloads)) {
+        return;
+      }
     }
-    Bytes name{slice.workload};
-    base::append(name, *slice.params);
+  }
+
+  static Result<Workload*> workload_of(const Hand& hand, std::uint8_t kind, const Bytes& params,
+                                       Workloads& workloads) {
+    Bytes name{kind};
+    base::append(name, params);
     // Jobs end and others come: what is not at work any more is not kept for ever.
     if (!workloads.contains(name) && workloads.size() >= workloads_max) workloads.clear();
     auto& workload = workloads[name];
-    if (!workload) workload = TRY(options.make_workload(slice.workload, *slice.params));
-    const Bytes unit = TRY(workload->unit_of(*slice.params, {slice.task.value}, slice.unit));
-    SliceResult result = TRY(workload->run(unit, slice.slice, ticket));
-    if (!slice.is_fresh) keep(slice, result);
-    return result;
+    if (!workload) workload = TRY(hand.make_workload(kind, params));
+    return workload.get();
+  }
+
+  static Result<std::vector<Find>> name(const Hand& hand, const node::NameFinds& of,
+                                        Workloads& workloads) {
+    const Workload* const workload = TRY(workload_of(hand, of.workload, *of.params, workloads));
+    const Bytes unit = TRY(workload->unit_of(*of.params, {of.task.value}, of.unit));
+    return workload->finds(unit, of.results);
+  }
+
+  /// Whether there is more to do: false when all of it is called off.
+  bool compute(const Hand& hand, std::vector<node::ComputeSlice> slices, Workloads& workloads) {
+    ComputePace::Ticket ticket(pace, is_external(slices.front().workload));
+    if (!ticket.go_on(0, 1)) return false;
+    if (tell_known(slices.front())) return true;
+    const node::ComputeSlice& first = slices.front();
+    const auto workload = workload_of(hand, first.workload, *first.params, workloads);
+    if (workload) take_more(slices, (*workload)->slices_at_once());
+    // Those of an earlier life are not computed again: what is in front of the first one is done
+    // together, the rest one by one, which is rare.
+    const auto known = std::find_if(slices.begin() + 1, slices.end(),
+                                    [this](const auto& slice) { return tell_known(slice); });
+    std::vector<node::ComputeSlice> rest;
+    if (known != slices.end()) rest.assign(known + 1, slices.end());
+    slices.erase(known, slices.end());
+    auto results = workload ? run(**workload, slices, ticket)
+                            : Result<std::vector<SliceResult>>(fail(workload.error()));
+    if (!results && results.error().code == Code::canceled) return false;
+    if (!results) log.warn("compute", "a slice failed: {}", results.error().message);
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      auto result = results ? Result<SliceResult>(std::move((*results)[i]))
+                            : Result<SliceResult>(fail(results.error()));
+      if (result && !slices[i].is_fresh) keep(slices[i], *result);
+      options.done(slices[i].token, std::move(result));
+    }
+    for (node::ComputeSlice& slice : rest) {
+      if (!compute(hand, {std::move(slice)}, workloads)) return false;
+    }
+    return true;
+  }
+
+  /// One that an earlier life has computed.
+  bool tell_known(const node::ComputeSlice& slice) {
+    if (slice.is_fresh) return false;
+    auto known = find(slice);
+    if (!known) return false;
+    options.done(slice.token, *std::move(known));
+    return true;
+  }
+
+  static Result<std::vector<SliceResult>> run(const Workload& workload,
+                                              const std::vector<node::ComputeSlice>& slices,
+                                              ComputePace::Ticket& ticket) {
+    const node::ComputeSlice& first = slices.front();
+    const Bytes unit = TRY(workload.unit_of(*first.params, {first.task.value}, first.unit));
+    return workload.run_some(unit, first.slice, static_cast<std::uint32_t>(slices.size()), ticket);
   }
 
   std::string path_of(const TaskName& name) const {
@@ -123,7 +205,8 @@ struct SlicePool::Inside {
     at->second.used = Clock::now();
     if (!is_new) return at->second;
     close_oldest(name);
-    const JournalHeader header{id_of(slice.workload), *slice.params, slice.task.value, 1};
+    const JournalHeader header{id_of(slice.workload), *slice.params, slice.task.value, 1,
+                               slice.results};
     auto file = Journal::open(path_of(name), header);
     if (!file && file.error().code != Code::locked) {
       log.warn("compute", "{}; begun anew", file.error().message);
@@ -198,19 +281,23 @@ struct SlicePool::Inside {
   ComputePace pace;
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<node::ComputeSlice> waiting;  // under the mutex
+  // Under the mutex.
+  std::deque<node::ComputeSlice> waiting;
+  std::deque<node::NameFinds> naming;
+  std::vector<std::thread> threads;
   std::atomic<bool> is_ending = false;
   std::mutex journals_mutex;
   std::map<TaskName, TaskJournal> journals;  // under it
-  std::vector<std::thread> threads;
   std::thread watcher;
 };
 
 Result<std::unique_ptr<SlicePool>> SlicePool::make(Options options, Log& log) {
   TRY_VOID(make_dirs(options.folder, folder_mode));
   remove_old(options.folder);
+  ASSERT(!options.hands.empty());
+  std::vector<Hand> hands = std::move(options.hands);
   auto inside = std::make_unique<Inside>(std::move(options), log);
-  inside->start();
+  inside->start(std::move(hands));
   return std::unique_ptr<SlicePool>(new SlicePool(std::move(inside)));
 }
 
@@ -218,13 +305,23 @@ SlicePool::SlicePool(std::unique_ptr<Inside> inside) : inside_(std::move(inside)
 
 SlicePool::~SlicePool() { inside_->end(); }
 
-void SlicePool::compute(node::ComputeSlice slice) {
+void SlicePool::compute(std::vector<node::ComputeSlice> slices) {
   {
     const std::scoped_lock lock(inside_->mutex);
-    inside_->waiting.push_back(std::move(slice));
+    for (node::ComputeSlice& slice : slices) inside_->waiting.push_back(std::move(slice));
   }
-  inside_->changed.notify_one();
+  inside_->changed.notify_all();
 }
+
+void SlicePool::name(node::NameFinds finds) {
+  {
+    const std::scoped_lock lock(inside_->mutex);
+    inside_->naming.push_back(std::move(finds));
+  }
+  inside_->changed.notify_all();
+}
+
+void SlicePool::add(Hand hand) { inside_->add(std::move(hand)); }
 
 void SlicePool::forget(node::ForgetTask task) {
   const TaskName name{task.job.value, task.task.value};

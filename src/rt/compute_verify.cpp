@@ -42,7 +42,7 @@ class Verification {
     auto saved = load_checkpoint(options_.checkpoint);
     if (!saved) {
       if (saved.error().code == Code::not_found) return {};
-      return fail(saved.error());
+      return fail(saved.error().code, options_.checkpoint + ": " + saved.error().message);
     }
     if (saved->from != options_.from || saved->to != options_.to ||
         saved->is_fast != options_.is_fast || saved->done.size() != pieces_.size()) {

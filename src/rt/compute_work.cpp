@@ -71,7 +71,7 @@ class Run {
   Result<void> resume() {
     if (options_.journal.empty()) return {};
     const JournalHeader header{workload_->id(), options_.params, options_.first_task,
-                               options_.tasks};
+                               options_.tasks, workload_->results_version()};
     journal_ = TRY(Journal::open(options_.journal, header));
     for (JournalEntry& entry : journal_->take_entries()) {
       const std::uint64_t index = TRY(state_.index_of({entry.task, entry.unit, entry.slice}));

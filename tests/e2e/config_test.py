@@ -93,6 +93,8 @@ class ConfigTest(Case):
         serving, _ = self.work_of(on, payer, ("compute.carry_for_others", "true"))
         self.assertTrue(serving["carrier"]["serves_others"])
 
+        _, log = self.work_of(on, ("compute.device", "scalar"))
+        self.assertIn("threads, cpu/scalar", log)
         for key, value, named in (("compute.device", "abacus", "abacus"),
                                   ("compute.programs", "nowhere.py", "nowhere.py")):
             refused = kith("--home", self.home("net/node1"), "--json", "start",

@@ -364,6 +364,7 @@ const idSizes =
 
 export const accountKind = 1;
 export const memberKind = 10;
+export const findKind = 13;
 
 export function accountEntry(bytes) {
   return whole(bytes, (r) => {
@@ -402,6 +403,14 @@ export function memberEntry(bytes) {
   });
 }
 
+export function findEntry(bytes) {
+  return whole(bytes, (r) => {
+    check(r.u8() === 1, 'a find of another version');
+    return {account: r.hash(), worker: r.hash(), task: r.u64(), unit: r.u16(),
+      number: r.take(16), what: r.u8(), height: r.u64()};
+  });
+}
+
 const certificateMagic = Buffer.from('kith-certificate', 'latin1');
 
 export function isCertificate(bytes) {
@@ -413,9 +422,13 @@ export function certificate(bytes) {
   return whole(bytes, (r) => {
     check(isCertificate(r.take(16)), 'no certificate');
     check(r.u8() === 1, 'a certificate of another version');
-    const found = {genesis: r.hash(), account: r.hash(), height: r.u64(), work: null};
-    if (r.flag()) {
-      found.work = {job: r.u64(), tasks: r.u64(), units: r.u64(), checks: r.u64()};
+    const found = {genesis: r.hash(), account: r.hash(), height: r.u64(), work: null, find: null};
+    const of = r.u8();
+    check(of <= 2, `a certificate of ${of}`);
+    if (of === 1) found.work = {job: r.u64(), tasks: r.u64(), units: r.u64(), checks: r.u64()};
+    if (of === 2) {
+      found.find = {job: r.u64(), name: r.hash(), number: r.take(16), what: r.u8()};
+      check(found.find.what === 1 || found.find.what === 2, `a find that is ${found.find.what}`);
     }
     found.message = tagged('kith/certificate/1', bytes.subarray(0, r.at));
     found.signature = r.take(64);

@@ -8,8 +8,8 @@
 // believes nothing that the node refuses.
 import {createPublicKey, verify as verifySignature} from 'node:crypto';
 import {check, concat, equal, tagged, toHex, u64, zero} from './bytes.js';
-import {accountEntry, accountKind, applyChange, digestOf, listRoot, memberEntry, memberKind,
-  outputRoot, proof as decodeProof, sparseRoot} from './formats.js';
+import {accountEntry, accountKind, applyChange, digestOf, findEntry, findKind, listRoot,
+  memberEntry, memberKind, outputRoot, proof as decodeProof, sparseRoot} from './formats.js';
 
 export {Refused} from './bytes.js';
 export {decodeProof};
@@ -106,13 +106,19 @@ export function checkCertificate(certificate, genesisHash, verdict) {
   const account = accountEntry(entryOf(accountKind, certificate.account));
   check(isSigned(account.key, certificate.message, certificate.signature),
     'a certificate that the account has not signed');
-  const {work} = certificate;
+  const {work, find} = certificate;
+  let found = null;
+  if (find !== null) {
+    found = findEntry(entryOf(findKind, concat(u64(find.job), find.name)));
+    check(equal(found.account, certificate.account) && equal(found.number, find.number) &&
+      found.what === find.what, 'a certificate of a find that the chain does not have');
+  }
   if (work !== null) {
     const member = memberEntry(entryOf(memberKind, concat(u64(work.job), certificate.account)));
     check(member.tasks === work.tasks && member.units === work.units &&
       member.checks === work.checks, 'a certificate that says what the chain does not');
   }
-  return {account, work};
+  return {account, work, find, found};
 }
 
 export class LightClient {

@@ -35,10 +35,17 @@ function factView(fact) {
 }
 
 function certificateView(certificate, genesis, verdict) {
-  const {account, work} = checkCertificate(certificate, genesis, verdict);
-  return {account: toHex(certificate.account), name: account.name === '' ? null : account.name,
-    job: work === null ? null : number(work.job), ...(work === null ? {} : {
-      tasks: number(work.tasks), units: number(work.units), checks: number(work.checks)})};
+  const {account, work, find, found} = checkCertificate(certificate, genesis, verdict);
+  const whose = {account: toHex(certificate.account),
+    name: account.name === '' ? null : account.name};
+  if (find !== null) {
+    return {...whose, job: number(find.job), find: toHex(find.name),
+      number: BigInt(`0x${toHex(found.number)}`).toString(),
+      what: found.what === 1 ? 'counterexample' : 'record', worker: toHex(found.worker),
+      task: number(found.task), unit: found.unit, found_at: number(found.height)};
+  }
+  return {...whose, job: work === null ? null : number(work.job), ...(work === null ? {} : {
+    tasks: number(work.tasks), units: number(work.units), checks: number(work.checks)})};
 }
 
 function check(file, values) {

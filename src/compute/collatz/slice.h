@@ -13,6 +13,10 @@
 
 namespace kith::compute::collatz {
 
+/// Raised with whatever gives some slice other integers than before: 2 since rule 1 looks back
+/// (ways_back.h), which leaves fewer candidates. Files of what was computed have it.
+inline constexpr std::uint16_t results_version = 2;
+
 struct SliceResult {
   std::uint64_t candidates = 0;
   /// The low stop_bits bits of every candidate's value when it stopped, summed mod 2^64.
