@@ -6,10 +6,10 @@
 
 #include <cerrno>
 
+#include "base/crc32c.h"
 #include "base/format.h"
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "rt/crc32c.h"
 #include "rt/files.h"
 
 namespace kith::rt {

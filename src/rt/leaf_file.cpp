@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/crc32c.h"
 #include "base/format.h"
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "rt/crc32c.h"
 #include "rt/files.h"
 
 namespace kith::rt {

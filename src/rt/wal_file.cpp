@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/crc32c.h"
 #include "base/format.h"
 #include "codec/reader.h"
 #include "codec/writer.h"
-#include "rt/crc32c.h"
 
 namespace kith::rt {
 namespace {

@@ -1,9 +1,9 @@
-#include "rt/crc32c.h"
+#include "base/crc32c.h"
 
 #include <array>
 #include <cstring>
 
-namespace kith::rt {
+namespace kith::base {
 namespace {
 
 constexpr std::uint32_t polynomial = 0x82f63b78;  // reflected
@@ -51,4 +51,4 @@ std::uint32_t crc32c(ByteView bytes, std::uint32_t before) {
   return crc32c_portable(bytes, before);
 }
 
-}  // namespace kith::rt
+}  // namespace kith::base

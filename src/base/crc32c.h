@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-namespace kith::rt {
+namespace kith::base {
 
 /// The checksum of `bytes`; of several pieces: each with the one before as `before`.
 std::uint32_t crc32c(ByteView bytes, std::uint32_t before = 0);
@@ -14,4 +14,8 @@ std::uint32_t crc32c(ByteView bytes, std::uint32_t before = 0);
 /// The same without the instruction: what the fast one is tested by.
 std::uint32_t crc32c_portable(ByteView bytes, std::uint32_t before = 0);
 
-}  // namespace kith::rt
+}  // namespace kith::base
+
+namespace kith {
+using base::crc32c;
+}  // namespace kith

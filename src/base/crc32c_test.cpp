@@ -1,9 +1,9 @@
-#include "rt/crc32c.h"
+#include "base/crc32c.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-namespace kith::rt {
+namespace kith::base {
 namespace {
 
 // RFC 3720 B.4 gives them as they lie in memory, least byte first.
@@ -27,4 +27,4 @@ RC_GTEST_PROP(Crc32c, IsTheSameInPiecesAndWithoutTheInstruction, (Bytes bytes, s
 }
 
 }  // namespace
-}  // namespace kith::rt
+}  // namespace kith::base
