@@ -47,7 +47,8 @@ TEST(Verdict, IsWhatAnyHonestMachineComesTo) {
   const Bytes unit = reference.unit_of(place.params, {5}, 3).value();
   EXPECT_EQ(verdict_on_slice(place).value(),
             reference.digest(unit, 2, reference.run(unit, 2, goes).value()));
-  EXPECT_NE(verdict_on_slice(place).value(), verdict_on_slice(collatz_place(params, 5, 3, 1)));
+  EXPECT_NE(verdict_on_slice(place).value(),
+            verdict_on_slice(collatz_place(params, 5, 3, 1)).value());
   const GoldbachWorkload goldbach;
   const VerdictPlace even = goldbach_place(small_goldbach(), 2, 1);
   const Bytes even_unit = goldbach.unit_of(even.params, {0}, 2).value();

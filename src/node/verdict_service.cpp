@@ -261,8 +261,9 @@ std::optional<codec::GiveVerdict> Verdicts::order_of(const Question& question) c
   for (const auto& [key, heard] : question.heard) {
     if (heard.digest == decided->first) places.push_back(*place_of(key));
   }
-  std::ranges::stable_sort(places, std::greater<>(),
-                           [&](std::size_t place) { return jury_[place].weight; });
+  std::ranges::sort(places, [&](std::size_t a, std::size_t b) {
+    return jury_[a].weight != jury_[b].weight ? jury_[a].weight > jury_[b].weight : a < b;
+  });
   codec::GiveVerdict order{question.asked.dispute, decided->first, {}};
   codec::Weight weight = 0;
   for (const std::size_t place : places) {
