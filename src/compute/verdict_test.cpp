@@ -89,7 +89,7 @@ TEST(Verdict, UsualJobsAreWithinTheBounds) {
     return numbers >> (2 + unit.sieve_bits / 6) <= verdict_candidates_max;
   };
   EXPECT_TRUE(is_within({51, 26, 4, 0, U128{1} << 20, 1 << 14, {}}));
-  EXPECT_TRUE(is_within({51, 26, 4, 0, U128{1} << 20, 9 << 13, {}}));
+  EXPECT_TRUE(is_within(collatz::region_unit(51, U128{1} << 20, 0)));
   const auto range = collatz_params_of_range(U128{1} << 71, (U128{1} << 71) + (U128{1} << 40) - 1);
   ASSERT_TRUE(range.has_value());
   EXPECT_TRUE(is_within(range->first));
