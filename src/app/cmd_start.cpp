@@ -136,6 +136,7 @@ Result<void> Daemon::prepare() {
     }
     config.node.chain.mesh_token = TRY(load_mesh_token(session_));
     config.compute = TRY(load_compute(session_));
+    if (!config.compute) config.carrier_key = TRY(load_carrier_key(session_));
   } else if (session_.settings.compute.is_enabled) {
     return fail(Code::config,
                 "work for jobs (compute.enabled, `kith compute work`) needs a chain, and this node "

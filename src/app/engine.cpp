@@ -105,6 +105,10 @@ Result<void> Engine::keep_chain() {
   if (config_.compute) {
     compute_ =
         TRY(ComputeEngine::make(*std::move(config_.compute), genesis, *node_, *reactor_, log_));
+  } else if (config_.carrier_key && genesis.params.compute) {
+    node_->begin_work(nullptr,
+                      std::make_unique<node::Carrier>(genesis.params, codec::genesis_hash(genesis),
+                                                      *config_.carrier_key, nullptr));
   }
   return {};
 }

@@ -36,6 +36,8 @@ struct EngineConfig {
   std::optional<codec::ValidatorKey> remote_key = {};
   /// With a genesis: works for the chain's computing jobs.
   std::optional<ComputeConfig> compute = {};
+  /// Without it: whose coins pay for verdicts (node/verdict_service.h).
+  std::optional<crypto::KeyPair> carrier_key = {};
 };
 
 class Engine {

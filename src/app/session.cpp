@@ -16,6 +16,14 @@
 namespace kith::app {
 namespace {
 
+Result<crypto::KeyPair> read_identity_key(const std::string& path) {
+  Bytes file = TRY(rt::read_secret_file(path, crypto::identity_key_file_bytes_max));
+  auto key = crypto::decode_identity_key(file, std::nullopt);
+  crypto::wipe(file);
+  if (!key) return fail(key.error().code, base::format("{}: {}", path, key.error().message));
+  return key;
+}
+
 /// A swarm.key is some 100 bytes, a passphrase a line.
 constexpr std::size_t small_file_bytes_max = 4096;
 constexpr Duration send_timeout = 5s;
@@ -229,30 +237,28 @@ Result<std::optional<RemoteSigner>> load_signer(const Session& session) {
   return signer;
 }
 
+Result<std::optional<crypto::KeyPair>> load_carrier_key(const Session& session) {
+  const std::string named = session.in_home(session.settings.compute.carrier_key_file);
+  if (!named.empty()) return TRY(read_identity_key(named));
+  const std::string usual = rt::identity_path(session.home + "/carrier");
+  if (!rt::file_exists(usual)) return std::nullopt;
+  return TRY(read_identity_key(usual));
+}
+
 Result<std::optional<ComputeConfig>> load_compute(const Session& session) {
   if (!session.settings.compute.is_enabled) return std::nullopt;
   rt::SystemRng rng;
-  const auto read = [](const std::string& path) -> Result<crypto::KeyPair> {
-    Bytes file = TRY(rt::read_secret_file(path, crypto::identity_key_file_bytes_max));
-    auto key = crypto::decode_identity_key(file, std::nullopt);
-    crypto::wipe(file);
-    if (!key) return fail(key.error().code, base::format("{}: {}", path, key.error().message));
-    return key;
-  };
   const auto worker_key = [&]() -> Result<crypto::KeyPair> {
     const std::string path = session.in_home(session.settings.compute.worker_key_file);
-    if (!path.empty()) return read(path);
+    if (!path.empty()) return read_identity_key(path);
     const std::string folder = session.home + "/worker";
     TRY_VOID(rt::make_dirs(folder, rt::private_dir_mode));
     auto identity = TRY(rt::load_or_create_identity(folder, std::nullopt, rng));
     return std::move(identity.key);
   };
-  ComputeConfig config{session.settings.compute, session.home + "/compute", TRY(worker_key()), {}};
+  ComputeConfig config{session.settings.compute, session.home + "/compute", TRY(worker_key()),
+                       TRY(load_carrier_key(session))};
   for (std::string& program : config.settings.programs) program = session.in_home(program);
-  std::string carrier = session.in_home(session.settings.compute.carrier_key_file);
-  const bool is_asked_for = !carrier.empty();
-  if (!is_asked_for) carrier = rt::identity_path(session.home + "/carrier");
-  if (is_asked_for || rt::file_exists(carrier)) config.carrier_key = TRY(read(carrier));
   return config;
 }
 

@@ -58,6 +58,8 @@ struct RemoteSigner {
   codec::ValidatorKey key{};
 };
 Result<std::optional<RemoteSigner>> load_signer(const Session& session);
+/// Whose coins pay fees for workers and verdicts; nothing when there is no such key.
+Result<std::optional<crypto::KeyPair>> load_carrier_key(const Session& session);
 /// What compute.* says, with the keys; nothing while it is off.
 Result<std::optional<ComputeConfig>> load_compute(const Session& session);
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session);

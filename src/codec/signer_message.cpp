@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/machine.h"
 #include "codec/chain_heartbeat.h"
+#include "codec/chain_job.h"
 #include "codec/peer_id.h"
 
 namespace kith::codec {
@@ -23,6 +24,7 @@ constexpr std::uint8_t kind_heartbeat = 0x12;
 constexpr std::uint8_t kind_attestation = 0x13;
 constexpr std::uint8_t kind_said_by = 0x14;
 constexpr std::uint8_t kind_prove = 0x15;
+constexpr std::uint8_t kind_verdict = 0x16;
 constexpr std::uint8_t kind_welcome = 0x81;
 constexpr std::uint8_t kind_held = 0x82;
 constexpr std::uint8_t kind_taken = 0x83;
@@ -92,6 +94,11 @@ void write(Writer& writer, std::uint64_t number, const SignAsk& ask) {
                       [&](const SignSaid& said) {
                         begin(writer, kind_said_by, number);
                         writer.bytes(said.message);
+                      },
+                      [&](const SignVerdict& verdict) {
+                        begin(writer, kind_verdict, number);
+                        writer.u64(verdict.dispute);
+                        writer.bytes(verdict.digest);
                       }},
              ask);
 }
@@ -144,6 +151,12 @@ Result<SignAsk> read_ask(Reader& reader, std::uint8_t kind) {
       SignSaid said;
       TRY_VOID(read_into(reader, said.message));
       return said;
+    }
+    case kind_verdict: {
+      SignVerdict verdict;
+      verdict.dispute = TRY(reader.u64());
+      TRY_VOID(read_into(reader, verdict.digest));
+      return verdict;
     }
     default: return fail(Code::unsupported, base::format("a request of kind {}", kind));
   }
@@ -216,6 +229,9 @@ Bytes signed_bytes(const Hash& genesis, const ValidatorKey& key, const SignAsk& 
                },
                [&](const SignSaid& said) {
                  return base::to_bytes(tagged_hash("kith/said-by/1", {genesis, said.message}));
+               },
+               [&](const SignVerdict& verdict) {
+                 return base::to_bytes(verdict_message(genesis, verdict.dispute, verdict.digest));
                }},
       ask);
 }
@@ -229,7 +245,10 @@ std::string describe(const SignAsk& ask) {
                [](const SignHello&) { return std::string("a proof on a channel"); },
                [](const SignHeartbeat& beat) { return base::format("heartbeat {}", beat.slot); },
                [](const SignAttestation&) { return std::string("an attestation"); },
-               [](const SignSaid&) { return std::string("a message said by gossip"); }},
+               [](const SignSaid&) { return std::string("a message said by gossip"); },
+               [](const SignVerdict& verdict) {
+                 return base::format("a verdict in dispute {}", verdict.dispute);
+               }},
       ask);
 }
 

@@ -2,7 +2,7 @@
 // signer holds a validator's key and its guard; a node asks for signatures, one of several holds
 // the lease for votes. Big-endian, one encoding a value.
 //
-// What may be signed is one of five kinds, each under a tag of its own, and what may be proven
+// What may be signed is one of six kinds, each under a tag of its own, and what may be proven
 // (crypto/vrf.h) is a height of the chain: a signer never takes bytes that a node chose.
 //
 // Limits: frames of 16 KiB; 64 votes a page; names of 64 bytes and reasons of 256, all printable
@@ -54,7 +54,15 @@ struct SignSaid {
   Hash message{};  // its hash
   friend bool operator==(const SignSaid&, const SignSaid&) = default;
 };
-using SignAsk = std::variant<SignVote, SignHello, SignHeartbeat, SignAttestation, SignSaid>;
+/// What validators say in a dispute about computed results (chain_job.h); of a dispute one and the
+/// same for ever.
+struct SignVerdict {
+  std::uint64_t dispute = 0;
+  Hash digest{};
+  friend bool operator==(const SignVerdict&, const SignVerdict&) = default;
+};
+using SignAsk =
+    std::variant<SignVote, SignHello, SignHeartbeat, SignAttestation, SignSaid, SignVerdict>;
 
 /// The proof that goes into the body of the key's block of this height (codec/chain_body.h). It can
 /// contradict nothing: there is one of a height.
@@ -152,9 +160,9 @@ struct ProofGiven {
   friend bool operator==(const ProofGiven&, const ProofGiven&) = default;
 };
 enum class RefusalKind : std::uint8_t {
-  guard = 1,   // the vote would break a rule
+  guard = 1,   // the vote, or verdict, would break a rule
   locked = 2,  // another node has the lease, or nobody
-  silent = 3,  // it gives no vote in this epoch
+  silent = 3,  // it gives no vote in this epoch, and no verdict
   chain = 4,   // it signs for another chain, or speaks another version
 };
 struct SignerRefusal {

@@ -52,6 +52,7 @@ std::map<std::string, SignerRequest> requests() {
       {"attestation", {12, SignAsk(SignAttestation{channel})}},
       {"said_by", {13, SignAsk(SignSaid{channel})}},
       {"prove", {14, ProveHeight{{77}}}},
+      {"verdict", {15, SignAsk(SignVerdict{80, digest})}},
   };
 }
 
@@ -86,6 +87,7 @@ TEST(SignerMessage, GoldenVectors) {
       {"signs_heartbeat", SignHeartbeat{340000000, {77}, digest}},
       {"signs_attestation", SignAttestation{channel}},
       {"signs_said_by", SignSaid{channel}},
+      {"signs_verdict", SignVerdict{80, digest}},
   };
   std::size_t seen = 0;
   for (const GoldenLine& line : golden_lines("signer_message.txt")) {
@@ -176,7 +178,10 @@ TEST(SignerMessage, WhatIsSignedNamesItsKind) {
                                      SignVote{nullify({9}, 12), true},
                                      SignHello{digest, sender()},
                                      SignHeartbeat{1, {1}, digest},
-                                     SignAttestation{digest}};
+                                     SignAttestation{digest},
+                                     SignSaid{digest},
+                                     SignVerdict{1, digest},
+                                     SignVerdict{2, digest}};
   for (const SignAsk& ask : asks) {
     all.insert(signed_bytes(test_genesis, key, ask));
     all.insert(signed_bytes(channel, key, ask));  // another chain

@@ -60,7 +60,8 @@ void Signer::restore(const SignerRecord& record) {
                  if (epoch == epoch_ && said.statement.view() > guard_->final_view()) {
                    said_.insert_or_assign(said.statement, said.signature);
                  }
-               }},
+               },
+               [&](const VerdictGiven& given) { note_verdict(given.dispute, given.digest); }},
       record);
   begins_anew_ = false;
 }
@@ -87,6 +88,9 @@ std::vector<Bytes> Signer::state_records() const {
   if (silent_through_) records.push_back(encode(SignerRecord(SilentThrough{*silent_through_})));
   for (const auto& [statement, signature] : said_) {
     records.push_back(encode(SignerRecord(SaidVote{statement, signature})));
+  }
+  for (const auto& [dispute, digest] : verdicts_) {
+    records.push_back(encode(SignerRecord(VerdictGiven{dispute, digest})));
   }
   return records;
 }
@@ -315,6 +319,9 @@ void Signer::on_ask(Instant now, ClientId client, std::uint64_t number, const co
   if (const auto* const vote = std::get_if<codec::SignVote>(&ask)) {
     return sign_vote(client, number, *vote);
   }
+  if (const auto* const verdict = std::get_if<codec::SignVerdict>(&ask)) {
+    return sign_verdict(client, number, *verdict);
+  }
   ++stats_.others;
   answer(
       client,
@@ -368,6 +375,46 @@ void Signer::sign_vote(ClientId client, std::uint64_t number, const codec::SignV
   said_.emplace(statement, signature);
   log_record(SaidVote{statement, signature}, true);
   answer(client, {number, codec::SignatureGiven{signature}});
+}
+
+/// One verdict a dispute. What made room for later ones is not known any more: nothing is said so
+/// far back.
+Result<void> Signer::may_give(const codec::SignVerdict& verdict) const {
+  const auto known = verdicts_.find(verdict.dispute);
+  if (known != verdicts_.end()) {
+    if (known->second == verdict.digest) return {};
+    return fail(Code::refused,
+                base::format("another verdict was given in dispute {}", verdict.dispute));
+  }
+  if (verdicts_.size() < verdicts_max || verdict.dispute > verdicts_.begin()->first) return {};
+  return fail(Code::refused,
+              base::format("dispute {} is older than the {} whose verdicts are remembered",
+                           verdict.dispute, verdicts_max));
+}
+
+void Signer::note_verdict(std::uint64_t dispute, const codec::Hash& digest) {
+  verdicts_.emplace(dispute, digest);
+  if (verdicts_.size() > verdicts_max) verdicts_.erase(verdicts_.begin());
+}
+
+void Signer::sign_verdict(ClientId client, std::uint64_t number,
+                          const codec::SignVerdict& verdict) {
+  // What was said in the time of a log that was lost, nobody knows.
+  if (is_silent()) {
+    return refuse(client, number, RefusalKind::silent,
+                  "no verdict while no vote: what was said before is not known");
+  }
+  if (auto may = may_give(verdict); !may) {
+    log_.warn("signer", "{} is refused: {}", codec::describe(verdict), may.error().message);
+    return refuse(client, number, RefusalKind::guard, may.error().message);
+  }
+  ++stats_.others;
+  if (!verdicts_.contains(verdict.dispute)) {
+    note_verdict(verdict.dispute, verdict.digest);
+    log_record(VerdictGiven{verdict.dispute, verdict.digest}, true);
+  }
+  answer(client, {number, codec::SignatureGiven{
+                              key_.sign(codec::signed_bytes(*genesis_, public_key_, verdict))}});
 }
 
 }  // namespace kith::consensus

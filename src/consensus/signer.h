@@ -9,8 +9,11 @@
 // elsewhere, gives no vote until a node has heard from a quorum which epoch it is, and none in that
 // one.
 //
+// Of a dispute about computed results it gives one verdict, for ever: that is durable likewise, so
+// that no node can have it say two things by starting it anew.
+//
 // A machine (base/machine.h). Limits: `clients_max` connected nodes; views without a final one as
-// of the guard.
+// of the guard; `verdicts_max` verdicts, those of the highest disputes, and none below them then.
 #pragma once
 
 #include <map>
@@ -77,6 +80,8 @@ class Signer {
   using Input = std::variant<ClientSaid, ClientLeft, SignerLogged>;
   using Output = std::variant<SayToClient, DropClient, SignerAppend>;
   static constexpr std::size_t clients_max = 64;
+  /// More than disputes are open at once, unless thousands of cheats contest.
+  static constexpr std::size_t verdicts_max = 1024;
 
   /// `key` and `log` outlive it.
   Signer(const SignerConfig& config, const crypto::KeyPair& key, Log& log);
@@ -117,6 +122,9 @@ class Signer {
                 const codec::ProveHeight& prove);
   void refuse_locked(Instant now, ClientId client, std::uint64_t number);
   void sign_vote(ClientId client, std::uint64_t number, const codec::SignVote& vote);
+  void sign_verdict(ClientId client, std::uint64_t number, const codec::SignVerdict& verdict);
+  Result<void> may_give(const codec::SignVerdict& verdict) const;
+  void note_verdict(std::uint64_t dispute, const codec::Hash& digest);
   bool holds_lease(Instant now, ClientId client) const;
   void refuse(ClientId client, std::uint64_t number, codec::RefusalKind kind, std::string why);
   void begin_epoch(Epoch epoch);
@@ -138,7 +146,8 @@ class Signer {
   std::optional<Epoch> silent_through_;
   Epoch epoch_;  // the guard's
   std::optional<SafetyGuard> guard_;
-  std::map<Statement, crypto::Signature> said_;  // of epoch_, above the final view
+  std::map<Statement, crypto::Signature> said_;    // of epoch_, above the final view
+  std::map<std::uint64_t, codec::Hash> verdicts_;  // by dispute
 
   bool is_fresh_ = true;  // nothing was signed since the process started
   std::map<ClientId, Client> clients_;

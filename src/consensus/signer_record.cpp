@@ -8,7 +8,7 @@
 namespace kith::consensus {
 namespace {
 
-enum class Kind : std::uint8_t { begun = 1, lost, signs_for, silent, final, said };
+enum class Kind : std::uint8_t { begun = 1, lost, signs_for, silent, final, said, verdict };
 
 void put(codec::Writer& writer, Kind kind) { writer.u8(static_cast<std::uint8_t>(kind)); }
 
@@ -42,6 +42,11 @@ Bytes encode(const SignerRecord& record) {
                         put(writer, Kind::said);
                         codec::encode(writer, said.statement);
                         writer.bytes(said.signature);
+                      },
+                      [&](const VerdictGiven& given) {
+                        put(writer, Kind::verdict);
+                        writer.u64(given.dispute);
+                        writer.bytes(given.digest);
                       }},
              record);
   return bytes;
@@ -71,6 +76,13 @@ Result<SignerRecord> decode_signer_record(ByteView bytes) {
       codec::SaidVote said{TRY(codec::decode_statement(reader)), {}};
       TRY_VOID(read_into(reader, said.signature));
       record = said;
+      break;
+    }
+    case Kind::verdict: {
+      VerdictGiven given;
+      given.dispute = TRY(reader.u64());
+      TRY_VOID(read_into(reader, given.digest));
+      record = given;
       break;
     }
     default: return fail(Code::malformed, base::format("a signer's record of kind {}", kind));

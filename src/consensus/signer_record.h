@@ -1,6 +1,7 @@
 // What a remote signer writes into its log, one record each: of which chain it is, what it said,
-// what is final, and that it must be silent. A record is its kind, one byte, and the encoding of
-// docs/protocol/signer.md, "The log". Framing, checksums and files are the shell's (rt/wal.h).
+// in votes and verdicts, what is final, and that it must be silent. A record is its kind, one byte,
+// and the encoding of docs/protocol/signer.md, "The log". Framing, checksums and files are the
+// shell's (rt/wal.h).
 #pragma once
 
 #include <variant>
@@ -31,8 +32,14 @@ struct FinalKnown {
   codec::View view;
   friend bool operator==(const FinalKnown&, const FinalKnown&) = default;
 };
-using SignerRecord =
-    std::variant<LogBegun, LogLost, SignsFor, SilentThrough, FinalKnown, codec::SaidVote>;
+/// That there is no other verdict of this key in the dispute.
+struct VerdictGiven {
+  std::uint64_t dispute = 0;
+  codec::Hash digest{};
+  friend bool operator==(const VerdictGiven&, const VerdictGiven&) = default;
+};
+using SignerRecord = std::variant<LogBegun, LogLost, SignsFor, SilentThrough, FinalKnown,
+                                  codec::SaidVote, VerdictGiven>;
 
 Bytes encode(const SignerRecord& record);
 Result<SignerRecord> decode_signer_record(ByteView bytes);

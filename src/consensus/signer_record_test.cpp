@@ -25,6 +25,7 @@ std::map<std::string, SignerRecord> records() {
       {"said_notarize", codec::SaidVote{codec::notarize({9}, 12, 10, digest), signature}},
       {"said_nullify", codec::SaidVote{codec::nullify({9}, 12), signature}},
       {"said_finalize", codec::SaidVote{codec::finalize({9}, 12, 10, digest), signature}},
+      {"verdict", VerdictGiven{80, digest}},
   };
 }
 
@@ -50,7 +51,7 @@ TEST(SignerRecord, RefusesWhatIsNone) {
     bytes.push_back(0);
     EXPECT_FALSE(decode_signer_record(bytes));
   }
-  EXPECT_EQ(decode_signer_record(Bytes{7}).error().code, Code::malformed);
+  EXPECT_EQ(decode_signer_record(Bytes{8}).error().code, Code::malformed);
 }
 
 TEST(SignerRecord, BytesDecodeToWhatEncodesToThem) {

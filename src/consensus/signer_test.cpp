@@ -68,6 +68,79 @@ TEST(Signer, ProvesHeightsOfItsChainToWhoHasTheLease) {
   EXPECT_EQ(rig.last<codec::ProofGiven>(3)->proof, first);
 }
 
+codec::SignAsk verdict(std::uint64_t dispute, std::uint64_t number) {
+  return codec::SignVerdict{dispute, number_hash(number)};
+}
+/// How a verdict is refused; nothing when it is signed.
+std::optional<RefusalKind> refused_verdict(SignerRig& rig, std::uint64_t client,
+                                           const codec::SignAsk& asked) {
+  rig.tell(client, asked);
+  if (const auto refusal = rig.last<codec::SignerRefusal>(client)) return refusal->kind;
+  const auto given = rig.last<codec::SignatureGiven>(client);
+  EXPECT_TRUE(given && crypto::verify_zip215(
+                           rig.signer->key(),
+                           codec::signed_bytes(codec::test_genesis, rig.signer->key(), asked),
+                           given->signature));
+  return std::nullopt;
+}
+
+TEST(Signer, GivesOneVerdictOfADisputeForEver) {
+  SignerRig rig;
+  rig.lead(1);
+  rig.hello(2);
+  EXPECT_EQ(refused_verdict(rig, 2, verdict(7, 1)), RefusalKind::locked);
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(7, 1)), std::nullopt);
+  const std::size_t writes = rig.writes;
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(7, 1)), std::nullopt) << "the same again";
+  EXPECT_EQ(rig.writes, writes);
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(7, 2)), RefusalKind::guard);
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(8, 2)), std::nullopt);
+  rig.restart();
+  rig.lead(3);
+  EXPECT_EQ(refused_verdict(rig, 3, verdict(7, 2)), RefusalKind::guard) << "it is durable";
+  EXPECT_EQ(refused_verdict(rig, 3, verdict(7, 1)), std::nullopt);
+  EXPECT_TRUE(rig.is_signed(3, notarize({2}, 1, 0, number_hash(7)))) << "the log begins anew";
+  rig.restart();
+  rig.lead(4);
+  EXPECT_EQ(refused_verdict(rig, 4, verdict(8, 1)), RefusalKind::guard);
+}
+
+TEST(Signer, AVerdictIsDurableBeforeItIsSaid) {
+  SignerRig rig;
+  rig.lead(1);
+  rig.holds_log = true;
+  const std::uint64_t number = rig.tell(1, verdict(7, 1));
+  EXPECT_EQ(rig.answer(1, number), nullptr);
+  rig.write();
+  rig.drain();
+  EXPECT_NE(rig.answer(1, number), nullptr);
+}
+
+TEST(Signer, WhatItHasForgottenIsNotJudgedAnew) {
+  SignerRig rig;
+  rig.lead(1);
+  for (std::uint64_t i = 1; i <= Signer::verdicts_max + 1; ++i) {
+    ASSERT_EQ(refused_verdict(rig, 1, verdict(10 * i, 1)), std::nullopt);
+  }
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(10, 2)), RefusalKind::guard) << "it gave another";
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(5, 2)), RefusalKind::guard);
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(25, 2)), std::nullopt) << "above what it knows";
+  rig.restart();
+  rig.lead(2);
+  EXPECT_EQ(refused_verdict(rig, 2, verdict(10, 2)), RefusalKind::guard);
+  EXPECT_EQ(refused_verdict(rig, 2, verdict(20, 2)), RefusalKind::guard);
+}
+
+TEST(Signer, WhoLostItsLogGivesNoVerdictUntilItMayVote) {
+  SignerRig rig(LogLost{});
+  rig.lead(1);
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(7, 1)), RefusalKind::silent);
+  rig.tell(1, codec::StaleTold{{3}});
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(7, 1)), RefusalKind::silent);
+  EXPECT_TRUE(rig.is_signed(1, notarize({4}, 1, 0, number_hash(7))));
+  EXPECT_EQ(refused_verdict(rig, 1, verdict(7, 1)), std::nullopt);
+}
+
 TEST(Signer, AsksItsGuard) {
   SignerRig rig;
   rig.lead(1);

@@ -83,6 +83,21 @@ bool Carrier::give(codec::JobOrder order) {
   return true;
 }
 
+bool Carrier::give_verdict(codec::GiveVerdict verdict) {
+  const auto is_same = [&](const codec::JobOrder& order) {
+    const auto* const other = std::get_if<codec::GiveVerdict>(&order);
+    return other != nullptr && other->dispute == verdict.dispute;
+  };
+  const bool is_here =
+      std::ranges::any_of(orders_, is_same) || std::ranges::any_of(pending_, [&](const auto& one) {
+        return one.second.order && is_same(*one.second.order);
+      });
+  if (is_here || orders_.size() >= orders_max) return false;
+  orders_.emplace_back(std::move(verdict));
+  make();
+  return true;
+}
+
 void Carrier::on_final(Height height, const std::vector<codec::TxPtr>& txs) {
   height_ = height;
   for (const codec::TxPtr& tx : txs) {
@@ -227,7 +242,8 @@ bool Carrier::make_statements() {
 }
 
 bool Carrier::make_order() {
-  const auto tx = pay_for({orders_.front()}, true);
+  const bool is_workers = !std::holds_alternative<codec::GiveVerdict>(orders_.front());
+  const auto tx = pay_for({orders_.front()}, is_workers);
   if (!tx) return false;
   pending_.emplace((*tx)->txid, Pending{*tx, {}, std::move(orders_.front()), false});
   orders_.pop_front();

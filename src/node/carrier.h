@@ -1,8 +1,9 @@
 // Paying for what workers say: a key of this node's whose coins pay the fees of transactions with
-// statements, our worker's and those that peers hand us, and with the orders that our worker's key
-// signs. Statements that wait share a transaction; each order has one of its own, for one that does
-// not apply makes all of it void. Change returns to the key. A coin is in one transaction at a time
-// until that is final, refused or expired; then it is made anew with what is still of use.
+// statements, our worker's and those that peers hand us, with the orders that our worker's key
+// signs, and with verdicts (node/verdict_service.h), which need no witness. Statements that wait
+// share a transaction; each order has one of its own, for one that does not apply makes all of it
+// void. Change returns to the key. A coin is in one transaction at a time until that is final,
+// refused or expired; then it is made anew with what is still of use.
 //
 // A machine: the key's coins are asked for when there is something to pay for and a block has
 // become final since. Limits: `statements_max` waiting, `known_max` a round, `orders_max`; one
@@ -82,6 +83,8 @@ class Carrier {
   bool carry(codec::JobStatement statement, Height until);
   /// Signed by the worker's key.
   bool give(codec::JobOrder order);
+  /// False: there is no room, or one of this dispute is here.
+  bool give_verdict(codec::GiveVerdict verdict);
 
   void on_final(Height height, const std::vector<codec::TxPtr>& txs);
   void on_coins(std::vector<Coin> coins);

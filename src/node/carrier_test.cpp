@@ -114,6 +114,38 @@ TEST_F(CarrierTest, WhatIsNotFinalInTimeIsMadeAnew) {
   EXPECT_EQ(carrier_.stats().expired, 1u);
 }
 
+codec::GiveVerdict verdict_of(std::uint64_t dispute) {
+  codec::GiveVerdict verdict{dispute, hash_of(2), {}};
+  for (std::uint16_t i = 0; i < 134; ++i) verdict.signatures.push_back({i, {}});
+  return verdict;
+}
+
+TEST_F(CarrierTest, AVerdictIsPaidForOnceAndNeedsNoWorker) {
+  EXPECT_TRUE(carrier_.give_verdict(verdict_of(7)));
+  EXPECT_FALSE(carrier_.give_verdict(verdict_of(7))) << "it is on its way";
+  drain();
+  ASSERT_EQ(submitted_.size(), 1u);
+  const codec::Transaction& tx = submitted_[0]->tx;
+  EXPECT_EQ(tx.witnesses.size(), 1u) << "the payer's alone";
+  ASSERT_EQ(tx.actions.size(), 1u);
+  EXPECT_EQ(tx.actions[0].witness, codec::TxAction::no_witness);
+  EXPECT_EQ(codec::decode_job_order(tx.actions[0].body).value(), codec::JobOrder(verdict_of(7)));
+  EXPECT_FALSE(carrier_.give_verdict(verdict_of(7))) << "it is in the mempool";
+  coins_ = {{{submitted_[0]->txid, 0}, tx.outputs[0].value}};
+  final(11, {submitted_[0]});
+  EXPECT_EQ(carrier_.stats().orders, 1u);
+  EXPECT_TRUE(carrier_.give_verdict(verdict_of(8)));
+  drain();
+  ASSERT_EQ(submitted_.size(), 2u);
+  carrier_.on_answer(submitted_[1]->txid, fail(Code::not_found, "somebody else's came first"));
+  drain();
+  EXPECT_EQ(submitted_.size(), 2u);
+  EXPECT_EQ(carrier_.waiting(), 0u);
+  Carrier alone(params_, genesis_, identity(5).pair, nullptr);
+  EXPECT_FALSE(alone.give(codec::EnrolSlots{{1}, identity(6).key, 1}));
+  EXPECT_TRUE(alone.give_verdict(verdict_of(9)));
+}
+
 TEST_F(CarrierTest, ARefusedOneIsTriedAgainInTheNextBlockAndAnOrderIsDropped) {
   carrier_.carry(statement(1), {100});
   drain();

@@ -374,9 +374,9 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "HOME/worker/identity.key, and makes it when it is not there.",
      false, [](Settings& s, ConfigValue v) { s.compute.worker_key_file = std::move(v.text); }},
     {"compute.carrier_key", Type::text, "", "", "path",
-     "A key whose coins pay the fees of statements and of the worker's orders. Empty takes "
-     "HOME/carrier/identity.key when it is there; else peers are asked to carry. It needs "
-     "chain.index.",
+     "A key whose coins pay the fees of statements, of the worker's orders and of verdicts, "
+     "these also while compute.enabled is off. Empty takes HOME/carrier/identity.key when it is "
+     "there; else peers are asked to carry. It needs chain.index.",
      false, [](Settings& s, ConfigValue v) { s.compute.carrier_key_file = std::move(v.text); }},
     {"compute.carry_for_others", Type::flag, "false", "", "",
      "Also pay for statements that peers hand in, a few of each, as long as they have an effect.",

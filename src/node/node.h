@@ -38,6 +38,7 @@
 #include "node/signing.h"
 #include "node/snapshot_service.h"
 #include "node/sync_service.h"
+#include "node/verdict_service.h"
 #include "node/worker.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
@@ -123,8 +124,9 @@ class Node final : public host::WorldMachine {
   const Worker* worker() const { return worker_.get(); }  // null when the node does not work
   Worker* worker() { return worker_.get(); }
   const ComputeService* compute_service() const { return compute_; }  // null without a chain
-  const Carrier* carrier() const { return carrier_.get(); }  // null when it pays for nobody
-  static constexpr std::size_t finality_max = 1000;          // blocks; from first sight to finality
+  const Carrier* carrier() const { return carrier_.get(); }     // null when it pays for nobody
+  const Verdicts* verdicts() const { return verdicts_.get(); }  // null without computing jobs
+  static constexpr std::size_t finality_max = 1000;  // blocks; from first sight to finality
   const std::deque<Duration>& finality_times() const { return finality_; }
   const peer::Quality& quality() const { return quality_; }
   const peer::Limits& limits() const { return limits_; }
@@ -190,6 +192,9 @@ class Node final : public host::WorldMachine {
   bool pump_work(Instant now);
   void on_work(WorkerOutput output);
   void carry(codec::JobStatement statement);
+  bool is_long_behind() const;
+  void look_at_verdicts();  // these two: node_verdict.cpp
+  bool pump_verdicts(Instant now);
   bool on_coins(host::Job& job);
   bool pump_compute(Instant now);
   codec::ComputeAnswer answer_to(Instant now, const ComputeService::PeerAsks& asks);
@@ -224,6 +229,7 @@ class Node final : public host::WorldMachine {
   std::unique_ptr<Signing> signing_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<Verdicts> verdicts_;
   std::shared_ptr<host::Job> coins_asked_;  // while the store is asked for the carrier's coins
   base::Queue<WorkAsk> work_asks_;
   ComputeService* compute_ = nullptr;

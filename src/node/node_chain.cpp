@@ -69,6 +69,8 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
     auto compute = std::make_unique<ComputeService>();
     compute_ = compute.get();
     add_service(Instant{}, std::move(compute));
+    verdicts_ = std::make_unique<Verdicts>(
+        VerdictConfig{config.genesis, params.compute->answer_blocks}, chain_->validator_key());
   }
   HeartbeatConfig heartbeat;
   heartbeat.genesis = config.genesis;
@@ -98,6 +100,7 @@ void Node::start_chain(Instant now) {
   gossip::TopicOptions options = tx_topic_options();
   options.priority = base::Priority::bulk;
   to_router(now, gossip::Subscribe{heartbeats_->topic(), options});
+  if (verdicts_ != nullptr) to_router(now, gossip::Subscribe{verdicts_->topic(), options});
   options.priority = base::Priority::consensus;
   if (talk_ != nullptr) to_router(now, gossip::Subscribe{talk_->topic(), options});
   note_final(now);
@@ -134,6 +137,7 @@ bool Node::pump_chain(Instant now) {
   is_busy = pump_heartbeats(now) || is_busy;
   is_busy = pump_talk(now) || is_busy;
   is_busy = pump_work(now) || is_busy;
+  is_busy = pump_verdicts(now) || is_busy;
   is_busy = pump_signing(now) || is_busy;
   return pump_snapshots(now) || is_busy;
 }
@@ -264,6 +268,9 @@ void Node::on_signed(Instant now, Signing::Answered answered) {
           },
           [&](const codec::SignHello& hello) { consensus_->on_signed(hello, answered.signature); },
           [&](const codec::SignSaid& said) { talk_->on_signed(said, answered.signature); },
+          [&](const codec::SignVerdict& verdict) {
+            verdicts_->on_signed(verdict, answered.signature);
+          },
           [&](const auto& beat) { heartbeats_->on_signed(now, beat, answered.signature); }},
       answered.what);
 }
@@ -279,6 +286,8 @@ void Node::on_job(Instant now, host::JobDone done) {
     heartbeats_->on_verified(now, *beat);
   } else if (auto* const said = dynamic_cast<VerifySaidJob*>(done.job.get())) {
     talk_->on_verified(now, *said);
+  } else if (verdicts_ != nullptr && verdicts_->on_job(*done.job)) {
+    // theirs
   } else if (!on_coins(*done.job) && !proofs_->on_job(*done.job)) {
     chain_->on_input(now, std::move(done));
   }
@@ -298,6 +307,7 @@ void Node::ask_store(AskStore ask) {
 void Node::note_final(Instant now) {
   heartbeats_->on_final(now, chain_->height(), chain_->tip().digest,
                         chain_->states().tip()->registry(), chain_->validators());
+  look_at_verdicts();
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
@@ -348,7 +358,8 @@ void Node::on_chain(Instant now, ChainOutput output) {
 
 bool Node::is_chain_topic(std::string_view topic) const {
   return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic() ||
-                               (talk_ != nullptr && topic == talk_->topic()));
+                               (talk_ != nullptr && topic == talk_->topic()) ||
+                               (verdicts_ != nullptr && topic == verdicts_->topic()));
 }
 
 bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
@@ -358,6 +369,9 @@ bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
   } else if (talk_ != nullptr && validate.message.topic == talk_->topic()) {
     talk_->on_message(now, validate.token, validate.message.received_from.value_or(PeerId()),
                       validate.message.data.view());
+  } else if (verdicts_ != nullptr && validate.message.topic == verdicts_->topic()) {
+    verdicts_->on_message(validate.token, validate.message.received_from.value_or(PeerId()),
+                          validate.message.data.view());
   } else {
     heartbeats_->on_message(now, validate.token, validate.message.data.view());
   }

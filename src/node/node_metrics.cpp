@@ -334,6 +334,21 @@ void write_jobs(MetricSink& sink, const Chain* chain) {
                chain == nullptr ? 0 : chain->tasks_accepted());
 }
 
+void write_verdicts(MetricSink& sink, const Verdicts* verdicts) {
+  static const Verdicts none({}, std::nullopt);
+  const Verdicts& v = verdicts == nullptr ? none : *verdicts;
+  sink.gauge("kith_compute_verdicts_asked", "Disputes that wait for a verdict of the validators.",
+             static_cast<double>(v.asked()));
+  sink.begin("kith_compute_verdicts_total", "Verdicts, by what this node did with them.",
+             MetricType::counter);
+  sink.sample(v.stats().answered, {{"what", "computed"}});
+  sink.sample(v.stats().unanswered, {{"what", "beyond"}});
+  sink.sample(v.stats().said, {{"what", "said"}});
+  sink.sample(v.stats().heard, {{"what", "heard"}});
+  sink.sample(v.stats().differing, {{"what", "differing"}});
+  sink.sample(v.stats().given, {{"what", "given"}});
+}
+
 void write_chain(MetricSink& sink, const Node& node) {
   const Chain* const chain = node.chain();
   const consensus::EngineStats stats =
@@ -386,6 +401,7 @@ void write_chain(MetricSink& sink, const Node& node) {
   sink.sample(hot.misses, {{"from", "store"}});
   write_mempool(sink, chain == nullptr ? nullptr : &chain->mempool());
   write_jobs(sink, chain);
+  write_verdicts(sink, node.verdicts());
 }
 
 void write_signer(MetricSink& sink, const Signing* signing) {

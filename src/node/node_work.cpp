@@ -80,11 +80,13 @@ void Node::work_on(Instant, const BlockFinalized& done) {
   look_at_work();
 }
 
+bool Node::is_long_behind() const {
+  return sync_->target().value > chain_->height().value + work_behind_max;
+}
+
 /// The state of the last final block, unless it is long past.
 void Node::look_at_work() {
-  if (worker_ == nullptr || sync_->target().value > chain_->height().value + work_behind_max) {
-    return;
-  }
+  if (worker_ == nullptr || is_long_behind()) return;
   const auto time = static_cast<std::uint64_t>(chain_->tip().time.unix_ms);
   worker_->on_final(chain_->height(), time, chain_->states().tip()->registry().by_kind());
 }

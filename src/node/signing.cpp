@@ -108,12 +108,15 @@ void Signing::finish(Instant now, std::uint64_t number, Result<crypto::VrfProof>
   outputs_.push_back(HeightProven{proving.mapped().height, std::move(proof)});
 }
 
-/// Of a vote it is looked at: certificates are made of it, and others would blame this node.
+/// Of votes and verdicts it is looked at: certificates are made of it, and others would blame this
+/// node.
 void Signing::on_signature(Instant now, std::uint64_t number, const codec::SignatureGiven& given) {
   const auto pending = pending_.find(number);
   if (pending == pending_.end()) return;
-  if (const auto* const vote = std::get_if<codec::SignVote>(&pending->second.what)) {
-    const Bytes bytes = codec::signed_bytes(genesis_, vote->statement);
+  const SignAsk& what = pending->second.what;
+  if (std::holds_alternative<codec::SignVote>(what) ||
+      std::holds_alternative<codec::SignVerdict>(what)) {
+    const Bytes bytes = codec::signed_bytes(genesis_, *public_key_, what);
     if (!crypto::verify_zip215(*public_key_, bytes, given.signature)) {
       return give_up("its signer gave a signature that does not verify");
     }

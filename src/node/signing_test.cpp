@@ -218,14 +218,35 @@ TEST(Signing, CarriesQuestionsAndAnswers) {
 }
 
 TEST(Signing, AFalseSignatureEndsTheConnection) {
+  for (const SignAsk& asked : {vote, SignAsk(codec::SignVerdict{7, codec::number_hash(1)})}) {
+    SCOPED_TRACE(codec::describe(asked));
+    Bench bench;
+    bench.lead();
+    bench.ask(asked);
+    bench.answer(bench.number(), codec::SignatureGiven{{7}});
+    ASSERT_EQ(bench.answered.size(), 1u);
+    EXPECT_EQ(bench.answered[0].signature.error().code, Code::unreachable);
+    EXPECT_FALSE(bench.signing.leads());
+    EXPECT_EQ(bench.left, 1);
+  }
+}
+
+TEST(Signing, AVerdictIsTheSignersUnderItsTag) {
   Bench bench;
+  const SignAsk asked = codec::SignVerdict{7, codec::number_hash(1)};
   bench.lead();
-  bench.ask(vote);
-  bench.answer(bench.number(), codec::SignatureGiven{{7}});
+  bench.ask(asked);
+  EXPECT_EQ(bench.last<codec::SignAsk>(), asked);
+  const crypto::Signature good =
+      key.sign(codec::verdict_message(codec::test_genesis, 7, codec::number_hash(1)));
+  bench.answer(bench.number(), codec::SignatureGiven{good});
   ASSERT_EQ(bench.answered.size(), 1u);
-  EXPECT_EQ(bench.answered[0].signature.error().code, Code::unreachable);
-  EXPECT_FALSE(bench.signing.leads());
-  EXPECT_EQ(bench.left, 1);
+  EXPECT_EQ(*bench.answered[0].signature, good);
+  EXPECT_EQ(bench.signing.stats().signed_others, 1u);
+  bench.ask(asked);
+  bench.answer(bench.number(), codec::SignerRefusal{codec::RefusalKind::guard, "another"});
+  EXPECT_EQ(bench.answered[1].signature.error().code, Code::refused);
+  EXPECT_TRUE(bench.signing.leads());
 }
 
 TEST(Signing, WhoseChainIsHaltedGivesTheLeaseBackAndAsksNoMore) {
