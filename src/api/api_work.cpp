@@ -12,7 +12,9 @@ Json counts_view(const node::WorkerStats& stats) {
           {"repeats", to_json(stats.repeats)},   {"commits", to_json(stats.commits)},
           {"reveals", to_json(stats.reveals)},   {"checks", to_json(stats.checks)},
           {"shows", to_json(stats.shows)},       {"not_shown", to_json(stats.not_shown)},
-          {"disputes", to_json(stats.disputes)}, {"conceded", to_json(stats.conceded)}};
+          {"filed", to_json(stats.filed)},       {"firsts", to_json(stats.firsts)},
+          {"disputes", to_json(stats.disputes)}, {"moves", to_json(stats.moves)},
+          {"conceded", to_json(stats.conceded)}};
 }
 
 Json carrier_view(const node::Carrier& carrier) {

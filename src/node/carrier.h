@@ -80,7 +80,7 @@ class Carrier {
   bool serves_others() const { return serves_others_; }
   /// To be in a block up to `until`. False: there is no room, or it is here or was already.
   bool carry(codec::JobStatement statement, Height until);
-  /// Signed by the worker's key.
+  /// Signed by the worker's key. One that is under way already is not given again.
   bool give(codec::JobOrder order);
 
   void on_final(Height height, const std::vector<codec::TxPtr>& txs);

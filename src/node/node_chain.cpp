@@ -69,6 +69,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
     auto compute = std::make_unique<ComputeService>();
     compute_ = compute.get();
     add_service(Instant{}, std::move(compute));
+    worker_peers_ = std::make_unique<WorkerPeers>(chain_->genesis_hash());
   }
   HeartbeatConfig heartbeat;
   heartbeat.genesis = config.genesis;
@@ -98,6 +99,9 @@ void Node::start_chain(Instant now) {
   gossip::TopicOptions options = tx_topic_options();
   options.priority = base::Priority::bulk;
   to_router(now, gossip::Subscribe{heartbeats_->topic(), options});
+  if (worker_peers_ != nullptr) {
+    to_router(now, gossip::Subscribe{worker_peers_->topic(), options});
+  }
   options.priority = base::Priority::consensus;
   if (talk_ != nullptr) to_router(now, gossip::Subscribe{talk_->topic(), options});
   note_final(now);
@@ -298,6 +302,7 @@ void Node::ask_store(AskStore ask) {
 void Node::note_final(Instant now) {
   heartbeats_->on_final(now, chain_->height(), chain_->tip().digest,
                         chain_->states().tip()->registry(), chain_->validators());
+  if (worker_peers_ != nullptr) worker_peers_->on_final(chain_->height());
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
@@ -348,6 +353,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
 
 bool Node::is_chain_topic(std::string_view topic) const {
   return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic() ||
+                               (worker_peers_ != nullptr && topic == worker_peers_->topic()) ||
                                (talk_ != nullptr && topic == talk_->topic()));
 }
 
@@ -358,6 +364,9 @@ bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
   } else if (talk_ != nullptr && validate.message.topic == talk_->topic()) {
     talk_->on_message(now, validate.token, validate.message.received_from.value_or(PeerId()),
                       validate.message.data.view());
+  } else if (worker_peers_ != nullptr && validate.message.topic == worker_peers_->topic()) {
+    worker_peers_->on_message(validate.token, validate.message.data.view(),
+                              chain_->states().tip()->registry().by_kind());
   } else {
     heartbeats_->on_message(now, validate.token, validate.message.data.view());
   }

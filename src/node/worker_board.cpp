@@ -92,7 +92,8 @@ void WorkBoard::finish(const Name& name, Unit& unit) {
   for (std::uint32_t i = 0; i < unit.results.size(); ++i) {
     digests.push_back(job.workload->digest(*bytes, i, unit.results[i]));
   }
-  unit.done = UnitDone{compute::unit_root(digests), job.workload->statistics(unit.results)};
+  unit.done = UnitDone{compute::unit_root(digests), job.workload->statistics(unit.results), {}};
+  if (name.dispute != 0) unit.done->slices = std::move(digests);
   unit.results = {};
 }
 

@@ -60,14 +60,20 @@ struct AskShow {
   ChainKey worker{};
 };
 
+/// The first pass' record of a task that a slot of ours has of the second one, and the proof that
+/// it is in its region's list. Answered by on_first().
+struct AskFirst {
+  JobId job;
+  codec::TaskIndex task;
+};
+
 // For those who watch.
 
 /// A slot's task has been settled, and its record signed.
 struct RecordMade {
   codec::Record record;
 };
-/// The worker did not show what it revealed, until the height by which it could be disputed: a case
-/// for a dispute of kind 2.
+/// The worker did not show what it revealed, until the height by which that could be disputed.
 struct NotShown {
   JobId job;
   codec::TaskIndex task;
@@ -75,18 +81,23 @@ struct NotShown {
   std::uint8_t part = 0;
   SlotId target;
   ChainKey worker{};
+  bool is_filed = false;  // it is asked on the ledger
 };
-/// In a dispute of ours; computed once more, `was_wrong` or not. Who was wrong has conceded.
+/// In a dispute of ours, once: what it is about was computed once more. Who was wrong concedes, who
+/// was not goes on.
 struct DisputeLooked {
   std::uint64_t dispute = 0;
   bool was_wrong = false;
 };
 
 using WorkerOutput = std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder,
-                                  AskShow, RecordMade, NotShown, DisputeLooked>;
+                                  AskShow, AskFirst, RecordMade, NotShown, DisputeLooked>;
 
 /// Of these, what a shell does.
 using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords>;
+
+/// And what peers are asked; nothing: nobody waits for the answer.
+using WorkAsked = std::variant<std::monostate, AskShow, AskFirst>;
 
 /// Since the start.
 struct WorkerStats {
@@ -100,11 +111,14 @@ struct WorkerStats {
   std::uint64_t reveals = 0;
   std::uint64_t checks = 0;
   std::uint64_t settled = 0;  // tasks whose record was signed
-  std::uint64_t orders = 0;   // to enrol, leave or concede
+  std::uint64_t orders = 0;   // to enrol, leave, move, concede or file
   std::uint64_t disputes = 0;
+  std::uint64_t moves = 0;  // in disputes, but for conceding
   std::uint64_t conceded = 0;
   std::uint64_t shows = 0;      // of others, that hold
   std::uint64_t not_shown = 0;  // of others, that did not come in time
+  std::uint64_t filed = 0;      // of these, asked for on the ledger
+  std::uint64_t firsts = 0;     // of first passes, found
 };
 
 }  // namespace kith::node

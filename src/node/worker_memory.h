@@ -1,15 +1,21 @@
 // What a worker must not forget, since it has said something that follows from it, or is about to:
-// the unit roots of its tasks and checks, its statements, its records. Each is one record of the
-// worker's journal, durable before what follows from it is said; read back at the start.
+// the unit roots of its tasks and checks, its statements, its records, and those of others that it
+// has to show or to name. Each is one record of the worker's journal, durable before what follows
+// from it is said; read back at the start.
 //
 //   record    = %x01 job task u16(n) *root u16(size) statistics              ; a task of ours
 //             / %x02 job slot target u8(part) task u8(pass) u64(due)
 //               u16(n) *u16(unit) *root                                      ; a check
 //             / %x03 statement                                               ; said
 //             / %x04 seed u16(checked) u16(size) record                      ; signed when settled
+//             / %x05 slot u8(part) u64(due) u16(size) record                 ; of what we checked
+//             / %x06 job task u16(size) record u16(size) proof               ; of the first pass
+//             / %x07 u16(size) record                                        ; first_passes.h
+//             / %x08 job task u64(place)                                     ; likewise
 //
 // Big-endian (docs/protocol/compute.md has the rest). 32 KiB a task of 1,024 units, until it is
-// accepted or somebody else's. Limits: `records_max` signed records, the oldest go.
+// accepted or somebody else's. Limits: `records_max` signed records, the oldest go; those of
+// first_passes.h.
 #pragma once
 
 #include <map>
@@ -17,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "node/first_passes.h"
 #include "node/worker_io.h"
 
 namespace kith::node {
@@ -53,7 +60,23 @@ struct KeptRecord {
 
   bool is_signed() const { return record.signature != crypto::Signature{}; }
 };
-using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord>;
+/// What the ledger has settled of a slot whose part we checked: names it in a dispute.
+struct KeptChecked {
+  SlotId target;
+  std::uint8_t part = 0;
+  Height due;
+  codec::Record record;  // not signed
+  friend bool operator==(const KeptChecked&, const KeptChecked&) = default;
+};
+/// To be shown with the reveal of the same task's second pass.
+struct KeptFirst {
+  JobId job;
+  codec::TaskIndex task;
+  codec::FirstPass first;
+  friend bool operator==(const KeptFirst&, const KeptFirst&) = default;
+};
+using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord, KeptChecked, KeptFirst,
+                          FirstSettled, FirstPlaced>;
 Bytes encode_kept(const Kept& kept);
 Result<Kept> decode_kept(ByteView bytes);
 
@@ -88,13 +111,20 @@ class WorkerMemory {
   const KeptTask* task(JobId job, codec::TaskIndex task) const;
   const KeptCheck* check(const CheckKey& key) const;
   const KeptRecord* record(const RecordKey& key) const;
+  const codec::Record* checked(const CheckKey& key) const;
+  const codec::FirstPass* first(JobId job, codec::TaskIndex task) const;
   /// A signed one.
   const codec::Record* record(const codec::Cid& cid) const;
 
   std::map<TaskKey, KeptTask>& tasks() { return tasks_; }
   std::map<CheckKey, KeptCheck>& checks() { return checks_; }
+  const std::map<CheckKey, KeptCheck>& checks() const { return checks_; }
   std::vector<codec::JobStatement>& statements() { return statements_; }
   const std::map<RecordKey, KeptRecord>& records() const { return records_; }
+  std::map<CheckKey, codec::Record>& all_checked() { return checked_; }
+  std::map<TaskKey, codec::FirstPass>& firsts() { return firsts_; }
+  FirstPasses& first_passes() { return first_passes_; }
+  const FirstPasses& first_passes() const { return first_passes_; }
 
  private:
   void forget_name(const RecordKey& key);
@@ -105,6 +135,9 @@ class WorkerMemory {
   std::vector<codec::JobStatement> statements_;
   std::map<RecordKey, KeptRecord> records_;
   std::map<codec::Cid, RecordKey> by_cid_;
+  std::map<CheckKey, codec::Record> checked_;
+  std::map<TaskKey, codec::FirstPass> firsts_;
+  FirstPasses first_passes_;
 };
 
 }  // namespace kith::node
