@@ -13,7 +13,9 @@ Json counts_view(const node::WorkerStats& stats) {
           {"reveals", to_json(stats.reveals)},   {"checks", to_json(stats.checks)},
           {"finds", to_json(stats.finds)},       {"claims", to_json(stats.claims)},
           {"shows", to_json(stats.shows)},       {"not_shown", to_json(stats.not_shown)},
-          {"disputes", to_json(stats.disputes)}, {"conceded", to_json(stats.conceded)}};
+          {"filed", to_json(stats.filed)},       {"firsts", to_json(stats.firsts)},
+          {"disputes", to_json(stats.disputes)}, {"moves", to_json(stats.moves)},
+          {"conceded", to_json(stats.conceded)}};
 }
 
 Json carrier_view(const node::Carrier& carrier) {

@@ -14,6 +14,8 @@ enum class Kind : std::uint8_t {
   carry = 5,
   taken = 6,
   refused = 7,
+  want_first = 8,
+  first = 9,
 };
 constexpr std::size_t record_bytes_max = 1'024;
 constexpr std::size_t why_bytes_max = 255;
@@ -59,16 +61,25 @@ Result<ComputeRequest> read_carry(Reader& reader) {
   return carry;
 }
 
+Result<ComputeRequest> read_want_first(Reader& reader) {
+  WantFirst want;
+  want.job = {TRY(reader.u64())};
+  want.task = {TRY(reader.u64())};
+  return want;
+}
+
 Result<ComputeRequest> read_request(Reader& reader) {
   const std::uint8_t kind = TRY(reader.u8());
   switch (static_cast<Kind>(kind)) {
     case Kind::show: return read_show(reader);
     case Kind::want_record: return read_want(reader);
     case Kind::carry: return read_carry(reader);
+    case Kind::want_first: return read_want_first(reader);
     case Kind::shown:
     case Kind::record:
     case Kind::taken:
-    case Kind::refused: break;
+    case Kind::refused:
+    case Kind::first: break;
   }
   return fail(Code::unsupported, base::format("a request of kind {}", kind));
 }
@@ -96,6 +107,15 @@ Result<ComputeAnswer> read_refused(Reader& reader) {
   return refused;
 }
 
+Result<ComputeAnswer> read_first(Reader& reader) {
+  FirstGiven given;
+  const std::size_t record = TRY(read_size(reader, "a record", first_pass_record_bytes_max));
+  given.first.record = base::to_bytes(TRY(reader.bytes(record)));
+  const std::size_t proof = TRY(read_size(reader, "a proof", first_pass_proof_bytes_max));
+  given.first.proof = base::to_bytes(TRY(reader.bytes(proof)));
+  return given;
+}
+
 Result<ComputeAnswer> read_answer(Reader& reader) {
   const std::uint8_t kind = TRY(reader.u8());
   switch (static_cast<Kind>(kind)) {
@@ -103,9 +123,11 @@ Result<ComputeAnswer> read_answer(Reader& reader) {
     case Kind::record: return read_given(reader);
     case Kind::taken: return StatementsTaken{TRY(reader.u16())};
     case Kind::refused: return read_refused(reader);
+    case Kind::first: return read_first(reader);
     case Kind::show:
     case Kind::want_record:
-    case Kind::carry: break;
+    case Kind::carry:
+    case Kind::want_first: break;
   }
   return fail(Code::unsupported, base::format("an answer of kind {}", kind));
 }
@@ -133,6 +155,11 @@ Bytes encode(const ComputeRequest& request) {
                         for (const JobStatement& statement : carry.statements) {
                           writer.bytes(encode_statement(statement));
                         }
+                      },
+                      [&](const WantFirst& want) {
+                        write_kind(writer, Kind::want_first);
+                        writer.u64(want.job.value);
+                        writer.u64(want.task.value);
                       }},
              request);
   return bytes;
@@ -171,6 +198,13 @@ Bytes encode(const ComputeAnswer& answer) {
                         const std::string why = refused.why.substr(0, why_bytes_max);
                         writer.u8(static_cast<std::uint8_t>(why.size()));
                         writer.bytes(base::as_bytes(why));
+                      },
+                      [&](const FirstGiven& given) {
+                        write_kind(writer, Kind::first);
+                        for (const Bytes* some : {&given.first.record, &given.first.proof}) {
+                          writer.u16(static_cast<std::uint16_t>(some->size()));
+                          writer.bytes(*some);
+                        }
                       }},
              answer);
   return bytes;

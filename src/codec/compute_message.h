@@ -1,6 +1,7 @@
 // Messages of /kith/compute/1.0.0: what workers, checkers and carriers ask each other off the
 // chain. A stream carries one request and one answer. Nothing of it is believed: what is shown is
-// checked against roots, a record against its name, a statement by its signature. Grammar:
+// checked against roots, a record against its name or its region's list, a statement by its
+// signature. Grammar:
 // docs/protocol/compute.md, "Off chain".
 //
 // Limits: 64 unit roots and 640 siblings shown, 256 statements, 160 KiB a message.
@@ -35,7 +36,13 @@ struct CarryThese {
   std::vector<JobStatement> statements;  // 1 to carried_statements_max
   friend bool operator==(const CarryThese&, const CarryThese&) = default;
 };
-using ComputeRequest = std::variant<ShowPart, WantRecord, CarryThese>;
+/// What whoever computes the task again has to show: its first pass' record, and its place.
+struct WantFirst {
+  JobId job;
+  TaskIndex task;
+  friend bool operator==(const WantFirst&, const WantFirst&) = default;
+};
+using ComputeRequest = std::variant<ShowPart, WantRecord, CarryThese, WantFirst>;
 
 /// Unit roots, and their siblings under U (chain_merkle_many.h).
 struct PartShown {
@@ -56,7 +63,12 @@ struct ComputeRefused {
   std::string why;  // 255 bytes at most; a longer one is cut when it is written
   friend bool operator==(const ComputeRefused&, const ComputeRefused&) = default;
 };
-using ComputeAnswer = std::variant<PartShown, RecordGiven, StatementsTaken, ComputeRefused>;
+struct FirstGiven {
+  FirstPass first;
+  friend bool operator==(const FirstGiven&, const FirstGiven&) = default;
+};
+using ComputeAnswer =
+    std::variant<PartShown, RecordGiven, StatementsTaken, ComputeRefused, FirstGiven>;
 
 Bytes encode(const ComputeRequest& request);
 Result<ComputeRequest> decode_compute_request(ByteView bytes);

@@ -40,14 +40,16 @@ Record record() {
 std::map<std::string, ComputeRequest> requests() {
   return {{"show", ShowPart{{7}, {12}, 1, 3}},
           {"record", WantRecord{cid_of(record())}},
-          {"carry", CarryThese{{statement(4), statement(5)}}}};
+          {"carry", CarryThese{{statement(4), statement(5)}}},
+          {"want_first", WantFirst{{7}, {12}}}};
 }
 std::map<std::string, ComputeAnswer> answers() {
   return {{"shown", PartShown{{hash_of(1), hash_of(2)}, {hash_of(3)}}},
           {"nothing_shown", PartShown{}},
           {"given", RecordGiven{record()}},
           {"taken", StatementsTaken{513}},
-          {"refused", ComputeRefused{Code::refused, "not yet"}}};
+          {"refused", ComputeRefused{Code::refused, "not yet"}},
+          {"first", FirstGiven{{encode_record(record()), {1, 2, 3}}}}};
 }
 
 TEST(ComputeMessage, ReadsWhatItWroteAndNothingElse) {
@@ -81,6 +83,9 @@ TEST(ComputeMessage, ItsBytesAreThese) {
             "07000b076e6f7420796574");
   EXPECT_EQ(base::to_hex(encode(ComputeAnswer(PartShown{{hash_of(1)}, {hash_of(3)}}))),
             "0201" + base::to_hex(hash_of(1)) + "0001" + base::to_hex(hash_of(3)));
+  EXPECT_EQ(base::to_hex(encode(ComputeRequest(WantFirst{{7}, {12}}))),
+            "080000000000000007000000000000000c");
+  EXPECT_EQ(base::to_hex(encode(ComputeAnswer(FirstGiven{{{1, 2}, {3}}}))), "0900020102000103");
   const Cid cid = cid_of(record());
   EXPECT_EQ(base::to_hex(encode(ComputeRequest(WantRecord{cid}))),
             "030024" + base::to_hex(cid.bytes()));
@@ -90,6 +95,11 @@ TEST(ComputeMessage, LimitsHoldBothWays) {
   EXPECT_FALSE(decode_compute_request(Bytes{5, 0, 0}).has_value()) << "nothing to carry";
   EXPECT_FALSE(decode_compute_request(Bytes{5, 1, 1}).has_value()) << "257 statements";
   EXPECT_FALSE(decode_compute_answer(Bytes{2, 65}).has_value()) << "65 roots";
+  Bytes record(3 + 1'025 + 2);
+  record[0] = 9;
+  record[1] = 4;
+  record[2] = 1;
+  EXPECT_EQ(decode_compute_answer(record).error().code, Code::too_large) << "1,025 of a record";
   Bytes show = encode(ComputeRequest(ShowPart{{7}, {12}, 1, 3}));
   show.back() = 16;
   EXPECT_FALSE(decode_compute_request(show).has_value());

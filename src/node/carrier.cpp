@@ -78,6 +78,10 @@ bool Carrier::carry(codec::JobStatement statement, Height until) {
 
 bool Carrier::give(codec::JobOrder order) {
   if (worker_ == nullptr || orders_.size() >= orders_max) return false;
+  const bool is_under_way =
+      std::ranges::find(orders_, order) != orders_.end() ||
+      std::ranges::any_of(pending_, [&](const auto& one) { return one.second.order == order; });
+  if (is_under_way) return true;
   orders_.push_back(std::move(order));
   make();
   return true;

@@ -81,7 +81,7 @@ class Carrier {
   bool serves_others() const { return serves_others_; }
   /// To be in a block up to `until`. False: there is no room, or it is here or was already.
   bool carry(codec::JobStatement statement, Height until);
-  /// Signed by the worker's key.
+  /// Signed by the worker's key. One that is under way already is not given again.
   bool give(codec::JobOrder order);
   /// False: there is no room, or one of this dispute is here.
   bool give_verdict(codec::GiveVerdict verdict);

@@ -167,6 +167,27 @@ TEST_F(CarrierTest, ARefusedOneIsTriedAgainInTheNextBlockAndAnOrderIsDropped) {
   EXPECT_EQ(carrier_.waiting() + carrier_.pending(), 0u);
 }
 
+TEST_F(CarrierTest, AnOrderThatIsUnderWayIsNotGivenTwice) {
+  coins_.push_back({{hash_of(8), 0}, codec::units_per_coin});
+  const codec::FileDispute filed{{1}, {1, 2, 3}, codec::DisputeKind::unshown, 2, 0, {}};
+  EXPECT_TRUE(carrier_.give(filed));
+  drain();
+  EXPECT_TRUE(carrier_.give(filed));
+  drain();
+  final(11);
+  ASSERT_EQ(submitted_.size(), 1u);
+  const codec::Transaction& tx = submitted_[0]->tx;
+  EXPECT_EQ(codec::decode_job_order(tx.actions.at(0).body).value(), codec::JobOrder(filed));
+  EXPECT_EQ(tx.witnesses[tx.actions.at(0).witness].key, identity(6).key);
+  EXPECT_TRUE(carrier_.give(codec::ConcedeDispute{4}));
+  drain();
+  EXPECT_EQ(submitted_.size(), 2u);
+  final(12, {submitted_[0]});
+  EXPECT_TRUE(carrier_.give(filed)) << "it is final: whoever gives it once more wants it again";
+  drain();
+  EXPECT_EQ(submitted_.size(), 3u);
+}
+
 TEST_F(CarrierTest, WhatTheMempoolDropsFreesItsCoin) {
   carrier_.carry(statement(1), {100});
   drain();

@@ -40,6 +40,7 @@
 #include "node/sync_service.h"
 #include "node/verdict_service.h"
 #include "node/worker.h"
+#include "node/worker_peers.h"
 #include "peer/limits.h"
 #include "peer/quality.h"
 
@@ -123,7 +124,8 @@ class Node final : public host::WorldMachine {
   const Signing* signing() const { return signing_.get(); }
   const Worker* worker() const { return worker_.get(); }  // null when the node does not work
   Worker* worker() { return worker_.get(); }
-  const ComputeService* compute_service() const { return compute_; }  // null without a chain
+  const ComputeService* compute_service() const { return compute_; }       // null without a chain
+  const WorkerPeers* worker_peers() const { return worker_peers_.get(); }  // likewise
   const Carrier* carrier() const { return carrier_.get(); }     // null when it pays for nobody
   const Verdicts* verdicts() const { return verdicts_.get(); }  // null without computing jobs
   static constexpr std::size_t finality_max = 1000;  // blocks; from first sight to finality
@@ -199,7 +201,9 @@ class Node final : public host::WorldMachine {
   bool pump_compute(Instant now);
   codec::ComputeAnswer answer_to(Instant now, const ComputeService::PeerAsks& asks);
   codec::ComputeAnswer carry_for(Instant now, const PeerId& peer, const codec::CarryThese& carry);
-  void ask_some(const codec::ComputeRequest& request, std::optional<AskShow> show);
+  void ask_some(const codec::ComputeRequest& request, WorkAsked why);
+  void ask_show(const AskShow& ask);
+  bool pump_worker_peers(Instant now);
   void on_answer(const ComputeService::PeerAnswered& answered);
 
   void ping(Instant now, const PingPeer& request);
@@ -233,7 +237,9 @@ class Node final : public host::WorldMachine {
   std::shared_ptr<host::Job> coins_asked_;  // while the store is asked for the carrier's coins
   base::Queue<WorkAsk> work_asks_;
   ComputeService* compute_ = nullptr;
-  std::map<Token, std::optional<AskShow>> compute_asked_;
+  std::map<Token, WorkAsked> compute_asked_;
+  std::unique_ptr<WorkerPeers> worker_peers_;
+  std::set<PeerId> to_dial_;  // peers that answer for workers, until the turn ends
   std::uint64_t last_asked_ = 0;
   std::map<PeerId, base::TokenBucket> carried_for_;  // connected peers that handed us statements
   Rng& rng_;

@@ -71,6 +71,7 @@ void Node::keep_chain(std::unique_ptr<Chain> chain, const crypto::KeyPair* valid
     add_service(Instant{}, std::move(compute));
     verdicts_ = std::make_unique<Verdicts>(
         VerdictConfig{config.genesis, params.compute->answer_blocks}, chain_->validator_key());
+    worker_peers_ = std::make_unique<WorkerPeers>(chain_->genesis_hash());
   }
   HeartbeatConfig heartbeat;
   heartbeat.genesis = config.genesis;
@@ -101,6 +102,9 @@ void Node::start_chain(Instant now) {
   options.priority = base::Priority::bulk;
   to_router(now, gossip::Subscribe{heartbeats_->topic(), options});
   if (verdicts_ != nullptr) to_router(now, gossip::Subscribe{verdicts_->topic(), options});
+  if (worker_peers_ != nullptr) {
+    to_router(now, gossip::Subscribe{worker_peers_->topic(), options});
+  }
   options.priority = base::Priority::consensus;
   if (talk_ != nullptr) to_router(now, gossip::Subscribe{talk_->topic(), options});
   note_final(now);
@@ -308,6 +312,7 @@ void Node::note_final(Instant now) {
   heartbeats_->on_final(now, chain_->height(), chain_->tip().digest,
                         chain_->states().tip()->registry(), chain_->validators());
   look_at_verdicts();
+  if (worker_peers_ != nullptr) worker_peers_->on_final(chain_->height());
 }
 
 void Node::on_chain(Instant now, ChainOutput output) {
@@ -359,6 +364,7 @@ void Node::on_chain(Instant now, ChainOutput output) {
 bool Node::is_chain_topic(std::string_view topic) const {
   return chain_ != nullptr && (topic == tx_topic_ || topic == heartbeats_->topic() ||
                                (talk_ != nullptr && topic == talk_->topic()) ||
+                               (worker_peers_ != nullptr && topic == worker_peers_->topic()) ||
                                (verdicts_ != nullptr && topic == verdicts_->topic()));
 }
 
@@ -372,6 +378,9 @@ bool Node::on_topic_message(Instant now, const gossip::Validate& validate) {
   } else if (verdicts_ != nullptr && validate.message.topic == verdicts_->topic()) {
     verdicts_->on_message(validate.token, validate.message.received_from.value_or(PeerId()),
                           validate.message.data.view());
+  } else if (worker_peers_ != nullptr && validate.message.topic == worker_peers_->topic()) {
+    worker_peers_->on_message(validate.token, validate.message.data.view(),
+                              chain_->states().tip()->registry().by_kind());
   } else {
     heartbeats_->on_message(now, validate.token, validate.message.data.view());
   }

@@ -77,6 +77,9 @@ void Node::work_on(Instant, const BlockFinalized& done) {
     carrier_->on_final(done.block->header().height, done.txs);
     carrier_->look_for([&](const Hash& txid) { return chain_->mempool().find(txid) != nullptr; });
   }
+  if (worker_ != nullptr) {
+    worker_->on_block(done.txs, done.jobs, chain_->states().tip()->registry().by_kind());
+  }
   look_at_work();
 }
 
@@ -89,6 +92,8 @@ void Node::look_at_work() {
   if (worker_ == nullptr || is_long_behind()) return;
   const auto time = static_cast<std::uint64_t>(chain_->tip().time.unix_ms);
   worker_->on_final(chain_->height(), time, chain_->states().tip()->registry().by_kind());
+  if (!worker_peers_->is_time() || compute_->speakers().empty()) return;
+  if (const auto said = worker_->say_peer(host_.self())) worker_peers_->say(*said);
 }
 
 bool Node::pump_work(Instant now) {
@@ -112,7 +117,29 @@ bool Node::pump_work(Instant now) {
     submitted_.emplace(token, Submitted{{}, false, false, true});
     chain_->on_input(now, SubmitTx{token, std::get<Carrier::SubmitCarried>(*output).tx, {}});
   }
+  is_busy = pump_worker_peers(now) || is_busy;
   return pump_compute(now) || is_busy;
+}
+
+/// Who answers for whom; our own is said when it is time.
+bool Node::pump_worker_peers(Instant now) {
+  constexpr Token nobody{0};
+  if (worker_peers_ == nullptr) return false;
+  bool is_busy = false;
+  while (auto output = worker_peers_->poll_output()) {
+    is_busy = true;
+    if (const auto* const judged = std::get_if<WorkerPeers::Judged>(&*output)) {
+      to_router(now, gossip::Validated{judged->token, judged->verdict});
+    } else {
+      auto& say = std::get<WorkerPeers::Say>(*output);
+      to_router(
+          now, gossip::Publish{nobody, worker_peers_->topic(), Buffer(std::move(say.message)), {}});
+    }
+  }
+  for (const PeerId& peer : std::exchange(to_dial_, {})) {
+    host_.on_input(now, host::Dial{nobody, peer, {}});
+  }
+  return is_busy;
 }
 
 bool Node::on_coins(host::Job& job) {
@@ -128,41 +155,33 @@ bool Node::on_coins(host::Job& job) {
 }
 
 void Node::on_work(WorkerOutput output) {
-  std::visit(Overload{[&](ComputeSlice& slice) { work_asks_.push_back(std::move(slice)); },
-                      [&](const ForgetTask& task) { work_asks_.push_back(task); },
-                      [&](KeepRecords& keep) { work_asks_.push_back(std::move(keep)); },
-                      [&](NameFinds& finds) { work_asks_.push_back(std::move(finds)); },
-                      [&](SayStatement& say) { carry(std::move(say.statement)); },
-                      [&](GiveOrder& give) {
-                        if (carrier_ == nullptr || !carrier_->give(std::move(give.order))) {
-                          log_.warn("compute", "nobody here pays for an order of the worker's key");
-                        }
-                      },
-                      [&](const AskShow& ask) {
-                        ask_some(codec::ShowPart{ask.job, ask.task, ask.pass, ask.part}, ask);
-                      },
-                      [&](const RecordMade& made) {
-                        log_.info("compute", "task {} of job {} has been checked: {}",
-                                  made.record.task.value, made.record.job.value,
-                                  codec::cid_of(made.record).to_string());
-                      },
-                      [&](const FindMade& made) {
-                        log_.warn("compute",
-                                  "task {} of job {} has found {} ({}{}{}), to be claimed",
-                                  made.task.value, made.job.value, made.find.number,
-                                  compute::name_of(made.find.kind),
-                                  made.find.value.empty() ? "" : " of ", made.find.value);
-                      },
-                      [&](const NotShown& missing) {
-                        log_.warn("compute", "slot {} did not show part {} of task {} of job {}",
-                                  missing.target.value, missing.part, missing.task.value,
-                                  missing.job.value);
-                      },
-                      [&](const DisputeLooked& looked) {
-                        log_.warn("compute", "dispute {}: computed once more, {}", looked.dispute,
-                                  looked.was_wrong ? "we were wrong" : "the same came out");
-                      }},
-             output);
+  std::visit(
+      Overload{
+          [&](ComputeSlice& slice) { work_asks_.push_back(std::move(slice)); },
+          [&](const ForgetTask& task) { work_asks_.push_back(task); },
+          [&](KeepRecords& keep) { work_asks_.push_back(std::move(keep)); },
+          [&](SayStatement& say) { carry(std::move(say.statement)); },
+          [&](GiveOrder& give) {
+            if (carrier_ == nullptr || !carrier_->give(std::move(give.order))) {
+              log_.warn("compute", "nobody here pays for an order of the worker's key");
+            }
+          },
+          [&](const AskShow& ask) { ask_show(ask); },
+          [&](const AskFirst& ask) { ask_some(codec::WantFirst{ask.job, ask.task}, ask); },
+          [&](const RecordMade& made) {
+            log_.info("compute", "task {} of job {} has been checked: {}", made.record.task.value,
+                      made.record.job.value, codec::cid_of(made.record).to_string());
+          },
+          [&](const NotShown& missing) {
+            log_.warn("compute", "slot {} did not show part {} of task {} of job {}{}",
+                      missing.target.value, missing.part, missing.task.value, missing.job.value,
+                      missing.is_filed ? ": it is asked on the ledger" : "");
+          },
+          [&](const DisputeLooked& looked) {
+            log_.warn("compute", "dispute {}: computed once more, {}", looked.dispute,
+                      looked.was_wrong ? "we were wrong" : "the same came out");
+          }},
+      output);
 }
 
 /// Our worker's own.
@@ -171,7 +190,7 @@ void Node::carry(codec::JobStatement statement) {
   const auto until = may_carry(entries, {chain_->height().value + 1}, statement);
   if (!until) return;  // its round has ended meanwhile
   if (carrier_ == nullptr) {
-    ask_some(codec::CarryThese{{std::move(statement)}}, std::nullopt);
+    ask_some(codec::CarryThese{{std::move(statement)}}, {});
   } else {
     (void)carrier_->carry(std::move(statement), *until);
   }
@@ -180,7 +199,7 @@ void Node::carry(codec::JobStatement statement) {
 // --- with peers ----------------------------------------------------------------------------------
 
 /// A few of those that speak the protocol, others each time.
-void Node::ask_some(const codec::ComputeRequest& request, std::optional<AskShow> show) {
+void Node::ask_some(const codec::ComputeRequest& request, WorkAsked why) {
   const std::set<PeerId>& peers = compute_->speakers();
   const std::size_t count = std::min(peers.size(), asked_at_once);
   auto peer = peers.begin();
@@ -188,9 +207,23 @@ void Node::ask_some(const codec::ComputeRequest& request, std::optional<AskShow>
   for (std::size_t i = 0; i < count; ++i) {
     const Token token{++last_asked_};
     if (!compute_->ask(token, *peer, request)) return;
-    compute_asked_.emplace(token, show);
+    compute_asked_.emplace(token, why);
     if (++peer == peers.end()) peer = peers.begin();
   }
+}
+
+/// Whoever answers for the worker, if it has said so; a few others all the same while it is not
+/// connected.
+void Node::ask_show(const AskShow& ask) {
+  const codec::ComputeRequest request = codec::ShowPart{ask.job, ask.task, ask.pass, ask.part};
+  const PeerId* const peer = worker_peers_->peer_of(ask.worker);
+  if (peer != nullptr && compute_->speakers().contains(*peer)) {
+    const Token token{++last_asked_};
+    if (compute_->ask(token, *peer, request)) compute_asked_.emplace(token, ask);
+    return;
+  }
+  if (peer != nullptr && *peer != host_.self()) to_dial_.insert(*peer);
+  ask_some(request, ask);
 }
 
 bool Node::pump_compute(Instant now) {
@@ -217,6 +250,11 @@ codec::ComputeAnswer Node::answer_to(Instant now, const ComputeService::PeerAsks
     const codec::Record* record = worker_->record(want->cid);
     if (record != nullptr) return codec::RecordGiven{*record};
     return codec::ComputeRefused{Code::not_found, "no record of this name is here"};
+  }
+  if (const auto* want = std::get_if<codec::WantFirst>(&asks.request)) {
+    auto first = worker_->first_pass(want->job, want->task);
+    if (first) return codec::FirstGiven{*std::move(first)};
+    return codec::ComputeRefused{first.error().code, first.error().message};
   }
   const auto& show = std::get<codec::ShowPart>(asks.request);
   auto shown = worker_->show(show.job, show.task, show.pass, show.part);
@@ -250,10 +288,15 @@ codec::ComputeAnswer Node::carry_for(Instant now, const PeerId& peer,
 
 void Node::on_answer(const ComputeService::PeerAnswered& answered) {
   const auto asked = compute_asked_.extract(answered.token);
-  if (asked.empty() || !asked.mapped() || worker_ == nullptr || !answered.answer) return;
-  const auto* shown = std::get_if<codec::PartShown>(&*answered.answer);
-  if (shown != nullptr)
-    worker_->on_shown(*asked.mapped(), Worker::Shown{shown->roots, shown->siblings});
+  if (asked.empty() || worker_ == nullptr || !answered.answer) return;
+  const auto* const show = std::get_if<AskShow>(&asked.mapped());
+  const auto* const shown = std::get_if<codec::PartShown>(&*answered.answer);
+  if (show != nullptr && shown != nullptr) {
+    worker_->on_shown(*show, Worker::Shown{shown->roots, shown->siblings});
+  }
+  const auto* const want = std::get_if<AskFirst>(&asked.mapped());
+  const auto* const given = std::get_if<codec::FirstGiven>(&*answered.answer);
+  if (want != nullptr && given != nullptr) worker_->on_first(*want, given->first);
 }
 
 }  // namespace kith::node

@@ -51,6 +51,13 @@ Worker::Worker(WorkerConfig config, const crypto::KeyPair& key, const std::vecto
 
 Worker::~Worker() = default;
 
+void Worker::on_block(const std::vector<codec::TxPtr>& txs, const ledger::JobLog& happened,
+                      const ledger::Entries& after) {
+  note_settled(happened);
+  note_checked_again(txs, after);
+  note_first_passes(happened, after);
+}
+
 bool Worker::is_chosen(JobId job) const {
   return config_.jobs.empty() || std::ranges::find(config_.jobs, job) != config_.jobs.end();
 }
@@ -90,6 +97,7 @@ void Worker::look_at_job(JobId id) {
   }
   if (!board_.has_job(id)) return;
   look_at_slots(id, job);
+  look_for_firsts(id, job);
   sign_records(id, job);
   claim_finds(id, job);
   note_revealed(id, job);
@@ -153,43 +161,57 @@ void Worker::drop_unsaid(JobId id, const Job& job) {
 
 /// Disputes first, then checks by when they are due, then tasks by when their lease ends.
 void Worker::want_work() {
-  struct Due {
-    int kind = 0;
-    std::uint64_t at = 0;
-    std::size_t place = 0;  // among those of one time
-    WantedUnits units;
-  };
   std::vector<Due> due;
   for (const auto& [number, dispute] : disputes_) {
-    if (!dispute.is_over) due.push_back({0, number, due.size(), dispute.units});
+    auto units = wanted_in(number, dispute);
+    if (!units) continue;
+    due.push_back({Urgency::dispute, dispute.owed.until, due.size(), *std::move(units)});
   }
   for (const auto& [id, job] : jobs_) {
     for (const ledger::AskedCheck& check : job.checks) {
       if (memory_.check({id, check.target, check.part, check.due}) != nullptr) continue;
-      due.push_back({1, check.due.value, due.size(), {id, check.task, 0, check.units}});
+      due.push_back({Urgency::duty, check.due, due.size(), {id, check.task, 0, check.units}});
     }
-    for (const auto& [number, slot] : job.slots) {
-      // A journal that was lost: what was committed to is computed once more, to be revealed.
-      for (const codec::PendingTask& task : slot.pending) {
-        if (!is_lost(id, task)) continue;
-        const Height ends = ledger::round_begins(job.entry, job.enrolment->cohort, task.round + 4);
-        due.push_back({1, ends.value, due.size(), {id, task.task, 0, all_units(job.entry.spec)}});
-      }
-      std::uint64_t order = 0;
-      for (const codec::QueuedTask& task : slot.queue) {
-        if (task.pass != 1 || memory_.task(id, task.task) != nullptr) continue;
-        const Height ends =
-            ledger::round_begins(job.entry, job.enrolment->cohort, task.until + order++);
-        due.push_back({2, ends.value, due.size(), {id, task.task, 0, all_units(job.entry.spec)}});
-      }
-    }
+    for (const auto& [number, slot] : job.slots) want_of(id, job, slot, due);
   }
   std::ranges::sort(due, {},
-                    [](const Due& one) { return std::tuple(one.kind, one.at, one.place); });
+                    [](const Due& one) { return std::tuple(one.urgency, one.at, one.place); });
   std::vector<WantedUnits> wanted;
   for (Due& one : due) wanted.push_back(std::move(one.units));
   board_.want(std::move(wanted));
   while (const auto task = board_.poll_forgotten()) outputs_.push_back(*task);
+}
+
+/// A slot's own tasks.
+void Worker::want_of(JobId id, const Job& job, const codec::SlotEntry& slot,
+                     std::vector<Due>& due) const {
+  const std::uint16_t cohort = job.enrolment->cohort;
+  // A journal that was lost: what was committed to is computed once more, to be revealed.
+  for (const codec::PendingTask& task : slot.pending) {
+    if (!is_lost(id, task)) continue;
+    const Height ends = ledger::round_begins(job.entry, cohort, task.round + 4);
+    due.push_back({Urgency::duty, ends, due.size(), {id, task.task, 0, all_units(job.entry.spec)}});
+  }
+  const bool has_first_pass =
+      std::ranges::any_of(slot.queue, [](const codec::QueuedTask& task) { return task.pass == 1; });
+  std::uint64_t order = 0;
+  for (const codec::QueuedTask& task : slot.queue) {
+    if (!may_begin(id, slot.head, task) || memory_.task(id, task.task) != nullptr) continue;
+    const Height ends = ledger::round_begins(job.entry, cohort, task.until + order++);
+    // What stands in front of a first pass in its queue keeps that from being committed to.
+    const bool can_wait = task.pass == 2 && !has_first_pass;
+    due.push_back({can_wait ? Urgency::second_pass : Urgency::task,
+                   ends,
+                   due.size(),
+                   {id, task.task, 0, all_units(job.entry.spec)}});
+  }
+}
+
+/// Of a second pass: what is to be shown with it is here, and the first is not its owner's.
+bool Worker::may_begin(JobId id, const codec::SlotHead& slot, const codec::QueuedTask& task) const {
+  if (task.pass == 1) return true;
+  const codec::FirstPass* const first = memory_.first(id, task.task);
+  return first != nullptr && !is_own_first(*first, slot);
 }
 
 void Worker::on_computed(Token token, Result<compute::SliceResult> result) {
@@ -206,6 +228,7 @@ void Worker::finish_work() {
     keep_whole_tasks(id, job);
     keep_checks(id, job);
   }
+  keep_disputed_tasks();
   finish_disputes();
   for (auto& [id, job] : jobs_) speak(id, job);
 }
@@ -256,67 +279,6 @@ void Worker::keep_checks(JobId id, const Job& job) {
   }
 }
 
-// --- disputes ------------------------------------------------------------------------------------
-
-void Worker::look_at_disputes() {
-  const bool has_some = std::ranges::any_of(jobs_, [](const auto& job) {
-    return std::ranges::any_of(job.second.slots,
-                               [](const auto& slot) { return slot.second.head.disputes > 0; });
-  });
-  if (!has_some) return disputes_.clear();
-  std::erase_if(disputes_, [&](const auto& dispute) {
-    return !ledger::find_dispute(entries_, dispute.first);
-  });
-  entries_.visit(codec::EntryKind::dispute, {}, [&](ByteView id, const auto& bytes) {
-    const auto entry = codec::decode_entry<codec::DisputeEntry>(*bytes);
-    std::uint64_t number = 0;
-    for (const std::uint8_t byte : id) number = number << 8 | byte;
-    if (!entry || disputes_.contains(number) || !jobs_.contains(entry->job)) return true;
-    Disputed dispute{*entry, {entry->job, entry->task, number, {}}, {}, false};
-    if (entry->worker.worker == self_) {
-      const KeptTask* task = memory_.task(entry->job, entry->task);
-      const KeptRecord* record = memory_.record({entry->job, entry->task, entry->pass});
-      if (task == nullptr || record == nullptr) return true;
-      const codec::JobSpec& spec = jobs_.at(entry->job).entry.spec;
-      dispute.units.units =
-          entry->kind == codec::DisputeKind::check
-              ? codec::units_of_part(record->seed, spec, entry->part, record->checked)
-              : all_units(spec);
-      for (const std::uint16_t unit : dispute.units.units)
-        dispute.said.push_back(task->roots[unit]);
-    } else if (entry->other.worker == self_ && entry->kind == codec::DisputeKind::check) {
-      const auto check = std::ranges::find_if(memory_.checks(), [&](const auto& one) {
-        const KeptCheck& kept = one.second;
-        return kept.job == entry->job && kept.task == entry->task && kept.part == entry->part &&
-               kept.target == entry->worker.slot;
-      });
-      if (check == memory_.checks().end()) return true;
-      dispute.units.units = check->second.units;
-      dispute.said = check->second.roots;
-    } else {
-      return true;
-    }
-    ++stats_.disputes;
-    disputes_.emplace(number, std::move(dispute));
-    return true;
-  });
-}
-
-/// Who computes once more and gets something else was wrong, and says so: it costs least.
-void Worker::finish_disputes() {
-  for (auto& [number, dispute] : disputes_) {
-    if (dispute.is_over) continue;
-    const auto done = board_.done(dispute.units);
-    if (!done) continue;
-    dispute.is_over = true;
-    const bool is_same = std::ranges::equal(*done, dispute.said, {}, &WorkBoard::UnitDone::root);
-    outputs_.push_back(DisputeLooked{number, !is_same});
-    if (is_same) continue;
-    ++stats_.conceded;
-    give(codec::ConcedeDispute{number});
-  }
-}
-
 // --- what is kept --------------------------------------------------------------------------------
 
 Token Worker::keep(std::vector<Kept> kept) {
@@ -355,13 +317,15 @@ void Worker::forget_old() {
     }
   }
   for (const auto& [number, dispute] : disputes_) {
-    needed.insert({dispute.entry.job, dispute.entry.task});
+    needed.insert({dispute.owed.job, dispute.owed.task});
   }
   const auto is_old = [&](const auto& task) { return !needed.contains(task.first); };
   std::erase_if(memory_.tasks(), is_old);
   std::erase_if(memory_.finds(), is_old);
+  std::erase_if(memory_.firsts(), is_old);
   std::erase_if(named_, is_old);
   std::erase_if(claims_, is_old);
+  std::erase_if(firsts_asked_, is_old);
   std::erase_if(memory_.checks(), [&](const auto& check) {
     const auto job = jobs_.find(check.first.job);
     if (job == jobs_.end()) return true;
@@ -369,14 +333,22 @@ void Worker::forget_old() {
     return check.second.due.value + kept < height_.value &&
            !needed.contains({check.second.job, check.second.task});
   });
-  if (appended_ < waste_max) return;
+  std::erase_if(memory_.all_checked(),
+                [&](const auto& one) { return memory_.check(one.first) == nullptr; });
+  memory_.first_passes().forget_jobs([&](JobId id) { return !ledger::find_job(entries_, id); });
+  begin_journal_anew();
+}
+
+void Worker::begin_journal_anew() {
+  if (appended_ < anew_at_) return;
   std::vector<Bytes> all = memory_.all();
   std::size_t bytes = 0;
   for (const auto& [id, job] : jobs_) {
     for (const Said& said : job.said) all.push_back(encode_kept(KeptStatement{said.statement}));
   }
   for (const Bytes& record : all) bytes += record.size();
-  if (appended_ < 2 * bytes + waste_max) return;
+  anew_at_ = 2 * bytes + waste_max;
+  if (appended_ < anew_at_) return;
   appended_ = bytes;
   outputs_.push_back(KeepRecords{{++last_token_}, std::move(all), true});
 }

@@ -1,9 +1,13 @@
 // The worker: what a node does in its worker key's name in computing jobs
 // (docs/protocol/compute.md). From each final state it reads what the key has to do, has it
 // computed slice by slice, and says in statements what came out: commitments, checks, reveals.
-// Duties come before tasks, what is due first before the rest. It enrols as many slots as are
-// wanted, leaves when none is, concedes a dispute when computing once more shows that it was wrong,
-// and signs the record of what is settled.
+// Duties come before tasks, what is due first before the rest, and tasks of the first pass before
+// those of the second. It enrols as many slots as are wanted, leaves when none is, and signs the
+// record of what is settled. What it checked it asks to be shown, by its peers, then on the ledger.
+//
+// In a dispute it opens what it said, as its journal has it; the one unit that it comes down to is
+// computed once more, with nothing out of a journal. Is that what it said, it goes on to the single
+// slice; else it was wrong, and concedes.
 //
 // What follows from a result is durable before it is said (worker_memory.h), and what was said once
 // is said again as it was, until a final state shows that it has been heard or its round is over.
@@ -13,9 +17,8 @@
 // What a task of ours has found is named before the task is committed to, kept with it, and claimed
 // on the ledger once its record is signed (worker_find.cpp).
 //
-// A machine: no clock, the time is blocks. Only jobs of one pass: for a second, the first one's
-// records would have to be found (docs/design/compute-ledger.md). Limits: 8 jobs, 256 slots each;
-// `in_flight_max` slices; statements of `statement_bytes_max`, `statements_max` a round.
+// A machine: no clock, the time is blocks. Limits: 8 jobs, 256 slots each; `in_flight_max` slices;
+// statements of `statement_bytes_max`, `statements_max` a round; `disputes_max` looked after.
 #pragma once
 
 #include <functional>
@@ -26,6 +29,7 @@
 
 #include "base/queue.h"
 #include "codec/chain_compute.h"
+#include "codec/worker_peer.h"
 #include "crypto/key.h"
 #include "ledger/jobs_view.h"
 #include "node/worker_board.h"
@@ -55,6 +59,8 @@ class Worker {
   static constexpr int claims_max = 3;                 // of one find that nobody gives a verdict on
   static constexpr std::size_t statement_bytes_max = 8 * 1024;
   static constexpr std::size_t statements_max = 64;
+  /// At once, first what is due first. Each takes the slices of one unit, 2 KiB.
+  static constexpr std::size_t disputes_max = 256;
   /// What the journal may have beside what it must, before it begins anew.
   static constexpr std::size_t waste_max = 16 * 1024 * 1024;
 
@@ -63,6 +69,10 @@ class Worker {
   Worker(WorkerConfig config, const crypto::KeyPair& key, const std::vector<Bytes>& journal);
   ~Worker();
 
+  /// What a final block has, and the state behind it. Each, in order, even while states are passed
+  /// over: of what is missed others have to be asked.
+  void on_block(const std::vector<codec::TxPtr>& txs, const ledger::JobLog& happened,
+                const ledger::Entries& after);
   /// Each final state, or at least some of them; `time_ms` is its block's.
   void on_final(Height height, std::uint64_t time_ms, const ledger::Entries& entries);
   void on_computed(Token token, Result<compute::SliceResult> result);
@@ -74,6 +84,7 @@ class Worker {
     std::vector<Hash> siblings;
   };
   void on_shown(const AskShow& asked, const Result<Shown>& shown);
+  void on_first(const AskFirst& asked, const Result<codec::FirstPass>& first);
   /// Nothing new is computed; what has been is said all the same.
   void pause(bool is_paused) { is_paused_ = is_paused; }
   /// From the next state on.
@@ -84,6 +95,10 @@ class Worker {
   /// What the checker of a part asks for: once the reveal is in a final state, `refused` before.
   Result<Shown> show(JobId job, codec::TaskIndex task, std::uint8_t pass, std::uint8_t part) const;
   const codec::Record* record(const codec::Cid& cid) const { return memory_.record(cid); }
+  /// That this peer answers for it, signed; none while its key is no account's.
+  std::optional<codec::WorkerPeer> say_peer(const PeerId& peer) const;
+  /// What whoever computes the task again has to show.
+  Result<codec::FirstPass> first_pass(JobId job, codec::TaskIndex task);
 
   struct JobStatus {
     JobId job;
@@ -114,17 +129,28 @@ class Worker {
   void look_at_job(JobId id);
   void look_at_slots(JobId id, Job& job);
   void drop_unsaid(JobId id, const Job& job);
+  enum class Urgency;
+  struct Due;
   void want_work();
-  void want_of(JobId id, Job& job);
-  /// Units of a dispute that are to be computed once more.
-  void look_at_disputes();
+  void want_of(JobId id, const Job& job, const codec::SlotEntry& slot, std::vector<Due>& due) const;
+  bool may_begin(JobId id, const codec::SlotHead& slot, const codec::QueuedTask& task) const;
   void finish_work();
   bool is_lost(JobId id, const codec::PendingTask& task) const;
   void keep_whole_tasks(JobId id, const Job& job);
   void keep_task(JobId id, const Job& job, codec::TaskIndex task);
   void keep_checks(JobId id, const Job& job);
-  void finish_disputes();
   void forget_old();
+  void begin_journal_anew();
+
+  // worker_dispute.cpp
+  struct Disputed;
+  void look_at_disputes();
+  void take_up(const ledger::OwedMove& owed);
+  std::optional<WantedUnits> wanted_in(std::uint64_t number, const Disputed& dispute) const;
+  void finish_disputes();
+  std::optional<codec::JobOrder> next_move(std::uint64_t number, const Disputed& dispute) const;
+  std::optional<std::vector<Hash>> said_in(const ledger::OwedMove& owed) const;
+  void keep_disputed_tasks();
 
   // worker_say.cpp
   void speak(JobId id, Job& job);
@@ -140,8 +166,21 @@ class Worker {
   void repeat(Job& job, std::uint64_t round, const std::vector<codec::StatementLine>& wanted);
   void sign_records(JobId id, const Job& job);
 
+  // worker_first.cpp
+  void note_first_passes(const ledger::JobLog& happened, const ledger::Entries& after);
+  void look_for_firsts(JobId id, const Job& job);
+  void keep_first(JobId id, codec::TaskIndex task, codec::FirstPass first);
+  bool is_own_first(const codec::FirstPass& first, const codec::SlotHead& slot) const;
+
   // worker_show.cpp
+  struct Asked;
+  void note_settled(const ledger::JobLog& happened);
+  void note_checked_again(const std::vector<codec::TxPtr>& txs, const ledger::Entries& after);
+  void note_checked(const WorkerMemory::CheckKey& key, const codec::Record& record);
   void ask_shows(JobId id, const Job& job);
+  void begin_to_ask(JobId id, const Job& job);
+  bool may_file(const KeptCheck& check, const codec::SlotEntry& target) const;
+  bool file_unshown(const WorkerMemory::CheckKey& key, const Job& job);
   void note_revealed(JobId id, const Job& job);
   static Result<Shown> shown_of(const KeptTask& task, const codec::JobSpec& spec, const Hash& seed,
                                 std::uint16_t checked, std::uint8_t part);
@@ -157,6 +196,7 @@ class Worker {
   void enrol_or_leave(JobId id, Job& job);
   void note_device(Job& job) const;
   std::uint16_t affordable(const Job& job, std::uint16_t slots, std::string& trouble) const;
+  codec::Amount free_bond() const;
   void give(codec::JobOrder order);
 
   Token keep(std::vector<Kept> kept);
@@ -174,20 +214,9 @@ class Worker {
   std::map<JobId, Job> jobs_;
   WorkBoard board_;
   WorkerMemory memory_;
-  std::size_t appended_ = 0;  // bytes of the journal since it began
-  struct Disputed {
-    codec::DisputeEntry entry;
-    WantedUnits units;
-    std::vector<Hash> said;  // roots of these units, as we had them
-    bool is_over = false;
-  };
+  std::size_t appended_ = 0;         // bytes of the journal since it began
+  std::size_t anew_at_ = waste_max;  // from so many on it is worth while to look
   std::map<std::uint64_t, Disputed> disputes_;
-  struct Asked {
-    AskShow what;
-    Hash root{};  // U
-    Height at;
-    Height until;
-  };
   /// Finds that are being named, and those of tasks that are not kept yet.
   std::map<Token, NameFinds> naming_;
   std::map<WorkerMemory::TaskKey, KeptFinds> named_;
@@ -197,6 +226,8 @@ class Worker {
   };
   std::map<WorkerMemory::TaskKey, std::vector<Claimed>> claims_;  // as its finds
   std::map<WorkerMemory::CheckKey, Asked> shows_;
+  std::map<WorkerMemory::TaskKey, Height> firsts_asked_;
+  Height planted_at_;  // when a peer last made us put a region's list together
   struct Revealed {
     Hash seed{};
     std::uint16_t checked = 0;

@@ -93,9 +93,11 @@ void WorkBoard::finish(const Name& name, Unit& unit) {
   for (std::uint32_t i = 0; i < unit.results.size(); ++i) {
     digests.push_back(job.workload->digest(*bytes, i, unit.results[i]));
   }
-  unit.done = UnitDone{compute::unit_root(digests), job.workload->statistics(unit.results)};
-  // What a dispute is about was named when it was computed for the first time.
-  if (name.dispute == 0 && job.workload->has_finds(unit.results)) {
+  unit.done = UnitDone{compute::unit_root(digests), job.workload->statistics(unit.results), {}};
+  if (name.dispute != 0) {
+    unit.done->slices = std::move(digests);
+  } else if (job.workload->has_finds(unit.results)) {
+    // What a dispute is about was named when it was computed for the first time.
     finds_.push_back(
         {{}, name.job, job.number, job.params, name.task, name.unit, std::move(unit.results)});
   }

@@ -1,6 +1,7 @@
 // Which slices are to be computed next, and what units came to: the worker's desk (node/worker.h).
 // Work is wanted by task and units, the most urgent first; what is not wanted any more is swept off
-// it. A unit's results are kept until it is whole, then its root and statistics.
+// it. A unit's results are kept until it is whole, then its root and statistics; of one that a
+// dispute has come down to, its slices' digests too.
 //
 // Limits: what is wanted, which a chain's limits bound: 256 slots of a job with two tasks queued
 // and eight checks each. A unit takes 32 bytes when it is whole, before that its results.
@@ -31,6 +32,7 @@ class WorkBoard {
   struct UnitDone {
     Hash root{};
     Bytes statistics;
+    std::vector<Hash> slices;  // what they come to, of a unit of a dispute
   };
 
   /// A job whose parameters `workload` takes; before anything of it is wanted.

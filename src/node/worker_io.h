@@ -74,6 +74,13 @@ struct AskShow {
   ChainKey worker{};
 };
 
+/// The first pass' record of a task that a slot of ours has of the second one, and the proof that
+/// it is in its region's list. Answered by on_first().
+struct AskFirst {
+  JobId job;
+  codec::TaskIndex task;
+};
+
 // For those who watch.
 
 /// A slot's task has been settled, and its record signed.
@@ -87,8 +94,7 @@ struct FindMade {
   std::uint16_t unit = 0;
   compute::Find find;
 };
-/// The worker did not show what it revealed, until the height by which it could be disputed: a case
-/// for a dispute of kind 2.
+/// The worker did not show what it revealed, until the height by which that could be disputed.
 struct NotShown {
   JobId job;
   codec::TaskIndex task;
@@ -96,8 +102,10 @@ struct NotShown {
   std::uint8_t part = 0;
   SlotId target;
   ChainKey worker{};
+  bool is_filed = false;  // it is asked on the ledger
 };
-/// In a dispute of ours; computed once more, `was_wrong` or not. Who was wrong has conceded.
+/// In a dispute of ours, once: what it is about was computed once more. Who was wrong concedes, who
+/// was not goes on.
 struct DisputeLooked {
   std::uint64_t dispute = 0;
   bool was_wrong = false;
@@ -105,7 +113,7 @@ struct DisputeLooked {
 
 struct WorkerOutput
     : std::variant<ComputeSlice, ForgetTask, KeepRecords, SayStatement, GiveOrder, AskShow,
-                   RecordMade, NotShown, DisputeLooked, NameFinds, FindMade> {
+                   RecordMade, NotShown, DisputeLooked, NameFinds, FindMade, AskFirst> {
   using variant::variant;
   WorkerOutput(const WorkerOutput&);
   WorkerOutput& operator=(const WorkerOutput&);
@@ -116,6 +124,9 @@ struct WorkerOutput
 
 /// Of these, what a shell does.
 using WorkAsk = std::variant<ComputeSlice, ForgetTask, KeepRecords, NameFinds>;
+
+/// And what peers are asked; nothing: nobody waits for the answer.
+using WorkAsked = std::variant<std::monostate, AskShow, AskFirst>;
 
 /// Since the start.
 struct WorkerStats {
@@ -129,13 +140,16 @@ struct WorkerStats {
   std::uint64_t reveals = 0;
   std::uint64_t checks = 0;
   std::uint64_t settled = 0;  // tasks whose record was signed
-  std::uint64_t orders = 0;   // to enrol, leave or concede
+  std::uint64_t orders = 0;   // to enrol, leave, move, concede or file
   std::uint64_t disputes = 0;
+  std::uint64_t moves = 0;  // in disputes, but for conceding
   std::uint64_t conceded = 0;
   std::uint64_t finds = 0;      // in tasks of ours
   std::uint64_t claims = 0;     // orders that claim one
   std::uint64_t shows = 0;      // of others, that hold
   std::uint64_t not_shown = 0;  // of others, that did not come in time
+  std::uint64_t filed = 0;      // of these, asked for on the ledger
+  std::uint64_t firsts = 0;     // of first passes, found
 };
 
 }  // namespace kith::node

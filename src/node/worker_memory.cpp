@@ -17,9 +17,13 @@ enum class Kind : std::uint8_t {
   old_check = 2,
   statement = 3,
   record = 4,
+  checked = 5,
+  first = 6,
+  settled = 7,
+  placed = 8,
   task = 16,
   check = 17,
-  finds = 18
+  finds = 18,
 };
 /// Statistics are a workload's: those of a slice fit in far less.
 constexpr std::size_t statistics_bytes_max = 4'096;
@@ -65,9 +69,36 @@ struct WriteKept {
     kind(Kind::record);
     writer.bytes(kept.seed);
     writer.u16(kept.checked);
-    const Bytes record = codec::encode_record(kept.record);
-    writer.u16(static_cast<std::uint16_t>(record.size()));
-    writer.bytes(record);
+    sized(codec::encode_record(kept.record));
+  }
+  void operator()(const KeptChecked& kept) const {
+    kind(Kind::checked);
+    writer.u32(kept.target.value);
+    writer.u8(kept.part);
+    writer.u64(kept.due.value);
+    sized(codec::encode_record(kept.record));
+  }
+  void operator()(const KeptFirst& kept) const {
+    kind(Kind::first);
+    writer.u64(kept.job.value);
+    writer.u64(kept.task.value);
+    sized(kept.first.record);
+    sized(kept.first.proof);
+  }
+  void operator()(const FirstSettled& kept) const {
+    kind(Kind::settled);
+    sized(codec::encode_record(kept.record));
+  }
+  void operator()(const FirstPlaced& kept) const {
+    kind(Kind::placed);
+    writer.u64(kept.job.value);
+    writer.u64(kept.task.value);
+    writer.u64(kept.place);
+  }
+
+  void sized(const Bytes& bytes) const {
+    writer.u16(static_cast<std::uint16_t>(bytes.size()));
+    writer.bytes(bytes);
   }
   void operator()(const KeptFinds& kept) const {
     kind(Kind::finds);
@@ -122,13 +153,45 @@ Result<KeptCheck> read_check(Reader& reader, bool is_old) {
   return kept;
 }
 
+Result<codec::Record> read_signed(Reader& reader) {
+  const std::size_t size = TRY(read_count_of(reader, record_bytes_max));
+  const ByteView record = TRY(reader.bytes(size));
+  return codec::decode_record(record);
+}
+
 Result<KeptRecord> read_record(Reader& reader) {
   KeptRecord kept;
   kept.seed = TRY(codec::read_hash(reader));
   kept.checked = TRY(reader.u16());
-  const std::size_t size = TRY(read_count_of(reader, record_bytes_max));
-  const ByteView record = TRY(reader.bytes(size));
-  kept.record = TRY(codec::decode_record(record));
+  kept.record = TRY(read_signed(reader));
+  return kept;
+}
+
+Result<KeptChecked> read_checked(Reader& reader) {
+  KeptChecked kept;
+  kept.target = {TRY(reader.u32())};
+  kept.part = TRY(reader.u8());
+  kept.due = {TRY(reader.u64())};
+  kept.record = TRY(read_signed(reader));
+  return kept;
+}
+
+Result<KeptFirst> read_first(Reader& reader) {
+  KeptFirst kept;
+  kept.job = {TRY(reader.u64())};
+  kept.task = {TRY(reader.u64())};
+  const std::size_t record = TRY(read_count_of(reader, codec::first_pass_record_bytes_max));
+  kept.first.record = base::to_bytes(TRY(reader.bytes(record)));
+  const std::size_t proof = TRY(read_count_of(reader, codec::first_pass_proof_bytes_max));
+  kept.first.proof = base::to_bytes(TRY(reader.bytes(proof)));
+  return kept;
+}
+
+Result<FirstPlaced> read_placed(Reader& reader) {
+  FirstPlaced kept;
+  kept.job = {TRY(reader.u64())};
+  kept.task = {TRY(reader.u64())};
+  kept.place = TRY(reader.u64());
   return kept;
 }
 
@@ -159,6 +222,10 @@ Result<Kept> read_kept(Reader& reader) {
     case Kind::finds: return TRY(read_finds(reader));
     case Kind::statement: return KeptStatement{TRY(codec::read_statement(reader))};
     case Kind::record: return TRY(read_record(reader));
+    case Kind::checked: return TRY(read_checked(reader));
+    case Kind::first: return TRY(read_first(reader));
+    case Kind::settled: return FirstSettled{TRY(read_signed(reader))};
+    case Kind::placed: return TRY(read_placed(reader));
   }
   return fail(Code::malformed, "a worker's record of no known kind");
 }
@@ -206,7 +273,17 @@ void WorkerMemory::keep(Kept kept) {
                [&](KeptFinds& finds) {
                  const TaskKey key{finds.job, finds.task};
                  finds_.insert_or_assign(key, std::move(finds));
-               }},
+               },
+               [&](KeptChecked& checked) {
+                 const CheckKey key{checked.record.job, checked.target, checked.part, checked.due};
+                 checked_.insert_or_assign(key, std::move(checked.record));
+               },
+               [&](KeptFirst& first) {
+                 const TaskKey key{first.job, first.task};
+                 firsts_.insert_or_assign(key, std::move(first.first));
+               },
+               [&](const FirstSettled& settled) { first_passes_.on_settled(settled); },
+               [&](const FirstPlaced& placed) { first_passes_.on_placed(placed); }},
       kept);
 }
 
@@ -232,6 +309,16 @@ std::vector<Bytes> WorkerMemory::all() const {
   for (const auto& statement : statements_) all.push_back(encode_kept(KeptStatement{statement}));
   for (const auto& [key, record] : records_) all.push_back(encode_kept(record));
   for (const auto& [key, finds] : finds_) all.push_back(encode_kept(finds));
+  for (const auto& [key, record] : checked_) {
+    all.push_back(encode_kept(KeptChecked{key.target, key.part, key.due, record}));
+  }
+  for (const auto& [key, first] : firsts_) {
+    all.push_back(encode_kept(KeptFirst{key.job, key.task, first}));
+  }
+  for (const auto& [key, one] : first_passes_.all()) {
+    all.push_back(encode_kept(FirstSettled{one.record}));
+    if (one.place) all.push_back(encode_kept(FirstPlaced{key.job, key.task, *one.place}));
+  }
   return all;
 }
 
@@ -253,6 +340,16 @@ const KeptRecord* WorkerMemory::record(const RecordKey& key) const {
 const KeptFinds* WorkerMemory::finds(JobId job, codec::TaskIndex task) const {
   const auto at = finds_.find({job, task});
   return at == finds_.end() ? nullptr : &at->second;
+}
+
+const codec::Record* WorkerMemory::checked(const CheckKey& key) const {
+  const auto at = checked_.find(key);
+  return at == checked_.end() ? nullptr : &at->second;
+}
+
+const codec::FirstPass* WorkerMemory::first(JobId job, codec::TaskIndex task) const {
+  const auto at = firsts_.find({job, task});
+  return at == firsts_.end() ? nullptr : &at->second;
 }
 
 const codec::Record* WorkerMemory::record(const codec::Cid& cid) const {

@@ -1,12 +1,17 @@
 // What a worker must not forget, since it has said something that follows from it, or is about to:
-// the unit roots of its tasks and checks, its statements, its records. Each is one record of the
-// worker's journal, durable before what follows from it is said; read back at the start.
+// the unit roots of its tasks and checks, its statements, its records, and those of others that it
+// has to show or to name. Each is one record of the worker's journal, durable before what follows
+// from it is said; read back at the start.
 //
 //   record    = %x10 u16(results) job task u16(n) *root u16(size) statistics ; a task of ours
 //             / %x11 u16(results) job slot target u8(part) task u8(pass) u64(due)
 //               u16(n) *u16(unit) *root                                      ; a check
 //             / %x03 statement                                               ; said
 //             / %x04 seed u16(checked) u16(size) record                      ; signed when settled
+//             / %x05 slot u8(part) u64(due) u16(size) record                 ; of what we checked
+//             / %x06 job task u16(size) record u16(size) proof               ; of the first pass
+//             / %x07 u16(size) record                                        ; first_passes.h
+//             / %x08 job task u64(place)                                     ; likewise
 //             / %x12 job task u8(n) *(u16(unit) 16OCTET(number) u8(what))    ; found in it
 //             / %x01, %x02: as %x10 and %x11, without the results, which are 1; read only
 //
@@ -15,7 +20,7 @@
 //
 // Big-endian (docs/protocol/compute.md has the rest). 32 KiB a task of 1,024 units, until it is
 // accepted or somebody else's. Limits: `records_max` signed records, the oldest go;
-// `kept_finds_max` of a task.
+// `kept_finds_max` of a task; those of first_passes.h.
 #pragma once
 
 #include <array>
@@ -24,6 +29,7 @@
 #include <variant>
 #include <vector>
 
+#include "node/first_passes.h"
 #include "node/worker_io.h"
 
 namespace kith::node {
@@ -76,7 +82,23 @@ struct KeptFinds {
   friend bool operator==(const KeptFinds&, const KeptFinds&) = default;
 };
 inline constexpr std::size_t kept_finds_max = 64;
-using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord, KeptFinds>;
+/// What the ledger has settled of a slot whose part we checked: names it in a dispute.
+struct KeptChecked {
+  SlotId target;
+  std::uint8_t part = 0;
+  Height due;
+  codec::Record record;  // not signed
+  friend bool operator==(const KeptChecked&, const KeptChecked&) = default;
+};
+/// To be shown with the reveal of the same task's second pass.
+struct KeptFirst {
+  JobId job;
+  codec::TaskIndex task;
+  codec::FirstPass first;
+  friend bool operator==(const KeptFirst&, const KeptFirst&) = default;
+};
+using Kept = std::variant<KeptTask, KeptCheck, KeptStatement, KeptRecord, KeptChecked, KeptFirst,
+                          FirstSettled, FirstPlaced, KeptFinds>;
 Bytes encode_kept(const Kept& kept);
 Result<Kept> decode_kept(ByteView bytes);
 
@@ -112,14 +134,21 @@ class WorkerMemory {
   const KeptCheck* check(const CheckKey& key) const;
   const KeptRecord* record(const RecordKey& key) const;
   const KeptFinds* finds(JobId job, codec::TaskIndex task) const;
+  const codec::Record* checked(const CheckKey& key) const;
+  const codec::FirstPass* first(JobId job, codec::TaskIndex task) const;
   /// A signed one.
   const codec::Record* record(const codec::Cid& cid) const;
 
   std::map<TaskKey, KeptTask>& tasks() { return tasks_; }
   std::map<CheckKey, KeptCheck>& checks() { return checks_; }
   std::map<TaskKey, KeptFinds>& finds() { return finds_; }
+  const std::map<CheckKey, KeptCheck>& checks() const { return checks_; }
   std::vector<codec::JobStatement>& statements() { return statements_; }
   const std::map<RecordKey, KeptRecord>& records() const { return records_; }
+  std::map<CheckKey, codec::Record>& all_checked() { return checked_; }
+  std::map<TaskKey, codec::FirstPass>& firsts() { return firsts_; }
+  FirstPasses& first_passes() { return first_passes_; }
+  const FirstPasses& first_passes() const { return first_passes_; }
 
  private:
   void forget_name(const RecordKey& key);
@@ -131,6 +160,9 @@ class WorkerMemory {
   std::vector<codec::JobStatement> statements_;
   std::map<RecordKey, KeptRecord> records_;
   std::map<codec::Cid, RecordKey> by_cid_;
+  std::map<CheckKey, codec::Record> checked_;
+  std::map<TaskKey, codec::FirstPass> firsts_;
+  FirstPasses first_passes_;
 };
 
 }  // namespace kith::node

@@ -1,4 +1,5 @@
-// Orders that the worker's key signs: to enrol, to leave, to concede.
+// Orders that the worker's key signs: to enrol and to leave. Those of disputes: worker_dispute.cpp,
+// worker_show.cpp.
 #include <algorithm>
 
 #include "base/format.h"
@@ -30,10 +31,6 @@ void Worker::enrol_or_leave(JobId id, Job& job) {
     job.ordered = height_;
     return give(codec::LeaveJob{id, self_, static_cast<std::uint16_t>(staying - config_.slots)});
   }
-  if (job.entry.spec.passes != 1) {
-    job.trouble = "jobs of two passes are not worked for yet";
-    return;
-  }
   const std::size_t room =
       codec::enrolment_slots_max - std::min(job.slots.size(), codec::enrolment_slots_max);
   const auto wanted =
@@ -55,6 +52,20 @@ void Worker::note_device(Job& job) const {
       worker->device_class, config_.device_class);
 }
 
+std::optional<codec::WorkerPeer> Worker::say_peer(const PeerId& peer) const {
+  if (!ledger::find_worker(entries_, self_)) return std::nullopt;
+  codec::WorkerPeer said{self_, height_, peer, {}};
+  said.signature = pair_.sign(codec::worker_peer_message(config_.genesis, said));
+  return said;
+}
+
+/// Of the worker's account.
+codec::Amount Worker::free_bond() const {
+  const auto worker = ledger::find_worker(entries_, self_);
+  const auto account = worker ? ledger::find_account(entries_, worker->account) : std::nullopt;
+  return account ? ledger::free_bond(config_.params, *account) : 0;
+}
+
 /// How many of the slots the account's bond is enough for.
 std::uint16_t Worker::affordable(const Job& job, std::uint16_t slots, std::string& trouble) const {
   const auto worker = ledger::find_worker(entries_, self_);
@@ -66,9 +77,8 @@ std::uint16_t Worker::affordable(const Job& job, std::uint16_t slots, std::strin
     trouble = "an account does not work for its own job";
     return 0;
   }
-  const auto account = ledger::find_account(entries_, worker->account);
   const codec::Amount bond = job.entry.spec.bond;
-  const codec::Amount free = account ? ledger::free_bond(config_.params, *account) : 0;
+  const codec::Amount free = free_bond();
   const auto count = bond == 0 ? slots : std::min<codec::Amount>(slots, free / bond);
   if (count < slots) {
     trouble = base::format("{} of the account's bond are free, {} more slots need {}", free, slots,

@@ -15,7 +15,12 @@ using LineKey = std::tuple<int, SlotId, SlotId, std::uint8_t, Hash>;
 
 void add_keys(std::set<LineKey>& keys, const StatementLine& line) {
   if (line.commit) keys.emplace(0, line.slot, SlotId(), 0, *line.commit);
-  if (line.reveal) keys.emplace(1, line.slot, SlotId(), line.first ? 1 : 0, line.reveal->root);
+  if (line.reveal) {
+    keys.emplace(1, line.slot, SlotId(), line.first ? 1 : 0, line.reveal->root);
+  } else if (line.first) {
+    keys.emplace(3, line.slot, SlotId(), 0,
+                 codec::tagged_hash("kith/said-first/1", {line.first->record}));
+  }
   for (const codec::CheckLine& check : line.checks) {
     keys.emplace(2, line.slot, check.target, check.part, check.check);
   }
@@ -35,8 +40,10 @@ bool has_any(const std::set<LineKey>& keys, const std::vector<StatementLine>& li
 /// Adds a line that says one thing, to the last one of its slot when that says no such thing yet.
 void add_line(std::vector<StatementLine>& lines, const StatementLine& line) {
   StatementLine* last = lines.empty() || lines.back().slot != line.slot ? nullptr : &lines.back();
-  const bool has_room = last != nullptr && !(line.commit && last->commit) &&
-                        !(line.reveal && last->reveal) &&
+  // A first pass alone asks for another task: it stands by itself.
+  const auto is_alone = [](const StatementLine& one) { return one.first && !one.reveal; };
+  const bool has_room = last != nullptr && !is_alone(line) && !is_alone(*last) &&
+                        !(line.commit && last->commit) && !(line.reveal && last->reveal) &&
                         last->checks.size() + line.checks.size() <= codec::slot_duties_max;
   if (!has_room) return lines.push_back(line);
   if (line.commit) last->commit = line.commit;
@@ -104,13 +111,20 @@ void Worker::add_tasks(JobId id, const Job& job, SlotId number, const codec::Slo
                        std::uint64_t round, std::vector<StatementLine>& lines) const {
   const bool has_committed = std::ranges::any_of(
       slot.pending, [&](const codec::PendingTask& task) { return task.round == round; });
-  const bool may_commit = !slot.queue.empty() && slot.queue.front().pass == 1 && !has_committed &&
-                          slot.pending.size() < codec::slot_pending_max;
+  const bool may_commit = !slot.queue.empty() && !has_committed &&
+                          slot.pending.size() < codec::slot_pending_max &&
+                          may_begin(id, slot.head, slot.queue.front());
   const KeptTask* kept = may_commit ? memory_.task(id, slot.queue.front().task) : nullptr;
   if (kept != nullptr) {
-    const codec::TaskName name{config_.genesis, id, kept->task, 1};
+    const codec::TaskName name{config_.genesis, id, kept->task, slot.queue.front().pass};
     const Hash root = compute::task_root(kept->roots);
     lines.push_back({number, codec::task_commitment(name, number, self_, root), {}, {}, {}});
+  }
+  // Whose first pass is its owner's goes to somebody else.
+  for (const codec::QueuedTask& task : slot.queue) {
+    const codec::FirstPass* const first = task.pass == 2 ? memory_.first(id, task.task) : nullptr;
+    if (first == nullptr || !is_own_first(*first, slot.head)) continue;
+    lines.push_back({number, {}, {}, *first, {}});
   }
   for (const codec::PendingTask& task : slot.pending) {
     if (task.due == 0 || round < task.due || task.outcome != codec::Outcome::hidden) continue;
@@ -136,6 +150,10 @@ std::optional<StatementLine> Worker::reveal_of(JobId id, const Job& job, SlotId 
     const KeptRecord* record = memory_.record({id, task.task, task.pass});
     if (record == nullptr) return std::nullopt;
     line.first = codec::FirstPass{codec::encode_record(record->record), {}};
+  } else if (task.pass == 2) {
+    const codec::FirstPass* const first = memory_.first(id, task.task);
+    if (first == nullptr) return std::nullopt;
+    line.first = *first;
   }
   return line;
 }
@@ -167,7 +185,7 @@ void Worker::say(JobId id, Job& job, std::uint64_t round, std::vector<StatementL
       stats_.checks += line->checks.size();
       codec::JobStatement alone{id, round, self_, {*line}, {}};
       bytes += codec::encode_statement(alone).size();
-      if (line->reveal && !line->first) {
+      if (line->reveal) {
         const auto slot =
             std::ranges::find(job.slots, line->slot, [](const auto& one) { return one.first; });
         for (const codec::PendingTask& task : slot->second.pending) {

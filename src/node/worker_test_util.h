@@ -50,9 +50,13 @@ class WorkerWorld {
     std::vector<codec::Record> records = {};
     std::vector<WorkerOutput> news = {};  // NotShown, DisputeLooked, FindMade
     int kills = 0;
+    std::size_t events_seen = 0;  // of the world's log
+    std::size_t txs_seen = 0;
     bool is_away = false;
     bool shows_nothing = false;
-    bool is_deaf = false;  // its statements do not reach the chain
+    bool is_deaf = false;       // its statements do not reach the chain
+    bool reveals_late = false;  // in the last block of the round
+    std::vector<codec::JobStatement> held = {};
     /// Its device: what it makes of a slice's result.
     std::function<void(const ComputeSlice&, Bytes&)> spoil = {};
     /// Asked at each KeepRecords: ends the worker before these are durable, or right after.
@@ -89,16 +93,41 @@ class WorkerWorld {
     codec::CarryStatements carry;
     for (auto& [n, member] : members) {
       if (!member.is_away) work(member, carry.statements);
+      release(member, carry.statements);
     }
     if (is_late) std::swap(carry.statements, late_);
     if (!carry.statements.empty()) {
       const auto carried = world.order(carry, 0);
       EXPECT_TRUE(carried.has_value());
+      codec::Transaction tx;
+      tx.actions.push_back(
+          {codec::module_jobs, codec::TxAction::no_witness, codec::encode_job_order(carry)});
+      txs_.push_back(codec::seal(std::move(tx)));
     }
     world.end_block();
   }
   void rounds(int count) {
     for (int i = 0; i < count * world.entry().spec.round_blocks; ++i) block();
+  }
+
+  struct Goes final : compute::Progress {
+    bool go_on(std::uint64_t, std::uint64_t) override { return true; }
+  };
+
+  /// What a slice really comes to.
+  Hash truth(codec::TaskIndex task, std::uint16_t unit, std::uint16_t slice) const {
+    Goes goes;
+    const auto bytes = workload_->unit_of(world.entry().spec.params, {task.value}, unit);
+    return workload_->digest(*bytes, slice, *workload_->run(*bytes, slice, goes));
+  }
+  /// Validators say what is true, wherever they are asked.
+  std::size_t judge_all() {
+    const auto asked = ledger::verdicts_asked(world.entries);
+    for (const ledger::AskedVerdict& one : asked) {
+      const Hash digest = truth(one.task, one.unit, one.slice);
+      EXPECT_TRUE(world.judge(one.dispute, digest).has_value());
+    }
+    return asked.size();
   }
 
   std::size_t accepted(std::uint32_t key) const {
@@ -134,8 +163,17 @@ class WorkerWorld {
     // A worker that dies begins again at once; it comes to rest when nobody kills it.
     while (true) {
       const Height final{world.height.value - 1};
+      const std::vector<codec::TxPtr> txs(
+          txs_.begin() + static_cast<std::ptrdiff_t>(member.txs_seen), txs_.end());
+      const ledger::JobLog happened(
+          world.log.begin() + static_cast<std::ptrdiff_t>(member.events_seen), world.log.end());
+      member.worker->on_block(txs, happened, world.entries);
       member.worker->on_final(final, final.value * 1'000, world.entries);
-      if (drain(member, carried)) return;
+      if (drain(member, carried)) {
+        member.txs_seen = txs_.size();
+        member.events_seen = world.log.size();
+        return;
+      }
       ++member.kills;
       start(member);
     }
@@ -162,13 +200,19 @@ class WorkerWorld {
                         [](const ForgetTask&) {}, [](const KeepRecords&) {},
                         [&](const SayStatement& say) {
                           member.said.push_back(say.statement);
-                          if (!member.is_deaf) carried.push_back(say.statement);
+                          if (member.is_deaf) return;
+                          const bool reveals = std::ranges::any_of(
+                              say.statement.lines,
+                              [](const auto& line) { return line.reveal.has_value(); });
+                          const bool is_held = member.reveals_late && reveals;
+                          (is_held ? member.held : carried).push_back(say.statement);
                         },
                         [&](const GiveOrder& give) {
                           const auto obeyed = world.order(give.order, member.key);
                           EXPECT_TRUE(obeyed.has_value()) << obeyed.error().message;
                         },
                         [&](const AskShow& ask) { show(member, ask); },
+                        [&](const AskFirst& ask) { tell_first(member, ask); },
                         [&](const RecordMade& made) { member.records.push_back(made.record); },
                         [&](const NameFinds& finds) { name(member, finds); },
                         [&](const FindMade&) { member.news.push_back(output); },
@@ -177,10 +221,19 @@ class WorkerWorld {
                output);
   }
 
+  /// What was held back until the last block that may have it.
+  void release(Member& member, std::vector<codec::JobStatement>& carried) const {
+    if (member.held.empty()) return;
+    const std::uint16_t cohort = world.enrolment(member.key).cohort;
+    std::erase_if(member.held, [&](const codec::JobStatement& statement) {
+      const Height last = ledger::round_begins(world.entry(), cohort, statement.round + 1);
+      if (last == world.height) carried.push_back(statement);
+      return last <= world.height;
+    });
+  }
+
   void compute(Member& member, const ComputeSlice& slice) {
-    struct Goes final : compute::Progress {
-      bool go_on(std::uint64_t, std::uint64_t) override { return true; }
-    } goes;
+    Goes goes;
     const auto unit = workload_->unit_of(*slice.params, {slice.task.value}, slice.unit);
     ASSERT_TRUE(unit.has_value());
     auto result = workload_->run(*unit, slice.slice, goes);
@@ -203,9 +256,17 @@ class WorkerWorld {
     }
   }
 
+  void tell_first(Member& member, const AskFirst& ask) {
+    for (auto& [n, other] : members) {
+      if (&other == &member || other.shows_nothing || other.is_away) continue;
+      member.worker->on_first(ask, other.worker->first_pass(ask.job, ask.task));
+    }
+  }
+
   const MakeWorkload make_;
   const std::unique_ptr<compute::Workload> workload_;
   std::vector<codec::JobStatement> late_;
+  std::vector<codec::TxPtr> txs_;  // of all blocks
 };
 
 }  // namespace kith::node::test
