@@ -43,7 +43,9 @@ class LightTestChain {
     std::string network = "light-test";
     std::uint8_t salt = 0;  // another one: other blocks of the same genesis
     std::uint64_t salt_from = 1;
+    bool has_entries = false;  // beside validators: one of a job, which each epoch changes
   };
+  static constexpr std::uint64_t job = 7;
   static constexpr std::uint64_t genesis_ms = 1'800'000'000'000;
   static constexpr std::uint64_t spent_from = 3;  // output 0 is spent in this block
 
@@ -176,6 +178,15 @@ class LightTestChain {
     if (std::ranges::count(there, number) > 0) claim.entry = entry(number);
     return claim;
   }
+  /// Of the job of this number; there is only the one.
+  EntryClaim job_claim(std::uint64_t number, std::uint64_t height) const {
+    EntryClaim claim;
+    claim.kind = EntryKind::job;
+    claim.id = id_of(number);
+    claim.proof = registry(height).prove(entry_key(claim.kind, claim.id));
+    if (shape_.has_entries && number == job) claim.entry = job_entry(height);
+    return claim;
+  }
   CheckpointStart checkpoint(std::uint64_t height) const {
     return {headers_[height], genesis_.params, set(epoch_of(height)).all()};
   }
@@ -185,6 +196,17 @@ class LightTestChain {
     Bytes bytes;
     Writer(bytes).u64(number);
     return crypto::sha256(bytes);
+  }
+  static Bytes id_of(std::uint64_t number) {
+    Bytes id;
+    Writer(id).u64(number);
+    return id;
+  }
+  /// Any bytes: whoever asks knows how to read them.
+  Bytes job_entry(std::uint64_t height) const {
+    Bytes entry{1};
+    Writer(entry).u64(epoch_of(height));
+    return entry;
   }
   ValidatorEntry entry(std::uint32_t number) const {
     ValidatorEntry entry;
@@ -198,6 +220,10 @@ class LightTestChain {
     SparseTree tree;
     for (const std::uint32_t number : numbers(epoch_of(height))) {
       tree.insert(registry_key(test_public_key(number)), validator_hash(entry(number)));
+    }
+    if (shape_.has_entries) {
+      tree.insert(entry_key(EntryKind::job, id_of(job)),
+                  entry_hash(EntryKind::job, job_entry(height)));
     }
     return tree;
   }

@@ -8,19 +8,19 @@ namespace kith::ledger {
 namespace {
 
 /// No key is this long: where two keys do not differ, and where a leaf forks.
-constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+constexpr std::uint32_t never = std::numeric_limits<std::uint32_t>::max();
 
 /// Kind and id, or what an id begins with. Ids of one kind are of one size, so that no key in the
 /// tree begins another.
 struct Key {
   std::array<std::uint8_t, 1 + codec::entry_id_bytes_max> bytes{};
-  std::size_t size = 0;
+  std::uint8_t size = 0;
 
   /// `id` is not longer than the kind's ids.
   static Key of(EntryKind kind, ByteView id) {
     Key key;
     key.bytes[0] = static_cast<std::uint8_t>(kind);
-    key.size = 1 + id.size();
+    key.size = static_cast<std::uint8_t>(1 + id.size());
     std::ranges::copy(id, key.bytes.begin() + 1);
     return key;
   }
@@ -36,11 +36,11 @@ struct Key {
 };
 
 /// The first bit in which the keys differ.
-std::size_t parting(const Key& a, const Key& b) {
-  for (std::size_t i = 0; i < std::max(a.size, b.size); ++i) {
+std::uint32_t parting(const Key& a, const Key& b) {
+  for (std::uint32_t i = 0; i < std::max(a.size, b.size); ++i) {
     const auto differs = static_cast<std::uint8_t>(a.bytes[i] ^ b.bytes[i]);
     if (differs == 0) continue;
-    std::size_t at = 8 * i;
+    std::uint32_t at = 8 * i;
     while (a.bit(at) == b.bit(at)) ++at;
     return at;
   }
@@ -64,13 +64,14 @@ std::optional<EntryKey> entry_key_of(ByteView record_key) {
   return EntryKey{kind, base::to_bytes(record_key.subspan(1))};
 }
 
-/// A leaf, or a fork at the first bit in which what is below it differs.
+/// A leaf, or a fork at the first bit in which what is below it differs. What a way down looks at
+/// comes first, side by side: big states are not in the processor's caches.
 struct Entries::Node {
-  std::size_t at = never;  // the bit of a fork
-  Key key;                 // of the leaf; of a fork's first leaf
-  std::shared_ptr<const Bytes> entry;
   Link left;  // of a fork, neither is null
   Link right;
+  std::uint32_t at = never;  // the bit of a fork
+  Key key;                   // of the leaf; of a fork's first leaf
+  std::shared_ptr<const Bytes> entry;
 
   bool is_leaf() const { return at == never; }
 };
@@ -78,12 +79,12 @@ struct Entries::Node {
 struct Entries::Tree {
   static Link leaf(const Key& key, Bytes entry) {
     return std::make_shared<const Node>(
-        Node{never, key, std::make_shared<const Bytes>(std::move(entry)), {}, {}});
+        Node{{}, {}, never, key, std::make_shared<const Bytes>(std::move(entry))});
   }
 
-  static Link fork(std::size_t at, Link left, Link right) {
+  static Link fork(std::uint32_t at, Link left, Link right) {
     const Key key = left->key;
-    return std::make_shared<const Node>(Node{at, key, {}, std::move(left), std::move(right)});
+    return std::make_shared<const Node>(Node{std::move(left), std::move(right), at, key, {}});
   }
 
   static const Link& side(const Node& fork, const Key& key) {
@@ -98,7 +99,7 @@ struct Entries::Tree {
   }
 
   /// `at`: where the new leaf parts from what is there; never: it takes the place of its like.
-  static Link inserted(const Link& link, const Link& added, std::size_t at) {
+  static Link inserted(const Link& link, const Link& added, std::uint32_t at) {
     if (link->is_leaf() && at == never) return added;
     if (link->at > at) {
       return added->key.bit(at) ? fork(at, link, added) : fork(at, added, link);
@@ -140,7 +141,7 @@ struct Entries::Tree {
   static void compare(const Link& a, const Link& b, std::vector<EntryKey>& changed) {
     if (a == b) return;
     if (!a || !b) return add_all(a ? a : b, changed);
-    const std::size_t apart = parting(a->key, b->key);
+    const std::uint32_t apart = parting(a->key, b->key);
     if (apart < std::min(a->at, b->at)) {  // nothing in common
       add_all(a->key.bit(apart) ? b : a, changed);
       add_all(a->key.bit(apart) ? a : b, changed);
@@ -181,7 +182,7 @@ void Entries::put(EntryKind kind, ByteView id, Bytes entry) {
   ASSERT(!entry.empty() && entry.size() <= codec::entry_bytes_max);
   const Key key = Key::of(kind, id);
   const Node* near = Tree::nearest(top_, key);
-  const std::size_t at = near == nullptr ? never : parting(near->key, key);
+  const std::uint32_t at = near == nullptr ? never : parting(near->key, key);
   const bool is_there = near != nullptr && at == never;
   if (is_there && *near->entry == entry) return;
   if (!is_there) ++size_;
@@ -200,7 +201,7 @@ void Entries::visit(EntryKind kind, ByteView prefix, const See& see) const {
   if (prefix.size() > codec::entry_id_bytes(kind)) return;
   const Key begin = Key::of(kind, prefix);
   Link link = top_;
-  while (link && link->at < 8 * begin.size) link = Tree::side(*link, begin);
+  while (link && link->at < 8u * begin.size) link = Tree::side(*link, begin);
   if (!link || !link->key.begins_with(begin)) return;
   Tree::walk(link, [&](const Node& leaf) { return see(leaf.key.view().subspan(1), leaf.entry); });
 }

@@ -282,33 +282,29 @@ void JobWork::note(JobEvent event) {
   if (log_ != nullptr && log_->size() < rules.events_max) log_->push_back(std::move(event));
 }
 
-void JobWork::put(EntryKind kind, const Bytes& key, Bytes entry) {
-  const auto before = entries.find(kind, key);
-  if (before == nullptr || *before != entry) entries.put(kind, key, std::move(entry));
-}
-
 void JobWork::flush() {
+  // Much was only looked at: what has not changed is not written (Entries::put).
   for (const auto& [number, entry] : slots_) {
-    put(EntryKind::slot, job_key(id, number.value), codec::encode_entry(entry));
+    entries.put(EntryKind::slot, job_key(id, number.value), codec::encode_entry(entry));
   }
   for (const auto& [account, entry] : members_) {
-    put(EntryKind::member, job_key(id, account), codec::encode_entry(entry));
+    entries.put(EntryKind::member, job_key(id, account), codec::encode_entry(entry));
   }
   for (const auto& [worker, entry] : enrolments_) {
     if (entry.slots.empty()) {
       entries.erase(EntryKind::enrolment, job_key(id, worker));
     } else {
-      put(EntryKind::enrolment, job_key(id, worker), codec::encode_entry(entry));
+      entries.put(EntryKind::enrolment, job_key(id, worker), codec::encode_entry(entry));
     }
   }
   for (const auto& [number, entry] : regions_) {
-    put(EntryKind::region, job_key(id, number), codec::encode_entry(entry));
+    entries.put(EntryKind::region, job_key(id, number), codec::encode_entry(entry));
   }
   for (const auto& [number, entry] : pages_) {
     if (entry.tasks.empty()) {
       entries.erase(EntryKind::redo_page, job_key(id, number));
     } else {
-      put(EntryKind::redo_page, job_key(id, number), codec::encode_entry(entry));
+      entries.put(EntryKind::redo_page, job_key(id, number), codec::encode_entry(entry));
     }
   }
   for (const auto& [account, amount] : earned_) {
@@ -316,7 +312,7 @@ void JobWork::flush() {
     const bool paid = add_earned(entries, account, amount);
     ASSERT(paid);
   }
-  put(EntryKind::job, job_key(id), codec::encode_entry(job));
+  entries.put(EntryKind::job, job_key(id), codec::encode_entry(job));
   slots_.clear();
   members_.clear();
   enrolments_.clear();

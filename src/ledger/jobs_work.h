@@ -89,8 +89,6 @@ class JobWork {
  private:
   template <class Entry>
   std::optional<Entry> load(codec::EntryKind kind, ByteView key) const;
-  /// Much is only looked at: what has not changed is not written, nor hashed by anybody.
-  void put(codec::EntryKind kind, const Bytes& key, Bytes entry);
   codec::RedoPage& page(std::uint32_t number);
   SlotEntry* cached(SlotId slot);
 

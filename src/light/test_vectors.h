@@ -28,11 +28,12 @@ class Vectors {
     Vectors made;
     made.make_true();
     made.make_false();
+    made.make_entries();
     return std::move(made.all_);
   }
 
  private:
-  static Chain chain_of(std::uint8_t salt) {
+  static Chain chain_of(std::uint8_t salt, bool has_entries = false) {
     Chain chain({.first = {1, 2, 3, 4},
                  .of_epoch =
                      [](std::uint64_t epoch) {
@@ -40,7 +41,8 @@ class Vectors {
                        return Chain::Numbers{first + 1, first + 2, first + 3, first + 4};
                      },
                  .salt = salt,
-                 .salt_from = 2});
+                 .salt_from = 2,
+                 .has_entries = has_entries});
     chain.grow(15);
     return chain;
   }
@@ -120,8 +122,37 @@ class Vectors {
     add("nothing", false, 2, {chain_.genesis(), {}, {}, {}});
   }
 
+  /// Claims of entries, on a chain of the same genesis whose registry has one.
+  void add_entry(std::string name, bool holds, codec::EntryClaim claim) {
+    add(std::move(name), holds, 6,
+        {computing_.genesis(), {computing_.step(0)}, computing_.finality(6), {std::move(claim)}});
+  }
+  void make_entries() {
+    const auto job = computing_.job_claim(Chain::job, 6);
+    add_entry("entry", true, job);
+    const auto none = computing_.job_claim(Chain::job + 1, 6);
+    add_entry("no-entry", true, none);
+    auto lie = job;
+    lie.entry.reset();
+    add_entry("entry-denied", false, lie);
+    lie = none;
+    lie.entry = job.entry;
+    add_entry("entry-made-up", false, lie);
+    add_entry("stale-entry", false, computing_.job_claim(Chain::job, 4));
+    lie = job;
+    lie.entry->back() ^= 1;
+    add_entry("another-entry", false, lie);
+    lie = job;
+    lie.kind = codec::EntryKind::dispute;  // ids of as many bytes
+    add_entry("entry-of-another-kind", false, lie);
+    lie = job;
+    lie.id = none.id;
+    add_entry("entry-of-another-id", false, lie);
+  }
+
   const Chain chain_ = chain_of(0);
   const Chain other_ = chain_of(1);
+  const Chain computing_ = chain_of(0, true);
   std::vector<Vector> all_;
 };
 

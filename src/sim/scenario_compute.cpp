@@ -1,9 +1,11 @@
 #include "sim/scenario_compute.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/format.h"
 #include "sim/scenario_compute_net.h"
+#include "sim/share_bound.h"
 
 namespace kith::sim {
 namespace {
@@ -80,6 +82,14 @@ double wrong_share(const ComputeNet& net, const PassCount& pass) {
                static_cast<double>(pass.tasks) * net.units());
 }
 
+/// With 95 % confidence. Units of one task are false together, tasks are not: so it is tasks that
+/// are counted, each as if it had as many wrong units as the worst one that was accepted.
+double wrong_share_at_most(const ComputeNet& net, const ComputeCount& ever, const PassCount& pass) {
+  const auto worst =
+      std::max({ever.passes[0].most_wrong, ever.passes[1].most_wrong, std::uint64_t{1}});
+  return upper_share(pass.wrong_tasks, pass.tasks) * static_cast<double>(worst) / net.units();
+}
+
 class ComputeRun {
  public:
   ComputeRun(const ComputeSettings& settings, const ScenarioOptions& options)
@@ -145,13 +155,18 @@ class ComputeRun {
     figure("rounds", net_.rounds());
     figure("passes_to_mature", std::uint64_t{net_.mature()});
     figure("wrong_units_first", wrong_share(net_, ever.passes[0]));
+    figure("wrong_units_first_at_most", wrong_share_at_most(net_, ever, ever.passes[0]));
     figure("bound_first", net_.bound());
     figure("wrong_units_second", wrong_share(net_, ever.passes[1]));
+    figure("wrong_units_second_at_most", wrong_share_at_most(net_, ever, ever.passes[1]));
     figure("bound_second", bound_second());
     figure("tasks_first", ever.passes[0].tasks);
     figure("tasks_second", ever.passes[1].tasks);
     figure("wrong_first", ever.passes[0].wrong_units);
     figure("wrong_second", ever.passes[1].wrong_units);
+    figure("wrong_tasks_first", ever.passes[0].wrong_tasks);
+    figure("wrong_tasks_second", ever.passes[1].wrong_tasks);
+    figure("honest_slots", net_.honest_slots());
     figure("honest_fined", net_.honest_faults());
     for (std::size_t i = 1; i < compute_lies; ++i) {
       const std::string name(name_of(static_cast<ComputeLie>(i)));
@@ -163,10 +178,14 @@ class ComputeRun {
     figure("steady_accepted", share(accepted, steady.capacity));
     figure("steady_accepted_when_there", share(accepted, steady.capacity - steady.lost));
     figure("steady_computed", share(steady.computed, steady.capacity));
+    figure("steady_redone", share(steady.redone, steady.capacity));
+    figure("steady_throughput", share(steady.computed - steady.redone, steady.capacity));
     figure("steady_checks", share(steady.checked, steady.capacity));
     figure("steady_failures", share(steady.lost, steady.capacity));
     figure("steady_idle",
            1 - share(steady.computed + steady.checked + steady.lost, steady.capacity));
+    figure("steady_resting", share(steady.resting, steady.capacity));
+    figure("steady_unleased", share(steady.unleased, steady.capacity));
     figure("checks_per_unit", share(steady.checked, steady.computed));
     figure("honest_withdrawn", before_.withdrawn + steady.withdrawn);
     figure("disputes", before_.disputes + steady.disputes);

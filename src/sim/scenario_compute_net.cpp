@@ -158,6 +158,7 @@ void ComputeNet::populate() {
       cheating += size;
       by_lie[static_cast<std::size_t>(lie)] += size;
     }
+    if (lie == ComputeLie::none) honest_slots_ += size;
     const AccountId account = numbered("sim/account", accounts_.size());
     add_account(account, rich);
     add_key(lie, static_cast<std::uint16_t>(size), 0, account);
@@ -259,7 +260,6 @@ void ComputeNet::take(const JobEvent& event) {
                       event.task.value)) *
            0x9e3779b97f4a7c15u;
   Job& job = job_of(event.job);
-  const TaskKey task{event.task.value, event.pass};
   switch (event.kind) {
     case JobEvent::Kind::settled:
       if (event.pass == 1) job.records[event.task.value] = event.record;
@@ -269,7 +269,7 @@ void ComputeNet::take(const JobEvent& event) {
     case JobEvent::Kind::withdrawn:
       if (lie_at(job, event.slot) == ComputeLie::none) ++count_.withdrawn;
       break;
-    case JobEvent::Kind::given_back: job.slots[event.slot].lies.erase(task); break;
+    case JobEvent::Kind::given_back: take_given_back(job, event); break;
     case JobEvent::Kind::disputed: note_dispute(job, event); break;
     case JobEvent::Kind::verdict: ++count_.verdicts; break;
     case JobEvent::Kind::fault: {
@@ -294,6 +294,7 @@ void ComputeNet::take(const JobEvent& event) {
 void ComputeNet::take_accepted(Job& job, const JobEvent& event) {
   Slot& slot = job.slots[event.slot];
   const TaskKey task{event.task.value, event.pass};
+  slot.committed.erase(task);
   const auto lie = slot.lies.find(task);
   const std::uint64_t wrong = lie == slot.lies.end() ? 0 : lie->second.units.size();
   if (event.pass == 1) {
@@ -311,15 +312,25 @@ void ComputeNet::take_accepted(Job& job, const JobEvent& event) {
     PassCount& pass = count->passes[event.pass - 1u];
     ++pass.tasks;
     pass.wrong_units += wrong;
+    pass.wrong_tasks += wrong > 0 ? 1 : 0;
+    pass.most_wrong = std::max(pass.most_wrong, wrong);
     if (event.pass == 1) count->wrong_by[static_cast<std::size_t>(who)] += wrong;
     if (who == ComputeLie::none) ++count->honest_tasks;
   }
+}
+
+void ComputeNet::take_given_back(Job& job, const JobEvent& event) {
+  Slot& slot = job.slots[event.slot];
+  const TaskKey task{event.task.value, event.pass};
+  slot.lies.erase(task);
+  if (slot.committed.erase(task) > 0) count_.redone += job.spec.units;
 }
 
 void ComputeNet::take_closed(Job& job, const JobEvent& event) {
   Slot& slot = job.slots[event.slot];
   slot.is_open = false;
   slot.lies.clear();
+  slot.committed.clear();
   Key& key = keys_[slot.key];
   std::erase(key.open, event.slot);
   if (key.open.empty()) std::erase(job.cohorts[key.cohort], slot.key);

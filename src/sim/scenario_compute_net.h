@@ -19,6 +19,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -61,7 +62,9 @@ struct ComputeSettings {
 /// Sums of one pass.
 struct PassCount {
   std::uint64_t tasks = 0;
+  std::uint64_t wrong_tasks = 0;  // with a wrong unit at least
   std::uint64_t wrong_units = 0;
+  std::uint64_t most_wrong = 0;  // units of one task
 };
 
 /// What has come of it, from `since` on where it says so.
@@ -73,8 +76,11 @@ struct ComputeCount {
   std::uint64_t withdrawn = 0;     // honest tasks that were accepted by nobody
   double capacity = 0;             // units that honest slots could have computed
   double computed = 0;             // of tasks that they committed to
+  double redone = 0;               // of these, given back: others compute them once more
   double checked = 0;              // for others
   double lost = 0;                 // by restarts, absence and lateness
+  double resting = 0;              // without a lease, since a check of theirs was not said
+  double unleased = 0;             // without one for other reasons
   std::uint64_t statements = 0;
   std::uint64_t statement_bytes = 0;
   std::uint64_t disputes = 0;
@@ -97,6 +103,7 @@ class ComputeNet {
   const ComputeCount& count() const { return count_; }
   const ComputeCount& ever() const { return ever_; }
   std::uint64_t honest_faults() const { return ever_.faults_by[0]; }
+  std::uint64_t honest_slots() const { return honest_slots_; }
   bool is_conserved() const;
   std::uint64_t state_bytes() const;
   std::uint64_t trace_hash() const { return trace_; }
@@ -113,6 +120,7 @@ class ComputeNet {
     TaskKey at{};
     double done = 0;  // units of that task
     std::map<TaskKey, Lie> lies;
+    std::set<TaskKey> committed;  // of an honest one, neither accepted nor given back
     std::uint32_t tasks = 0;
   };
   struct Key {
@@ -153,8 +161,14 @@ class ComputeNet {
   void speak(Key& key, ledger::SlotId number, double budget, codec::JobStatement& said);
   double do_duties(const Key& key, const codec::SlotEntry& entry, double budget,
                    codec::StatementLine& line);
-  void do_tasks(const Key& key, Slot& slot, const codec::SlotEntry& entry, double budget,
-                ledger::SlotId number, codec::JobStatement& said);
+  /// What is to be computed of the queue: the second pass of its owner's tasks goes to others.
+  std::vector<codec::QueuedTask> refuse_own(const Key& key,
+                                            const std::vector<codec::QueuedTask>& queue,
+                                            ledger::SlotId number, codec::JobStatement& said);
+  /// What is left of the budget.
+  double do_tasks(const Key& key, Slot& slot, const std::vector<codec::QueuedTask>& queue,
+                  std::uint32_t passed, double budget, ledger::SlotId number,
+                  codec::JobStatement& said);
   void reveal(const Key& key, Slot& slot, const codec::SlotEntry& entry, ledger::SlotId number,
               codec::JobStatement& said);
   bool would_show(const Job& job, const codec::PendingTask& task, const Lie& lie);
@@ -171,6 +185,7 @@ class ComputeNet {
   void take_all();
   void take(const ledger::JobEvent& event);
   void take_accepted(Job& job, const ledger::JobEvent& event);
+  void take_given_back(Job& job, const ledger::JobEvent& event);
   void take_closed(Job& job, const ledger::JobEvent& event);
 
   // scenario_compute_contest.cpp: what both sides do in disputes.
@@ -200,6 +215,7 @@ class ComputeNet {
   std::vector<Key> keys_;
   std::map<ledger::ChainKey, std::uint32_t> by_key_;
   std::vector<std::uint32_t> waiting_;  // keys that miss slots
+  std::uint64_t honest_slots_ = 0;
   /// What the sides have false of the disputed task; nothing when they have not.
   struct Contest {
     Lie worker;

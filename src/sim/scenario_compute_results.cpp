@@ -84,19 +84,19 @@ Hash ComputeResults::root(std::uint64_t task, const ComputeFalse* lie) const {
 }
 
 Hash ComputeResults::part(std::uint64_t task, const std::vector<std::uint16_t>& units,
-                          const ComputeFalse* lie) {
-  const bool is_true = lie == nullptr || std::ranges::none_of(lie->units, [&](std::uint16_t unit) {
-                         return std::ranges::binary_search(units, unit);
-                       });
-  if (is_true) {
-    const auto known = true_parts_.find(units.size());
-    if (known != true_parts_.end()) return known->second;
-  }
+                          const ComputeFalse& lie) {
+  const bool is_true = std::ranges::none_of(
+      lie.units, [&](std::uint16_t unit) { return std::ranges::binary_search(units, unit); });
+  if (is_true) return true_part(units.size());
   std::vector<Hash> roots;
-  for (const std::uint16_t one : units) roots.push_back(unit(task, one, lie));
-  const Hash root = codec::merkle_root(roots);
-  if (is_true) true_parts_[units.size()] = root;
-  return root;
+  for (const std::uint16_t one : units) roots.push_back(unit(task, one, &lie));
+  return codec::merkle_root(roots);
+}
+
+Hash ComputeResults::true_part(std::size_t units) {
+  const auto known = true_parts_.find(units);
+  if (known != true_parts_.end()) return known->second;
+  return true_parts_[units] = codec::merkle_root(std::vector<Hash>(units, true_unit_));
 }
 
 }  // namespace kith::sim

@@ -31,7 +31,9 @@ class ComputeResults {
   codec::Hash root(std::uint64_t task, const ComputeFalse* lie) const;
   /// D of these units.
   codec::Hash part(std::uint64_t task, const std::vector<std::uint16_t>& units,
-                   const ComputeFalse* lie);
+                   const ComputeFalse& lie);
+  /// D of so many true ones, whichever.
+  codec::Hash true_part(std::size_t units);
 
  private:
   codec::Hash true_slice_{};

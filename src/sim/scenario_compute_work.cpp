@@ -71,22 +71,34 @@ void ComputeNet::speak(Key& key, SlotId number, double budget, codec::JobStateme
     slot.done = 0;
   }
   reveal(key, slot, *entry, number, said);
-  for (const codec::QueuedTask& task : entry->queue) {
-    const auto first = job.records.find(task.task.value);
-    if (task.pass == 1 || first == job.records.end()) continue;
-    if (first->second.account != key.account) continue;
-    StatementLine another;
-    another.slot = number;
-    another.first = shown(job, task.task.value);
-    said.lines.push_back(std::move(another));
-    return;  // the rest when the queue has changed
-  }
+  const std::vector<codec::QueuedTask> queue = refuse_own(key, entry->queue, number, said);
   StatementLine line;
   line.slot = number;
   budget -= do_duties(key, *entry, budget, line);
   if (key.lie == ComputeLie::lazy) budget /= 1 - lazy_share;
   if (!line.checks.empty()) said.lines.push_back(std::move(line));
-  do_tasks(key, slot, *entry, budget, number, said);
+  const double left = do_tasks(key, slot, queue, entry->head.passed, budget, number, said);
+  if (key.lie != ComputeLie::none || key.job != 0) return;
+  (said.round < entry->head.idle_until ? count_.resting : count_.unleased) += left;
+}
+
+std::vector<codec::QueuedTask> ComputeNet::refuse_own(const Key& key,
+                                                      const std::vector<codec::QueuedTask>& queue,
+                                                      SlotId number, codec::JobStatement& said) {
+  const Job& job = jobs_[key.job];
+  std::vector<codec::QueuedTask> others;
+  for (const codec::QueuedTask& task : queue) {
+    const auto first = job.records.find(task.task.value);
+    if (task.pass == 1 || first == job.records.end() || first->second.account != key.account) {
+      others.push_back(task);
+      continue;
+    }
+    StatementLine another;
+    another.slot = number;
+    another.first = shown(job, task.task.value);
+    said.lines.push_back(std::move(another));
+  }
+  return others;
 }
 
 double ComputeNet::do_duties(const Key& key, const SlotEntry& entry, double budget,
@@ -128,19 +140,20 @@ double ComputeNet::do_duties(const Key& key, const SlotEntry& entry, double budg
   return spent;
 }
 
-void ComputeNet::do_tasks(const Key& key, Slot& slot, const SlotEntry& entry, double budget,
-                          SlotId number, codec::JobStatement& said) {
+double ComputeNet::do_tasks(const Key& key, Slot& slot, const std::vector<codec::QueuedTask>& queue,
+                            std::uint32_t passed, double budget, SlotId number,
+                            codec::JobStatement& said) {
   const Job& job = jobs_[key.job];
   const double units = job.spec.units;
-  for (const codec::QueuedTask& task : entry.queue) {
+  for (const codec::QueuedTask& task : queue) {
     const TaskKey name{task.task.value, task.pass};
     if (slot.at != name) slot.done = 0;
     slot.at = name;
     const double worked = std::min(budget, units - slot.done);
     slot.done += worked;
     budget -= worked;
-    if (slot.done < units) return;
-    Lie lie = choose_lie(key, slot, name, entry.head.passed);
+    if (slot.done < units) return budget;
+    Lie lie = choose_lie(key, slot, name, passed);
     ++slot.tasks;
     const Hash root = key.lie == ComputeLie::front_running
                           ? codec::tagged_hash("sim/nothing", {key.key})
@@ -152,8 +165,11 @@ void ComputeNet::do_tasks(const Key& key, Slot& slot, const SlotEntry& entry, do
     said.lines.push_back(std::move(line));
     if (!lie.units.empty()) slot.lies[name] = std::move(lie);
     slot.at = {};
-    if (key.lie == ComputeLie::none && key.job == 0) count_.computed += units;
+    if (key.lie != ComputeLie::none || key.job != 0) continue;
+    count_.computed += units;
+    slot.committed.insert(name);
   }
+  return budget;
 }
 
 void ComputeNet::reveal(const Key& key, Slot& slot, const SlotEntry& entry, SlotId number,
@@ -267,8 +283,12 @@ bool ComputeNet::has_false_unit(const Job& job, const PendingTask& task, std::ui
 
 Hash ComputeNet::part_of(const Job& job, const PendingTask& task, std::uint8_t part,
                          const Lie* lie) {
+  // Which units they are matters only where one may be false; to find them out costs the most.
+  if (lie == nullptr || lie->units.empty()) {
+    return results_.true_part(task.checked / task.parts.size());
+  }
   return results_.part(task.task.value,
-                       codec::units_of_part(task.seed, job.spec, part, task.checked), lie);
+                       codec::units_of_part(task.seed, job.spec, part, task.checked), *lie);
 }
 
 }  // namespace kith::sim
