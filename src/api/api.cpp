@@ -101,7 +101,9 @@ Error unknown_method(std::string_view name) {
 Api::Api(node::Node& node, Surroundings surroundings)
     : node_(node), surroundings_(std::move(surroundings)), history_(surroundings_.started) {}
 
-Api::~Api() {
+Api::~Api() = default;
+
+void Api::close() {
   const Error stopped{Code::closed, "the node stopped before it had an answer"};
   for (const auto& [token, pending] : std::exchange(pending_, {})) pending.call.fail(stopped);
   for (const auto& [token, asked] : std::exchange(asked_, {})) asked.then(fail(stopped), {});

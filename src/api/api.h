@@ -84,8 +84,9 @@ class Api {
 
   /// `node` outlives it.
   Api(node::Node& node, Surroundings surroundings);
-  /// What still waits is told `closed`; subscriptions just end.
   ~Api();
+  /// The node has stopped: what still waits is told `closed`; subscriptions just end.
+  void close();
 
   /// Returns a number for abandon().
   std::uint64_t request(Instant now, std::string_view text, Reply reply);

@@ -369,7 +369,7 @@ TEST_F(ApiTest, WaitingRequestsAreLimited) {
   EXPECT_EQ(refused, 10U);
   EXPECT_EQ(closed, 0U);
   // A node that stops leaves nobody without an answer.
-  members_[0]->api.reset();
+  members_[0]->api->close();
   EXPECT_EQ(refused, 10U);
   EXPECT_EQ(closed, Api::pending_max);
 }

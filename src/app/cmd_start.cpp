@@ -96,6 +96,7 @@ int Daemon::run() {
   }
   held_.release();
   engine_->run();
+  api_->close();
   held_.hold();
   if (fatal_) return fail_with(session_.globals, *fatal_);
   log_->info("app", "stopped");

@@ -91,12 +91,6 @@ TEST(ComputeMessage, ItsBytesAreTheGoldenOnes) {
   }
 }
 
-TEST(ComputeMessage, BytesOfFirstPassesAreThese) {
-  EXPECT_EQ(base::to_hex(encode(ComputeRequest(WantFirst{{7}, {12}}))),
-            "080000000000000007000000000000000c");
-  EXPECT_EQ(base::to_hex(encode(ComputeAnswer(FirstGiven{{{1, 2}, {3}}}))), "0900020102000103");
-}
-
 TEST(ComputeMessage, LimitsHoldBothWays) {
   EXPECT_FALSE(decode_compute_request(Bytes{5, 0, 0}).has_value()) << "nothing to carry";
   EXPECT_FALSE(decode_compute_request(Bytes{5, 1, 1}).has_value()) << "257 statements";

@@ -54,12 +54,15 @@ def main():
     print("request show", (u8(1) + u64(7) + u64(12) + u8(1) + u8(3)).hex())
     print("request record", (u8(3) + u16(len(cid)) + cid).hex())
     print("request carry", (u8(5) + u16(2) + statement(4) + statement(5)).hex())
+    print("request want_first", (u8(8) + u64(7) + u64(12)).hex())
     print("answer shown", shown([1, 2], [3]).hex())
     print("answer nothing_shown", shown([], []).hex())
     print("answer given", (u8(4) + u16(len(record())) + record()).hex())
     print("answer taken", (u8(6) + u16(513)).hex())
     why = b"not yet"
     print("answer refused", (u8(7) + u16(11) + u8(len(why)) + why).hex())
+    first = u16(len(record())) + record() + u16(3) + bytes([1, 2, 3])
+    print("answer first", (u8(9) + first).hex())
 
 
 if __name__ == "__main__":
