@@ -81,7 +81,8 @@ def children_of(pid):
 def idle_validators(arguments, folder):
     net = subprocess.Popen(
         [BUILD / "kith", "devnet", "--nodes", "4", "--validators", "4", "--no-job", "--base-port",
-         "0", "--dir", folder / "net", "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+         "0", "--dir", folder / "net", "--json"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(10)
         nodes = children_of(net.pid)

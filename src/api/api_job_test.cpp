@@ -347,7 +347,6 @@ TEST_F(ApiJobTest, WorkIsSeenUntilItIsAcceptedAndTheJobHasEnded) {
     EXPECT_EQ(regions[i]["accepted_second"], 0);
     EXPECT_EQ(regions[i]["root_second"], nullptr);
   }
-
   // Who has done what stays, and the board has it from the top.
   const Json board = ask("compute.leaderboard");
   EXPECT_TRUE(board["is_whole"].get<bool>());
