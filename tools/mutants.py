@@ -134,7 +134,7 @@ MUTANTS = [
      (EPOCHS, "const bool is_silent = !engine_ || engine_->is_silent();",
       "const bool is_silent = !engine_;")),
     ("what the others remember is not looked at",
-     (MEMORY, "if (!guard_.remembers(vote.statement)) return become_stale(vote.statement);",
+     (MEMORY, "if (!guard_.remembers(vote.statement)) return become_stale(of_vote(vote.statement));",
       "(void)vote;")),
     ("nobody tells what it remembers",
      (MEMORY, "memory.votes = votes_of(request.validator, above);", "(void)above;")),
