@@ -205,6 +205,12 @@ int list(const cli::Globals& globals, const cli::JobListArgs& args) {
   return ask_running(globals, "job.list", params, answer_timeout, cli::render_jobs);
 }
 
+/// `what`: the last word of the method.
+int ask_work(const cli::Globals& globals, std::string_view what) {
+  return ask_running(globals, base::format("compute.{}", what), {}, answer_timeout,
+                     cli::render_work);
+}
+
 }  // namespace
 
 int run_job(const cli::Globals& globals, const cli::JobArgs& args) {
@@ -224,6 +230,9 @@ int run_job(const cli::Globals& globals, const cli::JobArgs& args) {
                  return ask_running(g, "compute.leaderboard", {{"limit", a.limit}}, answer_timeout,
                                     cli::render_leaderboard);
                },
+               [&](const cli::WorkStatusArgs&) { return ask_work(g, "status"); },
+               [&](const cli::WorkPauseArgs&) { return ask_work(g, "pause"); },
+               [&](const cli::WorkResumeArgs&) { return ask_work(g, "resume"); },
                [&](const cli::RecordShowArgs& a) { return run_record_show(g, a); },
                [&](const cli::RecordVerifyArgs& a) { return run_record_verify(g, a); }},
       args);

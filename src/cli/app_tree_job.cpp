@@ -81,6 +81,17 @@ void add_job_looks(CLI::App& compute, Draft& draft) {
   add_count(*board.app, "--limit", board.args->limit, "How many (20)", 1, page_max);
 }
 
+void add_work_verbs(CLI::App& compute, Draft& draft) {
+  add_verb<WorkStatusArgs>(compute, draft, "status",
+                           "What the running node works for, and what it has done",
+                           "kith compute status");
+  add_verb<WorkPauseArgs>(compute, draft, "pause",
+                          "Have the running node compute nothing; what is done is still said",
+                          "kith compute pause");
+  add_verb<WorkResumeArgs>(compute, draft, "resume", "Have it compute again",
+                           "kith compute resume");
+}
+
 void add_record_verbs(CLI::App& compute, Draft& draft) {
   CLI::App* record =
       group_of(compute, "record", "Signed records of results", "kith compute record verify r.bin");
@@ -126,6 +137,7 @@ void add_job_verbs(CLI::App& app, Draft& draft) {
   add_submit_verb(*compute, draft);
   add_job_orders(*compute, draft);
   add_job_looks(*compute, draft);
+  add_work_verbs(*compute, draft);
   add_record_verbs(*compute, draft);
 }
 

@@ -112,6 +112,9 @@ TEST(JobArgs, EveryVerbBecomesItsStruct) {
   const auto proof = job<RecordVerifyArgs>(
       {"compute", "record", "verify", "r", "--proof", "f", "--genesis", "g", "--place", "p"});
   EXPECT_EQ(proof.proof + proof.place, "fp");
+  job<WorkStatusArgs>({"compute", "status"});
+  job<WorkPauseArgs>({"compute", "pause"});
+  job<WorkResumeArgs>({"compute", "resume"});
   const auto finds = job<JobFindsArgs>({"compute", "finds", "3", "--after", "ab", "--limit", "5"});
   EXPECT_EQ(finds.after + std::to_string(finds.job * 10 + finds.limit), "ab35");
   const auto found = account<AccountCertificateArgs>(

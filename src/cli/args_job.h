@@ -50,6 +50,10 @@ struct JobFindsArgs {
 struct LeaderboardArgs {
   std::uint64_t limit = 20;
 };
+// What the running node works for (compute.status, compute.pause, compute.resume).
+struct WorkStatusArgs {};
+struct WorkPauseArgs {};
+struct WorkResumeArgs {};
 struct RecordShowArgs {
   std::string record;  // a file, or a CID of HOME/records
 };
@@ -66,7 +70,8 @@ struct RecordVerifyArgs {
 };
 
 struct JobArgs : std::variant<JobSubmitArgs, JobFundArgs, JobEndArgs, JobListArgs, JobShowArgs,
-                              LeaderboardArgs, RecordShowArgs, RecordVerifyArgs, JobFindsArgs> {
+                              LeaderboardArgs, RecordShowArgs, RecordVerifyArgs, JobFindsArgs,
+                              WorkStatusArgs, WorkPauseArgs, WorkResumeArgs> {
   using variant::variant;
   JobArgs(const JobArgs&);
   JobArgs& operator=(const JobArgs&);

@@ -146,6 +146,18 @@ TEST(JobReports, ARecordSaysWhatItCoversAndThatItIsSettled) {
             std::string::npos);
 }
 
+TEST(JobReports, WorkIsToldAsAPersonReadsIt) {
+  EXPECT_EQ(render_work(R"({"is_enabled":false})"), "this node works for no jobs");
+  EXPECT_EQ(render_work(R"({"is_paused":true})"), "paused");
+  const std::string text = render_work(
+      R"({"is_enabled":true,"worker":"ab","is_paused":false,"jobs":[{"job":1,"slots":2,"queued":3,)"
+      R"("pending":1,"maturing":4,"duties":0,"trouble":"no bond"}],"counts":{"slices":64,)"
+      R"("tasks":5,"settled":4,"checks":9}})");
+  EXPECT_EQ(text,
+            "working as ab\njob 1: 2 slots, 3 tasks leased, 1 committed, 4 maturing; no bond\n"
+            "64 slices computed, 5 tasks done, 4 checked by others, 9 checks made");
+}
+
 TEST(JobReports, TheLeaderboardHasRanks) {
   const std::string board = render_leaderboard(
       R"({"height":1,"is_whole":true,"accounts":[{"account":"ab","name":"alice","team":null,)"

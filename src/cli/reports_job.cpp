@@ -204,6 +204,30 @@ std::string to_text(const std::vector<NodeStanding>& standings) {
   return text;
 }
 
+std::string render_work(std::string_view result) {
+  const Json told = Json::parse(result, nullptr, false);
+  if (!told.is_object()) return render_object(result);
+  Members work(told);
+  if (told.contains("is_enabled") && !work.flag("is_enabled")) return "this node works for no jobs";
+  const char* const state = work.flag("is_paused") ? "paused" : "working";
+  if (!told.contains("jobs")) return state;
+  std::string text = base::format("{} as {}\n", state, work.text("worker"));
+  for (const Json& one : work.list("jobs")) {
+    Members job(one);
+    text += base::format("job {}: {} slots, {} tasks leased, {} committed, {} maturing",
+                         job.number("job"), job.number("slots"), job.number("queued"),
+                         job.number("pending"), job.number("maturing"));
+    const std::string trouble = job.optional_text("trouble");
+    text += (trouble.empty() ? "" : "; " + trouble) + "\n";
+    if (!job.fault()) return render_object(result);
+  }
+  Members counts(work.object("counts"));
+  text += base::format("{} slices computed, {} tasks done, {} checked by others, {} checks made",
+                       counts.number("slices"), counts.number("tasks"), counts.number("settled"),
+                       counts.number("checks"));
+  return work.fault() && counts.fault() ? text : render_object(result);
+}
+
 std::string render_leaderboard(std::string_view result) {
   const auto standings = read_leaderboard(result);
   return standings ? to_text(*standings) : render_object(result);

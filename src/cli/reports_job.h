@@ -41,6 +41,8 @@ void fill_rates(JobReport& report, std::uint64_t block_interval_ms);
 std::string to_text(const std::vector<NodeStanding>& standings);
 std::string render_leaderboard(std::string_view result);
 std::string render_jobs(std::string_view result);
+/// Of compute.status, compute.pause and compute.resume.
+std::string render_work(std::string_view result);
 std::string render_finds(std::string_view result);
 
 /// `compute record show` and `verify`.
