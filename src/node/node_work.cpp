@@ -160,6 +160,7 @@ void Node::on_work(WorkerOutput output) {
           [&](ComputeSlice& slice) { work_asks_.push_back(std::move(slice)); },
           [&](const ForgetTask& task) { work_asks_.push_back(task); },
           [&](KeepRecords& keep) { work_asks_.push_back(std::move(keep)); },
+          [&](NameFinds& finds) { work_asks_.push_back(std::move(finds)); },
           [&](SayStatement& say) { carry(std::move(say.statement)); },
           [&](GiveOrder& give) {
             if (carrier_ == nullptr || !carrier_->give(std::move(give.order))) {
@@ -171,6 +172,12 @@ void Node::on_work(WorkerOutput output) {
           [&](const RecordMade& made) {
             log_.info("compute", "task {} of job {} has been checked: {}", made.record.task.value,
                       made.record.job.value, codec::cid_of(made.record).to_string());
+          },
+          [&](const FindMade& made) {
+            log_.warn("compute", "task {} of job {} has found {} ({}{}{}), to be claimed",
+                      made.task.value, made.job.value, made.find.number,
+                      compute::name_of(made.find.kind), made.find.value.empty() ? "" : " of ",
+                      made.find.value);
           },
           [&](const NotShown& missing) {
             log_.warn("compute", "slot {} did not show part {} of task {} of job {}{}",
