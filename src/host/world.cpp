@@ -21,6 +21,8 @@ WorldInput::WorldInput(WorldInput&&) noexcept = default;
 WorldInput& WorldInput::operator=(WorldInput&&) noexcept = default;
 WorldInput::~WorldInput() = default;
 
+WorldOutput::WorldOutput(const WorldOutput&) = default;
+WorldOutput& WorldOutput::operator=(const WorldOutput&) = default;
 WorldOutput::WorldOutput(WorldOutput&&) noexcept = default;
 WorldOutput& WorldOutput::operator=(WorldOutput&&) noexcept = default;
 WorldOutput::~WorldOutput() = default;

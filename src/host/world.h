@@ -166,6 +166,8 @@ struct WorldOutput
                    VerifySignatures, RunJob, AppendLog, WriteChain, SaveProof, TellSigner,
                    LeaveSigner> {
   using variant::variant;
+  WorldOutput(const WorldOutput&);
+  WorldOutput& operator=(const WorldOutput&);
   WorldOutput(WorldOutput&&) noexcept;
   WorldOutput& operator=(WorldOutput&&) noexcept;
   ~WorldOutput();

@@ -218,7 +218,8 @@ TEST(Signing, CarriesQuestionsAndAnswers) {
 }
 
 TEST(Signing, AFalseSignatureEndsTheConnection) {
-  for (const SignAsk& asked : {vote, SignAsk(codec::SignVerdict{7, codec::number_hash(1)})}) {
+  const codec::SignAsk verdict = codec::SignVerdict{7, codec::number_hash(1)};
+  for (const codec::SignAsk& asked : {codec::SignAsk(vote), verdict}) {
     SCOPED_TRACE(codec::describe(asked));
     Bench bench;
     bench.lead();
@@ -233,7 +234,7 @@ TEST(Signing, AFalseSignatureEndsTheConnection) {
 
 TEST(Signing, AVerdictIsTheSignersUnderItsTag) {
   Bench bench;
-  const SignAsk asked = codec::SignVerdict{7, codec::number_hash(1)};
+  const codec::SignAsk asked = codec::SignVerdict{7, codec::number_hash(1)};
   bench.lead();
   bench.ask(asked);
   EXPECT_EQ(bench.last<codec::SignAsk>(), asked);
