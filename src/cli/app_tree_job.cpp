@@ -81,7 +81,7 @@ void add_job_looks(CLI::App& compute, Draft& draft) {
   add_count(*board.app, "--limit", board.args->limit, "How many (20)", 1, page_max);
 }
 
-void add_work_verbs(CLI::App& compute, Draft& draft) {
+void add_worker_verbs(CLI::App& compute, Draft& draft) {
   add_verb<WorkStatusArgs>(compute, draft, "status",
                            "What the running node works for, and what it has done",
                            "kith compute status");
@@ -137,7 +137,7 @@ void add_job_verbs(CLI::App& app, Draft& draft) {
   add_submit_verb(*compute, draft);
   add_job_orders(*compute, draft);
   add_job_looks(*compute, draft);
-  add_work_verbs(*compute, draft);
+  add_worker_verbs(*compute, draft);
   add_record_verbs(*compute, draft);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "ledger/jobs_work.h"
 
 namespace kith::ledger {
 namespace {
@@ -62,7 +63,7 @@ class Look {
     if (!may_look()) return true;
     const auto slot = find_slot(entries_, id_, line.slot);
     if (!slot) return false;
-    if (line.commit && may_commit(*slot)) return true;
+    if (line.commit && may_commit(*slot, *line.commit)) return true;
     if (line.reveal && may_reveal(*slot, line.reveal->parts.size())) return true;
     if (!line.reveal && line.first &&
         std::ranges::any_of(slot->queue, [](const auto& task) { return task.pass == 2; })) {
@@ -73,10 +74,11 @@ class Look {
     });
   }
 
-  bool may_commit(const SlotEntry& slot) const {
+  bool may_commit(const SlotEntry& slot, const Hash& commitment) const {
     const auto said = std::ranges::count(slot.pending, round_, &PendingTask::round);
     return !slot.queue.empty() && slot.pending.size() < codec::slot_pending_max &&
-           said < static_cast<std::ptrdiff_t>(codec::slot_queue_max);
+           said < static_cast<std::ptrdiff_t>(codec::slot_queue_max) &&
+           !has_committed(slot, commitment);
   }
 
   bool may_reveal(const SlotEntry& slot, std::size_t parts) const {

@@ -120,7 +120,9 @@ void JobModel::hear(std::uint64_t height, const codec::JobStatement& said) {
     const auto mine = slots.find(line.slot.value);
     if (mine == slots.end() || mine->second.worker != said.worker) continue;
     ModelSlot& slot = mine->second;
-    const bool has_committed = std::ranges::count(slot.pending, said.round, &ModelTask::round) > 1;
+    const bool has_committed =
+        std::ranges::count(slot.pending, said.round, &ModelTask::round) > 1 ||
+        (line.commit && std::ranges::count(slot.pending, *line.commit, &ModelTask::commit) > 0);
     if (line.commit && !slot.queue.empty() && !has_committed && slot.pending.size() < 10) {
       ModelTask task = slot.queue.front();
       slot.queue.erase(slot.queue.begin());

@@ -35,6 +35,8 @@ class Hearing {
     if (entry.queue.empty() || entry.pending.size() >= codec::slot_pending_max) return;
     const auto said = std::ranges::count(entry.pending, round_, &PendingTask::round);
     if (said >= static_cast<std::ptrdiff_t>(codec::slot_queue_max)) return;
+    // It names its task: what two carry, or somebody says again, is no commitment to the next one.
+    if (has_committed(entry, commitment)) return;
     PendingTask task;
     task.task = entry.queue.front().task;
     task.pass = entry.queue.front().pass;
@@ -173,6 +175,10 @@ void note_presence(codec::EnrolmentEntry& enrolment, std::uint64_t round) {
 }
 
 }  // namespace
+
+bool has_committed(const SlotEntry& slot, const Hash& commitment) {
+  return std::ranges::find(slot.pending, commitment, &PendingTask::commit) != slot.pending.end();
+}
 
 void apply_statement(JobWork& work, const codec::JobStatement& statement) {
   codec::EnrolmentEntry* enrolment = work.enrolment(statement.worker);

@@ -305,6 +305,28 @@ TEST(Jobs, StatementsOfOthersSlotsOfOtherRoundsOrTwiceHaveNoEffect) {
   EXPECT_EQ(world.slot(10).pending.size(), 1u);
 }
 
+TEST(Jobs, ACommitmentThatIsSaidTwiceIsNoneToTheNextTask) {
+  JobWorld world;
+  world.populate(10, 10);
+  const auto round = [&] {
+    return *statement_round(world.entry(), world.enrolment(10).cohort, world.height);
+  };
+  const auto is_ready = [&] { return world.slot(10).queue.size() == 2; };
+  for (int i = 0; i < 400 && !is_ready(); ++i) world.block();
+  ASSERT_TRUE(is_ready());
+  const std::size_t before = world.slot(10).pending.size();
+  const auto carry = [&](std::uint8_t commitment) {
+    const codec::StatementLine line{world.slot_of(10), hash_of(commitment), {}, {}, {}};
+    const codec::JobStatement said{world.job, round(), identity(10).key, {line}, {}};
+    EXPECT_TRUE(world.order(codec::CarryStatements{{said}}, 0).has_value());
+    return world.slot(10).pending.size() - before;
+  };
+  EXPECT_EQ(carry(5), 1u);
+  EXPECT_EQ(carry(5), 1u) << "by two carriers, or by who wants it to be a fault";
+  EXPECT_EQ(world.slot(10).queue.size(), 1u);
+  EXPECT_EQ(carry(6), 2u);
+}
+
 TEST(Jobs, BeginnersAreCheckedInWholeAndGetOneTaskAtATime) {
   JobWorld world;
   world.populate(10, 10);

@@ -113,6 +113,8 @@ void put_jobs(Entries& entries, const codec::JobsEntry& jobs);
 
 /// Whether the key has said a statement in this round of its cohort.
 bool has_said(const codec::EnrolmentEntry& enrolment, std::uint64_t round);
+/// Whether a task of the slot that is not settled has this commitment.
+bool has_committed(const SlotEntry& slot, const Hash& commitment);
 /// The round of the cohort that block `height` is in; none before its first.
 std::optional<std::uint64_t> round_at(const JobEntry& job, std::uint16_t cohort, Height height);
 /// Whether the slot is still the one that it was.

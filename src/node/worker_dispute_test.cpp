@@ -96,6 +96,7 @@ TEST(WorkerDispute, ADisputeIsContestedAllTheSameWhenBothSidesBeginAnewBeforeEac
         const auto dispute = ledger::find_dispute(entries, number);
         if (dispute) sides.insert({dispute->worker.worker, dispute->other.worker});
       }
+      if (loses_journal && seen > 0) sides.clear();
       seen = next - 1;
       for (auto& [n, member] : net.members) {
         if (!sides.contains(identity(n).key)) continue;

@@ -34,6 +34,7 @@ struct Worker::Asked {
   std::optional<Height> at;  // last
   /// The last block in which it may be asked for on the ledger; none: done with.
   std::optional<Height> until;
+  std::uint64_t times = 0;
 };
 
 /// What is to be computed, the most urgent first.

@@ -15,6 +15,8 @@ namespace {
 
 /// What asking on the ledger holds of the account's bond, of a slot's.
 constexpr codec::Amount ask_share = 256;
+/// Of a peer, before the ledger is asked: its state may have been a block behind.
+constexpr std::uint64_t asks_min = 2;
 
 /// Calls `look` with each statement that the transactions carry.
 template <class Look>
@@ -121,7 +123,10 @@ void Worker::ask_shows(JobId id, const Job& job) {
   for (auto& [key, asked] : shows_) {
     if (key.job != id || !asked.until) continue;
     const bool is_over = next_height() > *asked.until;
-    if (is_over || (asked.at && next_height().value + lead > asked.until->value)) {
+    // Whose state is a block behind shows nothing yet: asked once more, unless it is the last
+    // moment.
+    const std::uint64_t before = asked.times < asks_min ? lead / 2 : lead;
+    if (is_over || (asked.at && next_height().value + before > asked.until->value)) {
       asked.until.reset();
       ++stats_.not_shown;
       const bool is_filed = !is_over && file_unshown(key, job);
@@ -129,6 +134,7 @@ void Worker::ask_shows(JobId id, const Job& job) {
                                   asked.what.worker, is_filed});
     } else if (!asked.at || height_.value >= asked.at->value + every) {
       asked.at = height_;
+      ++asked.times;
       outputs_.push_back(asked.what);
     }
   }
