@@ -130,7 +130,7 @@ TEST(ScenarioGossip, WrongSettingsAreNamed) {
 
 TEST(Scenario, WrongOptionsAreNamed) {
   const auto wrong = run_scenario({.name = "nonsense"});
-  EXPECT_EQ(wrong.error().code, Code::not_found);
+  EXPECT_EQ(wrong.error().code, Code::usage);
   for (const std::string& name : scenario_names()) {
     EXPECT_NE(wrong.error().message.find(name), std::string::npos) << wrong.error().message;
   }
