@@ -1,21 +1,12 @@
 #include "codec/verdict_message.h"
 
-#include <algorithm>
-
 #include "base/format.h"
-#include "codec/reader.h"
-#include "codec/writer.h"
+#include "codec/chain_job_bytes.h"
 
 namespace kith::codec {
 namespace {
 
 constexpr std::uint8_t message_version = 1;
-
-template <std::size_t n>
-Result<void> read_into(Reader& reader, std::array<std::uint8_t, n>& target) {
-  std::ranges::copy(TRY(reader.bytes(n)), target.begin());
-  return {};
-}
 
 }  // namespace
 
@@ -39,9 +30,9 @@ Result<SaidVerdict> decode_said_verdict(ByteView bytes) {
   }
   SaidVerdict said;
   said.dispute = TRY(reader.u64());
-  TRY_VOID(read_into(reader, said.digest));
-  TRY_VOID(read_into(reader, said.validator));
-  TRY_VOID(read_into(reader, said.signature));
+  said.digest = TRY(read_hash(reader));
+  said.validator = TRY(read_hash(reader));
+  said.signature = TRY(read_array_of<crypto::ed25519_signature_bytes>(reader));
   said.repeat = TRY(reader.u32());
   TRY_VOID(reader.finish());
   return said;

@@ -15,7 +15,7 @@ namespace {
 
 /// What asking on the ledger holds of the account's bond, of a slot's.
 constexpr codec::Amount ask_share = 256;
-/// Of a peer, before the ledger is asked: its state may have been a block behind.
+/// Of peers, before the ledger is asked: their state may have been a block behind.
 constexpr std::uint64_t asks_min = 2;
 
 /// Calls `look` with each statement that the transactions carry.
