@@ -22,6 +22,7 @@ function(kith_folder name)
                           PRIVATE $<BUILD_INTERFACE:kith_options> ${ARG_PRIVATE})
     target_precompile_headers(kith_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h
                               ${ARG_PRECOMPILED})
+    kith_unity(kith_${name} ${sources})
     if(KITH_FUZZ)
       # What fuzz targets are to find their way by; a test program does without what reads it.
       target_compile_options(kith_${name} PRIVATE -fsanitize=fuzzer-no-link)
@@ -43,6 +44,7 @@ function(kith_folder name)
                           GTest::gtest_main rapidcheck)
     target_precompile_headers(kith_${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_test.h
                               ${ARG_PRECOMPILED_TESTS})
+    kith_unity(kith_${name}_test ${tests})
     target_compile_definitions(kith_${name}_test PRIVATE
       KITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     set(limit_s 120)

@@ -14,14 +14,16 @@ endif()
 # Asserts stay on (base/assert.h does not look at NDEBUG); line tables make crashes readable.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gline-tables-only -gz -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+# Tests are optimized a little: they compile sooner. Not at all would make slow what is tested: of
+# a template that both use, the program has the test's copy.
+target_compile_options(kith_options INTERFACE
+  $<$<AND:$<CONFIG:Release>,$<BOOL:$<TARGET_PROPERTY:KITH_IS_TEST>>>:-O1>)
 
 if(KITH_SANITIZE)
   # UBSan's check of virtual tables asks the kernel, by a pipe, whether an address is readable;
   # where a test has used up all file descriptors it reports a bug of its own. So vptr is off.
-  # Tests themselves without optimization: instrumented, they take twice as long to compile with.
   target_compile_options(kith_options INTERFACE
-    $<IF:$<BOOL:$<TARGET_PROPERTY:KITH_IS_TEST>>,-O0,-O1> -fsanitize=${KITH_SANITIZE}
-    -fno-sanitize=vptr -fno-sanitize-recover=all)
+    -O1 -fsanitize=${KITH_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all)
   target_link_options(kith_options INTERFACE -fsanitize=${KITH_SANITIZE})
 endif()
 

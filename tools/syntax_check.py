@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Compiles files for their syntax only, in parallel, and remembers what passed.
 
-    syntax_check.py --headers [-j N]           every header of src/ and include/ alone, clang-19
+    syntax_check.py --headers [-j N]           headers of src/ and include/ alone, clang-19
     syntax_check.py --second-compiler [-j N]   sources of floors 0 to 5 with g++-12, warning-free
+
+A header whose own source is among the latter is compiled there: it comes first in that source
+(tools/tidy.py sees to it), before anything that it could lean on.
 
 Neither uses the precompiled header, so a file that leans on it for an include fails here.
 
@@ -50,15 +53,20 @@ def key_of(path, command):
     return digest.hexdigest()
 
 
+def is_for_second(name):
+    folder = name.parts[1] if len(name.parts) > 2 else ""
+    return (name.parts[0] == "src" and name.suffix == ".cpp" and not is_test(name)
+            and FLOOR_OF.get(folder, SHELL_FLOOR) < SHELL_FLOOR)
+
+
 def files_for(mode):
-    for name in tracked_files(ROOT):
-        folder = name.parts[1] if len(name.parts) > 2 else ""
-        if mode == "headers":
-            if name.suffix == ".h" and name.parts[0] in ("src", "include"):
-                yield name
-        elif name.parts[0] == "src" and name.suffix == ".cpp" and not is_test(name):
-            if FLOOR_OF.get(folder, SHELL_FLOOR) < SHELL_FLOOR:
-                yield name
+    names = tracked_files(ROOT)
+    second = [name for name in names if is_for_second(name)]
+    if mode == "second":
+        return second
+    begun_with = {name.with_suffix(".h") for name in second}
+    return [name for name in names if name.suffix == ".h" and name.parts[0] in ("src", "include")
+            and name not in begun_with]
 
 
 def main():

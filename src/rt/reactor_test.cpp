@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "base/sanitizer_test_util.h"
 #include "rt/os.h"
 #include "rt/test_world.h"
 
@@ -587,10 +588,7 @@ TEST(Reactor, IdleLinksAreSmall) {
   const auto each = (resident_bytes() - before) / links;
   RecordProperty("bytes_per_idle_link", static_cast<int>(each));
   std::printf("an idle link: %lu bytes with Asio's and the test's share\n", each);
-#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && \
-    !__has_feature(thread_sanitizer)
-  EXPECT_LT(each, 2500u);
-#endif
+  if (!test::is_sanitized) EXPECT_LT(each, 2500u);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/format.h"
+#include "base/sanitizer_test_util.h"
 #include "sim/cluster_twins.h"
 
 namespace kith::sim {
@@ -13,7 +14,7 @@ namespace {
 class ClusterSwarm : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(ClusterSwarm, AnyWeather) {
-  constexpr std::uint64_t seeds = 40;
+  constexpr std::uint64_t seeds = test::less_if_sanitized(40, 12);
   for (std::uint64_t seed = GetParam(); seed < GetParam() + seeds; ++seed) {
     const SwarmResult result = run_cluster_swarm(seed);
     EXPECT_TRUE(result.violations.empty()) << "seed " << seed << ": " << result.weather << "\n"

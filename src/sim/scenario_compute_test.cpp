@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/sanitizer_test_util.h"
 #include "sim/scenario_compute_net.h"
 
 namespace kith::sim {
@@ -39,6 +40,7 @@ TEST(ScenarioCompute, ALittleNetworkKeepsItsBounds) {
 
 TEST(ScenarioCompute, IsAFunctionOfItsSeed) {
   ScenarioOptions options = small();
+  options.nodes = test::less_if_sanitized(200, 60);
   options.duration = 60min * 34;
   const auto once = run_compute(options);
   const auto again = run_compute(options);
@@ -50,7 +52,9 @@ TEST(ScenarioCompute, IsAFunctionOfItsSeed) {
 }
 
 TEST(ScenarioCompute, WithoutCheatsNothingIsWrongAndNobodyFined) {
-  const auto result = run_compute(small({{"cheats", "0"}, {"failures", "off"}}));
+  ScenarioOptions options = small({{"cheats", "0"}, {"failures", "off"}});
+  options.nodes = test::less_if_sanitized(200, 60);
+  const auto result = run_compute(options);
   ASSERT_TRUE(result.has_value());
   EXPECT_TRUE(result->violations.empty());
   const auto figures = figures_of(*result);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sanitizer_test_util.h"
+
 namespace kith::sim {
 namespace {
 
@@ -51,7 +53,8 @@ TEST(Scenario, OneSeedGivesOneTrace) {
   for (const std::string& name : scenario_names()) {
     // Their own tests ask the same of them, with less.
     if (name == "ledger" || name == "compute") continue;
-    const Duration duration = name == "gossip" ? 70s : 10min;  // the one that is never at rest
+    // gossip is the one that is never at rest
+    const Duration duration = name == "gossip" ? 70s : test::less_if_sanitized(10min, 3min);
     const ScenarioOptions options{.name = name, .nodes = 20, .seed = 7, .duration = duration};
     const auto first = run_scenario(options);
     const auto second = run_scenario(options);
@@ -81,7 +84,7 @@ TEST(ScenarioGossip, EverybodyHearsEverythingInFewCopies) {
     return run_scenario({.name = "gossip",
                          .nodes = 60,
                          .seed = 3,
-                         .duration = 120s,
+                         .duration = test::less_if_sanitized(120s, 80s),
                          .settings = {{"variant", variant}}})
         .value();
   };
@@ -90,7 +93,7 @@ TEST(ScenarioGossip, EverybodyHearsEverythingInFewCopies) {
   for (const ScenarioResult* result : {&push, &choke}) {
     for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
     EXPECT_EQ(figure(*result, "delivered_share"), 1);
-    EXPECT_GT(figure(*result, "messages"), 100);
+    EXPECT_GT(figure(*result, "messages"), test::less_if_sanitized(100, 50));
   }
   EXPECT_GT(figure(push, "copies_per_node"), 6);
   EXPECT_LT(figure(choke, "copies_per_node"), 3.2);
@@ -101,7 +104,7 @@ TEST(ScenarioGossip, CovertDroppersCostLittle) {
   const auto result = run_scenario({.name = "gossip",
                                     .nodes = 60,
                                     .seed = 4,
-                                    .duration = 120s,
+                                    .duration = test::less_if_sanitized(120s, 80s),
                                     .settings = {{"droppers", "0.2"}}});
   ASSERT_TRUE(result.has_value());
   for (const auto& violation : result->violations) ADD_FAILURE() << to_string(violation);
