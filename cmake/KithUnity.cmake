@@ -1,7 +1,6 @@
 # Several sources of a folder as one translation unit: what they all include is read once, and what
 # they all instantiate is compiled once. Which may be together tools/unity_groups.py reckons anew at
-# each configuration. Warnings of shadowing are the other builds' (one file's names are seen by the
-# next one here).
+# each configuration.
 option(KITH_UNITY "Compile several sources as one: quick for a whole tree, slow for one file" OFF)
 
 if(KITH_UNITY)
@@ -21,7 +20,6 @@ function(kith_unity target)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-  target_compile_options(${target} PRIVATE -Wno-shadow)
   foreach(source ${ARGN})
     file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})
     if(DEFINED kith_unity_${path})
