@@ -68,6 +68,10 @@ Result<std::string> add_one(const cli::Globals& globals, const cli::GenesisAddAr
 
 Result<std::string> show(const cli::Globals& globals, const cli::GenesisShowArgs& args) {
   const std::string path = TRY(genesis_path(globals, args.file));
+  if (!rt::file_exists(path)) {
+    return fail(Code::not_found,
+                base::format("there is no {}; `kith genesis new` makes one", path));
+  }
   return shown(path, TRY(read_genesis_draft(path)));
 }
 

@@ -95,6 +95,11 @@ Result<Given> read_trust(const cli::LightVerifyArgs& args) {
   if (args.genesis.size() == hash_digits && !rt::file_exists(args.genesis)) {
     given.trust.genesis = TRY(parse_hash(args.genesis, "genesis hash"));
   } else {
+    if (!rt::file_exists(args.genesis)) {
+      return fail(Code::usage,
+                  base::format("--genesis {}: neither a file nor {} hexadecimal digits",
+                               args.genesis, hash_digits));
+    }
     const Bytes bytes = TRY(rt::read_file(args.genesis, codec::genesis_bytes_max));
     given.genesis = TRY(codec::decode_genesis(bytes));
     given.trust.genesis = codec::genesis_hash(*given.genesis);

@@ -123,7 +123,10 @@ Result<Session> open_session(const cli::Globals& globals, std::vector<node::Sett
   add(std::move(flags));
   session.settings = TRY(node::load_settings(std::move(sources)));
   const auto levels = rt::parse_log_levels(session.settings.log_level);
-  if (!levels) return fail(Code::config, "log.level: " + levels.error().message);
+  if (!levels) {
+    return fail(globals.log_level.empty() ? Code::config : Code::usage,
+                "log.level: " + levels.error().message);
+  }
   return session;
 }
 

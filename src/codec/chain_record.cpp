@@ -72,7 +72,9 @@ Result<Record> decode_record(ByteView bytes) {
   Reader reader(bytes);
   const std::uint8_t version = TRY(reader.u8());
   if (version != record_version) {
-    return fail(Code::unsupported, base::format("record of version {}", version));
+    return fail(Code::unsupported, base::format("no record that is known here: it begins with {}, "
+                                                "a record with {}",
+                                                version, record_version));
   }
   Record record;
   TRY_VOID(read_agreed(reader, record));

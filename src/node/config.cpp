@@ -205,11 +205,13 @@ std::string_view name_of(ConfigType type) {
 
 Result<Settings> load_settings(std::vector<Setting> sources) {
   std::vector<std::string> faults;
+  bool are_of_flags = true;  // all of them: then the command was wrong, and no file
   std::map<std::string_view, const Setting*> chosen;
   for (const Setting& setting : sources) {
     if (find_config_key(setting.key) == nullptr) {
       faults.push_back(base::format("{}: unknown key \"{}\"{}", setting.where, setting.key,
                                     suggest(setting.key, key_names())));
+      are_of_flags &= setting.origin == Origin::flag;
       continue;
     }
     const Setting*& best = chosen[setting.key];
@@ -236,10 +238,14 @@ Result<Settings> load_settings(std::vector<Setting> sources) {
     } else {
       faults.push_back(
           base::format("{}: {}: {}", effective.where, key.name, value.error().message));
+      are_of_flags &= effective.origin == Origin::flag;
     }
     settings.effective.push_back(std::move(effective));
   }
-  if (faults.empty()) check_together(settings, faults);
+  if (!faults.empty()) {
+    return fail(are_of_flags ? Code::usage : Code::config, join(faults, "\n"));
+  }
+  check_together(settings, faults);
   if (!faults.empty()) return fail(Code::config, join(faults, "\n"));
   return settings;
 }

@@ -135,8 +135,9 @@ struct ConfigKey {
 std::span<const ConfigKey> config_keys();
 const ConfigKey* find_config_key(std::string_view name);
 
-/// Applies the sources by precedence and checks every value. The error (`config`) names every
-/// fault, one a line: the place, the key, the value, and what is allowed or the nearest known key.
+/// Applies the sources by precedence and checks every value. The error (`config`, or `usage` when
+/// all of it is of flags) names every fault, one a line: the place, the key, the value, and what is
+/// allowed or the nearest known key.
 Result<Settings> load_settings(std::vector<Setting> sources);
 
 /// Reads TOML; `name` is what errors call the file. Keys of tables are joined by dots.

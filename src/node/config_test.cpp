@@ -27,7 +27,7 @@ std::string fault(std::vector<Setting> sources) {
   auto settings = load_settings(std::move(sources));
   EXPECT_FALSE(settings.has_value());
   if (settings) return "";
-  EXPECT_EQ(settings.error().code, Code::config);
+  EXPECT_TRUE(settings.error().code == Code::config || settings.error().code == Code::usage);
   return settings.error().message;
 }
 
@@ -379,6 +379,19 @@ TEST(ConfigToml, ReadsTablesListsAndLines) {
   EXPECT_EQ(by_key.at("log.level").where, "config.toml:4");
   EXPECT_EQ(by_key.at("perf.serve").values, std::vector<std::string>{"true"});
   EXPECT_TRUE(load(*settings).node.serves_perf);
+}
+
+// A wrong flag is a wrong command; a wrong file, or what does not go together, is not.
+TEST(Config, FaultsOfFlagsAloneAreUsage) {
+  const Setting in_file{"max_peers", {"0"}, Origin::file, "config.toml:3"};
+  const auto code_of = [](std::vector<Setting> sources) {
+    return load_settings(std::move(sources)).error().code;
+  };
+  EXPECT_EQ(code_of({flag("listen", "nonsense")}), Code::usage);
+  EXPECT_EQ(code_of({flag("colour_of_the_sky", "blue")}), Code::usage);
+  EXPECT_EQ(code_of({in_file}), Code::config);
+  EXPECT_EQ(code_of({in_file, flag("listen", "nonsense")}), Code::config);
+  EXPECT_EQ(code_of({flag("min_peers", "9"), flag("max_peers", "8")}), Code::config);
 }
 
 TEST(ConfigToml, FaultsNameTheLine) {

@@ -116,6 +116,10 @@ class ConfigTest(Case):
         unknown = kith("--home", self.home(), "status", env={"KITH_MAX_PEER": "1"})
         self.assertEqual(unknown.code, 1)
         self.assertIn("KITH_MAX_PEERS", unknown.err)
+        # A wrong flag is a wrong command.
+        for wrong in (("start", "--listen", "nonsense"), ("status", "--set", "foo=1"),
+                      ("status", "--log-level", "loud")):
+            self.assertEqual(kith("--home", self.home(), *wrong).code, 2, wrong)
 
     def test_init_makes_a_private_home(self):
         made = kith("--home", self.home(), "--json", "init", "--network", "testnet").json()
