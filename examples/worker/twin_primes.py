@@ -3,8 +3,12 @@
 
     kith compute run --workload external:examples/worker/twin_primes.py --from 1 --to 1e6 --step 1e5
 
-A task is `step` numbers of from..to; its result is how many p there are with p and p + 2 prime, and
-the largest of them: two big-endian 64-bit numbers.
+A task is `step` numbers of from..to, a slice one of the equal pieces that its units and slices make
+of them (one, with `compute run`); its result is how many p there are with p and p + 2 prime, and
+the largest of them: two big-endian 64-bit numbers. As a job on the ledger:
+
+    kith compute submit --workload external:examples/worker/twin_primes.py --from 1 --to 64e8 \\
+        --step 64e6 --price 0.01
 """
 import struct
 import sys
@@ -42,11 +46,13 @@ def twin_primes(first, last):
 def main():
     say("kith-work 1")
     for line in sys.stdin:
-        _, params, task, _unit, _slice = line.split()
+        _, params, task, unit, piece = line.split()
         data = bytes.fromhex(params)
+        _, _, units, slices = HEADER.unpack(data[:HEADER.size])
         first, last, step = RANGE.unpack(data[HEADER.size:])
-        begin = first + int(task) * step
-        end = min(last, begin + step - 1)
+        size = step // (units * slices)
+        begin = first + int(task) * step + (int(unit) * slices + int(piece)) * size
+        end = min(last, begin + size - 1)
         if end - begin > 10**8:
             say("error a step of more than 1e8 numbers does not fit into memory")
             continue

@@ -56,12 +56,15 @@ void Api::compute_status(Instant, Call call) {
   for (const auto& job : worker->jobs()) jobs.push_back(job_view(job));
   Json wanted = Json::array();
   for (const auto job : worker->jobs_wanted()) wanted.push_back(to_json(job.value));
+  const auto load = worker->load();
   Json view{{"is_enabled", true},
             {"worker", base::to_hex(worker->key())},
             {"is_paused", worker->is_paused()},
             {"slots_wanted", worker->slots_wanted()},
             {"jobs_wanted", std::move(wanted)},
             {"in_flight", worker->in_flight()},
+            {"slices_wanted", load.slices},
+            {"slices_done", load.done},
             {"jobs", std::move(jobs)},
             {"counts", counts_view(worker->stats())}};
   view["carrier"] = node_.carrier() == nullptr ? Json(nullptr) : carrier_view(*node_.carrier());

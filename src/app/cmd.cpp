@@ -73,7 +73,7 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::DevnetArgs& a) { return run_devnet(g, a); },
                [&](const cli::SimulateArgs& a) { return run_simulate(g, a); },
                [&](const cli::CompletionArgs& a) { return run_completion(g, a); },
-               [&](const cli::CollatzVerifyArgs& a) { return run_collatz_verify(g, a); },
+               [&](const cli::CollatzArgs& a) { return run_collatz(g, a); },
                [&](const cli::ComputeArgs& a) { return run_compute(g, a); },
                [&](const cli::AccountArgs& a) { return run_account(g, a); },
                [&](const cli::JobArgs& a) { return run_job(g, a); },

@@ -69,7 +69,10 @@ int run_validator_unjail(const cli::Globals& globals, const cli::ValidatorUnjail
 int run_validator_status(const cli::Globals& globals, const cli::ValidatorStatusArgs& args);
 int run_validator_list(const cli::Globals& globals, const cli::ValidatorListArgs& args);
 // cmd_collatz.cpp
-int run_collatz_verify(const cli::Globals& globals, const cli::CollatzVerifyArgs& args);
+int run_collatz(const cli::Globals& globals, const cli::CollatzArgs& args);
+// cmd_collatz_records.cpp
+int run_collatz_records(const cli::Globals& globals, const cli::CollatzRecordsArgs& args);
+int run_collatz_barina(const cli::Globals& globals, const cli::CollatzBarinaArgs& args);
 // cmd_compute_run.cpp
 int run_compute(const cli::Globals& globals, const cli::ComputeArgs& args);
 // cmd_doctor.cpp, cmd_devnet.cpp, cmd_simulate.cpp

@@ -1,8 +1,6 @@
 // kith collatz verify: no node, no home; the engine of compute/collatz/ on this machine.
-#include <atomic>
-#include <csignal>
-
 #include "app/cmd.h"
+#include "app/own_work.h"
 #include "base/format.h"
 #include "cli/reports_compute.h"
 #include "rt/compute_verify.h"
@@ -12,19 +10,6 @@ namespace {
 
 using namespace compute::collatz;
 
-/// Workers read it, so that a signal handler's own type would not do.
-std::atomic<bool> is_stop_asked = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void ask_to_stop(int) { is_stop_asked = true; }
-
-void watch_signals() {
-  struct sigaction action{};
-  action.sa_handler = ask_to_stop;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
-
 Result<rt::VerifyOptions> read_options(const cli::CollatzVerifyArgs& args) {
   rt::VerifyOptions options;
   options.from = TRY(parse_number(args.from));
@@ -33,7 +18,10 @@ Result<rt::VerifyOptions> read_options(const cli::CollatzVerifyArgs& args) {
   options.device = args.device;
   options.threads = static_cast<unsigned>(args.threads);
   options.checkpoint = args.checkpoint;
-  options.is_stopped = [] { return is_stop_asked.load(); };
+  options.is_idle_priority = !args.rules.normal_priority;
+  const compute::WorkRules rules = TRY(read_work_rules(args.rules));
+  options.rules = [rules] { return with_signals(rules); };
+  options.is_stopped = is_work_stopped;
   return options;
 }
 
@@ -61,28 +49,39 @@ cli::CollatzReport report_of(const rt::VerifyOptions& options, const rt::VerifyO
   return report;
 }
 
-void show(const cli::Globals& globals, const rt::VerifyProgress& progress) {
+void show(WorkLine& line, const rt::VerifyProgress& progress) {
   const auto done = static_cast<double>(progress.done);
   const auto count = static_cast<double>(progress.count);
-  const double left_s = progress.rate_per_s > 0 ? (count - done) / progress.rate_per_s : 0;
-  say(globals, base::format("{:5.1f} %  {:.3g} numbers/s  {:.0f} s to go", 100 * done / count,
-                            progress.rate_per_s, left_s));
+  std::optional<double> left_s;
+  if (progress.rate_per_s > 0) left_s = (count - done) / progress.rate_per_s;
+  line.show(done / count, progress.rate_per_s, "numbers", left_s, words_of(progress.pause));
 }
 
-}  // namespace
-
-int run_collatz_verify(const cli::Globals& globals, const cli::CollatzVerifyArgs& args) {
+int verify(const cli::Globals& globals, const cli::CollatzVerifyArgs& args) {
   const auto options = read_options(args);
   if (!options) return fail_with(globals, options.error());
-  watch_signals();
-  const auto outcome = rt::verify_range(
-      *options, [&](const rt::VerifyProgress& progress) { show(globals, progress); });
+  watch_work_signals();
+  const auto outcome = [&] {
+    WorkLine line(globals);
+    return rt::verify_range(*options,
+                            [&](const rt::VerifyProgress& progress) { show(line, progress); });
+  }();
   if (!outcome) return fail_with(globals, outcome.error());
   for (const std::string& note : outcome->notes) say(globals, note);
   const cli::CollatzReport report = report_of(*options, *outcome);
   print(globals.json ? to_json(report) : to_text(report));
   if (report.counterexample) return cli::exit_found_false;
   return outcome->is_complete ? cli::exit_done : cli::exit_failed;
+}
+
+}  // namespace
+
+int run_collatz(const cli::Globals& globals, const cli::CollatzArgs& args) {
+  return std::visit(
+      Overload{[&](const cli::CollatzVerifyArgs& a) { return verify(globals, a); },
+               [&](const cli::CollatzRecordsArgs& a) { return run_collatz_records(globals, a); },
+               [&](const cli::CollatzBarinaArgs& a) { return run_collatz_barina(globals, a); }},
+      args);
 }
 
 }  // namespace kith::app

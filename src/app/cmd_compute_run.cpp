@@ -1,13 +1,7 @@
 // kith compute run and merge: no node, no home; workloads of compute/ on this machine.
-#include <unistd.h>
-
-#include <atomic>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
-
 #include "app/cmd.h"
 #include "app/compute_job.h"
+#include "app/own_work.h"
 #include "base/format.h"
 #include "rt/compute_work.h"
 #include "rt/files.h"
@@ -18,79 +12,6 @@ namespace {
 using namespace compute;
 
 constexpr std::size_t report_bytes_max = std::size_t{128} << 20;
-/// Without a terminal, a line of progress so often (seconds).
-constexpr int line_interval = 10;
-
-/// Workers read them, so that a signal handler's own type would not do.
-std::atomic<bool> is_stop_asked = false;
-std::atomic<bool> is_pause_asked = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void on_signal(int number) {
-  switch (number) {
-    case SIGUSR1: is_pause_asked = true; break;
-    case SIGUSR2: is_pause_asked = false; break;
-    default: is_stop_asked = true;
-  }
-}
-
-void watch_signals() {
-  struct sigaction action{};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) {
-    ::sigaction(number, &action, nullptr);
-  }
-}
-
-std::int64_t unix_ms_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
-
-Result<WorkRules> read_rules(const cli::ComputeRunArgs& args, bool is_external) {
-  WorkRules rules;
-  rules.cpu_percent = static_cast<unsigned>(args.cpu_percent);
-  if (!args.hours.empty()) rules.hours = TRY(parse_work_hours(args.hours));
-  rules.only_on_ac = args.only_on_ac;
-  if (args.others_percent_max) {
-    rules.others_percent_max = static_cast<unsigned>(*args.others_percent_max);
-  }
-  if (args.celsius_max) rules.celsius_max = static_cast<int>(*args.celsius_max);
-  if (!is_external) rules.memory_bytes_max = args.memory_bytes_max;
-  if (args.snooze) rules.snooze_until = WallTime{unix_ms_now() + base::to_ms(*args.snooze)};
-  return rules;
-}
-
-/// A bar that is drawn over and over, or lines now and then.
-class Shown {
- public:
-  explicit Shown(const cli::Globals& globals)
-      : globals_(globals), is_bar_(::isatty(STDERR_FILENO) != 0 && !globals.quiet) {}
-  ~Shown() {
-    if (is_bar_ && count_ > 0) std::fputc('\n', stderr);
-  }
-  void show(const rt::WorkProgress& progress) {
-    const bool rests = progress.pause != WorkPause::none;
-    const std::string text = cli::progress_bar(
-        static_cast<double>(progress.slices_done) / static_cast<double>(progress.slices),
-        progress.slices_per_s, progress.left_s,
-        rests ? name_of(progress.pause) : std::string_view());
-    if (is_bar_) {
-      std::fprintf(stderr, "\r%s\033[K", text.c_str());
-      std::fflush(stderr);
-    } else if (count_ % line_interval == 0) {
-      say(globals_, text);
-    }
-    ++count_;
-  }
-
- private:
-  const cli::Globals& globals_;
-  const bool is_bar_;
-  int count_ = 0;
-};
-
 Result<void> fill(cli::WorkReport& report, const rt::WorkOutcome& outcome,
                   const Workload& workload) {
   report.is_complete = outcome.is_complete;
@@ -119,7 +40,8 @@ Result<void> fill(cli::WorkReport& report, const rt::WorkOutcome& outcome,
 Result<cli::WorkReport> run_range(const cli::Globals& globals, const cli::ComputeRunArgs& args) {
   const ComputeJob job = TRY(make_compute_job(args));
   const TaskRange range = TRY(tasks_of_part(args.part, job.shape.tasks));
-  const WorkRules rules = TRY(read_rules(args, job.is_external));
+  WorkRules rules = TRY(read_work_rules(args.rules));
+  if (job.is_external) rules.memory_bytes_max.reset();  // it is the program's
   cli::WorkReport report;
   report.workload = job.name;
   report.from = job.from;
@@ -140,17 +62,15 @@ Result<cli::WorkReport> run_range(const cli::Globals& globals, const cli::Comput
   options.tasks = range.count;
   options.threads = static_cast<unsigned>(args.threads);
   options.journal = args.journal;
-  options.is_idle_priority = !args.normal_priority;
+  options.is_idle_priority = !args.rules.normal_priority;
   options.is_external = job.is_external;
-  options.is_stopped = [] { return is_stop_asked.load(); };
-  options.rules = [&rules] {
-    WorkRules now = rules;
-    now.is_paused = is_pause_asked;
-    return now;
-  };
-  Shown shown(globals);
-  const auto outcome =
-      TRY(rt::do_work(options, [&](const rt::WorkProgress& progress) { shown.show(progress); }));
+  options.is_stopped = is_work_stopped;
+  options.rules = [&rules] { return with_signals(rules); };
+  WorkLine line(globals);
+  const auto outcome = TRY(rt::do_work(options, [&](const rt::WorkProgress& progress) {
+    line.show(static_cast<double>(progress.slices_done) / static_cast<double>(progress.slices),
+              progress.slices_per_s, "slices", progress.left_s, words_of(progress.pause));
+  }));
   const auto workload = TRY(job.make_workload());
   TRY_VOID(fill(report, outcome, *workload));
   return report;
@@ -182,7 +102,7 @@ int run_compute(const cli::Globals& globals, const cli::ComputeArgs& args) {
   return std::visit(
       Overload{
           [&](const cli::ComputeRunArgs& run) {
-            watch_signals();
+            watch_work_signals();
             return finish_report(globals, run_range(globals, run));
           },
           [&](const cli::ComputeMergeArgs& merge) { return finish_report(globals, merged(merge)); },

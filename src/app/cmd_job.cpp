@@ -9,6 +9,7 @@
 #include "cli/reports_job.h"
 #include "codec/chain_job_check.h"
 #include "compute/job_work.h"
+#include "rt/compute_external.h"
 #include "wallet/amount_text.h"
 
 namespace kith::app {
@@ -17,6 +18,7 @@ namespace {
 using compute::collatz::U128;
 
 constexpr Duration answer_timeout = 10s;
+constexpr std::string_view external_prefix = "external:";
 
 // Where a job's submitter says nothing (docs/design/compute-ledger.md).
 constexpr std::uint64_t eps_ppm_default = 250;
@@ -25,15 +27,37 @@ constexpr std::uint64_t round_blocks_default = 64;
 /// Up to so many tasks the escrow is for the dearest case: each checked in whole.
 constexpr std::uint64_t small_job_tasks = 4'096;
 
+Result<std::uint64_t> small_number(const std::string& text) {
+  const U128 number = TRY(compute::collatz::parse_number(text));
+  if (number <= UINT64_MAX) return static_cast<std::uint64_t>(number);
+  return fail(Code::usage, base::format("{} is too large for this workload", text));
+}
+
+Result<compute::JobWork> program_work(const cli::JobSubmitArgs& args) {
+  if (args.step.empty()) return fail(Code::usage, "--step is missing: numbers a task");
+  const auto file = TRY(rt::load_external(args.workload.substr(external_prefix.size())));
+  compute::ProgramCut cut;
+  cut.from = TRY(small_number(args.from));
+  cut.to = TRY(small_number(args.to));
+  cut.step = TRY(small_number(args.step));
+  cut.units = static_cast<std::uint32_t>(args.units);
+  cut.slices = static_cast<std::uint32_t>(args.slices);
+  return compute::program_job_work(file->hash, cut);
+}
+
 Result<compute::JobWork> work_of(const cli::JobSubmitArgs& args) {
-  const U128 from = TRY(compute::collatz::parse_number(args.from));
-  const U128 to = TRY(compute::collatz::parse_number(args.to));
-  if (args.workload == "collatz") return compute::collatz_job_work(from, to);
-  if (to > UINT64_MAX) {
-    return fail(Code::usage, base::format("{} is too large for this workload", args.to));
+  if (args.workload.starts_with(external_prefix)) return program_work(args);
+  if (!args.step.empty()) {
+    return fail(Code::usage, "--step is for external programs: others cut the range themselves");
   }
-  return compute::goldbach_job_work(static_cast<std::uint64_t>(from),
-                                    static_cast<std::uint64_t>(to));
+  if (args.workload == "collatz") {
+    const U128 from = TRY(compute::collatz::parse_number(args.from));
+    const U128 to = TRY(compute::collatz::parse_number(args.to));
+    return compute::collatz_job_work(from, to);
+  }
+  const std::uint64_t from = TRY(small_number(args.from));
+  const std::uint64_t to = TRY(small_number(args.to));
+  return compute::goldbach_job_work(from, to);
 }
 
 Result<codec::JobSpec> spec_of(const cli::JobSubmitArgs& args, const compute::JobWork& work,

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 
 #include "api/api.h"
 #include "app/cmd.h"
 #include "app/http_face.h"
+#include "app/own_work.h"
 #include "base/format.h"
 #include "base/version.h"
 #include "cli/reports.h"
@@ -51,8 +53,12 @@ class SignalsHeld {
 
 class Daemon {
  public:
-  Daemon(Session session, const cli::StartArgs& args)
-      : session_(std::move(session)), args_(args), began_(std::chrono::steady_clock::now()) {}
+  /// `shows_work`: says on the terminal how far the node's worker is.
+  Daemon(Session session, const cli::StartArgs& args, bool shows_work)
+      : session_(std::move(session)),
+        args_(args),
+        shows_work_(shows_work),
+        began_(std::chrono::steady_clock::now()) {}
 
   int run();
 
@@ -64,6 +70,7 @@ class Daemon {
   node::ShellFigures figures() const;
   Result<void> open_http();
   void tick();
+  void show_work();
   void on_report(const node::Report& report);
   void on_listeners_done();
   void stop(std::string_view why);
@@ -71,12 +78,15 @@ class Daemon {
   SignalsHeld held_;  // before any thread is started
   Session session_;
   const cli::StartArgs& args_;
+  const bool shows_work_;
   const std::chrono::steady_clock::time_point began_;
   std::string node_id_;
   std::vector<host::CannotListen> not_listening_;
   std::optional<Error> fatal_;
   bool is_ready_ = false;  // every listener is up or has failed
   bool is_stopping_ = false;
+  std::optional<WorkLine> work_line_;
+  std::deque<std::uint64_t> slices_seen_;  // computed, second by second
 
   // Destroyed from the last to the first: the API's open replies before the server they go through,
   // all before the reactor.
@@ -189,8 +199,25 @@ Result<void> Daemon::open_http() {
 void Daemon::tick() {
   engine_->reactor().post_after(1s, [this] {
     api_->tick(engine_->reactor().turn_now());
+    if (work_line_) show_work();
     tick();
   });
+}
+
+void Daemon::show_work() {
+  constexpr std::size_t window_s = 30;
+  const node::Worker& worker = *engine_->node().worker();
+  slices_seen_.push_back(worker.stats().slices);
+  if (slices_seen_.size() > window_s + 1) slices_seen_.pop_front();
+  const double rate = static_cast<double>(slices_seen_.back() - slices_seen_.front()) /
+                      static_cast<double>(std::max<std::size_t>(slices_seen_.size() - 1, 1));
+  const auto load = worker.load();
+  const auto left = static_cast<double>(load.slices - load.done);
+  std::string_view rest = words_of(engine_->compute()->pause());
+  if (rest.empty() && left == 0) rest = "nothing is leased that is not computed";
+  work_line_->show(
+      load.slices > 0 ? static_cast<double>(load.done) / static_cast<double>(load.slices) : 0, rate,
+      "slices", rate > 0 ? std::optional(left / rate) : std::nullopt, rest);
 }
 
 api::Surroundings Daemon::surroundings(const crypto::PublicKey& key) {
@@ -310,6 +337,9 @@ void Daemon::on_listeners_done() {
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began_).count();
   print(session_.globals.json ? to_json(ready) : to_text(ready));
   log_->info("app", "{} is up in {:.1f} ms", ready.peer_id, ready.took_ms);
+  if (shows_work_ && engine_->compute() != nullptr) {
+    work_line_.emplace(session_.globals, /*may_redraw=*/!session_.settings.log_file.empty());
+  }
 }
 
 void Daemon::stop(std::string_view why) {
@@ -318,16 +348,21 @@ void Daemon::stop(std::string_view why) {
     return;
   }
   is_stopping_ = true;
+  work_line_.reset();
   log_->info("app", "stopping: {}", why);
   engine_->stop();
+}
+
+int start(const cli::Globals& globals, const cli::StartArgs& args, bool shows_work) {
+  auto session = open_session(globals, flags_of(args));
+  if (!session) return fail_with(globals, session.error());
+  return Daemon(*std::move(session), args, shows_work).run();
 }
 
 }  // namespace
 
 int run_start(const cli::Globals& globals, const cli::StartArgs& args) {
-  auto session = open_session(globals, flags_of(args));
-  if (!session) return fail_with(globals, session.error());
-  return Daemon(*std::move(session), args).run();
+  return start(globals, args, /*shows_work=*/false);
 }
 
 int run_compute_work(const cli::Globals& globals, const cli::ComputeWorkArgs& args) {
@@ -342,7 +377,7 @@ int run_compute_work(const cli::Globals& globals, const cli::ComputeWorkArgs& ar
   if (!args.hours.empty()) set("hours", args.hours);
   if (args.only_on_ac) set("only_on_ac", "true");
   if (args.job) set("jobs", std::to_string(*args.job));
-  return run_start(working, {});
+  return start(working, {}, /*shows_work=*/true);
 }
 
 }  // namespace kith::app

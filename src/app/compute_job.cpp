@@ -57,7 +57,7 @@ Result<ComputeJob> external_job(ComputeJob job, U128 from, U128 to,
   job.params = encode_params(TRY(external_params_of_range(file->hash, first, last, step)));
   job.is_external = true;
   rt::ExternalConfig config;
-  if (args.memory_bytes_max) config.limits.memory_bytes = *args.memory_bytes_max;
+  if (args.rules.memory_bytes_max) config.limits.memory_bytes = *args.rules.memory_bytes_max;
   job.make_workload = [file, config]() -> Result<std::unique_ptr<Workload>> {
     const auto program = std::make_shared<rt::ExternalProgram>(file, config);
     const auto run_slice = [program](ByteView params, TaskIndex task, std::uint32_t unit,

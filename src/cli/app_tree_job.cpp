@@ -12,9 +12,13 @@ void add_submit_verb(CLI::App& compute, Draft& draft) {
       "kith compute submit --workload collatz --from 2^71 --to 2^71+2^65-1 --price 0.01 --dry-run");
   JobSubmitArgs& args = *submit.args;
   CLI::App& to = *submit.app;
-  to.add_option("--workload", args.workload, "collatz or goldbach")
+  to.add_option("--workload", args.workload, "collatz, goldbach, or external:PROGRAM")
       ->required()
-      ->check(CLI::IsMember({"collatz", "goldbach"}))
+      ->check([](const std::string& name) {
+        const bool is_known =
+            name == "collatz" || name == "goldbach" || name.starts_with("external:");
+        return is_known ? std::string() : "no workload: " + name;
+      })
       ->type_name("NAME");
   to.add_option("--from", args.from, "The first number: 1000000, 1e6, 2^71 or 2^71+5")
       ->type_name("NUMBER")
@@ -22,6 +26,9 @@ void add_submit_verb(CLI::App& compute, Draft& draft) {
   to.add_option("--to", args.to, "The last number; regions of Collatz are of 2^65 numbers")
       ->type_name("NUMBER")
       ->required();
+  to.add_option("--step", args.step, "Of an external program: numbers a task")->type_name("NUMBER");
+  add_count(to, "--units", args.units, "Of an external program's task: a power of 4 (16)", 4, 1024);
+  add_count(to, "--slices", args.slices, "Of such a unit, each of about a second (4)", 1, 64);
   to.add_option("--price", args.price, "For a task, and for a check of all of it")
       ->type_name("COINS")
       ->required();

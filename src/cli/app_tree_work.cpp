@@ -1,3 +1,4 @@
+#include "cli/rule_options.h"
 #include "cli/verbs.h"
 
 namespace kith::cli {
@@ -5,22 +6,6 @@ namespace {
 
 constexpr std::uint64_t threads_max = 4096;
 constexpr std::uint64_t celsius_limit_max = 150;
-
-void add_rules(CLI::App& to, ComputeRunArgs& args) {
-  add_count(to, "--cpu-percent", args.cpu_percent, "Of each thread's time (100)", 1, 100);
-  to.add_option("--hours", args.hours, "Local time within which it works (all day)")
-      ->type_name("HH:MM-HH:MM");
-  to.add_flag("--only-on-ac", args.only_on_ac, "Rest while on battery");
-  add_count(to, "--others-max", args.others_percent_max,
-            "Rest while other programs use more than this percentage of the machine", 0, 100);
-  add_count(to, "--celsius-max", args.celsius_max, "Rest while the machine is hotter", 1,
-            celsius_limit_max);
-  add_parsed(to, "--memory", args.memory_bytes_max,
-             "End when more is used; of an external program: what it may have (1GiB)", "SIZE",
-             node::parse_size);
-  add_parsed(to, "--snooze", args.snooze, "Begin so much later", "DURATION", node::parse_duration);
-  to.add_flag("--normal-priority", args.normal_priority, "Not only when nobody else wants to work");
-}
 
 void add_node_work_verb(CLI::App& compute, Draft& draft) {
   const auto work = add_verb<ComputeWorkArgs>(compute, draft, "work",
@@ -38,6 +23,20 @@ void add_node_work_verb(CLI::App& compute, Draft& draft) {
 }
 
 }  // namespace
+
+void add_rule_options(CLI::App& to, WorkRuleArgs& args, const std::string& memory) {
+  add_count(to, "--cpu-percent", args.cpu_percent, "Of each thread's time (100)", 1, 100);
+  to.add_option("--hours", args.hours, "Local time within which it works (all day)")
+      ->type_name("HH:MM-HH:MM");
+  to.add_flag("--only-on-ac", args.only_on_ac, "Rest while on battery");
+  add_count(to, "--others-max", args.others_percent_max,
+            "Rest while other programs use more than this percentage of the machine", 0, 100);
+  add_count(to, "--celsius-max", args.celsius_max, "Rest while the machine is hotter", 1,
+            celsius_limit_max);
+  add_parsed(to, "--memory", args.memory_bytes_max, memory, "SIZE", node::parse_size);
+  add_parsed(to, "--snooze", args.snooze, "Begin so much later", "DURATION", node::parse_duration);
+  to.add_flag("--normal-priority", args.normal_priority, "Not only when nobody else wants to work");
+}
 
 void add_work_verbs(CLI::App& app, Draft& draft) {
   CLI::App* compute = group_of(app, "compute", "Compute for others, or for oneself",
@@ -63,7 +62,8 @@ void add_work_verbs(CLI::App& app, Draft& draft) {
                 "Keep finished slices here, and go on from them when it is there")
       ->type_name("FILE");
   add_count(to, "--threads", args.threads, "How many (one a processor)", 1, threads_max);
-  add_rules(to, args);
+  add_rule_options(to, args.rules,
+                   "End when more is used; of an external program: what it may have (1GiB)");
 
   const auto merge =
       add_verb<ComputeMergeArgs>(*compute, draft, "merge", "Join what the parts of a range came to",

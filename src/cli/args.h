@@ -177,7 +177,7 @@ struct Command
                    WalletRestoreArgs, WalletAddressArgs, WalletWordsArgs, WalletBalanceArgs,
                    WalletUtxosArgs, WalletHistoryArgs, WalletSendArgs, WalletMergeArgs,
                    WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs,
-                   ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, CollatzVerifyArgs,
+                   ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, CollatzArgs,
                    ComputeArgs, AccountArgs, JobArgs, OperationArgs> {
   using variant::variant;
   Command(const Command&);

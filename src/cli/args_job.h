@@ -11,9 +11,12 @@ namespace kith::cli {
 
 struct JobSubmitArgs {
   AccountOptions options;
-  std::string workload;  // collatz or goldbach
+  std::string workload;  // collatz, goldbach, external:PROGRAM
   std::string from;      // as written: 2^71, 1e6
   std::string to;
+  std::string step;           // of external programs: numbers a task
+  std::uint64_t units = 16;   // and how the program cuts them
+  std::uint64_t slices = 4;   // likewise, a unit
   std::string price;          // coins a task
   std::string price2;         // of the second pass; empty: the same
   std::string bond;           // of a slot; empty: the chain's minimum

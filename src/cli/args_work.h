@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/time.h"
+#include "cli/args_rules.h"
 
 namespace kith::cli {
 
@@ -20,14 +20,7 @@ struct ComputeRunArgs {
   std::string part = "1/1";   // I/N
   std::string journal;        // a file; empty: none
   std::uint64_t threads = 0;  // 0: one a processor
-  std::uint64_t cpu_percent = 100;
-  std::string hours;  // 22:00-06:30; empty: all day
-  bool only_on_ac = false;
-  std::optional<std::uint64_t> others_percent_max;
-  std::optional<std::uint64_t> celsius_max;
-  std::optional<std::uint64_t> memory_bytes_max;
-  std::optional<Duration> snooze;
-  bool normal_priority = false;
+  WorkRuleArgs rules;
 };
 
 /// A node that works for the chain's jobs; the rest is its configuration.

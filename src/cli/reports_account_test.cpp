@@ -150,11 +150,13 @@ TEST(JobReports, WorkIsToldAsAPersonReadsIt) {
   EXPECT_EQ(render_work(R"({"is_enabled":false})"), "this node works for no jobs");
   EXPECT_EQ(render_work(R"({"is_paused":true})"), "paused");
   const std::string text = render_work(
-      R"({"is_enabled":true,"worker":"ab","is_paused":false,"jobs":[{"job":1,"slots":2,"queued":3,)"
+      R"({"is_enabled":true,"worker":"ab","is_paused":false,"slices_wanted":64,)"
+      R"("slices_done":9,"jobs":[{"job":1,"slots":2,"queued":3,)"
       R"("pending":1,"maturing":4,"duties":0,"trouble":"no bond"}],"counts":{"slices":64,)"
       R"("tasks":5,"settled":4,"checks":9}})");
   EXPECT_EQ(text,
             "working as ab\njob 1: 2 slots, 3 tasks leased, 1 committed, 4 maturing; no bond\n"
+            "9 of 64 slices that are leased or to be checked are computed\n"
             "64 slices computed, 5 tasks done, 4 checked by others, 9 checks made");
 }
 

@@ -57,4 +57,47 @@ std::string to_text(const CollatzReport& r) {
                              r.checksum, r.rate_per_s, r.device, r.wall_s, r.cpu_s);
 }
 
+std::string to_json(const CollatzRecordsReport& r) {
+  Json records = Json::array();
+  for (const CollatzRecordsReport::Record& record : r.records) {
+    records.push_back({{"kind", record.kind},
+                       {"number", number(record.number)},
+                       {"steps", record.steps},
+                       {"peak", number(record.peak)}});
+  }
+  return Json{{"to", number(r.to)},
+              {"complete", r.is_complete},
+              {"records", std::move(records)},
+              {"wall_s", r.wall_s}}
+      .dump();
+}
+
+std::string to_text(const CollatzRecordsReport& r) {
+  std::string text = base::format("{:<6} {:>20} {:>8}  {}\n", "KIND", "NUMBER", "STEPS", "PEAK");
+  for (const CollatzRecordsReport::Record& record : r.records) {
+    text += base::format("{:<6} {:>20} {:>8}  {}\n", record.kind, record.number, record.steps,
+                         record.peak);
+  }
+  return text + base::format("{} records up to {}, {:.1f} s{}", r.records.size(), r.to, r.wall_s,
+                             r.is_complete ? "" : ", stopped");
+}
+
+std::string to_json(const BarinaReport& r) {
+  return Json{{"unit", r.unit},
+              {"complete", r.is_complete},
+              {"candidates", r.candidates},
+              {"checksum", r.checksum},
+              {"peak", r.peak ? number(*r.peak) : Json(nullptr)},
+              {"peak_offset", r.peak_offset},
+              {"wall_s", r.wall_s}}
+      .dump();
+}
+
+std::string to_text(const BarinaReport& r) {
+  return base::format(
+      "unit {}{}: {} numbers tested, checksum {}\nhighest {} from offset {}\n{:.1f} s", r.unit,
+      r.is_complete ? "" : ", stopped in the middle", r.candidates, r.checksum,
+      r.peak.value_or("beyond 128 bits"), r.peak_offset, r.wall_s);
+}
+
 }  // namespace kith::cli

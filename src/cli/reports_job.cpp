@@ -221,6 +221,8 @@ std::string render_work(std::string_view result) {
     text += (trouble.empty() ? "" : "; " + trouble) + "\n";
     if (!job.fault()) return render_object(result);
   }
+  text += base::format("{} of {} slices that are leased or to be checked are computed\n",
+                       work.number("slices_done"), work.number("slices_wanted"));
   Members counts(work.object("counts"));
   text += base::format("{} slices computed, {} tasks done, {} checked by others, {} checks made",
                        counts.number("slices"), counts.number("tasks"), counts.number("settled"),

@@ -198,12 +198,12 @@ Result<WorkReport> parse_work_report(std::string_view text) {
   return report;
 }
 
-std::string progress_bar(double share, double slices_per_s, std::optional<double> left_s,
-                         std::string_view pause) {
+std::string progress_bar(double share, double rate, std::string_view unit,
+                         std::optional<double> left_s, std::string_view pause) {
   const double within = std::clamp(share, 0.0, 1.0);
   const auto full = static_cast<std::size_t>(within * static_cast<double>(bar_cells));
   std::string text = "[" + std::string(full, '#') + std::string(bar_cells - full, '.') + "]";
-  text += base::format(" {:5.1f} %  {:.3g} slices/s", 100 * within, slices_per_s);
+  text += base::format(" {:5.1f} %  {:.3g} {}/s", 100 * within, rate, unit);
   if (!pause.empty()) return text + base::format("  resting: {}", pause);
   if (!left_s) return text;
   const auto seconds = static_cast<std::uint64_t>(std::min(*left_s, 1e12));

@@ -44,8 +44,8 @@ std::string to_text(const WorkReport& report);
 /// `malformed` when it is not what to_json makes.
 Result<WorkReport> parse_work_report(std::string_view json);
 
-/// "[#####.....]  52.1 %  3.4 slices/s  12 s to go", for a terminal's line.
-std::string progress_bar(double share, double slices_per_s, std::optional<double> left_s,
-                         std::string_view pause);
+/// "[#####.....]  52.1 %  3.4 slices/s  12 s to go", for a terminal's line; `unit` is "slices".
+std::string progress_bar(double share, double rate, std::string_view unit,
+                         std::optional<double> left_s, std::string_view pause);
 
 }  // namespace kith::cli

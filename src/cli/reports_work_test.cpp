@@ -63,11 +63,11 @@ TEST(WorkReport, WhatIsNoneIsRefused) {
 }
 
 TEST(WorkReport, Bar) {
-  EXPECT_EQ(progress_bar(0.5, 2, 90, ""),
+  EXPECT_EQ(progress_bar(0.5, 2, "slices", 90, ""),
             "[############............]  50.0 %  2 slices/s  90 s to go");
-  EXPECT_EQ(progress_bar(2, 2, 7260, ""),
+  EXPECT_EQ(progress_bar(2, 2, "slices", 7260, ""),
             "[########################] 100.0 %  2 slices/s  2:01 h to go");
-  EXPECT_EQ(progress_bar(0, 0, std::nullopt, "on battery"),
+  EXPECT_EQ(progress_bar(0, 0, "slices", std::nullopt, "on battery"),
             "[........................]   0.0 %  0 slices/s  resting: on battery");
 }
 
@@ -81,10 +81,10 @@ TEST(WorkArgs, AreParsed) {
   ASSERT_NE(all, nullptr);
   const auto& args = std::get<ComputeRunArgs>(std::get<ComputeArgs>(all->command));
   EXPECT_EQ(args.part, "2/3");
-  EXPECT_EQ(args.cpu_percent, 50u);
-  EXPECT_EQ(args.memory_bytes_max, std::uint64_t{1} << 30);
-  EXPECT_EQ(args.snooze, 5min);
-  EXPECT_FALSE(args.celsius_max);
+  EXPECT_EQ(args.rules.cpu_percent, 50u);
+  EXPECT_EQ(args.rules.memory_bytes_max, std::uint64_t{1} << 30);
+  EXPECT_EQ(args.rules.snooze, 5min);
+  EXPECT_FALSE(args.rules.celsius_max);
 }
 
 }  // namespace

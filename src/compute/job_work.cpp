@@ -1,10 +1,12 @@
 #include "compute/job_work.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/format.h"
 #include "compute/collatz/unit.h"
 #include "compute/workload_collatz.h"
+#include "compute/workload_external.h"
 #include "compute/workload_goldbach.h"
 
 namespace kith::compute {
@@ -16,6 +18,7 @@ using collatz::U128;
 // Of the ledger: units of a task.
 constexpr std::uint32_t units_min = 4;
 constexpr std::uint32_t units_most = 1'024;
+constexpr std::uint32_t slices_most = 64;
 
 // Whole regions.
 constexpr unsigned region_bits = 65;
@@ -30,6 +33,10 @@ constexpr unsigned unit_bits_max = 36;
 constexpr unsigned unit_a_bits = 12;
 
 constexpr std::uint64_t goldbach_unit = std::uint64_t{1} << 24;
+
+bool is_external(std::uint64_t workload) {
+  return workload >= static_cast<std::uint64_t>(WorkloadId::external) && workload <= 255;
+}
 
 /// The largest power of 4 that divides `count`, from units_min to units_most; 0: none does.
 std::uint32_t units_of(U128 count) {
@@ -125,11 +132,44 @@ Result<JobWork> goldbach_job_work(std::uint64_t from, std::uint64_t to) {
                                         params.numbers, params.first, params.units));
 }
 
+Result<JobWork> program_job_work(const Hash& program, const ProgramCut& cut) {
+  const std::uint64_t pieces = std::uint64_t{cut.units} * cut.slices;
+  if (cut.units < units_min || cut.units > units_most || !std::has_single_bit(cut.units) ||
+      std::countr_zero(cut.units) % 2 != 0 || cut.slices < 1 || cut.slices > slices_most) {
+    return fail(Code::usage,
+                base::format("tasks of {} units of {} slices: a power of 4 from {} to {}, and 1 to "
+                             "{} slices",
+                             cut.units, cut.slices, units_min, units_most, slices_most));
+  }
+  if (cut.from > cut.to || cut.step == 0 || cut.step % pieces != 0) {
+    return fail(Code::usage,
+                base::format("{} to {} in tasks of {} numbers: each is cut into {} equal slices",
+                             cut.from, cut.to, cut.step, pieces));
+  }
+  if ((U128{cut.to} - cut.from + 1) % cut.step != 0) {
+    return fail(Code::usage, base::format("{} to {} is not whole tasks of {} numbers", cut.from,
+                                          cut.to, cut.step));
+  }
+  ExternalParams params = TRY(external_params_of_range(program, cut.from, cut.to, cut.step));
+  params.units = cut.units;
+  params.slices = cut.slices;
+  JobWork work;
+  work.params = encode_params(params);
+  return finished(std::move(work), ExternalWorkload(program, ExternalWorkload::RunSlice()));
+}
+
 Result<JobRange> job_range(std::uint64_t workload, ByteView bytes) {
   if (workload == static_cast<std::uint64_t>(WorkloadId::goldbach)) {
     const GoldbachParams params = TRY(decode_goldbach_params(bytes));
     return JobRange{"goldbach", std::to_string(params.first),
                     std::to_string(params.first + 2 * (params.numbers - 1))};
+  }
+  if (is_external(workload)) {
+    const ExternalParams params = TRY(decode_external_params(bytes));
+    const auto range = external_range(params);
+    if (!range) return fail(Code::unsupported, "the argument of a program of somebody's own");
+    return JobRange{base::format("external:{}", base::to_hex(params.program)),
+                    std::to_string(range->from), std::to_string(range->to)};
   }
   if (workload != static_cast<std::uint64_t>(WorkloadId::collatz)) {
     return fail(Code::unsupported, base::format("workload {}", workload));
@@ -150,6 +190,10 @@ Result<std::string> describe_task(std::uint64_t workload, ByteView params, TaskI
   }
   if (workload == static_cast<std::uint64_t>(WorkloadId::collatz)) {
     return CollatzWorkload(collatz::KernelKind::scalar).describe(params, task);
+  }
+  if (is_external(workload)) {
+    TRY(decode_external_params(params));
+    return ExternalWorkload({}, {}).describe(params, task);
   }
   return fail(Code::unsupported, base::format("workload {}", workload));
 }

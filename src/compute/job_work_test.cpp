@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "compute/workload_external.h"
+
 namespace kith::compute {
 namespace {
 
@@ -57,11 +59,42 @@ TEST(JobWork, GoldbachCoversItsRangeExactly) {
   EXPECT_FALSE(job_range(1, {}).has_value());
 }
 
+TEST(JobWork, AProgramsRangeIsCutAsItsOwnerSays) {
+  const Hash program{7};
+  const auto work = program_job_work(program, {1, 6'400, 640, 16, 4});
+  ASSERT_TRUE(work.has_value()) << work.error().message;
+  EXPECT_EQ(work->shape, (TaskShape{10, 16, 4}));
+  EXPECT_EQ(work->region_tasks, 10u);
+  const auto range = job_range(128, work->params).value();
+  EXPECT_EQ(range.name, "external:07" + std::string(62, '0'));
+  EXPECT_EQ((std::pair(range.from, range.to)), (std::pair<std::string, std::string>("1", "6400")));
+  EXPECT_EQ(describe_task(128, work->params, {3}).value(),
+            "task 3 of 10 of the program 0700000000000000");
+  const auto refused = [&](ProgramCut cut) {
+    const auto made = program_job_work(program, cut);
+    return made ? Code::internal : made.error().code;
+  };
+  EXPECT_EQ(refused({1, 6'400, 600, 16, 4}), Code::usage);  // slices of unequal size
+  EXPECT_EQ(refused({1, 6'401, 640, 16, 4}), Code::usage);  // and a number more
+  EXPECT_EQ(refused({9, 8, 640, 16, 4}), Code::usage);
+  EXPECT_EQ(refused({1, 6'400, 0, 16, 4}), Code::usage);
+  for (const std::uint32_t units : {0u, 1u, 8u, 4'096u}) {
+    EXPECT_EQ(refused({1, 6'400, 640, units, 1}), Code::usage) << units;
+  }
+  EXPECT_EQ(refused({1, 6'400, 640, 16, 0}), Code::usage);
+  EXPECT_EQ(refused({1, 6'400, 640, 4, 65}), Code::usage);
+  EXPECT_EQ(refused({0, UINT64_MAX, 64, 16, 4}), Code::limit);
+  // A program's argument may be something else.
+  ExternalParams other{program, 1, 4, 1, {1, 2, 3}};
+  EXPECT_EQ(job_range(128, encode_params(other)).error().code, Code::unsupported);
+}
+
 TEST(JobWork, TasksAreDescribedWhereTheWorkloadIsKnown) {
   const JobWork work = goldbach_job_work(1'000, 1'000'000).value();
   EXPECT_NE(describe_task(2, work.params, {0}).value().find("even numbers from 1000 on"),
             std::string::npos);
-  EXPECT_EQ(describe_task(128, work.params, {0}).error().code, Code::unsupported);
+  EXPECT_EQ(describe_task(9, work.params, {0}).error().code, Code::unsupported);
+  EXPECT_FALSE(describe_task(128, work.params, {0}).has_value());
 }
 
 }  // namespace

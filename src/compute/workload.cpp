@@ -43,6 +43,13 @@ Result<void> verify(const Workload& workload, ByteView unit, std::uint32_t slice
                                           base::to_hex(own), base::to_hex(digest)));
 }
 
+Result<void> check_results_version(std::uint16_t of_params, std::uint16_t of_program) {
+  if (of_params == of_program) return {};
+  return fail(Code::unsupported,
+              base::format("parameters of results of version {}, where this program's are of {}",
+                           of_params, of_program));
+}
+
 Result<void> check_place(const TaskShape& shape, TaskIndex task, std::uint32_t unit) {
   if (task.value >= shape.tasks) {
     return fail(Code::usage, base::format("task {} of {}", task.value, shape.tasks));

@@ -79,7 +79,8 @@ class Workload {
 
   virtual WorkloadId id() const = 0;
   /// Raised whenever some slice comes to other bytes than it did before: what was kept of a lower
-  /// one is not gone on with. Not the program's version: most of those change no result.
+  /// one is not gone on with. Not the program's version: most of those change no result. It is in
+  /// a job's parameters, so that workers of two versions do not hold each other to their results.
   virtual std::uint16_t results_version() const = 0;
   /// One sentence: what the task is about.
   virtual std::string describe(ByteView params, TaskIndex task) const = 0;
@@ -121,6 +122,9 @@ Hash task_root(std::span<const Hash> unit_roots);
 /// Runs the slice and compares, as checkers and verdicts do. `refused` when the digest is another.
 Result<void> verify(const Workload& workload, ByteView unit, std::uint32_t slice,
                     const Hash& digest);
+
+/// Of parameters: `unsupported` unless they are of the results that this program makes.
+Result<void> check_results_version(std::uint16_t of_params, std::uint16_t of_program);
 
 /// `usage` unless the shape has it.
 Result<void> check_place(const TaskShape& shape, TaskIndex task, std::uint32_t unit);

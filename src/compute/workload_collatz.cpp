@@ -79,6 +79,7 @@ Bytes encode_params(const CollatzParams& params) {
   const Unit& first = params.first;
   Bytes out;
   codec::Writer writer(out);
+  writer.u16(results_version);
   writer.u8(static_cast<std::uint8_t>(first.sieve_bits));
   writer.u8(static_cast<std::uint8_t>(first.free_bits));
   writer.u8(static_cast<std::uint8_t>(first.slice_bits));
@@ -95,6 +96,7 @@ Result<CollatzParams> decode_collatz_params(ByteView bytes) {
   codec::Reader reader(bytes);
   CollatzParams params;
   Unit& first = params.first;
+  const std::uint16_t results = TRY(reader.u16());
   first.sieve_bits = TRY(reader.u8());
   first.free_bits = TRY(reader.u8());
   first.slice_bits = TRY(reader.u8());
@@ -105,6 +107,7 @@ Result<CollatzParams> decode_collatz_params(ByteView bytes) {
   params.units = TRY(reader.u32());
   params.tasks = TRY(reader.u64());
   TRY_VOID(reader.finish());
+  TRY_VOID(check_results_version(results, results_version));
   if (const auto checked = check(params); !checked) {
     const bool is_large = checked.error().code == Code::limit;
     return fail(is_large ? Code::limit : Code::malformed, checked.error().message);

@@ -1,6 +1,6 @@
-// Workload 1: regions of the Collatz engine (collatz/unit.h). Parameters, big-endian, 47 bytes:
+// Workload 1: regions of the Collatz engine (collatz/unit.h). Parameters, big-endian, 49 bytes:
 //
-//   u8 K, u8 F, u8 slice bits, u128 first a, u64 a's of a unit, u64 map,
+//   u16 results_version(), u8 K, u8 F, u8 slice bits, u128 first a, u64 a's of a unit, u64 map,
 //   u32 units a task, u64 tasks
 //
 // Unit u of task t is number g = t * units + u: of the region g >> (K - F), whose first a is
@@ -18,7 +18,7 @@
 namespace kith::compute {
 
 struct CollatzParams {
-  static constexpr std::size_t bytes = 47;
+  static constexpr std::size_t bytes = 49;
 
   collatz::Unit first;  // of task 0
   std::uint32_t units = 1;
@@ -26,6 +26,7 @@ struct CollatzParams {
   friend bool operator==(const CollatzParams&, const CollatzParams&) = default;
 };
 Bytes encode_params(const CollatzParams& params);
+/// `malformed`, `limit` when numbers are too large, `unsupported` of other results.
 Result<CollatzParams> decode_collatz_params(ByteView bytes);
 
 /// Of a range of consecutive numbers, a unit a task: units of a power of two from 2^20 to 2^36, the

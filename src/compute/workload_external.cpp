@@ -108,6 +108,15 @@ Result<ExternalParams> external_params_of_range(const Hash& program, std::uint64
   return params;
 }
 
+std::optional<ExternalRange> external_range(const ExternalParams& params) {
+  codec::Reader reader(params.argument);
+  const auto from = reader.u64();
+  const auto to = reader.u64();
+  const auto step = reader.u64();
+  if (!from || !to || !step || !reader.finish() || *from > *to || *step == 0) return std::nullopt;
+  return ExternalRange{*from, *to, *step};
+}
+
 std::string ExternalWorkload::describe(ByteView params, TaskIndex task) const {
   const auto p = decode_external_params(params);
   if (!p) return p.error().message;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "compute/workload.h"
 
@@ -33,6 +34,14 @@ Result<ExternalParams> decode_external_params(ByteView bytes);
 /// end. The argument is u64 from, u64 to, u64 step. `usage` for an empty range or step.
 Result<ExternalParams> external_params_of_range(const Hash& program, std::uint64_t from,
                                                 std::uint64_t to, std::uint64_t step);
+
+struct ExternalRange {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t step = 0;
+};
+/// The argument as one of these; nothing when it is something else.
+std::optional<ExternalRange> external_range(const ExternalParams& params);
 
 class ExternalWorkload final : public Workload {
  public:

@@ -83,6 +83,7 @@ Result<std::uint64_t> parse_decimal(std::string_view text) {
 Bytes encode_params(const GoldbachParams& params) {
   Bytes out;
   codec::Writer writer(out);
+  writer.u16(GoldbachParams::results_version);
   writer.u64(params.first);
   writer.u64(params.numbers);
   writer.u32(params.unit_numbers);
@@ -96,6 +97,7 @@ Bytes encode_params(const GoldbachParams& params) {
 Result<GoldbachParams> decode_goldbach_params(ByteView bytes) {
   codec::Reader reader(bytes);
   GoldbachParams params;
+  const std::uint16_t results = TRY(reader.u16());
   params.first = TRY(reader.u64());
   params.numbers = TRY(reader.u64());
   params.unit_numbers = TRY(reader.u32());
@@ -104,6 +106,7 @@ Result<GoldbachParams> decode_goldbach_params(ByteView bytes) {
   params.limit = TRY(reader.u32());
   const std::uint8_t format = TRY(reader.u8());
   TRY_VOID(reader.finish());
+  TRY_VOID(check_results_version(results, GoldbachParams::results_version));
   TRY_VOID(check_fields(params.slices, params.limit, format));
   TRY_VOID(check_numbers(params.first, params.numbers));
   if (params.unit_numbers < 1 || params.unit_numbers > GoldbachParams::unit_numbers_max ||

@@ -1,8 +1,8 @@
 // Workload 2: Goldbach's conjecture for consecutive even numbers (goldbach/partition.h).
-// Parameters, big-endian, 33 bytes:
+// Parameters, big-endian, 35 bytes:
 //
-//   u64 first, u64 numbers (even ones), u32 numbers a unit, u32 units a task, u32 slices a unit,
-//   u32 limit (of the least prime), u8 0
+//   u16 results_version(), u64 first, u64 numbers (even ones), u32 numbers a unit, u32 units a
+//   task, u32 slices a unit, u32 limit (of the least prime), u8 0
 //
 // The last unit may have fewer numbers, and slices of small units none. A unit is 25 bytes: u64
 // first, u64 numbers, u32 slices, u32 limit, u8 0. A slice's result is 44 bytes: u64 numbers, u64
@@ -16,7 +16,8 @@
 namespace kith::compute {
 
 struct GoldbachParams {
-  static constexpr std::size_t bytes = 33;
+  static constexpr std::size_t bytes = 35;
+  static constexpr std::uint16_t results_version = 1;
   static constexpr std::uint32_t unit_numbers_max = std::uint32_t{1} << 30;
 
   std::uint64_t first = goldbach::first_min;
@@ -28,7 +29,7 @@ struct GoldbachParams {
   friend bool operator==(const GoldbachParams&, const GoldbachParams&) = default;
 };
 Bytes encode_params(const GoldbachParams& params);
-/// `malformed`, or `limit` when numbers or tasks are too large.
+/// `malformed`, `limit` when numbers or tasks are too large, `unsupported` of other results.
 Result<GoldbachParams> decode_goldbach_params(ByteView bytes);
 
 /// The even numbers from `from` to `to`, a unit a task. `usage` when there is none, or one is below
@@ -44,7 +45,7 @@ class GoldbachWorkload : public Workload {
   ~GoldbachWorkload() override;
 
   WorkloadId id() const override { return WorkloadId::goldbach; }
-  std::uint16_t results_version() const override { return 1; }
+  std::uint16_t results_version() const override { return GoldbachParams::results_version; }
   std::string describe(ByteView params, TaskIndex task) const override;
   Result<TaskShape> shape(ByteView params) const override;
   Result<Bytes> unit_of(ByteView params, TaskIndex task, std::uint32_t unit) const override;

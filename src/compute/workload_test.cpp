@@ -40,6 +40,9 @@ TEST(CollatzWorkload, SplitsAsTheDesignSays) {
   EXPECT_EQ(bytes.size(), CollatzParams::bytes);
   EXPECT_EQ(decode_collatz_params(bytes).value(), params);
   EXPECT_EQ(workload.shape(bytes).value(), (TaskShape{6, 4, 4}));
+  Bytes of_other_results = bytes;
+  ++of_other_results[1];
+  EXPECT_EQ(workload.shape(of_other_results).error().code, Code::unsupported);
   std::vector<std::pair<U128, std::uint64_t>> seen;
   for (std::uint64_t task = 0; task < 6; ++task) {
     for (std::uint32_t unit = 0; unit < 4; ++unit) {

@@ -113,6 +113,7 @@ class Worker {
   const std::vector<JobId>& jobs_wanted() const { return config_.jobs; }  // empty: all
   std::vector<JobStatus> jobs() const;
   std::size_t in_flight() const { return board_.in_flight(); }
+  WorkBoard::Load load() const { return board_.load(); }
   const WorkerStats& stats() const { return stats_; }
 
  private:

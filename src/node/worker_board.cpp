@@ -33,6 +33,19 @@ void WorkBoard::want(std::vector<WantedUnits> wanted) {
   });
 }
 
+WorkBoard::Load WorkBoard::load() const {
+  Load load;
+  for (const WantedUnits& some : wanted_) {
+    const std::uint64_t slices = jobs_.at(some.job).slices;
+    load.slices += slices * some.units.size();
+    for (const std::uint16_t number : some.units) {
+      const auto unit = units_.find({some.job, some.task, some.dispute, number});
+      if (unit != units_.end()) load.done += slices - unit->second.left;
+    }
+  }
+  return load;
+}
+
 WorkBoard::Unit& WorkBoard::unit_of(const Name& name) {
   const auto [at, is_new] = units_.try_emplace(name);
   if (is_new) {

@@ -47,6 +47,12 @@ class WorkBoard {
   /// Whether the unit is whole now. What failed is tried again after want().
   bool on_computed(Token token, Result<compute::SliceResult> result);
   std::size_t in_flight() const { return asked_.size(); }
+  /// Slices of all that is wanted, and those of them that are done.
+  struct Load {
+    std::uint64_t slices = 0;
+    std::uint64_t done = 0;
+  };
+  Load load() const;
 
   /// All of them, in the order of `wanted`; none while one is missing.
   std::optional<std::vector<UnitDone>> done(const WantedUnits& wanted) const;

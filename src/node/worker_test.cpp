@@ -309,6 +309,25 @@ TEST(Worker, PausedItComputesNothingAndStillSpeaks) {
   EXPECT_GT(worker.stats().slices, slices);
 }
 
+// Its program makes other results than the job's: it would be fined for what is no fault.
+TEST(Worker, TakesNoPartInAJobOfOtherResultsAndSaysWhy) {
+  codec::JobSpec spec = goldbach_spec();
+  ++spec.params[1];
+  WorkerWorld net(spec);
+  net.world.add_account(12, 1'000'000);
+  net.world.add_worker(12, 12);
+  WorkerConfig config;
+  config.genesis = net.world.rules.genesis;
+  config.params = net.world.rules.params;
+  config.make_workload = make_goldbach;
+  Worker worker(config, identity(12).pair, {});
+  worker.on_final({1'000}, 0, net.world.entries);
+  EXPECT_FALSE(worker.poll_output());
+  ASSERT_EQ(worker.jobs().size(), 1u);
+  EXPECT_EQ(worker.jobs()[0].trouble,
+            "parameters of results of version 2, where this program's are of 1");
+}
+
 TEST(Worker, WithoutAnAccountOrABondItSaysWhyItDoesNotWork) {
   WorkerWorld net;
   WorkerConfig config;

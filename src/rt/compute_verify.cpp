@@ -15,6 +15,7 @@
 #include "base/format.h"
 #include "rt/compute_checkpoint.h"
 #include "rt/compute_kernels.h"
+#include "rt/compute_pace.h"
 
 namespace kith::rt {
 namespace {
@@ -33,7 +34,8 @@ double seconds_since(Clock::time_point began) {
 
 class Verification {
  public:
-  explicit Verification(const VerifyOptions& options) : options_(options) {}
+  explicit Verification(const VerifyOptions& options)
+      : options_(options), pace_(options.is_stopped) {}
 
   Result<void> prepare() {
     pieces_ = TRY(plan_range(options_.from, options_.to, options_.is_fast));
@@ -63,6 +65,7 @@ class Verification {
     const U128 before = state_.result.count;
     began_ = Clock::now();
     const std::clock_t cpu_began = std::clock();
+    look_at_rules();
     {
       std::vector<std::jthread> workers;
       {
@@ -71,8 +74,9 @@ class Verification {
       }
       watch(before, workers, on_progress);
     }
+    const auto saved = save();
     if (fault_) return fail(*fault_);
-    TRY_VOID(save());
+    TRY_VOID(saved);
     VerifyOutcome outcome;
     outcome.result = state_.result;
     outcome.is_complete = state_.result.count == options_.to - options_.from + 1;
@@ -110,16 +114,18 @@ class Verification {
   }
 
   void work(ComputeWorker worker) {
-    // What feeds a GPU comes first: it needs little, but at once.
-    if (has_gpus_ && !worker.is_gpu) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19);
+    if (!worker.is_gpu) give_way();
+    ComputePace::Ticket ticket(pace_, /*is_external=*/worker.is_gpu);
     PieceRunner runner(std::move(worker.kernel));
     double s_per_number = 0;  // by its last piece
-    while (const Piece* piece = take(worker.is_gpu, s_per_number)) {
+    while (ticket.go_on(0, 1)) {
+      const Piece* const piece = take(worker.is_gpu, s_per_number);
+      if (piece == nullptr) break;
       const auto piece_began = Clock::now();
       std::uint32_t slices = 0;  // that are done
       bool has_given_up = false;
       const auto result = runner.run(*piece, *walker_, [&] {
-        if (options_.is_stopped() || is_done(*piece)) return true;
+        if (!ticket.go_on(0, 1) || is_done(*piece)) return true;
         if (!worker.is_gpu && slices > 0) has_given_up = gives_up(*piece, piece_began, slices);
         ++slices;
         return has_given_up;
@@ -133,6 +139,15 @@ class Verification {
     --working_;
     if (!worker.is_gpu) --processors_;
     changed_.notify_all();
+  }
+
+  /// A thread of the processor: to other programs, and to what feeds a GPU.
+  void give_way() const {
+    if (options_.is_idle_priority) {
+      become_idle();
+    } else if (has_gpus_) {
+      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19);
+    }
   }
 
   std::size_t index_of(const Piece& piece) const {
@@ -219,10 +234,11 @@ class Verification {
       replace_lost(workers);
       const VerifyProgress progress{
           state_.result.count, options_.to - options_.from + 1,
-          static_cast<double>(state_.result.count - before) / seconds_since(began_)};
+          static_cast<double>(state_.result.count - before) / seconds_since(began_), pace_.pause()};
       const bool is_due = Clock::now() - saved_at >= checkpoint_interval;
       const ComputeCheckpoint copy = is_due ? state_ : ComputeCheckpoint();
       lock.unlock();
+      look_at_rules();
       on_progress(progress);
       if (is_due) {
         saved_at = Clock::now();
@@ -235,8 +251,18 @@ class Verification {
 
   void note_fault(const Error& error) {
     const std::scoped_lock lock(mutex_);
-    fault_ = error;
+    if (!fault_) fault_ = error;
     is_ending_ = true;
+    pace_.end();
+  }
+
+  void look_at_rules() {
+    const compute::WorkRules rules = options_.rules();
+    if (pace_.look(rules) != compute::WorkPause::memory) return;
+    // Waiting would not give any of it back.
+    note_fault({Code::limit, base::format("{} bytes of memory are in use, limit {}",
+                                          pace_.readings().memory_bytes.value_or(0),
+                                          rules.memory_bytes_max.value_or(0))});
   }
 
   Result<void> save() const { return save(state_); }
@@ -246,6 +272,7 @@ class Verification {
   }
 
   const VerifyOptions& options_;
+  ComputePace pace_;
   std::vector<Piece> pieces_;
   std::optional<ExactWalker> walker_;
   unsigned threads_ = 1;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compute/collatz/range.h"
+#include "compute/work_rules.h"
 #include "rt/compute_gpu.h"
 
 namespace kith::rt {
@@ -21,6 +22,10 @@ struct VerifyOptions {
   std::string checkpoint;  // a file; empty: none
   /// Asked by all threads, so that a signal may end it.
   bool (*is_stopped)() = [] { return false; };
+  /// Of the processor's threads; what feeds a GPU needs little, but at once.
+  bool is_idle_priority = false;
+  /// Asked once a second, on the calling thread.
+  std::function<compute::WorkRules()> rules = [] { return compute::WorkRules(); };
   // For tests: devices that are lost, and OpenCL on the processor in the place of a GPU.
   GpuOpener open_gpu = rt::open_gpu;
   bool counts_processors = false;
@@ -30,6 +35,7 @@ struct VerifyProgress {
   compute::collatz::U128 done = 0;   // numbers
   compute::collatz::U128 count = 0;  // of the range
   double rate_per_s = 0;             // of this run
+  compute::WorkPause pause = compute::WorkPause::none;
 };
 
 struct VerifyOutcome {
@@ -42,7 +48,8 @@ struct VerifyOutcome {
   std::vector<std::string> notes;  // GPUs that do not work, or were lost
 };
 
-/// `on_progress` is called once a second, on the calling thread.
+/// `on_progress` is called once a second, on the calling thread. Errors: `usage`, the checkpoint's;
+/// `limit` when the rules' memory is used up, with all that is done in the checkpoint.
 Result<VerifyOutcome> verify_range(const VerifyOptions& options,
                                    const std::function<void(const VerifyProgress&)>& on_progress);
 

@@ -1,5 +1,6 @@
 """Accounts at the command line, on a real chain that computes: names sealed and taken, workers,
 teams, bonds, keys on other machines, and certificates that two light clients judge alike."""
+import hashlib
 import json
 import pathlib
 import shutil
@@ -11,6 +12,7 @@ from e2e import KITH, LIMIT_S, Case, environment, kith, main, wait_for
 COIN = 100_000_000
 WORDS = "abandon " * 11 + "about"
 VERIFIER = pathlib.Path(__file__).parents[2] / "web" / "light" / "verify.js"
+EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "worker" / "twin_primes.py"
 NODE = shutil.which("node")
 CHAIN = ["--param", "computing=on", "--param", "block_interval_ms=50"]
 
@@ -229,6 +231,36 @@ class AccountTest(Case):
         for bad in ("account:ab", "acount:" + "ab" * 32, "beacon:00", ",".join(["jobs:"] * 5)):
             asked = kith("--home", self.here, "chain", "proof", "entry", bad)
             self.assertEqual(asked.code, 2, (bad, asked.out, asked.err))
+
+    def test_jobs_are_submitted_and_shown(self):
+        self.account("create", "alice", "--max-fee", "1")
+
+        def compute(*arguments, code=0):
+            result = kith("--home", self.here, "--json", "compute", *arguments)
+            self.assertEqual(result.code, code, (arguments, result.out, result.err))
+            return result.json()
+
+        work = ("--workload", f"external:{EXAMPLE}", "--from", 1, "--to", 6400, "--price", "0.01")
+        plan = compute("submit", *work, "--step", 640, "--dry-run")
+        self.assertEqual((plan["tasks"], plan["units"], plan["slices"]), (10, 16, 4))
+        made = compute("submit", *work, "--step", 640, "--max-fee", "1", "--wait")
+        self.assertEqual(made["status"], "final", made)
+        job = compute("job", 1)
+        sha256 = hashlib.sha256(EXAMPLE.read_bytes()).hexdigest()
+        self.assertEqual((job["workload"], job["from"], job["to"], job["tasks"], job["name"]),
+                         (f"external:{sha256}", "1", "6400", 10, "alice"))
+        for wrong, word in ((("--step", 641), "64 equal slices"), ((), "--step is missing"),
+                            (("--step", 640, "--units", 8), "power of 4")):
+            error = compute("submit", *work, *wrong, "--dry-run", code=2)["error"]
+            self.assertEqual(error["code"], "usage")
+            self.assertIn(word, error["message"])
+        collatz = ("--from", "2^71", "--to", "2^71+2^65-1", "--price", "1", "--dry-run")
+        for workload, wrong in (("collatz", ("--step", 1)), ("prayer", ())):
+            error = compute("submit", "--workload", workload, *collatz, *wrong, code=2)["error"]
+            self.assertEqual(error["code"], "usage")
+        gone = compute("submit", "--workload", "external:/nowhere", "--from", 1, "--to", 64,
+                       "--step", 64, "--price", "1", "--dry-run", code=1)
+        self.assertEqual(gone["error"]["code"], "not_found")
 
     def test_errors_say_what_to_do(self):
         self.assertIn("kith account create", self.refused("not_found", "show"))
