@@ -309,6 +309,15 @@ TEST(Worker, PausedItComputesNothingAndStillSpeaks) {
   EXPECT_GT(worker.stats().slices, slices);
 }
 
+/// Of a worker that the world does not lead.
+WorkerConfig alone_in(const WorkerWorld& net) {
+  WorkerConfig config;
+  config.genesis = net.world.rules.genesis;
+  config.params = net.world.rules.params;
+  config.make_workload = make_goldbach;
+  return config;
+}
+
 // Its program makes other results than the job's: it would be fined for what is no fault.
 TEST(Worker, TakesNoPartInAJobOfOtherResultsAndSaysWhy) {
   codec::JobSpec spec = goldbach_spec();
@@ -316,11 +325,7 @@ TEST(Worker, TakesNoPartInAJobOfOtherResultsAndSaysWhy) {
   WorkerWorld net(spec);
   net.world.add_account(12, 1'000'000);
   net.world.add_worker(12, 12);
-  WorkerConfig config;
-  config.genesis = net.world.rules.genesis;
-  config.params = net.world.rules.params;
-  config.make_workload = make_goldbach;
-  Worker worker(config, identity(12).pair, {});
+  Worker worker(alone_in(net), identity(12).pair, {});
   worker.on_final({1'000}, 0, net.world.entries);
   EXPECT_FALSE(worker.poll_output());
   ASSERT_EQ(worker.jobs().size(), 1u);
@@ -330,11 +335,7 @@ TEST(Worker, TakesNoPartInAJobOfOtherResultsAndSaysWhy) {
 
 TEST(Worker, WithoutAnAccountOrABondItSaysWhyItDoesNotWork) {
   WorkerWorld net;
-  WorkerConfig config;
-  config.genesis = net.world.rules.genesis;
-  config.params = net.world.rules.params;
-  config.make_workload = make_goldbach;
-  Worker worker(config, identity(99).pair, {});
+  Worker worker(alone_in(net), identity(99).pair, {});
   worker.on_final({1'000}, 0, net.world.entries);
   EXPECT_FALSE(worker.poll_output());
   ASSERT_EQ(worker.jobs().size(), 1u);
