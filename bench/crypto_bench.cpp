@@ -1,18 +1,25 @@
 // What the cryptography of a connection costs. A full inbound Noise XX handshake is one
 // x25519_generate, three x25519_agree, one ed25519_sign and one ed25519_verify; a record is one
 // seal and one open. Compare `seal` with `openssl speed -evp chacha20-poly1305 -bytes N`.
+// `packet_*` is one packet of a session, its header as associated data; `session_*` are both sides
+// of a whole handshake, so half of it is one side's.
 //
 //   <build>/bench/crypto_bench --benchmark_min_time=1 --benchmark_repetitions=5
 #include <benchmark/benchmark.h>
+
+#include <vector>
 
 #include "base/rng.h"
 #include "crypto/aead.h"
 #include "crypto/ed25519_zip215.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
+#include "crypto/packet_cipher.h"
 #include "crypto/vrf.h"
 #include "crypto/x25519.h"
 #include "crypto/xsalsa20.h"
+#include "secure/session.h"
+#include "secure/session_ticket.h"
 
 namespace kith::crypto {
 namespace {
@@ -132,6 +139,114 @@ void open(benchmark::State& state) {
   count_bytes(state);
 }
 BENCHMARK(open)->Arg(64)->Arg(1024)->Arg(16384)->Arg(65536);
+
+constexpr std::size_t packet_header_bytes = 32;
+
+/// The range is the plaintext: 64 bytes, a usual packet, and a large frame of TCP.
+void packet_seal(benchmark::State& state, CipherBackEnd back_end, CipherId id) {
+  if (!has_back_end(back_end)) return state.SkipWithError("not in this build");
+  KeyScheduleCache cache(back_end);
+  PacketCipher cipher(id, AeadKey{1}, AeadNonce{2}, cache);
+  const Bytes header = random_bytes(packet_header_bytes);
+  Bytes buffer = random_bytes(static_cast<std::size_t>(state.range(0)) + aead_tag_bytes);
+  std::uint64_t number = 0;
+  for (auto _ : state) {
+    cipher.seal(++number, header, buffer);
+    benchmark::ClobberMemory();
+  }
+  count_bytes(state);
+}
+
+/// With a copy of the packet each time, as `open`.
+void packet_open(benchmark::State& state, CipherBackEnd back_end, CipherId id) {
+  if (!has_back_end(back_end)) return state.SkipWithError("not in this build");
+  KeyScheduleCache cache(back_end);
+  PacketCipher cipher(id, AeadKey{1}, AeadNonce{2}, cache);
+  const Bytes header = random_bytes(packet_header_bytes);
+  Bytes sealed = random_bytes(static_cast<std::size_t>(state.range(0)) + aead_tag_bytes);
+  cipher.seal(1, header, sealed);
+  Bytes buffer(sealed.size());
+  for (auto _ : state) {
+    std::copy(sealed.begin(), sealed.end(), buffer.begin());
+    if (!cipher.open(1, header, buffer)) state.SkipWithError("does not open");
+  }
+  count_bytes(state);
+}
+#define PACKET_ROWS(name, ...)                                                       \
+  BENCHMARK_CAPTURE(packet_seal, name, __VA_ARGS__)->Arg(64)->Arg(1352)->Arg(65487); \
+  BENCHMARK_CAPTURE(packet_open, name, __VA_ARGS__)->Arg(64)->Arg(1352)->Arg(65487)
+PACKET_ROWS(aes_ipsec_mb, CipherBackEnd::ipsec_mb, CipherId::aes_256_gcm);
+PACKET_ROWS(aes_openssl, CipherBackEnd::openssl, CipherId::aes_256_gcm);
+PACKET_ROWS(chacha, CipherBackEnd::openssl, CipherId::chacha20_poly1305);
+
+/// A key whose schedule is not there: with one more in use than there is room for.
+void packet_schedule(benchmark::State& state, CipherBackEnd back_end) {
+  if (!has_back_end(back_end)) return state.SkipWithError("not in this build");
+  KeyScheduleCache cache(back_end);
+  std::vector<PacketCipher> ciphers;
+  for (std::size_t i = 0; i <= KeyScheduleCache::schedules_max; ++i) {
+    ciphers.emplace_back(CipherId::aes_256_gcm, AeadKey{static_cast<std::uint8_t>(i)}, AeadNonce{},
+                         cache);
+  }
+  Bytes buffer(64 + aead_tag_bytes);
+  std::uint64_t number = 0;
+  for (auto _ : state) {
+    ++number;
+    ciphers[number % ciphers.size()].seal(number, {}, buffer);
+  }
+}
+BENCHMARK_CAPTURE(packet_schedule, aes_ipsec_mb, CipherBackEnd::ipsec_mb);
+BENCHMARK_CAPTURE(packet_schedule, aes_openssl, CipherBackEnd::openssl);
+
+struct SessionEnd {
+  explicit SessionEnd(std::uint64_t number)
+      : rng(number),
+        config{.identity = secure::make_session_identity(KeyPair::generate(rng),
+                                                         X25519KeyPair::generate(rng))} {}
+  SeededRng rng;
+  secure::SessionConfig config;
+  secure::Tickets tickets;
+};
+
+/// Two sessions hand each other what they say until both say nothing more.
+void shake_hands(SessionEnd (&ends)[2], benchmark::State& state) {
+  using namespace secure;
+  Session sides[] = {
+      Session(ends[0].config, Direction::outbound, ends[1].config.identity->peer, ends[0].tickets,
+              ends[0].rng, {}),
+      Session(ends[1].config, Direction::inbound, std::nullopt, ends[1].tickets, ends[1].rng, {})};
+  int confirmed = 0;
+  for (bool is_busy = true; is_busy;) {
+    is_busy = false;
+    for (std::size_t i = 0; i < 2; ++i) {
+      while (auto output = sides[i].poll_output({})) {
+        is_busy = true;
+        if (auto* said = std::get_if<SayHandshake>(&*output)) {
+          sides[1 - i].on_input({}, HandshakeReceived{said->message, said->bytes});
+        } else if (auto* bytes = std::get_if<SaySession>(&*output)) {
+          sides[1 - i].on_input({}, SessionReceived{bytes->bytes});
+        } else if (auto* ticket = std::get_if<TicketArrived>(&*output)) {
+          ends[i].tickets.keep({}, ticket->peer, std::move(ticket->ticket),
+                               std::move(ticket->secret));
+        } else if (std::holds_alternative<SessionConfirmed>(*output)) {
+          ++confirmed;
+        }
+      }
+    }
+  }
+  if (confirmed != 1) state.SkipWithError("no handshake");
+}
+
+void session_handshake(benchmark::State& state, bool is_resumed) {
+  SessionEnd ends[] = {SessionEnd(1), SessionEnd(2)};
+  if (!is_resumed) ends[0].config.tickets_given = ends[1].config.tickets_given = 0;
+  shake_hands(ends, state);
+  for (auto _ : state) shake_hands(ends, state);
+  state.counters["a_side"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * 2, benchmark::Counter::kIsRate);
+}
+BENCHMARK_CAPTURE(session_handshake, full, false);
+BENCHMARK_CAPTURE(session_handshake, resumed, true);
 
 /// What making one costs; a connection makes two.
 void aead_object(benchmark::State& state) {

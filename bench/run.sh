@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Benchmarks: Kith beside the foreign libp2p peers, and the programs that measure one part each.
 #
-#   bench/run.sh [NAME...] [--quick] [--json] [--repeat N] [--stacks kith,go,rust,js]
+#   bench/run.sh [NAME...] [--quick] [--json] [--repeat N] [--stacks kith,go,rust,js] [--rows A,B]
 #
 # NAME is one of
 #   perf handshakes ping memory   Kith and the foreign peers, each against itself (perf_peers.py)
@@ -10,6 +10,9 @@
 #                                 and NATS, 2 and 10 nodes, signed and not (pubsub.py)
 #   chain                         payments that four validators make final, Kith and CometBFT
 #                                 (chain.py); --stacks kith,cometbft,cometbft-tuned
+#   transport                     the packet transport beside TLS over TCP, QUIC (msquic, quinn,
+#                                 quic-go, ngtcp2), ENet, KCP and ZeroMQ, and over a lossy path
+#                                 (transport.py); --rows stream,relay,... takes only these
 #   start                         a node with 1,000,000 blocks starts; validators with nothing to do
 #                                 (chain_start.py)
 #   idle                          an idle node and 2,000 idle connections (idle_connections.py)
@@ -33,6 +36,7 @@ quick=false
 json=false
 is_pubsub_wanted=false
 is_chain_wanted=false
+is_transport_wanted=false
 is_start_wanted=false
 is_idle_wanted=false
 is_sim_wanted=false
@@ -48,6 +52,9 @@ main() {
   fi
   if $is_chain_wanted; then
     run_chain
+  fi
+  if $is_transport_wanted; then
+    run_transport
   fi
   if $is_start_wanted; then
     run_start
@@ -72,6 +79,7 @@ read_arguments() {
       all | perf | handshakes | ping | memory) peer_figures+=("$1") ;;
       pubsub) is_pubsub_wanted=true ;;
       chain) is_chain_wanted=true ;;
+      transport) is_transport_wanted=true ;;
       start) is_start_wanted=true ;;
       idle) is_idle_wanted=true ;;
       sim) is_sim_wanted=true ;;
@@ -88,7 +96,7 @@ read_arguments() {
         collatz_options+=("$1" "${2:?$1 wants a value}")
         shift
         ;;
-      --repeat | --stacks)
+      --repeat | --stacks | --rows)
         options+=("$1" "${2:?$1 wants a value}")
         shift
         ;;
@@ -101,7 +109,7 @@ read_arguments() {
   done
   if ((${#peer_figures[@]} + ${#micro[@]} == 0)) &&
     ! $is_pubsub_wanted && ! $is_chain_wanted && ! $is_start_wanted && ! $is_idle_wanted &&
-    ! $is_sim_wanted && ! $is_collatz_wanted; then
+    ! $is_sim_wanted && ! $is_collatz_wanted && ! $is_transport_wanted; then
     peer_figures=(all)
   fi
 }
@@ -179,6 +187,75 @@ cometbft_bench() {
     return 1
   }
   echo "$program"
+}
+
+run_transport() {
+  local arguments=(--programs "$programs" --peers "$root/build/bench/transport") peer why
+  mkdir -p "$root/build/bench/transport"
+  rm -f "$root/build/bench/transport"/*_peer  # what cannot be built any more is not measured
+  for peer in quinn msquic go js; do
+    why=$(build_transport_"$peer" 2>&1 >/dev/null) || {
+      printf '%s\n' "$why" | tail -15 >&2
+      echo "bench: the $peer peer of transport.py cannot be built: ${why##*$'\n'}" >&2
+    }
+  done
+  $quick && arguments+=(--quick)
+  $json && arguments+=(--json)
+  python3 "$here/transport.py" "${arguments[@]}" "${options[@]}"
+}
+
+# Each build_transport_* makes NAME_peer in build/bench/transport, or says last why it cannot.
+
+build_transport_quinn() {
+  build_transport_rust quinn
+}
+
+# With its own msquic and OpenSSL, from the crate's sources: minutes, the first time.
+build_transport_msquic() {
+  local out=$root/build/bench/transport
+  build_transport_rust msquic || return
+  cp -P "$out"/rust/release/build/msquic-*/out/lib/libmsquic.so* "$out/"
+}
+
+build_transport_rust() {
+  local out=$root/build/bench/transport
+  need cargo || return
+  (cd "$here/transport_peers/$1" &&
+    CARGO_TARGET_DIR=$out/rust timeout 1800 cargo build --release --quiet) || return
+  cp "$out/rust/release/$1_peer" "$out/"
+}
+
+build_transport_go() {
+  local out=$root/build/bench/transport name
+  need go || return
+  for name in quicgo kcp; do
+    (cd "$here/transport_peers/go" &&
+      GOFLAGS='-trimpath -buildvcs=false' timeout 900 go build -o "$out/${name}_peer" "./$name") ||
+      return
+  done
+}
+
+build_transport_js() {
+  local folder=$here/transport_peers/js out=$root/build/bench/transport node
+  need npm || return
+  if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
+    (cd "$folder" && npm ci --no-fund --no-audit) || return
+  fi
+  for node in "$folder"/node_modules/node-linux-*/bin/node "$(command -v node)"; do
+    if [[ -x $node && $("$node" -p 'parseInt(process.versions.node)') -ge 22 ]]; then
+      printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$node" "$folder/peer.js" >"$out/js_quinn_peer"
+      chmod +x "$out/js_quinn_peer"
+      return
+    fi
+  done
+  echo "js-libp2p needs Node 22 or newer" >&2
+  return 1
+}
+
+need() {
+  command -v "$1" >/dev/null && return
+  echo "no $1 on this machine" >&2
+  return 1
 }
 
 run_start() {

@@ -20,7 +20,9 @@ target_include_directories(kith_library PUBLIC
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
 # Third parties that the archive's objects call: CMake target, package that defines it (`pc:NAME
-# MODULE` for one that only pkg-config knows), linker flag. Header-only ones are not here.
+# MODULE` for one that only pkg-config knows, `file:NAME` for a module of ours that goes along),
+# linker flag. Header-only ones are not here.
+include(KithIpsecMb)
 set(kith_linkable
   "fmt::fmt|fmt|-lfmt"
   "spdlog::spdlog|spdlog|-lspdlog"
@@ -32,6 +34,7 @@ set(kith_linkable
   "Threads::Threads|Threads|-pthread"
   "PkgConfig::sodium|pc:sodium libsodium|-lsodium"
   "PkgConfig::secp256k1|pc:secp256k1 libsecp256k1|-lsecp256k1"
+  "PkgConfig::ipsec_mb|file:KithIpsecMb|${KITH_IPSEC_MB_FLAG}"
   "PkgConfig::rocksdb|pc:rocksdb rocksdb|-lrocksdb"
   "PkgConfig::cares|pc:cares libcares|-lcares"
   "PkgConfig::zstd|pc:zstd libzstd|-lzstd"
@@ -53,6 +56,9 @@ foreach(row ${kith_linkable})
   if(package MATCHES "^pc:(.+) (.+)$")
     string(APPEND KITH_FIND_DEPENDENCIES "find_dependency(PkgConfig)\n"
            "pkg_check_modules(${CMAKE_MATCH_1} REQUIRED QUIET IMPORTED_TARGET ${CMAKE_MATCH_2})\n")
+  elseif(package MATCHES "^file:(.+)$")
+    string(APPEND KITH_FIND_DEPENDENCIES
+           "include(\${CMAKE_CURRENT_LIST_DIR}/${CMAKE_MATCH_1}.cmake)\n")
   else()
     string(APPEND KITH_FIND_DEPENDENCIES "find_dependency(${package})\n")
   endif()
@@ -71,7 +77,7 @@ install(EXPORT kith-targets NAMESPACE kith:: DESTINATION ${kith_package_dir}
         COMPONENT development)
 install(DIRECTORY include/kith DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
         FILES_MATCHING PATTERN "*.h")
-install(FILES ${PROJECT_BINARY_DIR}/kith-config.cmake
+install(FILES ${PROJECT_BINARY_DIR}/kith-config.cmake cmake/KithIpsecMb.cmake
               ${PROJECT_BINARY_DIR}/kith-config-version.cmake
         DESTINATION ${kith_package_dir} COMPONENT development)
 install(FILES ${PROJECT_BINARY_DIR}/kith.pc

@@ -42,6 +42,8 @@ PUBLIC_FACE_USERS = ("src/app/", "src/base/")
 # (name, includes, CMake targets, where it lives: file patterns below the root)
 THIRD_PARTIES = [
     ("fmt", r"fmt/", r"fmt::", ["src/base/*"]),
+    # Asio's TLS, of WebSockets, is linked only: no file of rt/ names openssl/.
+    ("OpenSSL's TLS", r"(?!)", r"OpenSSL::SSL", ["src/rt/web_socket.cpp"]),
     ("OpenSSL", r"openssl/", r"OpenSSL::", ["src/crypto/*.cpp"]),
     ("libsodium", r"sodium(\.h|/)", r"PkgConfig::sodium", ["src/crypto/*.cpp"]),
     ("libsecp256k1", r"secp256k1", r"PkgConfig::secp256k1", ["src/crypto/*.cpp"]),
@@ -68,8 +70,11 @@ THIRD_PARTIES = [
     ("inet_pton", r"arpa/inet\.h", r"(?!)",  # pure: the reference that codec/ip_text is tested by
      ["src/codec/*_test.cpp", "src/rt/*"]),
     ("POSIX", r"(sys|net|netinet|arpa|linux)/|(unistd|fcntl|poll|signal|termios|dirent|netdb|pwd|"
-              r"dlfcn|ifaddrs|sched|spawn|syslog|grp|malloc)\.h|csignal$", r"(?!)",
+              r"dlfcn|ifaddrs|sched|spawn|syslog|grp)\.h|csignal$", r"(?!)",
      ["src/rt/*", "src/cli/*", "src/app/*"]),
+    # How much of the heap is in use, for what measures memory.
+    ("malloc.h", r"malloc\.h", r"(?!)",
+     ["src/rt/*_test.cpp", "src/packet/*_test.cpp", "src/sim/scenario_*.cpp"]),
 ]
 
 # Rules below the shells: (name, pattern over code without comments and literals, sentence).

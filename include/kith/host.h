@@ -1,5 +1,7 @@
 // kith::Host: a libp2p peer inside your program. It has an identity, listens, dials, and carries
-// encrypted, multiplexed streams to and from any libp2p peer (TCP, Noise, yamux).
+// encrypted, multiplexed streams to and from any libp2p peer (TCP or WebSocket, Noise, yamux).
+// Between two Kith hosts it also speaks sessions of Kith's own, over UDP ("…/udp/4771/kith"), TCP
+// and WebSockets ("…/tcp/4770/kith", "…/ws/kith"); these carry messages and datagrams as well.
 //
 //   auto host = kith::Host::start({.listen = {"/ip4/0.0.0.0/tcp/4770"}});
 //   (*host)->handle("/echo/1.0.0", [](kith::Stream stream) {
@@ -25,6 +27,7 @@
 #include <vector>
 
 #include <kith/error.h>
+#include <kith/session.h>
 
 namespace kith {
 
@@ -45,7 +48,8 @@ struct PubSubLimits {
 
 /// What a Host is to be. Every field has a default.
 struct HostOptions {
-  /// Multiaddrs to listen at, such as "/ip4/127.0.0.1/tcp/0"; empty: dial only.
+  /// Multiaddrs to listen at; empty: dial only. "/ip4/127.0.0.1/tcp/0" takes libp2p and sessions
+  /// alike, and so does "/ip4/127.0.0.1/tcp/0/ws"; "/ip4/127.0.0.1/udp/0/kith" takes packets.
   std::vector<std::string> listen = {};
   /// Folder with identity.key and peers.db, made when missing and locked while the host runs.
   /// Empty: a fresh identity that is gone afterwards.
@@ -67,6 +71,8 @@ struct HostOptions {
   std::size_t peers_max = 100;
   /// How much gossip it takes part in.
   PubSubLimits pubsub = {};
+  /// How it speaks with other Kith hosts.
+  SessionOptions sessions = {};
   /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence.
   /// Called on the host's threads; must not block.
   std::function<void(int level, std::string_view subsystem, std::string_view sentence)> log = {};
@@ -174,6 +180,11 @@ struct PeerDetails {
   std::string remote_address = {};
   /// The smoothed round trip, once measured.
   std::optional<std::chrono::nanoseconds> rtt = {};
+  /// What carries it: "udp/kith", "tcp/kith" and "ws/kith" are sessions; "tcp" and "ws" are
+  /// libp2p's Noise and yamux.
+  std::string transport = {};
+  /// Of a session.
+  std::optional<SessionDetails> session = {};
 };
 
 /// A peer in the network. Owns its thread; see the head of this file for what may be called where.
@@ -215,6 +226,41 @@ class Host {
   /// Opens a stream to a connected peer. It may be used at once; a peer that does not speak
   /// `protocol` closes it with `unsupported`.
   void open(std::string peer, std::string protocol, std::function<void(Result<Stream>)> done);
+
+  // Messages and datagrams: over sessions alone (PeerDetails::transport). Each arrives whole; one
+  // may overtake another. A protocol's name has 1 to 100 bytes.
+
+  /// Sends a copy of `data`, at most 16 MiB with the name. It arrives once, or not at all when it
+  /// is given up (MessageOptions). `on_done` hears that the peer has it (over TCP and WebSockets:
+  /// that it has gone out, which nothing but the connection's end can stop); or `timeout` when it
+  /// was given up, `limit` when too many to this peer are unacknowledged (1,024), `unsupported`
+  /// where the connection is no session, `closed` without a connection, and when it ends before all
+  /// is known. Errors at once, and then on_done is not called: `malformed` for a peer id that is
+  /// none, `usage` for a name out of bounds, `too_large`, `limit` when 64 MiB are unacknowledged,
+  /// `closed`.
+  Result<void> send_message(const std::string& peer, std::string_view protocol,
+                            std::span<const std::uint8_t> data, MessageOptions options = {},
+                            std::function<void(Result<void>)> on_done = {});
+  /// Sends a copy of `data` once, in one packet with the name (SessionDetails::mtu less 64 bytes):
+  /// a larger one is lost like any that is lost on its way, and so is one without a session to the
+  /// peer. Errors at once as of send_message().
+  Result<void> send_datagram(const std::string& peer, std::string_view protocol,
+                             std::span<const std::uint8_t> data);
+  /// Messages of `protocol` go to `callback`, with the peer's id; the bytes are valid during the
+  /// call. `exists` when they have a callback, or the protocol is not the program's.
+  Result<void> on_message(
+      std::string protocol,
+      std::function<void(const std::string& peer, std::span<const std::uint8_t> data)> callback);
+  /// The same for datagrams.
+  Result<void> on_datagram(
+      std::string protocol,
+      std::function<void(const std::string& peer, std::span<const std::uint8_t> data)> callback);
+  /// `size` bytes, 1 to 8160, that the two ends of the session to `peer` alone know: the same at
+  /// both for the same `label`, and others for any other session or label. `unsupported` where the
+  /// connection is no session, `closed` without one.
+  Result<std::vector<std::uint8_t>> export_key(const std::string& peer, std::string_view label,
+                                               std::size_t size) const;
+
   /// Measures the round trip to a connected peer.
   void ping(std::string peer, std::function<void(Result<std::chrono::nanoseconds>)> done);
   /// What happens to peers and to this host, in order. One callback; a later one replaces it.

@@ -11,10 +11,20 @@ namespace {
 constexpr double bytes_per_mib = 1024.0 * 1024.0;
 constexpr std::uint64_t max_duration_ns = INT64_MAX;
 
-std::string_view transport_of(const codec::Multiaddr& address) {
-  if (address.has(codec::AddrProtocol::quic_v1)) return "quic";
-  if (address.has(codec::AddrProtocol::ws) || address.has(codec::AddrProtocol::wss)) return "ws";
-  return address.has(codec::AddrProtocol::tcp) ? "tcp" : "unknown";
+/// As a person would call it. Of an accepted link the address does not say what is spoken on it.
+std::string_view transport_name(const host::ConnectionInfo& connection) {
+  const bool is_session = connection.session.has_value();
+  switch (codec::transport_of(connection.remote)) {
+    case codec::Transport::tcp: return is_session ? "tcp-session" : "tcp";
+    case codec::Transport::tcp_kith: return "tcp-session";
+    case codec::Transport::ws: return is_session ? "ws-session" : "ws";
+    case codec::Transport::wss: return is_session ? "wss-session" : "wss";
+    case codec::Transport::ws_kith: return "ws-session";
+    case codec::Transport::wss_kith: return "wss-session";
+    case codec::Transport::udp_kith: return "udp-session";
+    case codec::Transport::other: break;
+  }
+  return connection.remote.has(codec::AddrProtocol::quic_v1) ? "quic" : "unknown";
 }
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -156,7 +166,7 @@ Json peer_view(const node::Node& node, const host::PeerInfo& peer, Instant now) 
             {"protocols", nullptr}};
   if (!peer.connections.empty()) {
     view["direction"] = name_of(peer.connections.front().direction);
-    view["transport"] = transport_of(peer.connections.front().remote);
+    view["transport"] = transport_name(peer.connections.front());
   }
   if (peer.identity) {
     view["agent"] = peer.identity->agent_version;
@@ -214,15 +224,39 @@ Json ban_view(const PeerId& peer, const peer::Ban& ban, Instant now) {
               {"left_s", ban.until ? Json(std::ceil(seconds(*ban.until - now))) : Json(nullptr)}};
 }
 
+/// Of a connection that is one of Kith's own sessions; else null.
+static Json session_view(const std::optional<host::SessionStats>& session) {
+  if (!session) return nullptr;
+  return Json{{"cipher", session->cipher},
+              {"state", session->state},
+              {"rtt_ms", ms_view(session->rtt)},
+              {"rtt_least_ms", ms_view(session->rtt_least)},
+              {"cwnd_bytes", to_json(session->window)},
+              {"in_flight_bytes", to_json(session->bytes_in_flight)},
+              {"delivery_bytes_s", to_json(session->delivery_rate)},
+              {"bytes_received", to_json(session->bytes_received)},
+              {"bytes_sent", to_json(session->bytes_sent)},
+              {"packets_received", to_json(session->packets_received)},
+              {"packets_sent", to_json(session->packets_sent)},
+              {"packets_dropped", to_json(session->packets_dropped)},
+              {"packets_lost", to_json(session->packets_lost)},
+              {"packets_retransmitted", to_json(session->packets_resent)},
+              {"packets_spurious", to_json(session->packets_spurious)},
+              {"path_changes", to_json(session->path_changes)},
+              {"rotations", to_json(session->rotations)},
+              {"mtu_bytes", session->mtu_bytes}};
+}
+
 Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Instant now) {
   Json view = peer_view(node, peer, now);
   Json connections = Json::array();
   for (const auto& connection : peer.connections) {
     connections.push_back(Json{{"address", connection.remote.to_string()},
                                {"direction", name_of(connection.direction)},
-                               {"transport", transport_of(connection.remote)},
+                               {"transport", transport_name(connection)},
                                {"age_s", rounded(seconds(now - connection.opened_at))},
-                               {"streams", connection.streams}});
+                               {"streams", connection.streams},
+                               {"session", session_view(connection.session)}});
   }
   view["connections"] = std::move(connections);
   view["protected"] = peer.is_protected;

@@ -77,7 +77,9 @@ int run_program(int argc, const char* const* argv) {
                [&](const cli::ComputeArgs& a) { return run_compute(g, a); },
                [&](const cli::AccountArgs& a) { return run_account(g, a); },
                [&](const cli::JobArgs& a) { return run_job(g, a); },
-               [&](const cli::OperationArgs& a) { return run_operation(g, a); }},
+               [&](const cli::OperationArgs& a) { return run_operation(g, a); },
+               [&](const cli::ReceiveArgs& a) { return run_receive(g, a); },
+               [&](const cli::SendArgs& a) { return run_send(g, a); }},
       command);
 }
 

@@ -50,6 +50,9 @@ int run_pubsub_peers(const cli::Globals& globals, const cli::PubsubPeersArgs& ar
 // cmd_measure.cpp
 int run_ping(const cli::Globals& globals, const cli::PingArgs& args);
 int run_perf(const cli::Globals& globals, const cli::PerfArgs& args);
+// cmd_file.cpp
+int run_receive(const cli::Globals& globals, const cli::ReceiveArgs& args);
+int run_send(const cli::Globals& globals, const cli::SendArgs& args);
 // cmd_wallet.cpp, cmd_wallet_send.cpp
 int run_wallet_create(const cli::Globals& globals, const cli::WalletCreateArgs& args);
 int run_wallet_restore(const cli::Globals& globals, const cli::WalletRestoreArgs& args);

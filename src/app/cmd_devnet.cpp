@@ -28,8 +28,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t port_step = 10;        // leaves room for a node's other ports
-constexpr std::uint64_t http_port_offset = 5;  // from its TCP port
+constexpr std::uint64_t port_step = 10;          // leaves room for a node's other ports
+constexpr std::uint64_t packet_port_offset = 1;  // from its TCP port
+constexpr std::uint64_t web_port_offset = 2;
+constexpr std::uint64_t http_port_offset = 5;
 constexpr Duration ready_max = 15s;
 constexpr Duration poll_interval = 50ms;
 constexpr Duration look_interval = 500ms;
@@ -118,14 +120,16 @@ std::string config_of(std::uint64_t port, const std::string& bootstrap, const st
   std::string text = base::format(
       "# Written by `kith devnet` at each start.\n"
       "network.name = \"devnet\"\n"
-      "listen = [\"/ip4/127.0.0.1/tcp/{}\"]\n"
+      "listen = [\"/ip4/127.0.0.1/tcp/{}\", \"/ip4/127.0.0.1/tcp/{}/ws\"]\n"
+      "packet.listen = [\"/ip4/127.0.0.1/udp/{}/kith\"]\n"
       "api.http = [\"/ip4/127.0.0.1/tcp/{}\"]\n"
       "ping.interval = \"1s\"\n"
       "peer_exchange.interval = \"1s\"\n"
       "dial.backoff_min = \"500ms\"\n"
       "gossip.topics = [\"devnet\"]\n"
       "perf.serve = false\n",
-      port, port == 0 ? 0 : port + http_port_offset);
+      port, port == 0 ? 0 : port + web_port_offset, port == 0 ? 0 : port + packet_port_offset,
+      port == 0 ? 0 : port + http_port_offset);
   if (!genesis.empty()) text += base::format("chain.genesis = \"{}\"\n", genesis);
   if (works) text += devnet_worker_config();
   if (!bootstrap.empty()) text += base::format("bootstrap = [\"{}\"]\n", bootstrap);

@@ -124,6 +124,8 @@ Result<void> Daemon::prepare() {
   config.node.host.agent_version = base::agent_version();
   config.node.host.connection.network_key = TRY(load_network_key(session_, args_.psk_file));
   config.reactor.tcp_congestion = session_.settings.tcp_congestion;
+  config.reactor.spin_us = spin_us(session_.settings.packet);
+  config.web_sockets = web_socket_config(session_);
   config.peers_db = session_.home + "/peers.db";
   config.quality_db = session_.home + "/quality.db";
   config.genesis = TRY(load_genesis(session_));

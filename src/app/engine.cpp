@@ -50,7 +50,7 @@ Result<std::unique_ptr<Engine>> Engine::make(EngineConfig config, crypto::KeyPai
   std::unique_ptr<Engine> engine(
       new Engine(std::move(config), std::move(key), std::move(peers), std::move(quality), log));
   TRY_VOID(engine->open_chain());
-  engine->start();
+  TRY_VOID(engine->start());
   TRY_VOID(engine->keep_chain());
   return engine;
 }
@@ -113,14 +113,16 @@ Result<void> Engine::keep_chain() {
   return {};
 }
 
-void Engine::start() {
+Result<void> Engine::start() {
   node_ = std::make_unique<node::Node>(config_.node, key_, rng_, log_);
   config_.reactor.identity = &key_;
   reactor_ = std::make_unique<rt::Reactor>(*node_, config_.reactor, log_, peers_.get(),
                                            quality_.get(), chain_disk_.get());
+  TRY_VOID(rt::set_web_sockets(*reactor_, config_.web_sockets));
   reactor_->set_after_turn([this] { after_turn(); });
   // Before anything that other threads ask of the node while run() begins.
   reactor_->post([this] { node_->start(reactor_->turn_now()); });
+  return {};
 }
 
 Engine::~Engine() = default;

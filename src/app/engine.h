@@ -16,12 +16,14 @@
 #include "rt/rng_system.h"
 #include "rt/store_chain.h"
 #include "rt/wal.h"
+#include "rt/web_socket.h"
 
 namespace kith::app {
 
 struct EngineConfig {
   node::NodeConfig node;
   rt::ReactorConfig reactor;
+  rt::WebSocketConfig web_sockets = {};
   std::string peers_db;    // path; empty: peers are forgotten at the end
   std::string quality_db;  // path; empty: so is what they did
   /// A folder, made if need be: state/ and leaves.dat (rt/store_chain.h), votes/ (rt/wal.h). Empty:
@@ -76,7 +78,7 @@ class Engine {
   std::string mempool_path() const { return config_.chain_dir + "/mempool.dat"; }
   std::vector<ledger::Mempool::Waiting> read_mempool() const;
   void save_mempool() const;
-  void start();
+  Result<void> start();
   void after_turn();
   void keep_dump(const node::StateDumped& dumped);
 

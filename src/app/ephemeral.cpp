@@ -92,6 +92,8 @@ Result<std::unique_ptr<Caller>> make_ephemeral(const Session& session,
   config.node.peer_exchange = {.interval = {}, .interval_eager = {}};
   config.node.host.connection.network_key = TRY(load_network_key(session, psk_file));
   config.reactor.tcp_congestion = session.settings.tcp_congestion;
+  config.reactor.spin_us = spin_us(session.settings.packet);
+  config.web_sockets = web_socket_config(session);
   // A home in use keeps its identity and its peers to itself: one id is one process.
   std::optional<rt::HomeLock> lock;
   std::optional<crypto::KeyPair> key;

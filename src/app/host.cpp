@@ -13,6 +13,7 @@
 #include "codec/peer_id.h"
 #include "rt/files.h"
 #include "rt/home.h"
+#include "secure/session_keys.h"
 
 namespace kith {
 namespace {
@@ -43,6 +44,42 @@ Result<void> apply(const PubSubLimits& limits, node::NodeConfig& config) {
   return {};
 }
 
+Result<packet::CongestionKind> congestion_of(std::string_view name) {
+  if (name == "bbr") return packet::CongestionKind::bbr;
+  if (name == "cubic") return packet::CongestionKind::cubic;
+  if (name == "aimd") return packet::CongestionKind::aimd;
+  return fail(Code::usage, base::format("sessions.congestion is \"{}\", not \"bbr\", \"cubic\" or "
+                                        "\"aimd\"",
+                                        name));
+}
+
+// The ranges are those of the keys packet.* and session.*.
+Result<void> apply(const SessionOptions& options, host::HostConfig& config) {
+  const auto check = [](const char* name, std::uint64_t value, std::uint64_t min,
+                        std::uint64_t max) -> Result<void> {
+    if (value >= min && value <= max) return {};
+    return fail(Code::usage,
+                base::format("sessions.{} is {}, not {} to {}", name, value, min, max));
+  };
+  const auto rotate_seconds = static_cast<std::uint64_t>(options.rotate_interval.count());
+  TRY_VOID(check("mtu", options.mtu, 1200, 8952));
+  TRY_VOID(check("mtu_max", options.mtu_max, options.mtu, 8952));
+  TRY_VOID(check("rotate_bytes", options.rotate_bytes, 1'000'000, 10'000'000'000));
+  TRY_VOID(check("rotate_messages", options.rotate_messages, 1000, 1'000'000'000));
+  TRY_VOID(check("rotate_interval", rotate_seconds, 10, 24 * 3600));
+  packet::PacketConfig& packets = config.session.packet;
+  packets.mtu.bytes = options.mtu;
+  packets.mtu.bytes_max = options.mtu_max;
+  packets.mtu.discovers = options.mtu_max > options.mtu;
+  packets.recovery.congestion = TRY(congestion_of(options.congestion));
+  secure::SessionConfig& session = config.session.session;
+  session.rotate_bytes = options.rotate_bytes;
+  session.rotate_messages = options.rotate_messages;
+  session.rotate_interval = options.rotate_interval;
+  config.has_sessions = config.dialer.has_sessions = options.is_enabled;
+  return {};
+}
+
 Result<node::NodeConfig> node_config(const HostOptions& options) {
   node::NodeConfig config;
   if (!options.agent_version.empty()) config.host.agent_version = options.agent_version;
@@ -61,17 +98,48 @@ Result<node::NodeConfig> node_config(const HostOptions& options) {
       std::max(limits.connections_max, options.peers_max * 2 + limits.outbound_reserve);
   config.serves_perf = options.serve_perf;
   TRY_VOID(apply(options.pubsub, config));
+  TRY_VOID(apply(options.sessions, config.host));
   if (!options.private_network_key.empty()) {
     config.host.connection.network_key = TRY(secure::parse_swarm_key(options.private_network_key));
   }
   return config;
 }
 
+SessionDetails details_of(const host::SessionStats& stats) {
+  return {.cipher = std::string(stats.cipher),
+          .state = std::string(stats.state),
+          .rtt = stats.rtt,
+          .rtt_least = stats.rtt_least,
+          .window = stats.window,
+          .bytes_in_flight = stats.bytes_in_flight,
+          .delivery_rate = stats.delivery_rate,
+          .packets_sent = stats.packets_sent,
+          .packets_received = stats.packets_received,
+          .packets_lost = stats.packets_lost,
+          .packets_resent = stats.packets_resent,
+          .rotations = stats.rotations,
+          .path_changes = stats.path_changes,
+          .mtu = stats.mtu_bytes,
+          .messages_unclaimed = stats.messages_unclaimed};
+}
+
+std::string transport_of(const host::ConnectionInfo& connection) {
+  if (connection.session) return std::string(connection.session->transport) + "/kith";
+  return codec::is_web(codec::transport_of(connection.remote)) ? "ws" : "tcp";
+}
+
 PeerDetails details_of(const host::PeerInfo& info) {
+  // Of several, which is for a moment, the session is what messages take.
+  const auto session = std::ranges::find_if(
+      info.connections, [](const auto& connection) { return connection.session.has_value(); });
+  const host::ConnectionInfo& connection =
+      session == info.connections.end() ? info.connections.front() : *session;
   PeerDetails details;
   details.peer = codec::to_text(info.peer);
-  details.remote_address = info.connections.front().remote.to_string();
+  details.remote_address = connection.remote.to_string();
   details.rtt = info.rtt;
+  details.transport = transport_of(connection);
+  if (connection.session) details.session = details_of(*connection.session);
   if (info.identity == nullptr) return details;
   details.is_identified = true;
   details.agent_version = info.identity->agent_version;
@@ -126,7 +194,7 @@ struct Host::Impl {
   std::uint64_t next_token = 1;
   std::function<void(const PeerEvent&)> on_peer;
   std::map<PeerId, PeerHealth> health;  // as it was told, of connected peers
-  std::size_t listeners_left = 0;
+  bool is_starting = true;              // until all listeners are up, or one has failed
   std::promise<Result<void>> listening;
 
   /// What the work makes the streams' service say is routed before the turn ends.
@@ -146,6 +214,20 @@ struct Host::Impl {
   }
   void command(node::Command command) {
     engine->node().on_command(engine->reactor().turn_now(), std::move(command));
+  }
+  /// Makes the protocol the program's, unless it is already; `set` false: its callback was there.
+  Result<void> take_protocol(const std::string& protocol, const std::function<bool()>& set) {
+    return ask<Result<void>>([&]() -> Result<void> {
+             auto& node = engine->node();
+             const bool is_ours = streams->has(protocol);
+             const bool is_free = is_ours || !node.host().has_protocol(protocol);
+             if (!is_free || !set()) {
+               return fail(Code::exists, base::format("{} has a handler already", protocol));
+             }
+             if (!is_ours) node.add_protocol(engine->reactor().turn_now(), *streams, protocol);
+             return {};
+           })
+        .value_or(fail(stopped_error()));
   }
   void serve();
   void on_report(node::Report report);
@@ -208,14 +290,13 @@ void Host::Impl::on_report(node::Report report) {
                    on_peer({PeerEvent::Kind::addresses_changed, peer_id, {}});
                  }
                  const std::size_t listens = engine->node().config().host.listen.size();
-                 if (listeners_left == 0 || engine->node().host().listener_count() < listens)
-                   return;
-                 listeners_left = 0;
+                 // Said at each start, with nothing to listen at, too: before it nobody is dialled.
+                 if (!is_starting || engine->node().host().listener_count() < listens) return;
+                 is_starting = false;
                  listening.set_value({});
                },
                [&](host::CannotListen& cannot) {
-                 if (listeners_left == 0) return;
-                 listeners_left = 0;
+                 if (!std::exchange(is_starting, false)) return;
                  listening.set_value(fail(std::move(cannot.error)));
                },
                [](auto&) {}},
@@ -266,9 +347,7 @@ Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
                        [raw = impl.get()](node::Command c) { raw->command(std::move(c)); });
   impl->engine->set_on_report(
       [raw = impl.get()](node::Report report) { raw->on_report(std::move(report)); });
-  impl->listeners_left = options.listen.size();
   auto listening = impl->listening.get_future();
-  if (options.listen.empty()) impl->listening.set_value({});
   impl->thread = std::thread([raw = impl.get()] { raw->serve(); });
   std::unique_ptr<Host> host(new Host(std::move(impl)));
   if (listening.wait_for(listen_max) != std::future_status::ready) {
@@ -322,16 +401,8 @@ std::optional<PeerDetails> Host::details(const std::string& peer) const {
 }
 
 Result<void> Host::handle(std::string protocol, std::function<void(Stream)> on_stream) {
-  const auto taken = impl_->ask<Result<void>>([&]() -> Result<void> {
-    auto& node = impl_->engine->node();
-    if (node.host().has_protocol(protocol)) {
-      return fail(Code::exists, base::format("{} has a handler already", protocol));
-    }
-    node.add_protocol(impl_->engine->reactor().turn_now(), *impl_->streams, protocol);
-    impl_->streams->handle(std::move(protocol), std::move(on_stream));
-    return {};
-  });
-  return taken.value_or(fail(stopped_error()));
+  return impl_->take_protocol(
+      protocol, [&] { return impl_->streams->handle(protocol, std::move(on_stream)); });
 }
 
 void Host::connect(std::string target, std::function<void(Result<std::string>)> done) {
@@ -385,6 +456,69 @@ void Host::open(std::string peer, std::string protocol, std::function<void(Resul
     impl->engine->node().touch(impl->engine->reactor().turn_now());
   });
   if (!is_running) done(fail(stopped_error()));
+}
+
+Result<void> Host::send_message(const std::string& peer, std::string_view protocol,
+                                std::span<const std::uint8_t> data, MessageOptions options,
+                                std::function<void(Result<void>)> on_done) {
+  const PeerId id = TRY(codec::peer_id_from_text(peer));
+  app::UserMessages& messages = impl_->streams->messages();
+  Buffer begun = TRY(messages.begin(protocol, data));
+  // Behind what other threads have sent: in the order of the calls.
+  const bool is_running = impl_->inbox->post_behind(
+      [&messages, id, begun, options, on_done = std::move(on_done)]() mutable {
+        messages.send(id, std::move(begun), options, std::move(on_done));
+      });
+  if (is_running) return {};
+  messages.cancel(begun);
+  return fail(stopped_error());
+}
+
+Result<void> Host::send_datagram(const std::string& peer, std::string_view protocol,
+                                 std::span<const std::uint8_t> data) {
+  const PeerId id = TRY(codec::peer_id_from_text(peer));
+  app::UserMessages& messages = impl_->streams->messages();
+  Buffer begun = TRY(messages.begin(protocol, data));
+  const bool is_running = impl_->inbox->post_behind(
+      [&messages, id, begun]() mutable { messages.send_datagram(id, std::move(begun)); });
+  if (is_running) return {};
+  messages.cancel(begun);
+  return fail(stopped_error());
+}
+
+Result<void> Host::on_message(
+    std::string protocol,
+    std::function<void(const std::string&, std::span<const std::uint8_t>)> callback) {
+  TRY_VOID(app::UserMessages::check_name(protocol));
+  return impl_->take_protocol(protocol, [&] {
+    return impl_->streams->messages().on_message(protocol, std::move(callback));
+  });
+}
+
+Result<void> Host::on_datagram(
+    std::string protocol,
+    std::function<void(const std::string&, std::span<const std::uint8_t>)> callback) {
+  TRY_VOID(app::UserMessages::check_name(protocol));
+  return impl_->take_protocol(protocol, [&] {
+    return impl_->streams->messages().on_datagram(protocol, std::move(callback));
+  });
+}
+
+Result<std::vector<std::uint8_t>> Host::export_key(const std::string& peer, std::string_view label,
+                                                   std::size_t size) const {
+  using Key = Result<std::vector<std::uint8_t>>;
+  const PeerId id = TRY(codec::peer_id_from_text(peer));
+  return impl_
+      ->ask<Key>([&]() -> Key {
+        if (size > secure::export_bytes_max) {  // before as much is allocated
+          return fail(Code::usage, base::format("a key of {} bytes, not 1 to {}", size,
+                                                secure::export_bytes_max));
+        }
+        std::vector<std::uint8_t> key(size);
+        TRY_VOID(impl_->engine->node().host().export_key(id, label, key));
+        return key;
+      })
+      .value_or(fail(stopped_error()));
 }
 
 void Host::ping(std::string peer, std::function<void(Result<std::chrono::nanoseconds>)> done) {

@@ -9,6 +9,7 @@
 #include "api/config_json.h"
 #include "base/format.h"
 #include "crypto/keystore.h"
+#include "rt/compute_sensors.h"
 #include "rt/files.h"
 #include "rt/home.h"
 #include "rt/local_client.h"
@@ -263,6 +264,20 @@ Result<std::optional<ComputeConfig>> load_compute(const Session& session) {
                        TRY(load_carrier_key(session))};
   for (std::string& program : config.settings.programs) program = session.in_home(program);
   return config;
+}
+
+rt::WebSocketConfig web_socket_config(const Session& session) {
+  const node::WebSocketSettings& settings = session.settings.web_socket;
+  return {.tls_certificate = session.in_home(settings.tls_certificate_file),
+          .tls_key = session.in_home(settings.tls_key_file),
+          .tls_authorities = session.in_home(settings.tls_authorities_file),
+          .upgrades_max = settings.upgrades_max,
+          .upgrade_max = settings.upgrade_timeout};
+}
+
+std::uint32_t spin_us(const node::PacketSettings& packet) {
+  if (rt::ComputeSensors().is_on_ac() == false) return 0;
+  return static_cast<std::uint32_t>(packet.spin / 1us);
 }
 
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session) {

@@ -62,6 +62,10 @@ Result<std::optional<RemoteSigner>> load_signer(const Session& session);
 Result<std::optional<crypto::KeyPair>> load_carrier_key(const Session& session);
 /// What compute.* says, with the keys; nothing while it is off.
 Result<std::optional<ComputeConfig>> load_compute(const Session& session);
+/// websocket.*, with paths of the home.
+rt::WebSocketConfig web_socket_config(const Session& session);
+/// packet.spin_us; 0 on battery.
+std::uint32_t spin_us(const node::PacketSettings& packet);
 Result<std::unique_ptr<rt::LogSink>> open_log(const Session& session);
 
 /// Somebody who answers the methods of docs/api.md.

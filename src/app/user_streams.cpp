@@ -90,7 +90,10 @@ void UserStreams::on_input(Instant, host::ServiceEvent event) {
                         }
                         catch_up(*state);
                       },
-                      [&](host::StreamDown& down) { on_stream_down(std::move(down)); }},
+                      [&](host::StreamDown& down) { on_stream_down(std::move(down)); },
+                      [&](host::MessageReceived& message) { messages_.on_event(message); },
+                      [&](host::DatagramReceived& datagram) { messages_.on_event(datagram); },
+                      [&](host::MessageDone& done) { messages_.on_event(done); }},
              event);
 }
 
@@ -102,6 +105,10 @@ void UserStreams::open(const PeerId& peer, const std::string& protocol,
 }
 
 void UserStreams::on_stream_up(const host::StreamUp& up) {
+  // A protocol of messages alone has no streams.
+  if (up.direction == Direction::inbound && !handlers_.contains(up.protocol)) {
+    return say(host::Reset{up.stream});
+  }
   auto state = std::make_shared<Stream::State>();
   state->peer = codec::to_text(up.peer);
   state->protocol = up.protocol;
@@ -152,6 +159,7 @@ void UserStreams::on_stream_down(host::StreamDown down) {
 
 void UserStreams::end_all(const Error& error) {
   for (auto& [token, done] : std::exchange(opening_, {})) done(fail(error));
+  messages_.end_all(error);
   while (!streams_.empty()) on_stream_down({streams_.begin()->first, error});
 }
 

@@ -12,6 +12,7 @@
 #include <kith/host.h>
 
 #include "app/inbox.h"
+#include "app/user_messages.h"
 #include "host/service.h"
 
 namespace kith::app {
@@ -63,12 +64,18 @@ class UserStreams final : public host::Service {
   std::vector<std::string> protocols() const override { return {}; }
   void on_input(Instant now, host::ServiceEvent event) override;
 
-  void handle(std::string protocol, std::function<void(Stream)> on_stream) {
-    handlers_[std::move(protocol)] = std::move(on_stream);
+  /// Whether the protocol has streams, or messages or datagrams, of the program's.
+  bool has(const std::string& protocol) const {
+    return handlers_.contains(protocol) || messages_.has(protocol);
   }
+  /// False when there is one already.
+  bool handle(std::string protocol, std::function<void(Stream)> on_stream) {
+    return handlers_.emplace(std::move(protocol), std::move(on_stream)).second;
+  }
+  UserMessages& messages() { return messages_; }
   void open(const PeerId& peer, const std::string& protocol,
             std::function<void(Result<Stream>)> done);
-  /// The host is ending: every stream closes and every open fails with `error`.
+  /// The host is ending: every stream closes, and every open and message fails with `error`.
   void end_all(const Error& error);
   /// Calls on_room when a refused write would now be taken.
   static void tell_room(Stream::State& state);
@@ -85,6 +92,7 @@ class UserStreams final : public host::Service {
 
   std::shared_ptr<Inbox> inbox_;
   std::shared_ptr<UserStreams*> self_;
+  UserMessages messages_{[this](host::ServiceCommand command) { say(std::move(command)); }};
   std::map<std::string, std::function<void(Stream)>> handlers_;
   std::map<StreamId, std::shared_ptr<Stream::State>> streams_;
   std::map<Token, std::function<void(Result<Stream>)>> opening_;

@@ -327,6 +327,7 @@ void build_tree(CLI::App& app, Draft& draft) {
   add_chain_verbs(app, draft);
   add_wallet_verbs(app, draft);
   add_light_verbs(app, draft);
+  add_file_verbs(app, draft);
   add_measuring_verbs(app, draft);
   add_many_node_verbs(app, draft);
   add_other_verbs(app, draft);

@@ -21,6 +21,8 @@ void build_tree(CLI::App& app, Draft& draft);
 void add_wallet_verbs(CLI::App& app, Draft& draft);
 /// Verbs of whoever runs a chain (app_tree_operations.cpp).
 void add_operation_verbs(CLI::App& app, Draft& draft);
+/// Verbs that carry files (app_tree_file.cpp).
+void add_file_verbs(CLI::App& app, Draft& draft);
 /// Verbs that compute (app_tree_compute.cpp).
 void add_compute_verbs(CLI::App& app, Draft& draft);
 /// Verbs that run workloads (app_tree_work.cpp).

@@ -122,7 +122,7 @@ void add_team_verbs(CLI::App& account, Draft& draft) {
   add_account_options(*team.app, team.args->options);
 }
 
-void add_file_verbs(CLI::App& account, Draft& draft) {
+void add_account_file_verbs(CLI::App& account, Draft& draft) {
   const auto exported = add_verb<AccountExportArgs>(
       account, draft, "export", "Write the account's key to a file, for another machine",
       "kith account export alice.account --seal passphrase.txt");
@@ -173,7 +173,7 @@ void add_account_verbs(CLI::App& app, Draft& draft) {
   add_bond_verbs(*account, draft);
   add_key_verbs(*account, draft);
   add_team_verbs(*account, draft);
-  add_file_verbs(*account, draft);
+  add_account_file_verbs(*account, draft);
 }
 
 }  // namespace kith::cli

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "cli/args_account.h"
 #include "cli/args_compute.h"
+#include "cli/args_file.h"
 #include "cli/args_job.h"
 #include "cli/args_operations.h"
 #include "cli/args_wallet.h"
@@ -178,7 +179,7 @@ struct Command
                    WalletUtxosArgs, WalletHistoryArgs, WalletSendArgs, WalletMergeArgs,
                    WalletSignArgs, WalletBroadcastArgs, ValidatorBondArgs, ValidatorUnbondArgs,
                    ValidatorUnjailArgs, ValidatorStatusArgs, ValidatorListArgs, CollatzArgs,
-                   ComputeArgs, AccountArgs, JobArgs, OperationArgs> {
+                   ComputeArgs, AccountArgs, JobArgs, OperationArgs, ReceiveArgs, SendArgs> {
   using variant::variant;
   Command(const Command&);
   Command& operator=(const Command&);

@@ -3,8 +3,9 @@
 // of it once, so that a Multiaddr in hand is well-formed.
 //
 // Known: ip4 ip6 ip6zone dns dns4 dns6 dnsaddr tcp udp quic-v1 ws wss tls sni p2p p2p-circuit
-// certhash http-path is not; "kith" (private use 0x300001, no value) names Kith's packet transport.
-// "ipfs" is read as p2p; "/wss" stays as written. Limits: 512 bytes, 8 components, one p2p-circuit.
+// certhash; http-path is not; "kith" (private use 0x300001, no value) names Kith's packet
+// transport. "ipfs" is read as p2p; "/wss" stays as written. Limits: 512 bytes, 8 components, one
+// p2p-circuit.
 #pragma once
 
 #include <compare>
@@ -94,6 +95,43 @@ struct DnsTcpAddress {
   std::uint16_t port = 0;
 };
 std::optional<DnsTcpAddress> as_dns_tcp(const Multiaddr& address);
+
+/// What reaches an address, by the components behind its IP or name. `wss` is "/wss" and
+/// "/tls/ws", with "/sni/NAME" behind /tls or without; the kith ones carry sessions
+/// (docs/design/packet.md).
+enum class Transport : std::uint8_t {
+  tcp,
+  tcp_kith,
+  ws,
+  wss,
+  ws_kith,
+  wss_kith,
+  udp_kith,
+  other,
+};
+Transport transport_of(const Multiaddr& address);
+/// Whether it is a WebSocket; whether that one is under TLS.
+bool is_web(Transport transport);
+bool is_tls(Transport transport);
+
+/// An address of one of these transports, taken apart; a /p2p at its end is passed over.
+struct TransportAddress {
+  Transport transport = Transport::other;
+  Bytes ip;          // 4 or 16 bytes; none when `name` has to be resolved first
+  std::string name;  // of dns, dns4, dns6
+  std::uint16_t port = 0;
+  std::string sni;  // of /tls/sni/NAME; else empty
+  friend bool operator==(const TransportAddress&, const TransportAddress&) = default;
+};
+/// Empty for what transport_of calls `other`.
+std::optional<TransportAddress> as_transport(const Multiaddr& address);
+/// The same address with `ip` in place of the name that it begins with. Under TLS the name stays
+/// as /tls/sni/NAME, since the certificate is of it and not of the IP. Empty when the address does
+/// not begin with dns, dns4 or dns6, or the result would be over a Multiaddr's limits.
+std::optional<Multiaddr> resolved_to(const Multiaddr& address, ByteView ip);
+/// "/ip4|ip6/…/tcp|udp/PORT" of another address, with all that stands behind those of this one:
+/// what a socket is bound to, as `asked` was written. REQUIRES: as_transport(asked).
+Multiaddr rebound(const Multiaddr& asked, ByteView ip, std::uint16_t port);
 
 enum class AddrScope : std::uint8_t { unspecified, loopback, link_local, private_net, global };
 /// Scope of the leading IP; `global` for names.

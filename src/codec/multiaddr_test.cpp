@@ -17,6 +17,20 @@ Multiaddr addr(const std::string& text) {
   return address.value_or(Multiaddr());
 }
 
+std::string_view name_of(Transport transport) {
+  switch (transport) {
+    case Transport::tcp: return "tcp";
+    case Transport::tcp_kith: return "tcp_kith";
+    case Transport::ws: return "ws";
+    case Transport::wss: return "wss";
+    case Transport::ws_kith: return "ws_kith";
+    case Transport::wss_kith: return "wss_kith";
+    case Transport::udp_kith: return "udp_kith";
+    case Transport::other: return "other";
+  }
+  UNREACHABLE();
+}
+
 PeerId peer_id(const std::string& text) { return peer_id_from_text(text).value(); }
 
 TEST(Multiaddr, GoldenVectors) {
@@ -28,6 +42,8 @@ TEST(Multiaddr, GoldenVectors) {
       EXPECT_FALSE(address.error().message.empty());
     } else if (line[0] == "bad-bytes") {
       EXPECT_FALSE(Multiaddr::decode(unhex(line[1])));
+    } else if (line[0] == "transport") {
+      EXPECT_EQ(name_of(transport_of(addr(line[2]))), line[1]);
     } else {
       const auto parsed = Multiaddr::parse(line[2]);
       ASSERT_TRUE(parsed) << parsed.error().message;
@@ -187,6 +203,63 @@ TEST(Multiaddr, AsDnsTcpTakesNothingElse) {
     EXPECT_FALSE(as_dns_tcp(addr(text))) << text;
   }
   EXPECT_FALSE(as_dns_tcp(Multiaddr()));
+}
+
+TEST(Multiaddr, TransportAddressIsTakenApart) {
+  const auto secure =
+      as_transport(addr("/ip4/1.2.3.4/tcp/443/tls/sni/a.example/ws/kith/p2p/" + id_text));
+  ASSERT_TRUE(secure);
+  EXPECT_EQ(*secure, (TransportAddress{.transport = Transport::wss_kith,
+                                       .ip = {1, 2, 3, 4},
+                                       .name = "",
+                                       .port = 443,
+                                       .sni = "a.example"}));
+  const auto named = as_transport(addr("/dns6/b.example/tcp/80/ws"));
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->transport, Transport::ws);
+  EXPECT_TRUE(named->ip.empty() && named->sni.empty());
+  EXPECT_EQ(named->name, "b.example");
+  EXPECT_EQ(named->port, 80);
+  EXPECT_EQ(as_transport(addr("/ip6/::1/udp/4771/kith"))->ip.size(), 16u);
+  EXPECT_FALSE(as_transport(Multiaddr()));
+  EXPECT_TRUE(is_web(Transport::ws) && is_web(Transport::wss_kith) && !is_web(Transport::tcp_kith));
+  EXPECT_TRUE(is_tls(Transport::wss) && !is_tls(Transport::ws_kith));
+}
+
+TEST(Multiaddr, AResolvedNameStaysUnderTls) {
+  const Bytes ip4 = unhex("c0000207");
+  const Bytes ip6 = unhex("20010db8000000000000000000000001");
+  const auto resolved = [](const std::string& text, ByteView ip) {
+    const auto address = resolved_to(addr(text), ip);
+    return address ? address->to_string() : std::string("none");
+  };
+  const std::string peer = "/p2p/" + id_text;
+  const std::string sni = "/ip4/192.0.2.7/tcp/443/tls/sni/a.example/ws";
+  EXPECT_EQ(resolved("/dns4/a.example/tcp/443/wss", ip4), sni);
+  EXPECT_EQ(resolved("/dns/a.example/tcp/443/tls/ws" + peer, ip4), sni + peer);
+  EXPECT_EQ(resolved("/dns/a.example/tcp/443/tls/ws/kith" + peer, ip4), sni + "/kith" + peer);
+  EXPECT_EQ(resolved("/dns/a.example/tcp/443/wss/kith", ip4), sni + "/kith");
+  EXPECT_EQ(resolved("/dns6/a.example/tcp/443/tls/sni/b.example/ws", ip6),
+            "/ip6/2001:db8::1/tcp/443/tls/sni/b.example/ws");
+  // Others lose the name, whatever stands behind it.
+  EXPECT_EQ(resolved("/dns/a.example/tcp/80/ws" + peer, ip4), "/ip4/192.0.2.7/tcp/80/ws" + peer);
+  EXPECT_EQ(resolved("/dns/a.example/tcp/80", ip4), "/ip4/192.0.2.7/tcp/80");
+  EXPECT_EQ(resolved("/dns/a.example/udp/80/quic-v1", ip4), "/ip4/192.0.2.7/udp/80/quic-v1");
+  EXPECT_EQ(resolved("/dns/a.example", ip4), "/ip4/192.0.2.7");
+  EXPECT_EQ(resolved("/ip4/1.2.3.4/tcp/443/wss", ip4), "none");
+  EXPECT_EQ(resolved("/dnsaddr/a.example/tcp/443/wss", ip4), "none");
+  EXPECT_FALSE(resolved_to(Multiaddr(), ip4));
+}
+
+TEST(Multiaddr, AReboundAddressKeepsItsTransport) {
+  const Bytes ip4 = unhex("7f000001");
+  const auto bound = [&](const std::string& text) {
+    return rebound(addr(text), ip4, 4772).to_string();
+  };
+  EXPECT_EQ(bound("/ip4/0.0.0.0/tcp/0/tls/ws"), "/ip4/127.0.0.1/tcp/4772/tls/ws");
+  EXPECT_EQ(bound("/ip6/::/tcp/0/ws/kith/p2p/" + id_text), "/ip4/127.0.0.1/tcp/4772/ws/kith");
+  EXPECT_EQ(bound("/ip4/0.0.0.0/udp/0/kith"), "/ip4/127.0.0.1/udp/4772/kith");
+  EXPECT_EQ(bound("/ip4/0.0.0.0/tcp/0"), "/ip4/127.0.0.1/tcp/4772");
 }
 
 TEST(Multiaddr, Scope) {

@@ -10,14 +10,47 @@ namespace {
 constexpr std::size_t sealed_bytes_min = secure::noise_overhead_bytes + mux::yamux_header_bytes;
 constexpr std::size_t sealed_room_bytes_min = 1024;
 
+/// Yamux, as a stream set sees it. Its answers to everything but open() are drained by whoever
+/// made the call.
+class YamuxPort final : public StreamMuxer {
+ public:
+  explicit YamuxPort(mux::Yamux& mux) : mux_(mux) {}
+
+  Result<Opened> open(Instant now) override {
+    mux_.on_input(now, mux::OpenStream{0});
+    // Nothing else waits: yamux is drained after each mutation, and answers this one at once.
+    auto answer = mux_.poll_output(now);
+    ASSERT(answer);
+    if (auto* failed = std::get_if<mux::OpenFailed>(&*answer))
+      return fail(std::move(failed->error));
+    const auto& opened = std::get<mux::Opened>(*answer);
+    return Opened{opened.stream, opened.room};
+  }
+  void write(Instant now, LocalStream stream, Buffer data) override {
+    mux_.on_input(now, mux::WriteStream{stream, std::move(data)});
+  }
+  void finish(Instant now, LocalStream stream) override {
+    mux_.on_input(now, mux::FinishStream{stream});
+  }
+  void reset(Instant now, LocalStream stream) override {
+    mux_.on_input(now, mux::ResetStream{stream});
+  }
+  void consume(Instant now, LocalStream stream, std::size_t bytes) override {
+    mux_.on_input(now, mux::ConsumeStream{stream, bytes});
+  }
+
+ private:
+  mux::Yamux& mux_;
+};
+
 }  // namespace
 
 Connection::Connection(const Context& context, LinkId link, Direction direction,
                        std::optional<PeerId> expected, Instant now)
     : context_(context),
-      link_(link),
       direction_(direction),
       noise_(direction, context.config.noise, expected, context.rng),
+      streams_(context, link),
       upgrade_deadline_(now + context.config.upgrade_timeout) {
   if (context.config.network_key) pnet_.emplace(*context.config.network_key, context.rng);
   negotiator_ = std::make_unique<Negotiator>(direction == Direction::outbound
@@ -79,8 +112,7 @@ std::size_t Connection::take_noise(Instant now, ByteSpan bytes) {
 }
 
 void Connection::on_established(Instant now, secure::Established established) {
-  peer_ = established.peer;
-  handshake_ = established.handshake;
+  streams_.set_peer(established.peer, established.handshake);
   up_ = ConnectionUp{established.peer, std::move(established.key), established.handshake};
   if (established.muxer == yamux_protocol) return start_streams(now);
   if (direction_ == Direction::inbound) {
@@ -196,234 +228,61 @@ bool Connection::wants_bytes() const { return !mux_ || mux_->wants_bytes(); }
 // --- streams -------------------------------------------------------------------------------------
 
 void Connection::on_input(Instant now, Input input) {
-  if (auto* open = std::get_if<OpenFor>(&input)) return open_stream(now, std::move(*open));
+  if (auto* open = std::get_if<OpenFor>(&input)) {
+    if (!is_up()) {
+      return streams_.refuse_open(*open, {Code::closed, "the connection is not up"});
+    }
+    YamuxPort port(*mux_);
+    streams_.open(now, port, std::move(*open));
+    return drain_mux(now);
+  }
   if (!mux_ || phase_ == Phase::dead) return;
-  const auto local = [](StreamId id) { return static_cast<mux::YamuxStreamId>(id.value); };
+  YamuxPort port(*mux_);
+  const auto local = [](StreamId id) { return StreamSet::local(id); };
   std::visit(
-      Overload{
-          [](OpenFor&) {},
-          [&](Write& write) {
-            const auto found = streams_.find(local(write.stream));
-            if (found == streams_.end()) return;  // it ended before the owner heard
-            ASSERT(write.data.size() <= found->second.room);
-            found->second.room -= write.data.size();
-            mux_->on_input(now, mux::WriteStream{found->first, std::move(write.data)});
-          },
-          [&](Finish& finish) { mux_->on_input(now, mux::FinishStream{local(finish.stream)}); },
-          [&](Reset& reset) { mux_->on_input(now, mux::ResetStream{local(reset.stream)}); },
-          [&](Consume& consume) {
-            mux_->on_input(now, mux::ConsumeStream{local(consume.stream), consume.bytes});
-          },
-          [&](CloseGracefully&) { mux_->on_input(now, mux::GoAway{mux::GoAwayCode::normal}); }},
+      Overload{[](OpenFor&) {},
+               [&](Write& write) {
+                 if (!streams_.take_room(local(write.stream), write.data.size())) return;
+                 port.write(now, local(write.stream), std::move(write.data));
+               },
+               [&](Finish& finish) { port.finish(now, local(finish.stream)); },
+               [&](Reset& reset) { port.reset(now, local(reset.stream)); },
+               [&](Consume& c) { port.consume(now, local(c.stream), c.bytes); },
+               [&](CloseGracefully&) { mux_->on_input(now, mux::GoAway{mux::GoAwayCode::normal}); },
+               // The host sends them to sessions.
+               [](SendMessageFor&) { ASSERT(false); }, [](SendDatagram&) { ASSERT(false); }},
       input);
   drain_mux(now);
 }
 
-void Connection::open_stream(Instant now, OpenFor request) {
-  if (!is_up()) {
-    return say(request.owner, StreamOpenFailed{request.open.token,
-                                               request.open.peer,
-                                               {Code::closed, "the connection is not up"}});
-  }
-  ASSERT(!request.open.protocols.empty());
-  const std::uint64_t number = next_opening_++;
-  opening_.emplace(number, std::move(request));
-  mux_->on_input(now, mux::OpenStream{number});
-  drain_mux(now);
-}
-
 void Connection::drain_mux(Instant now) {
+  YamuxPort port(*mux_);
   while (auto output = mux_->poll_output(now)) {
     std::visit(
-        Overload{
-            [&](mux::Opened& o) { on_stream_opened(now, o); },
-            [&](mux::OpenFailed& o) {
-              const auto node = opening_.extract(o.token);
-              say(node.mapped().owner, StreamOpenFailed{node.mapped().open.token, peer_, o.error});
-            },
-            [&](mux::Accepted& a) { on_stream_accepted(now, a); },
-            [&](mux::StreamBytes& b) { on_stream_bytes(now, b.stream, b.data); },
-            [&](mux::StreamWritable& w) {
-              const auto found = streams_.find(w.stream);
-              if (found == streams_.end()) return;
-              found->second.room = w.room;
-              if (found->second.is_up) {
-                say(found->second.owner, StreamRoom{global(w.stream), w.room});
-              }
-            },
-            [&](mux::StreamFinished& f) {
-              const auto found = streams_.find(f.stream);
-              if (found == streams_.end()) return;
-              if (found->second.negotiator) {
-                if (found->second.direction == Direction::inbound) {
-                  return refuse_stream(now, f.stream, found->second);
-                }
-                return fail_negotiation(
-                    now, f.stream, {Code::closed, "the stream ended while its protocol was open"});
-              }
-              say(found->second.owner, StreamEnd{global(f.stream)});
-            },
-            [&](mux::StreamClosed& c) { on_stream_closed(c.stream, std::move(c.error)); },
-            [&](mux::RoundTrip& r) { context_.outbox.push_back(RoundTripMeasured{r.rtt}); },
-            [&](mux::PeerGoneAway&) { peer_gone_away_ = true; },
-            [&](mux::SessionFault& f) { fault(std::move(f.error)); }},
+        Overload{[](mux::Opened&) { ASSERT(false); },  // YamuxPort::open() has taken it
+                 [](mux::OpenFailed&) { ASSERT(false); },
+                 [&](mux::Accepted& a) { streams_.on_accepted(now, port, a.stream, a.room); },
+                 [&](mux::StreamBytes& b) { streams_.on_bytes(now, port, b.stream, b.data); },
+                 [&](mux::StreamWritable& w) { streams_.on_writable(w.stream, w.room); },
+                 [&](mux::StreamFinished& f) { streams_.on_finished(now, port, f.stream); },
+                 [&](mux::StreamClosed& c) { streams_.on_closed(c.stream, std::move(c.error)); },
+                 [&](mux::RoundTrip& r) { context_.outbox.push_back(RoundTripMeasured{r.rtt}); },
+                 [&](mux::PeerGoneAway&) { peer_gone_away_ = true; },
+                 [&](mux::SessionFault& f) { fault(std::move(f.error)); }},
         *output);
   }
 }
 
-void Connection::on_stream_opened(Instant now, const mux::Opened& opened) {
-  OpenFor request = std::move(opening_.extract(opened.token).mapped());
-  Stream& stream = streams_[opened.stream];
-  stream.direction = Direction::outbound;
-  stream.owner = request.owner;
-  stream.token = request.open.token;
-  stream.room = opened.room;
-  const bool is_lazy = request.open.protocols.size() == 1;
-  std::string only = request.open.protocols.front();
-  stream.negotiator =
-      std::make_unique<Negotiator>(Negotiator::dialer(std::move(request.open.protocols)));
-  negotiating_.push_back({now + context_.config.negotiate_timeout, opened.stream});
-  ++negotiating_count_;
-  flush_negotiator(now, opened.stream, stream);
-  if (is_lazy) tell_up(opened.stream, stream, std::move(only));
-}
-
-void Connection::on_stream_accepted(Instant now, const mux::Accepted& accepted) {
-  if (negotiating_count_ >= context_.config.streams_negotiating_max) {
-    mux_->on_input(now, mux::ResetStream{accepted.stream});
-    return;
-  }
-  Stream& stream = streams_[accepted.stream];
-  stream.room = accepted.room;
-  stream.negotiator = std::make_unique<Negotiator>(Negotiator::listener());
-  negotiating_.push_back({now + context_.config.negotiate_timeout, accepted.stream});
-  ++negotiating_count_;
-}
-
-void Connection::on_stream_bytes(Instant now, mux::YamuxStreamId id, ByteView data) {
-  auto found = streams_.find(id);
-  if (found == streams_.end()) return;
-  if (found->second.negotiator) {
-    const auto rest = negotiate(now, id, data);
-    if (!rest) return;
-    data = *rest;
-    found = streams_.find(id);
-  }
-  if (!data.empty()) say(found->second.owner, StreamData{global(id), data});
-}
-
-std::optional<ByteView> Connection::negotiate(Instant now, mux::YamuxStreamId id, ByteView data) {
-  Stream& stream = streams_.at(id);
-  if (stream.is_refused) {
-    mux_->on_input(now, mux::ConsumeStream{id, data.size()});
-    return std::nullopt;
-  }
-  const auto progress = stream.negotiator->on_bytes(data, [&](std::string_view protocol) {
-    return context_.protocols.find(protocol) != context_.protocols.end();
-  });
-  if (!progress) {
-    if (stream.direction == Direction::inbound && stream.negotiator->has_refused()) {
-      refuse_stream(now, id, stream);
-    } else {
-      fail_negotiation(now, id, progress.error());
-    }
-    return std::nullopt;
-  }
-  flush_negotiator(now, id, stream);
-  mux_->on_input(now, mux::ConsumeStream{id, progress->taken});
-  if (progress->agreed) on_agreed(id, stream, *progress->agreed);
-  return data.subspan(progress->taken);
-}
-
-void Connection::on_agreed(mux::YamuxStreamId id, Stream& stream, std::string protocol) {
-  stream.negotiator.reset();
-  --negotiating_count_;
-  forget_negotiated();
-  if (stream.is_up) return;  // it was told when it was opened
-  if (stream.direction == Direction::inbound) {
-    stream.owner = context_.protocols.find(protocol)->second;
-  }
-  tell_up(id, stream, std::move(protocol));
-}
-
-void Connection::tell_up(mux::YamuxStreamId id, Stream& stream, std::string protocol) {
-  stream.is_up = true;
-  say(stream.owner, StreamUp{global(id), peer_, stream.direction, std::move(protocol), stream.room,
-                             stream.token, handshake_});
-}
-
-void Connection::flush_negotiator(Instant now, mux::YamuxStreamId id, Stream& stream) {
-  Bytes output = stream.negotiator->take_output();
-  if (output.empty()) return;
-  ASSERT(output.size() <= stream.room);  // a few messages, and nobody else writes yet
-  stream.room -= output.size();
-  mux_->on_input(now, mux::WriteStream{id, Buffer(std::move(output))});
-}
-
-// A lazy dialler sends what it has, and may half-close, before it knows that we refused. A reset
-// would overtake the refusal, so this end closes in order and ignores the rest; the negotiation's
-// deadline still holds.
-void Connection::refuse_stream(Instant now, mux::YamuxStreamId id, Stream& stream) {
-  stream.is_refused = true;
-  flush_negotiator(now, id, stream);
-  mux_->on_input(now, mux::FinishStream{id});
-}
-
-void Connection::fail_negotiation(Instant now, mux::YamuxStreamId id, Error error) {
-  mux_->on_input(now, mux::ResetStream{id});
-  on_stream_closed(id, std::move(error));
-}
-
-void Connection::on_stream_closed(mux::YamuxStreamId id, std::optional<Error> error) {
-  const auto found = streams_.find(id);
-  if (found == streams_.end()) return;
-  Stream stream = std::move(found->second);
-  streams_.erase(found);
-  if (stream.negotiator) {
-    --negotiating_count_;
-    forget_negotiated();
-    if (!error) error = Error{Code::closed, "the stream ended while its protocol was open"};
-  }
-  if (stream.is_up) {
-    say(stream.owner, StreamDown{global(id), std::move(error)});
-  } else if (stream.token) {
-    say(stream.owner, StreamOpenFailed{*stream.token, peer_, std::move(*error)});
-  }
-}
-
 // --- time and the end ----------------------------------------------------------------------------
-
-bool Connection::is_negotiating(mux::YamuxStreamId id) const {
-  const auto found = streams_.find(id);
-  return found != streams_.end() && found->second.negotiator;
-}
-
-void Connection::forget_negotiated() {
-  while (!negotiating_.empty() && !is_negotiating(negotiating_.front().second)) {
-    negotiating_.pop_front();
-  }
-  // Behind a stream that stalls, those that came and went leave entries; none stays for ever.
-  if (negotiating_.size() > 64 + 2 * negotiating_count_) {
-    for (std::size_t left = negotiating_.size(); left > 0; --left) {
-      auto entry = negotiating_.pop_front();
-      if (is_negotiating(entry.second)) negotiating_.push_back(entry);
-    }
-  }
-  if (negotiating_.empty()) negotiating_.release();
-}
 
 void Connection::on_deadline(Instant now) {
   if (phase_ == Phase::dead) return;
   if ((!is_up() || negotiator_) && now >= upgrade_deadline_) {
     return fault({Code::timeout, "the connection was not authenticated in time"});
   }
-  forget_negotiated();
-  while (!negotiating_.empty() && negotiating_.front().first <= now) {
-    const auto id = negotiating_.pop_front().second;
-    fail_negotiation(now, id, {Code::timeout, "the stream's protocol was not agreed in time"});
-    forget_negotiated();
-  }
   if (mux_) {
+    YamuxPort port(*mux_);
+    streams_.on_deadline(now, port);
     mux_->on_deadline(now);
     drain_mux(now);
   }
@@ -433,7 +292,7 @@ std::optional<Instant> Connection::next_deadline() const {
   if (phase_ == Phase::dead) return std::nullopt;
   std::optional<Instant> deadline;
   if (!is_up() || negotiator_) deadline = upgrade_deadline_;
-  if (!negotiating_.empty()) deadline = base::soonest(deadline, negotiating_.front().first);
+  deadline = base::soonest(deadline, streams_.next_deadline());
   if (mux_) deadline = base::soonest(deadline, mux_->next_deadline());
   return deadline;
 }
@@ -442,13 +301,7 @@ void Connection::fault(Error error) {
   if (phase_ == Phase::dead) return;
   phase_ = Phase::dead;
   plain_output_ = {};  // the peer hears no more than the close, and what yamux still has to say
-  for (auto& [id, stream] : std::exchange(streams_, {})) {
-    if (stream.is_up) {
-      say(stream.owner, StreamDown{global(id), error});
-    } else if (stream.token) {
-      say(stream.owner, StreamOpenFailed{*stream.token, peer_, error});
-    }
-  }
+  streams_.end_all(error);
   context_.outbox.push_back(ConnectionFault{std::move(error)});
 }
 

@@ -6,31 +6,24 @@
 // sends the first proposal and the first Noise message together, so a dialled connection costs one
 // round trip beyond TCP's before its streams may be used.
 //
-// Streams negotiate their own protocol; the owner of a stream (a number the host gives to each
-// service) travels with its events. Limits: `upgrade_timeout` from link to streams,
-// `negotiate_timeout` a stream, `streams_negotiating_max` at once.
+// Streams negotiate their own protocol and have owners (host/stream_set.h). Limits:
+// `upgrade_timeout` from link to streams, `negotiate_timeout` a stream, `streams_negotiating_max`
+// at once.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 
-#include "base/queue.h"
 #include "host/negotiate.h"
-#include "host/service.h"
+#include "host/stream_set.h"
 #include "host/world.h"
 #include "mux/yamux.h"
 #include "secure/noise.h"
 #include "secure/pnet.h"
 
 namespace kith::host {
-
-/// Which service a stream belongs to.
-using OwnerId = std::uint16_t;
-/// Protocols that inbound streams may ask for, and who gets them.
-using ProtocolTable = std::map<std::string, OwnerId, std::less<>>;
 
 inline constexpr std::string_view noise_protocol = "/noise";
 inline constexpr std::string_view yamux_protocol = "/yamux/1.0.0";
@@ -44,45 +37,14 @@ struct ConnectionConfig {
   std::size_t streams_negotiating_max = 256;
 };
 
-// Outputs.
-struct ConnectionUp {
-  PeerId peer;
-  crypto::PublicKey key;
-  crypto::Hash256 handshake;
-};
-struct ConnectionFault {  // close the link; streams were told before
-  Error error;
-};
-struct RoundTripMeasured {
-  Duration rtt;
-};
-/// A stream's event, and whose it is.
-struct Routed {
-  OwnerId owner;
-  ServiceEvent event;
-};
-
 class Connection {
  public:
-  struct OpenFor {
-    OwnerId owner;
-    Open open;
-  };
-  struct CloseGracefully {};  // GoAway, then nothing more is accepted
-  using Input = std::variant<OpenFor, Write, Finish, Reset, Consume, CloseGracefully>;
-  using Output = std::variant<ConnectionUp, ConnectionFault, RoundTripMeasured, Routed>;
-
-  using Outbox = base::Queue<Output>;
-
-  /// What a connection needs of its parent; all of it outlives the connection. The outbox is lent:
-  /// a parent drains a connection after each mutation, so one serves all connections and an idle
-  /// one holds no memory for outputs.
-  struct Context {
-    const ConnectionConfig& config;
-    const ProtocolTable& protocols;
-    Rng& rng;
-    Outbox& outbox;
-  };
+  using OpenFor = host::OpenFor;
+  using CloseGracefully = host::CloseGracefully;  // GoAway, then nothing more is accepted
+  using Input = ConnectionInput;
+  using Output = ConnectionOutput;
+  using Outbox = ConnectionOutbox;
+  using Context = ConnectionContext;
 
   Connection(const Context& context, LinkId link, Direction direction,
              std::optional<PeerId> expected, Instant now);
@@ -105,21 +67,10 @@ class Connection {
   bool takes_streams() const { return is_up() && !peer_gone_away_; }
   std::size_t stream_count() const { return streams_.size(); }
   /// Deadlines of negotiations remembered: bounded, whatever stalls. For tests.
-  std::size_t deadlines_kept() const { return negotiating_.size(); }
+  std::size_t deadlines_kept() const { return streams_.deadlines_kept(); }
 
  private:
   enum class Phase : std::uint8_t { security, handshake, muxer, streams, dead };
-
-  struct Stream {
-    Direction direction = Direction::inbound;
-    OwnerId owner = 0;
-    bool is_up = false;                      // the owner knows of it
-    bool is_refused = false;                 // we said no; what still comes is thrown away
-    std::size_t room = 0;                    // bytes the owner may still queue
-    std::optional<Token> token;              // until StreamUp or StreamOpenFailed
-    std::unique_ptr<Negotiator> negotiator;  // until agreed
-  };
-  using Streams = std::map<mux::YamuxStreamId, Stream>;
 
   std::size_t take(Instant now, ByteSpan bytes);
   std::size_t take_security(ByteSpan bytes);
@@ -132,27 +83,8 @@ class Connection {
   std::size_t transmit_inner(Instant now, ByteSpan room);
   std::size_t take_plain_output(ByteSpan room);
 
-  void open_stream(Instant now, OpenFor request);
   void drain_mux(Instant now);
-  void on_stream_opened(Instant now, const mux::Opened& opened);
-  void on_stream_accepted(Instant now, const mux::Accepted& accepted);
-  void on_stream_bytes(Instant now, mux::YamuxStreamId id, ByteView data);
-  /// Feeds the stream's negotiator; returns what of `data` is the owner's, empty on failure.
-  std::optional<ByteView> negotiate(Instant now, mux::YamuxStreamId id, ByteView data);
-  void on_agreed(mux::YamuxStreamId id, Stream& stream, std::string protocol);
-  void tell_up(mux::YamuxStreamId id, Stream& stream, std::string protocol);
-  void flush_negotiator(Instant now, mux::YamuxStreamId id, Stream& stream);
-  void refuse_stream(Instant now, mux::YamuxStreamId id, Stream& stream);
-  void fail_negotiation(Instant now, mux::YamuxStreamId id, Error error);
-  void on_stream_closed(mux::YamuxStreamId id, std::optional<Error> error);
   void fault(Error error);
-  void say(OwnerId owner, ServiceEvent event) {
-    context_.outbox.push_back(Routed{owner, std::move(event)});
-  }
-  bool is_negotiating(mux::YamuxStreamId id) const;
-  void forget_negotiated();
-
-  StreamId global(mux::YamuxStreamId id) const { return StreamId{link_.value << 32 | id}; }
 
   const Context& context_;
   LinkId link_;
@@ -168,15 +100,7 @@ class Connection {
   secure::Noise noise_;
   std::optional<mux::Yamux> mux_;
   std::optional<ConnectionUp> up_;  // between authentication and streams
-  PeerId peer_;
-  crypto::Hash256 handshake_{};
-  Streams streams_;
-  // Opens that yamux has not answered yet; it answers within the turn.
-  std::map<std::uint64_t, OpenFor> opening_;
-  std::uint64_t next_opening_ = 0;
-  // One timeout for all, so the order of starting is the order of expiry.
-  base::Queue<std::pair<Instant, mux::YamuxStreamId>> negotiating_;
-  std::size_t negotiating_count_ = 0;
+  StreamSet streams_;
   Instant upgrade_deadline_;
 };
 

@@ -11,7 +11,44 @@ namespace {
 constexpr std::size_t resolve_depth_max = 3;
 
 bool needs_resolving(const codec::Multiaddr& address) {
-  return address.has(codec::AddrProtocol::dnsaddr) || codec::as_dns_tcp(address).has_value();
+  if (address.has(codec::AddrProtocol::dnsaddr)) return true;
+  const auto parts = codec::as_transport(address);
+  return parts && !parts->name.empty();
+}
+
+/// Whether some transport here leads there, once names are resolved.
+bool is_dialable(const codec::Multiaddr& address, bool has_sessions) {
+  switch (codec::transport_of(address)) {
+    case codec::Transport::tcp:
+    case codec::Transport::ws:
+    case codec::Transport::wss: return true;
+    case codec::Transport::tcp_kith:
+    case codec::Transport::ws_kith:
+    case codec::Transport::wss_kith:
+    case codec::Transport::udp_kith: return has_sessions;
+    case codec::Transport::other: return false;
+  }
+  return false;
+}
+
+using AddressList = std::vector<codec::Multiaddr>;
+
+/// The k-th of `first` before the k-th of `second`.
+AddressList in_turn(AddressList first, AddressList second) {
+  AddressList all;
+  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i < first.size()) all.push_back(std::move(first[i]));
+    if (i < second.size()) all.push_back(std::move(second[i]));
+  }
+  return all;
+}
+
+AddressList families_in_turn(AddressList addresses) {
+  AddressList six, rest;
+  for (auto& address : addresses) {
+    (address.has(codec::AddrProtocol::ip6) ? six : rest).push_back(std::move(address));
+  }
+  return in_turn(std::move(six), std::move(rest));
 }
 
 }  // namespace
@@ -43,6 +80,7 @@ void Dialer::start(Instant now, StartDial request) {
   }
   Job& job = jobs_[request.token];
   job.expected = request.expected;
+  job.began = now;
   job.deadline = now + config_.job_timeout;
   job.next_attempt = now;
   add_addresses({request.token, 0, false}, job, request.addresses);
@@ -87,12 +125,13 @@ void Dialer::add_addresses(const Resolution& came, Job& job,
       break;
     }
     ++job.addresses;
-    if (needs_resolving(address)) {
+    if (needs_resolving(address) &&
+        (address.has(codec::AddrProtocol::dnsaddr) || is_dialable(address, config_.has_sessions))) {
       const Token resolution{next_resolution_++};
       resolving_.emplace(resolution, Resolution{came.job, came.depth + 1, came.is_hearsay});
       ++job.resolving;
       outputs_.push_back(Resolve{resolution, address});
-    } else if (codec::as_tcp(address)) {
+    } else if (is_dialable(address, config_.has_sessions)) {
       job.waiting.push_back(address);
     } else {
       job.last_error =
@@ -136,6 +175,11 @@ void Dialer::advance(Instant now, Token token, Job& job) {
     return give_up(token, job.last_error.value_or(
                               Error{Code::unreachable, "the peer has no address to dial"}));
   }
+  const bool has_packets_alone =
+      std::ranges::all_of(job.attempts, [&](LinkId link) { return links_.at(link).is_of_packets; });
+  if (has_packets_alone && job.waiting.empty() && job.resolving == 0 && job.last_error) {
+    job.deadline = std::min(job.deadline, std::max(now, job.began + config_.packet_patience));
+  }
   Instant deadline = job.deadline;
   if (!job.waiting.empty() && !starved_.contains(token)) {
     deadline = std::min(deadline, job.next_attempt);
@@ -144,13 +188,13 @@ void Dialer::advance(Instant now, Token token, Job& job) {
 }
 
 void Dialer::attempt(Instant now, Token token, Job& job) {
-  const LinkId link{next_link_};
-  next_link_ += 2;
+  const LinkId link = take_link_id();
   codec::Multiaddr address = std::move(job.waiting.front());
   job.waiting.pop_front();
   job.attempts.push_back(link);
   job.next_attempt = now + config_.attempt_delay;
-  links_.emplace(link, Attempt{token, job.expected ? job.expected : address.peer()});
+  const bool is_of_packets = codec::transport_of(address) == codec::Transport::udp_kith;
+  links_.emplace(link, Attempt{token, job.expected ? job.expected : address.peer(), is_of_packets});
   outputs_.push_back(DialLink{link, address.without_peer(), job.deadline - now});
 }
 
@@ -195,7 +239,8 @@ void Dialer::on_deadline(Instant now) {
   while (const auto token = deadlines_.pop_due(now)) {
     Job& job = jobs_.at(*token);
     if (now >= job.deadline) {
-      std::string why = base::format("no answer within {} ms", base::to_ms(config_.job_timeout));
+      std::string why =
+          base::format("no answer within {} ms", base::to_ms(job.deadline - job.began));
       if (job.last_error) why += base::format(" (before that: {})", job.last_error->message);
       give_up(*token, {Code::timeout, std::move(why)});
     } else {
@@ -235,18 +280,34 @@ std::optional<PeerId> Dialer::expected_of(LinkId link) const {
   return found == links_.end() ? std::nullopt : found->second.expected;
 }
 
+LinkId Dialer::take_link_id() {
+  const LinkId link{next_link_};
+  next_link_ += 2;
+  return link;
+}
+
 std::vector<codec::Multiaddr> order_for_dialing(std::vector<codec::Multiaddr> addresses) {
-  const auto is_ip6 = [](const codec::Multiaddr& a) { return a.has(codec::AddrProtocol::ip6); };
-  std::map<codec::AddrScope, std::vector<codec::Multiaddr>> scopes;  // grows from near to far
-  for (auto& address : addresses) scopes[codec::scope_of(address)].push_back(std::move(address));
-  std::vector<codec::Multiaddr> ordered;
+  struct Scope {
+    AddressList packets, streams, web;
+  };
+  std::map<codec::AddrScope, Scope> scopes;  // grows from near to far
+  for (auto& address : addresses) {
+    Scope& scope = scopes[codec::scope_of(address)];
+    const codec::Transport transport = codec::transport_of(address);
+    AddressList& list = transport == codec::Transport::udp_kith ? scope.packets
+                        : codec::is_web(transport)              ? scope.web
+                                                                : scope.streams;
+    list.push_back(std::move(address));
+  }
+  AddressList ordered;
   for (auto scope = scopes.rbegin(); scope != scopes.rend(); ++scope) {
-    // Families in turn: the k-th IPv6 address before the k-th other one.
-    std::vector<codec::Multiaddr> six, rest;
-    for (auto& address : scope->second) (is_ip6(address) ? six : rest).push_back(address);
-    for (std::size_t i = 0; i < std::max(six.size(), rest.size()); ++i) {
-      if (i < six.size()) ordered.push_back(std::move(six[i]));
-      if (i < rest.size()) ordered.push_back(std::move(rest[i]));
+    AddressList streams = families_in_turn(std::move(scope->second.streams));
+    for (auto& address : families_in_turn(std::move(scope->second.web))) {
+      streams.push_back(std::move(address));
+    }
+    for (auto& address :
+         in_turn(families_in_turn(std::move(scope->second.packets)), std::move(streams))) {
+      ordered.push_back(std::move(address));
     }
   }
   return ordered;

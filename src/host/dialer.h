@@ -1,6 +1,7 @@
 // Dialling by happy eyeballs (RFC 8305, adapted): one job reaches one peer over whichever of its
-// addresses answers first. Names are resolved first; addresses are tried best scope first with the
-// IP families in turn, the next one `attempt_delay` after the last or at once when one fails. A
+// addresses answers first. Names are resolved first; addresses are tried best scope first, packets
+// and streams in turn and packets before, with the IP families in turn within both, the next one
+// `attempt_delay` after the last or at once when one fails. A
 // link that is up gets `authenticate_delay` before the next is tried: it will most likely win, but
 // whatever answers at a wrong address must not use up the job. The first attempt that is
 // authenticated wins and the others are closed.
@@ -32,9 +33,13 @@ struct DialerConfig {
   Duration attempt_delay = 250ms;
   Duration authenticate_delay = 2s;
   Duration job_timeout = 10s;
+  /// Where nobody takes packets nothing says so: when every other way has failed, so long after the
+  /// start of the job it has.
+  Duration packet_patience = 1500ms;
   std::size_t jobs_max = 1024;
   std::size_t attempts_max = 64;
   std::size_t addresses_max = 32;
+  bool has_sessions = true;  // addresses of Kith's own transports may be dialled
 };
 
 // Inputs.
@@ -89,6 +94,9 @@ class Dialer {
   std::optional<Output> poll_output(Instant now);
   std::optional<Instant> next_deadline() { return deadlines_.soonest(); }
 
+  /// A number for a connection that is no link of the shell's, and of no attempt: even too, so that
+  /// neither names the same.
+  LinkId take_link_id();
   /// Whom a link was dialled for: what its Noise handshake must find.
   std::optional<PeerId> expected_of(LinkId link) const;
   std::size_t jobs() const { return jobs_.size(); }
@@ -100,7 +108,7 @@ class Dialer {
     std::vector<LinkId> attempts;          // under way
     std::size_t resolving = 0;
     std::size_t addresses = 0;  // taken so far
-    Instant deadline;
+    Instant began, deadline;
     Instant next_attempt;
     std::optional<Error> last_error;
   };
@@ -132,6 +140,7 @@ class Dialer {
   struct Attempt {
     Token job;
     std::optional<PeerId> expected;  // the job's, or whom the address names
+    bool is_of_packets = false;
   };
   std::map<LinkId, Attempt> links_;
   std::map<Token, Resolution> resolving_;
@@ -142,8 +151,9 @@ class Dialer {
   base::Queue<Output> outputs_;
 };
 
-/// Best first: by scope (global, then private, then loopback when nothing else is there), families
-/// in turn beginning with IPv6 (RFC 8305 section 4), otherwise in the given order.
+/// Best first: by scope (global, then private, then loopback when nothing else is there); packets
+/// and streams in turn beginning with packets; families in turn beginning with IPv6 (RFC 8305
+/// section 4); TCP before WebSocket; otherwise in the given order.
 std::vector<codec::Multiaddr> order_for_dialing(std::vector<codec::Multiaddr> addresses);
 
 }  // namespace kith::host

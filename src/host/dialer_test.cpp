@@ -127,6 +127,26 @@ TEST_F(DialerTest, AJobEndsInTime) {
   EXPECT_EQ(dialer.jobs(), 0U);
 }
 
+TEST_F(DialerTest, PacketsThatNobodyAnswersAreNotWaitedForWhereAllElseHasFailed) {
+  start(1, {"/ip4/203.0.113.1/udp/1/kith", "/ip4/203.0.113.1/tcp/1"});
+  wait(300ms);
+  ASSERT_EQ(dialed.size(), 2U);
+  fail_link(1);
+  wait(1199ms);
+  EXPECT_TRUE(failed.empty());
+  wait(1ms);
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].error.code, Code::timeout);
+}
+
+TEST_F(DialerTest, PacketsAloneHaveAllTheTimeOfAJob) {
+  start(1, {"/ip4/203.0.113.1/udp/1/kith"});
+  wait(9999ms);
+  EXPECT_TRUE(failed.empty());
+  wait(1ms);
+  EXPECT_EQ(failed.size(), 1U);
+}
+
 TEST_F(DialerTest, AFailureAfterTheDeadlineDialsNoMore) {
   start(1, {"/ip4/203.0.113.1/tcp/1", "/ip4/203.0.113.2/tcp/1"});
   now += 11s;  // the failure arrives before the deadline was served

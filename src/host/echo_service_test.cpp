@@ -41,7 +41,7 @@ class ExampleEcho final : public Service {
                           found->second.has_ended = true;
                           send(end.stream, found->second);
                         },
-                        [&](StreamDown& down) { streams_.erase(down.stream); }},
+                        [&](StreamDown& down) { streams_.erase(down.stream); }, WithoutMessages{}},
                event);
   }
 

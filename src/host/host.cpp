@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "codec/peer_id.h"
 #include "host/host_link.h"
+#include "host/host_packets.h"
 
 namespace kith::host {
 namespace {
@@ -88,10 +89,14 @@ void Host::on_input(Instant now, HostInput input) {
 void Host::on_deadline(Instant now) {
   while (const auto id = link_deadlines_.pop_due(now)) {
     const auto found = links_.find(*id);
-    if (found == links_.end() || !found->second->connection) continue;
-    found->second->connection->on_deadline(now);
+    if (found == links_.end() || !found->second->channel) continue;
+    found->second->channel.on_deadline(now);
     drain_connection(now, *id);
     settle(now);
+  }
+  if (packets_ && packets_->endpoint) {
+    packets_->endpoint->on_deadline(now);
+    drain_endpoint(now);
   }
   identify_.on_deadline(now);
   dialer_.on_deadline(now);
@@ -103,6 +108,9 @@ void Host::on_deadline(Instant now) {
 std::optional<Instant> Host::next_deadline() {
   auto deadline = base::soonest(link_deadlines_.soonest(), identify_.next_deadline());
   deadline = base::soonest(deadline, dialer_.next_deadline());
+  if (packets_ && packets_->endpoint) {
+    deadline = base::soonest(deadline, packets_->endpoint->next_deadline());
+  }
   deadline = base::soonest(deadline, upload_.next_deadline());
   return base::soonest(base::soonest(deadline, download_.next_deadline()), keep_at_);
 }
@@ -114,9 +122,10 @@ std::optional<HostOutput> Host::poll_output(Instant) {
 
 std::size_t Host::on_bytes(Instant now, LinkId id, ByteSpan bytes) {
   const auto found = links_.find(id);
-  if (found == links_.end() || !found->second->connection) return bytes.size();
+  if (found == links_.end() || !found->second->channel) return bytes.size();
   if (found->second->is_closing) return bytes.size();  // we have done with the peer
-  const std::size_t taken = found->second->connection->on_bytes(now, bytes);
+  if (found->second->is_undecided && !decide_link(now, id, *found->second, bytes)) return 0;
+  const std::size_t taken = found->second->channel.on_bytes(now, bytes);
   stats_.bytes_received += taken;
   download_.on_moved(now, taken);
   drain_connection(now, id);
@@ -126,13 +135,14 @@ std::size_t Host::on_bytes(Instant now, LinkId id, ByteSpan bytes) {
 
 std::size_t Host::poll_transmit(Instant now, LinkId id, ByteSpan room) {
   const auto found = links_.find(id);
-  if (found == links_.end() || !found->second->connection) return 0;
+  if (found == links_.end() || !found->second->channel) return 0;
   // Last words are not held back.
   if (!found->second->is_closing && !upload_.may_move(id)) {
     found->second->transmit_told = true;  // by wake_shaped()
     return 0;
   }
-  const std::size_t written = found->second->connection->poll_transmit(now, room);
+  if (found->second->is_undecided) return 0;
+  const std::size_t written = found->second->channel.poll_transmit(now, room);
   stats_.bytes_sent += written;
   upload_.on_moved(now, written);
   if (written == 0) found->second->transmit_told = false;
@@ -144,14 +154,18 @@ std::size_t Host::poll_transmit(Instant now, LinkId id, ByteSpan room) {
 
 bool Host::wants_bytes(LinkId id) const {
   const auto found = links_.find(id);
-  if (found == links_.end() || !found->second->connection) return true;
-  return found->second->connection->wants_bytes() && download_.may_move(id);
+  if (found == links_.end() || !found->second->channel) return true;
+  return found->second->channel.wants_bytes() && download_.may_move(id);
 }
 
 // Those that waited for bandwidth, to send or to receive: a transmit ends both.
 void Host::wake_shaped(Instant now) {
   for (ShapedLane* lane : {&upload_, &download_}) {
     for (const LinkId id : lane->on_deadline(now)) {
+      if (packets_ && id == Packets::lane) {
+        packets_->is_told = true;
+        outputs_.push_back(WorldOutput(DatagramsReady{}));
+      }
       const auto found = links_.find(id);
       if (found == links_.end() || found->second->is_closing) continue;
       found->second->transmit_told = true;
@@ -173,12 +187,13 @@ void Host::settle(Instant now) {
       is_busy = true;
     }
     drain_dialer(now);
+    if (packets_) is_busy = settle_packets(now) || is_busy;
   }
 }
 
 void Host::drain_connection(Instant now, LinkId id) {
   Link& link = *links_.at(id);
-  while (auto output = link.connection->poll_output(now)) {
+  while (auto output = link.channel.poll_output(now)) {
     std::visit(Overload{[&](ConnectionUp& up) { on_connection_up(now, id, up); },
                         [&](ConnectionFault& f) { on_connection_fault(now, id, f.error); },
                         [&](RoundTripMeasured& measured) {
@@ -195,8 +210,9 @@ void Host::drain_connection(Instant now, LinkId id) {
                         }},
                *output);
   }
-  link_deadlines_.set(id, link.connection->next_deadline());
-  if (!link.transmit_told && link.connection->has_transmit()) {
+  if (link.is_datagrams) look_for_end(id, link);
+  link_deadlines_.set(id, link.channel.next_deadline());
+  if (!link.transmit_told && !link.is_undecided && link.channel.has_transmit(now)) {
     link.transmit_told = true;
     outputs_.push_back(WorldOutput(TransmitReady{id}));
   }
@@ -210,6 +226,7 @@ void Host::on_world(Instant now, WorldInput input) {
                       [&](LinkClosed& closed) { on_link_closed(now, closed.link, closed.error); },
                       [&](Listening& listening) { on_listening(now, std::move(listening)); },
                       [&](ListenFailed& failed) {
+                        if (on_listen_failed(now, failed)) return;
                         outputs_.push_back(CannotListen{failed.asked, std::move(failed.error)});
                       },
                       [&](Resolved& resolved) { dialer_.on_input(now, std::move(resolved)); },
@@ -220,6 +237,8 @@ void Host::on_world(Instant now, WorldInput input) {
                       [](JobDone&) {}, [](LogAppended&) {}, [](ChainWritten&) {},  // likewise
                       [](ProofSaved&) {}, [](SignerUp&) {}, [](SignerDown&) {},    // likewise
                       [](SignerSaid&) {},                                          // likewise
+                      [&](SocketOpened& opened) { on_socket_opened(now, std::move(opened)); },
+                      [&](SocketClosed& closed) { on_socket_closed(now, closed); },
                       [&](WallClock& clock) {
                         wall_start_ = clock.now;
                         wall_start_at_ = now;
@@ -248,9 +267,18 @@ void Host::on_link_opened(Instant now, LinkOpened opened) {
   }
   Link& link = *found->second;
   link.direction = opened.direction;
-  link.remote = std::move(opened.remote);
+  // What was dialled says more than where the socket leads: how to speak there.
+  if (link.remote.empty() || codec::transport_of(link.remote) == codec::Transport::tcp) {
+    link.remote = std::move(opened.remote);
+  }
+  link.is_undecided = config_.has_sessions && opened.direction == Direction::inbound;
   link.opened_at = now;
-  link.connection.emplace(context_, id, opened.direction, dialer_.expected_of(id), now);
+  if (speaks_session(link)) {
+    link.channel.speak_session(context_, packets(now).shared, id, opened.direction,
+                               dialer_.expected_of(id), now);
+  } else {
+    link.channel.speak_libp2p(context_, id, opened.direction, dialer_.expected_of(id), now);
+  }
   dialer_.on_input(now, AttemptOpened{id});
   drain_connection(now, id);
 }
@@ -260,8 +288,8 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
   if (found == links_.end()) return;
   Link& link = *found->second;
   link.is_closing = link.transmit_told = true;  // there is nothing to close or to send any more
-  if (link.connection) {
-    link.connection->shut_down(now, error);
+  if (link.channel) {
+    link.channel.shut_down(now, error);
     drain_connection(now, id);
   }
   const bool was_authenticated = link.peer.has_value();
@@ -275,6 +303,7 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
   upload_.forget(id);
   download_.forget(id);
   const std::optional<PeerId> peer = link.peer;
+  if (link.is_datagrams) forget_slot(link);
   links_.erase(found);
   if (peer) {
     std::vector<LinkId>& links = peers_.at(*peer).links;
@@ -292,7 +321,7 @@ void Host::on_link_closed(Instant now, LinkId id, const Error& error) {
       }
     }
   }
-  if (is_stopping_ && links_.empty()) outputs_.push_back(Stopped{});
+  if (is_stopping_ && links_.empty()) say_stopped();
 }
 
 void Host::on_listening(Instant now, Listening listening) {
@@ -389,7 +418,10 @@ void Host::close_link(LinkId id, bool flush) {
   Link& link = *links_.at(id);
   if (link.is_closing) return;
   link.is_closing = true;
-  outputs_.push_back(WorldOutput(CloseLink{id, flush}));
+  if (packets_ && (link.is_datagrams || link.channel.session() != nullptr)) {
+    packets_->closing.push_back({id, flush});
+  }
+  if (!link.is_datagrams) outputs_.push_back(WorldOutput(CloseLink{id, flush}));
 }
 
 void Host::shut_down(Instant now) {
@@ -404,12 +436,12 @@ void Host::shut_down(Instant now) {
   for (const Token job : jobs) dialer_.on_input(now, CancelDial{job});
   drain_dialer(now);
   for (const auto& [id, link] : links_) {
-    if (link->connection && link->connection->is_up()) {
+    if (link->channel && link->channel.is_up()) {
       to_connection(now, id, Connection::CloseGracefully{});
     }
     close_link(id, true);
   }
-  if (links_.empty()) outputs_.push_back(Stopped{});
+  if (links_.empty()) say_stopped();
 }
 
 // --- what we say of ourselves --------------------------------------------------------------------
@@ -427,6 +459,7 @@ std::vector<codec::Multiaddr> Host::addresses() const {
   for (const auto& [bound, reachable] : listening_) {
     for (const auto& address : reachable) all.push_back(address.with_peer(self_));
   }
+  append_socket_addresses(all);
   return all;
 }
 

@@ -1,12 +1,12 @@
-// The host: everything between raw links and services. It listens and dials, makes links into
-// authenticated connections (host/connection.h), knows who is connected and who could be
-// (host/peer_book.h), keeps their number between `peers_min` and `peers_high` by what they are
-// worth (PeerStanding), identifies peers, and carries streams between connections and services
-// (host/service.h).
+// The host: everything between raw links and services. It listens and dials, makes links and
+// datagram connections into authenticated ones (host/connection.h, host/session_connection.h),
+// knows who is connected and who could be (host/peer_book.h), keeps their number between
+// `peers_min` and `peers_high` by what they are worth (PeerStanding), identifies peers, and carries
+// streams between connections and services (host/service.h). Its words: host/host_io.h.
 //
-// A machine in the sense of base/machine.h. Bytes flow through on_bytes and poll_transmit; views in
-// Routed events live until the on_bytes that produced them is followed by another mutation, so its
-// parent routes them before it returns to the shell.
+// A machine in the sense of base/machine.h. Bytes flow through on_bytes and poll_transmit, packets
+// through on_datagrams and poll_datagrams; views in Routed events live until the call that produced
+// them is followed by another mutation, so its parent routes them before it returns to the shell.
 #pragma once
 
 #include <cstdint>
@@ -20,134 +20,12 @@
 
 #include "base/deadline_heap.h"
 #include "base/log.h"
-#include "base/metrics.h"
-#include "base/peer_event.h"
 #include "base/queue.h"
-#include "host/connection.h"
-#include "host/connection_limits.h"
-#include "host/dialer.h"
+#include "host/host_io.h"
 #include "host/identify.h"
-#include "host/link_shaper.h"
-#include "host/peer_book.h"
 #include "host/peer_exchange.h"
 
 namespace kith::host {
-
-struct HostConfig {
-  std::string agent_version = "kith";
-  std::string protocol_version = "kith/1.0.0";
-  std::vector<codec::Multiaddr> listen;
-  std::vector<codec::Multiaddr> announce;   // external addresses, told beside the listening ones
-  std::vector<codec::Multiaddr> bootstrap;  // dialled while peers are few
-  ConnectionConfig connection;              // its noise.key is set by the host
-  LimitsConfig limits;
-  ShapingConfig shaping;
-  DialerConfig dialer;
-  PeerBookConfig book;
-  std::size_t peers_min = 8;        // below: dial known peers
-  std::size_t peers_high = 100;     // above: close the least valuable…
-  std::size_t peers_low = 80;       // …until so many are left…
-  std::size_t outbound_min = 8;     // …but so many that we dialled stay; sought beside peers_min
-  Duration trim_grace = 20s;        // a younger connection is not closed for being one too many
-  Duration keep_interval = 1s;      // between looks at the number of peers
-  Duration feeler_interval = 2min;  // between looks beyond the peers at hand; zero: never
-  Duration bootstrap_backoff_min = 2s;  // after all bootstrap peers failed; doubles up to…
-  Duration bootstrap_backoff_max = 60s;
-};
-
-// Commands.
-/// Reaches a peer; answered by DialDone. At once when it is connected already.
-struct Dial {
-  Token token;
-  std::optional<PeerId> peer;                  // empty: whoever answers at `addresses`
-  std::vector<codec::Multiaddr> addresses;     // beside those the peer book knows
-  std::vector<codec::Multiaddr> hearsay = {};  // told by others: names lead only to global ones
-};
-struct Disconnect {
-  PeerId peer;
-};
-/// A protected peer is never closed for being one too many.
-struct Protect {
-  PeerId peer;
-  bool is_protected;
-};
-/// A barred peer is not dialled, and its connections are closed as soon as it has proved who it is.
-struct Bar {
-  PeerId peer;
-  bool is_barred;
-};
-// PeerStanding (base/peer_event.h): what a peer is worth from now on; a newcomer until told.
-struct FromService {
-  OwnerId owner;
-  ServiceCommand command;
-};
-/// A signed record that a peer handed on; verified here.
-struct LearnRecord {
-  PeerId from;
-  Bytes envelope;
-};
-/// Says goodbye to everyone and stops listening; Stopped follows.
-struct ShutDown {};
-
-using HostInput = std::variant<WorldInput, Dial, Disconnect, Protect, Bar, PeerStanding,
-                               FromService, LearnRecord, ShutDown>;
-
-// Events.
-/// For every service: PeerUp, PeerDown or PeerIdentified.
-struct Broadcast {
-  ServiceEvent event;
-};
-struct DialDone {
-  Token token;
-  Result<PeerId> peer;
-};
-/// A peer that was dialled did not answer, whoever wanted it.
-struct PeerUnreachable {
-  PeerId peer;
-  Error error;
-};
-struct AddressesChanged {
-  std::vector<codec::Multiaddr> addresses;  // where others may reach us, with /p2p
-};
-struct CannotListen {
-  codec::Multiaddr address;
-  Error error;
-};
-struct Stopped {};
-
-using HostOutput = std::variant<WorldOutput, Routed, Broadcast, DialDone, PeerUnreachable,
-                                AddressesChanged, CannotListen, Stopped>;
-
-struct ConnectionInfo {
-  LinkId link;
-  Direction direction;
-  codec::Multiaddr remote;
-  Instant opened_at;
-  std::size_t streams;
-};
-struct PeerInfo {
-  PeerId peer;
-  std::vector<ConnectionInfo> connections;
-  std::optional<Duration> rtt;
-  std::shared_ptr<const codec::IdentifyMessage> identity;  // null until identified
-  bool is_protected;
-};
-
-struct HostStats {
-  std::uint64_t links_dialed = 0, links_accepted = 0, links_refused = 0, links_failed = 0;
-  std::uint64_t handshakes = 0, handshakes_failed = 0;
-  std::uint64_t bytes_received = 0, bytes_sent = 0;
-  std::uint64_t faults = 0;           // authenticated connections that ended in an error…
-  std::uint64_t protocol_faults = 0;  // …of them, those where the peer broke a rule
-  std::uint64_t trimmed = 0;
-  std::uint64_t links_closed = 0;  // authenticated ones that have ended
-};
-
-/// How long things took; recorded when they were done.
-struct HostTimings {
-  base::Timing dials;       // from the wish to reach a peer to its authentication
-  base::Timing handshakes;  // from an open link to an authenticated peer
-};
 
 class Host final : public RecordSource {
  public:
@@ -171,10 +49,12 @@ class Host final : public RecordSource {
   std::size_t on_bytes(Instant now, LinkId link, ByteSpan bytes);
   std::size_t poll_transmit(Instant now, LinkId link, ByteSpan room);
   bool wants_bytes(LinkId link) const;
+  std::size_t on_datagrams(Instant now, const base::DatagramsIn& in);
+  base::DatagramsOut poll_datagrams(Instant now, ByteSpan room);
 
   const PeerId& self() const { return self_; }
   std::vector<codec::Multiaddr> addresses() const;  // with /p2p
-  std::size_t listener_count() const { return listening_.size(); }
+  std::size_t listener_count() const;               // sockets of packets among them
   std::vector<PeerInfo> peers() const;
   std::optional<PeerInfo> peer(const PeerId& peer) const;
   std::size_t peer_count() const { return peers_.size(); }
@@ -191,10 +71,14 @@ class Host final : public RecordSource {
   WallTime wall(Instant now) const;
   std::vector<Bytes> sample_records(const PeerId& except, std::size_t count) override;
   void set_rtt(const PeerId& peer, Duration rtt);
+  /// Fills `out` with what this session's two ends alone know, for `label`: 1 to
+  /// secure::export_bytes_max bytes. `closed`, or `unsupported` where it is no session.
+  Result<void> export_key(const PeerId& peer, std::string_view label, ByteSpan out) const;
 
  private:
   struct Link;
   struct Peer;
+  struct Packets;
   /// What of a peer's standing the host goes by.
   struct Worth {
     std::uint64_t weight;  // peer/choice.h
@@ -245,13 +129,38 @@ class Host final : public RecordSource {
   static Worth newcomer();
   Worth worth_of(const PeerId& peer) const;
   bool has_inbound_slot(const PeerId& peer) const;
+  static std::optional<SessionStats> session_stats_of(const Link& link);
   PeerInfo info_of(const PeerId& id, const Peer& peer) const;
+
+  // host_packets.cpp: sessions, over datagrams and over links
+  Packets& packets(Instant now);
+  bool speaks_session(const Link& link) const;
+  bool decide_link(Instant now, LinkId id, Link& link, ByteView bytes);
+  void dial_datagrams(Instant now, const DialLink& dial);
+  void start_datagrams(Instant now, LinkId id, const packet::Path& path);
+  void on_socket_opened(Instant now, SocketOpened opened);
+  void on_socket_closed(Instant now, const SocketClosed& closed);
+  bool on_listen_failed(Instant now, const ListenFailed& failed);
+  void drain_endpoint(Instant now);
+  void on_incoming(Instant now, const packet::Incoming& incoming);
+  void on_admitted(Instant now, Token token, packet::ConnectionSlot slot);
+  void on_dialled(Instant now, Token token, packet::ConnectionSlot slot);
+  bool settle_packets(Instant now);
+  void look_for_end(LinkId id, Link& link);
+  void forget_slot(const Link& link);
+  void append_socket_addresses(std::vector<codec::Multiaddr>& all) const;
+  void say_stopped();
 
   // host_streams.cpp: services' commands
   void on_service(Instant now, OwnerId owner, ServiceCommand command);
   void to_connection(Instant now, LinkId id, Connection::Input input);
   codec::AddrScope scope_of(const PeerId& peer) const;
+  void send_message(Instant now, OwnerId owner, SendMessage send);
+  Error no_session(const PeerId& peer) const;
   std::optional<LinkId> link_to(const PeerId& peer) const;
+  std::optional<LinkId> session_to(const PeerId& peer) const;
+  template <class Which>
+  std::optional<LinkId> best_link(const PeerId& peer, Which is_wanted) const;
   bool is_usable(LinkId id) const;
   void disconnect(const PeerId& peer);
 
@@ -265,6 +174,7 @@ class Host final : public RecordSource {
   Connection::Outbox outbox_;
   Connection::Context context_;
 
+  std::unique_ptr<Packets> packets_;  // from the first session or socket on; outlives links
   std::map<LinkId, std::unique_ptr<Link>> links_;
   std::map<PeerId, Peer> peers_;
   std::size_t peers_linked_twice_ = 0;  // by two connections or more

@@ -6,6 +6,7 @@
 #include "codec/peer_id.h"
 #include "host/host.h"
 #include "host/host_link.h"
+#include "host/host_packets.h"
 #include "peer/choice.h"
 #include "peer/limits.h"
 
@@ -99,7 +100,10 @@ void Host::on_dial_link(Instant now, const DialLink& dial) {
   auto link = std::make_unique<Link>();
   link->direction = Direction::outbound;
   link->remote = dial.address;
+  link->is_datagrams = codec::transport_of(dial.address) == codec::Transport::udp_kith;
+  const bool is_datagrams = link->is_datagrams;
   links_.emplace(dial.link, std::move(link));
+  if (is_datagrams) return dial_datagrams(now, dial);
   outputs_.push_back(WorldOutput(dial));
 }
 
@@ -234,7 +238,7 @@ void Host::drop_duplicates(Instant now) {
     const auto kept = link_to(id);
     for (const LinkId link_id : peer.links) {
       const Link& link = *links_.at(link_id);
-      const bool is_idle = link.connection->stream_count() == 0;
+      const bool is_idle = link.channel.stream_count() == 0;
       if (kept && link_id != *kept && is_idle && now - link.opened_at >= config_.trim_grace) {
         close_link(link_id, true);
       }
@@ -276,7 +280,7 @@ void Host::drop_least_valuable(Instant now, std::size_t count) {
     if (now - links_.at(peer.links.front())->opened_at < config_.trim_grace) continue;
     const Worth worth = worth_of(id);
     const int rank = worth.is_suffering ? 0 : !worth.is_proven && !is_outbound ? 1 : 2;
-    candidates.push_back({rank, worth.weight, link.connection->stream_count() > 0, is_outbound,
+    candidates.push_back({rank, worth.weight, link.channel.stream_count() > 0, is_outbound,
                           now - link.opened_at, id});
   }
   std::ranges::sort(candidates);
@@ -328,12 +332,21 @@ bool Host::has_inbound_slot(const PeerId& id) const {
   return peer::has_inbound_slot(slots, used, unproven, worth_of(id).is_proven);
 }
 
+/// Of a session, with the transport's name by its address.
+std::optional<SessionStats> Host::session_stats_of(const Link& link) {
+  const SessionConnection* session = link.channel.session();
+  if (session == nullptr) return std::nullopt;
+  SessionStats stats = session->stats();
+  if (codec::is_web(codec::transport_of(link.remote))) stats.transport = "ws";
+  return stats;
+}
+
 PeerInfo Host::info_of(const PeerId& id, const Peer& peer) const {
   PeerInfo info{id, {}, peer.rtt, peer.identity, protected_.contains(id)};
   for (const LinkId link_id : peer.links) {
     const Link& link = *links_.at(link_id);
-    info.connections.push_back(
-        {link_id, link.direction, link.remote, link.opened_at, link.connection->stream_count()});
+    info.connections.push_back({link_id, link.direction, link.remote, link.opened_at,
+                                link.channel.stream_count(), session_stats_of(link)});
   }
   return info;
 }

@@ -56,7 +56,8 @@ void Identify::on_input(Instant now, ServiceEvent event) {
                         if (pushing_.erase(down.stream) == 0) return;
                         deadlines_.set(down.stream, std::nullopt);
                         push_next();
-                      }},
+                      },
+                      WithoutMessages{}},
              event);
 }
 

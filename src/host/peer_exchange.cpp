@@ -34,7 +34,7 @@ void PeerExchange::on_input(Instant now, ServiceEvent event) {
                       },
                       [&](StreamData& data) { on_data(data); }, [](StreamRoom&) {},
                       [&](StreamEnd& end) { on_end(now, end.stream); },
-                      [&](StreamDown& down) { forget(down.stream); }},
+                      [&](StreamDown& down) { forget(down.stream); }, WithoutMessages{}},
              event);
 }
 

@@ -56,7 +56,8 @@ void Perf::on_input(Instant now, ServiceEvent event) {
                         finish(now, running->second,
                                down.error.value_or(Error{Code::closed, "the stream ended early"}));
                         running_.erase(running);
-                      }},
+                      },
+                      WithoutMessages{}},
              event);
 }
 

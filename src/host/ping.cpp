@@ -39,7 +39,7 @@ void Ping::on_input(Instant now, ServiceEvent event) {
                       [&](StreamEnd& end) {
                         if (answering_.contains(end.stream)) say(Finish{end.stream});
                       },
-                      [&](StreamDown& down) { on_stream_down(now, down); }},
+                      [&](StreamDown& down) { on_stream_down(now, down); }, WithoutMessages{}},
              event);
 }
 

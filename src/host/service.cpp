@@ -1,6 +1,18 @@
 #include "host/service.h"
 
+#include "base/assert.h"
+
 namespace kith::host {
+
+Buffer named_message(std::string_view protocol, ByteView data) {
+  ASSERT(!protocol.empty() && protocol.size() <= message_protocol_bytes_max);
+  Bytes all;
+  all.reserve(1 + protocol.size() + data.size());
+  all.push_back(static_cast<std::uint8_t>(protocol.size()));  // a varint of one byte
+  base::append(all, base::as_bytes(protocol));
+  base::append(all, data);
+  return Buffer(std::move(all));
+}
 
 ServiceEvent::ServiceEvent(const ServiceEvent&) = default;
 ServiceEvent& ServiceEvent::operator=(const ServiceEvent&) = default;

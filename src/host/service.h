@@ -4,6 +4,10 @@
 //
 //   class Echo final : public host::Service { ... };   // host/ping.h, host/echo_service_test.cpp
 //
+// Over Kith's own sessions there are messages and datagrams too (docs/protocol/
+// session-messages.md): one may overtake another, each goes to whoever has the protocol that it
+// names, and there is nothing to consume.
+//
 // Room and consumption are the two halves of back-pressure. StreamUp and StreamRoom say how many
 // bytes Write may queue; Consume tells the other side that it may send more.
 #pragma once
@@ -81,14 +85,42 @@ struct StreamDown {
   std::optional<Error> error;
 };
 
+/// All of a message, the receiver's to keep.
+struct MessageReceived {
+  PeerId peer;
+  std::string_view protocol;  // of the host's table, which forgets none
+  Buffer data;
+};
+struct DatagramReceived {
+  PeerId peer;
+  std::string_view protocol;
+  ByteView data;  // valid until the call returns
+};
+/// Answers a SendMessage: the peer has it (over an ordered link: it has gone out), or it was given
+/// up at its deadline or after its attempts; with an error it was not taken, or the connection
+/// ended before anybody could know.
+struct MessageDone {
+  Token token;
+  bool was_delivered;
+  std::optional<Error> error = {};
+};
+
 struct ServiceEvent : std::variant<PeerUp, PeerDown, PeerIdentified, StreamUp, StreamOpenFailed,
-                                   StreamData, StreamRoom, StreamEnd, StreamDown> {
+                                   StreamData, StreamRoom, StreamEnd, StreamDown, MessageReceived,
+                                   DatagramReceived, MessageDone> {
   using variant::variant;
   ServiceEvent(const ServiceEvent&);
   ServiceEvent& operator=(const ServiceEvent&);
   ServiceEvent(ServiceEvent&&) noexcept;
   ServiceEvent& operator=(ServiceEvent&&) noexcept;
   ~ServiceEvent();
+};
+
+/// In a visitor of ServiceEvent: a service that has none of them passes them over.
+struct WithoutMessages {
+  void operator()(const MessageReceived&) const {}
+  void operator()(const DatagramReceived&) const {}
+  void operator()(const MessageDone&) const {}
 };
 
 // --- commands: to the host -----------------------------------------------------------------------
@@ -131,7 +163,29 @@ struct RequestDone {
   Result<Duration> took;
 };
 
-struct ServiceCommand : std::variant<Open, Write, Finish, Reset, Consume, Fault, RequestDone> {
+inline constexpr std::size_t message_protocol_bytes_max = 100;
+/// What goes into SendMessage and SendDatagram: the protocol's name, and `data` behind it.
+/// REQUIRES: a name of 1 to message_protocol_bytes_max bytes.
+Buffer named_message(std::string_view protocol, ByteView data);
+
+/// Arrives whole, in whatever order, or not at all; MessageDone follows. `limit` when as many as
+/// may be are unacknowledged; `unsupported` where the peer's connection is no session of Kith's.
+struct SendMessage {
+  Token token;
+  PeerId peer;
+  Buffer data;                                 // of named_message()
+  std::uint16_t importance = 500;              // 0 to 1000, higher first; streams have 500
+  std::optional<Duration> deadline = {};       // from now on, then it is given up…
+  std::optional<std::uint32_t> attempts = {};  // …or after so many times sent, 255 at most
+};
+/// Goes out once, or is dropped: too large for a packet, one too many, no session to the peer.
+struct SendDatagram {
+  PeerId peer;
+  Buffer data;  // of named_message()
+};
+
+struct ServiceCommand : std::variant<Open, Write, Finish, Reset, Consume, Fault, RequestDone,
+                                     SendMessage, SendDatagram> {
   using variant::variant;
   ServiceCommand(const ServiceCommand&);
   ServiceCommand& operator=(const ServiceCommand&);

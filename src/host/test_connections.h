@@ -35,26 +35,13 @@ struct SeenStream {
   std::optional<Error> error;
 };
 
-class ConnectionEnd {
+/// One end of whatever kind, with what its services were told.
+template <class C>
+class EndOf {
  public:
-  struct Options {
-    std::vector<std::string> muxers = {std::string(yamux_protocol)};
-    std::optional<secure::PresharedKey> network_key = {};
-    std::vector<std::string> protocols = {"/echo"};
-    std::optional<PeerId> expected = {};
-    Duration timeout = 10s;
-  };
+  explicit EndOf(std::uint8_t number) : key(test_key(number)), rng(number) {}
 
-  ConnectionEnd(Direction direction, std::uint8_t number, const Options& options)
-      : key(test_key(number)), rng(number) {
-    config.noise = secure::make_noise_identity(key, options.muxers, rng);
-    config.network_key = options.network_key;
-    config.upgrade_timeout = options.timeout;
-    for (const auto& protocol : options.protocols) table.emplace(protocol, OwnerId{1});
-    connection.emplace(context, LinkId{number}, direction, options.expected, Instant{});
-  }
-
-  void input(Instant now, Connection::Input in) {
+  void input(Instant now, ConnectionInput in) {
     connection->on_input(now, std::move(in));
     drain(now);
   }
@@ -84,36 +71,17 @@ class ConnectionEnd {
       base::append(all, ByteView(room).first(size));
       drain(now);
     }
-    ASSERT(!connection->has_transmit());  // else a shell would ask for ever
+    ASSERT(!has_transmit(now));  // else a shell would ask for ever
     return all;
   }
-  /// The stream that an Open with this token became.
-  StreamId stream_of(std::uint64_t token) const {
-    for (const auto& [id, stream] : streams) {
-      if (stream.up && stream.up->token == Token{token}) return id;
+  bool has_transmit(Instant now) const {
+    if constexpr (requires { connection->has_transmit(now); }) {
+      return connection->has_transmit(now);
+    } else {
+      return connection->has_transmit();
     }
-    return StreamId{0};
   }
-
-  crypto::KeyPair key;
-  SeededRng rng;
-  ConnectionConfig config;
-  ProtocolTable table;
-  Connection::Outbox outbox;
-  Connection::Context context{config, table, rng, outbox};
-  std::optional<Connection> connection;
-  PeerId peer;  // the other side's, once up
-  Bytes inbox;
-
-  bool echoes = false;
-  bool consumes = true;
-  int ups = 0;
-  std::optional<Error> fault;
-  std::map<StreamId, SeenStream> streams;
-  std::map<std::uint64_t, Error> open_failed;  // by token
-  std::size_t rtts = 0;
-
- private:
+  /// Takes what the connection has to say.
   void drain(Instant now) {
     while (auto output = connection->poll_output(now)) {
       std::visit(Overload{[&](ConnectionUp& up) {
@@ -129,6 +97,33 @@ class ConnectionEnd {
                  *output);
     }
   }
+  /// The stream that an Open with this token became.
+  StreamId stream_of(std::uint64_t token) const {
+    for (const auto& [id, stream] : streams) {
+      if (stream.up && stream.up->token == Token{token}) return id;
+    }
+    return StreamId{0};
+  }
+
+  crypto::KeyPair key;
+  SeededRng rng;
+  ConnectionConfig config;
+  ProtocolTable table;
+  ConnectionOutbox outbox;
+  ConnectionContext context{config, table, rng, outbox};
+  std::optional<C> connection;
+  PeerId peer;  // the other side's, once up
+  Bytes inbox;
+
+  bool echoes = false;
+  bool consumes = true;
+  int ups = 0;
+  std::optional<Error> fault;
+  std::map<StreamId, SeenStream> streams;
+  std::map<std::uint64_t, Error> open_failed;  // by token
+  std::size_t rtts = 0;
+
+ private:
   void on_event(Instant now, ServiceEvent event) {
     std::visit(Overload{[](PeerUp&) {}, [](PeerDown&) {}, [](PeerIdentified&) {},
                         [&](StreamUp& up) {
@@ -152,7 +147,8 @@ class ConnectionEnd {
                           ASSERT(stream.up && !stream.is_down);
                           stream.is_down = true;
                           stream.error = std::move(down.error);
-                        }},
+                        },
+                        WithoutMessages{}},
                event);
   }
   void on_data(Instant now, const StreamData& data) {
@@ -167,12 +163,33 @@ class ConnectionEnd {
   }
 };
 
-class ConnectionPair {
+class ConnectionEnd : public EndOf<Connection> {
  public:
-  using Options = ConnectionEnd::Options;
+  struct Options {
+    std::vector<std::string> muxers = {std::string(yamux_protocol)};
+    std::optional<secure::PresharedKey> network_key = {};
+    std::vector<std::string> protocols = {"/echo"};
+    std::optional<PeerId> expected = {};
+    Duration timeout = 10s;
+  };
 
-  explicit ConnectionPair(const Options& dialer_options = {}, const Options& listener_options = {},
-                          std::uint64_t seed = 1)
+  ConnectionEnd(Direction direction, std::uint8_t number, const Options& options) : EndOf(number) {
+    config.noise = secure::make_noise_identity(key, options.muxers, rng);
+    config.network_key = options.network_key;
+    config.upgrade_timeout = options.timeout;
+    for (const auto& protocol : options.protocols) table.emplace(protocol, OwnerId{1});
+    connection.emplace(context, LinkId{number}, direction, options.expected, Instant{});
+  }
+};
+
+/// Two ends and the wire between them.
+template <class End>
+class PairOf {
+ public:
+  using Options = End::Options;
+
+  explicit PairOf(const Options& dialer_options = {}, const Options& listener_options = {},
+                  std::uint64_t seed = 1)
       : dialer(Direction::outbound, 1, dialer_options),
         listener(Direction::inbound, 2, listener_options),
         rng_(seed) {}
@@ -184,7 +201,7 @@ class ConnectionPair {
       quiet = moved ? 0 : quiet + 1;
     }
   }
-  bool carry(ConnectionEnd& from, ConnectionEnd& to) {
+  bool carry(End& from, End& to) {
     Bytes bytes = from.transmit(now);
     if (bytes.empty()) return false;
     if (on_wire) on_wire(from, bytes);
@@ -205,12 +222,14 @@ class ConnectionPair {
 
   Instant now{};
   std::size_t piece_max = 100'000;
-  std::function<void(ConnectionEnd& from, Bytes& bytes)> on_wire;
-  ConnectionEnd dialer;
-  ConnectionEnd listener;
+  std::function<void(End& from, Bytes& bytes)> on_wire;
+  End dialer;
+  End listener;
 
  private:
   SeededRng rng_;
 };
+
+using ConnectionPair = PairOf<ConnectionEnd>;
 
 }  // namespace kith::host

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <set>
+#include <tuple>
 
 #include "host/host.h"
 #include "host/test_connections.h"
@@ -43,6 +44,16 @@ class TestHost final : public WorldMachine {
     return written;
   }
   bool wants_bytes(LinkId link) const override { return host.wants_bytes(link); }
+  std::size_t on_datagrams(Instant now, const base::DatagramsIn& in) override {
+    const std::size_t taken = host.on_datagrams(now, in);
+    pump(now);
+    return taken;
+  }
+  base::DatagramsOut poll_datagrams(Instant now, ByteSpan room) override {
+    const base::DatagramsOut out = host.poll_datagrams(now, room);
+    pump(now);
+    return out;
+  }
 
   void tell(Instant now, HostInput input) {
     host.on_input(now, std::move(input));
@@ -64,6 +75,8 @@ class TestHost final : public WorldMachine {
   std::vector<PeerId> ups, downs;
   std::vector<Error> open_failed;
   std::map<StreamId, Bytes> received;
+  std::vector<std::tuple<PeerId, std::string, Bytes>> messages, datagrams;  // with the protocol
+  std::map<Token, MessageDone> answers;                                     // by MessageDone
   std::size_t stopped = 0;
 
  private:
@@ -107,7 +120,18 @@ class TestHost final : public WorldMachine {
                           ASSERT(streams.contains(e.stream));
                           host.on_input(now, FromService{1, Finish{e.stream}});
                         },
-                        [&](StreamDown& e) { ASSERT(streams.erase(e.stream) == 1); }},
+                        [&](StreamDown& e) { ASSERT(streams.erase(e.stream) == 1); },
+                        [&](MessageReceived& e) {
+                          ASSERT(up.contains(e.peer));
+                          messages.emplace_back(e.peer, std::string(e.protocol),
+                                                base::to_bytes(e.data.view()));
+                        },
+                        [&](DatagramReceived& e) {
+                          ASSERT(up.contains(e.peer));
+                          datagrams.emplace_back(e.peer, std::string(e.protocol),
+                                                 Bytes(e.data.begin(), e.data.end()));
+                        },
+                        [&](MessageDone& e) { ASSERT(answers.emplace(e.token, e).second); }},
                event);
   }
   base::Queue<WorldOutput> outputs_;

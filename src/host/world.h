@@ -1,7 +1,8 @@
 // The words between a node and the world around it. Both shells speak them: rt with sockets, files
 // and DNS behind them, sim with virtual ones. A shell drives anything that is a WorldMachine.
 //
-// A link is one raw connection, ordered and reliable (TCP, a simulated pipe, later WebSocket).
+// A link is one raw connection, ordered and reliable (TCP, a simulated pipe, later WebSocket). A
+// socket is one bound address of datagrams (UDP), for all peers together.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/ip_port.h"
 #include "base/machine.h"
 #include "codec/multiaddr.h"
 #include "crypto/key.h"
@@ -49,6 +51,18 @@ struct ListenFailed {
   codec::Multiaddr asked;
   Error error;
 };
+/// A Listen of a datagram address (as_datagram_address) worked; `bound` has the real port. When it
+/// did not, ListenFailed comes.
+struct SocketOpened {
+  codec::Multiaddr asked;
+  codec::Multiaddr bound;
+  base::SocketId socket;
+};
+/// StopListening is done, or the socket broke. No more datagrams either way.
+struct SocketClosed {
+  base::SocketId socket;
+  Error error;  // Code::closed after StopListening
+};
 /// Answers Resolve: addresses with IPs in place of names, in the resolver's order.
 struct Resolved {
   Token token;
@@ -86,10 +100,10 @@ struct WallClock {
   WallTime now;
 };
 
-struct WorldInput
-    : std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed, Resolved,
-                   PeersLoaded, QualityLoaded, SignaturesVerified, JobDone, LogAppended,
-                   ChainWritten, ProofSaved, SignerUp, SignerDown, SignerSaid, WallClock> {
+struct WorldInput : std::variant<LinkOpened, LinkFailed, LinkClosed, Listening, ListenFailed,
+                                 Resolved, PeersLoaded, QualityLoaded, SignaturesVerified, JobDone,
+                                 LogAppended, ChainWritten, ProofSaved, SignerUp, SignerDown,
+                                 SignerSaid, WallClock, SocketOpened, SocketClosed> {
   using variant::variant;
   WorldInput(const WorldInput&);
   WorldInput& operator=(const WorldInput&);
@@ -101,7 +115,7 @@ struct WorldInput
 // --- to the world --------------------------------------------------------------------------------
 
 struct Listen {
-  codec::Multiaddr address;
+  codec::Multiaddr address;  // of TCP, or of datagrams
 };
 struct StopListening {
   codec::Multiaddr bound;
@@ -121,6 +135,8 @@ struct CloseLink {
 struct TransmitReady {
   LinkId link;
 };
+/// There are datagrams to send: call poll_datagrams. Said once until poll_datagrams gave 0 bytes.
+struct DatagramsReady {};
 struct Resolve {
   Token token;
   codec::Multiaddr address;  // /dns…/tcp/…, or /dnsaddr/…
@@ -164,7 +180,7 @@ struct WorldOutput
     : std::variant<Listen, StopListening, DialLink, CloseLink, TransmitReady, Resolve, LoadPeers,
                    StorePeer, ForgetPeer, LoadQuality, StoreQuality, ForgetQuality, StoreSeqnos,
                    VerifySignatures, RunJob, AppendLog, WriteChain, SaveProof, TellSigner,
-                   LeaveSigner> {
+                   LeaveSigner, DatagramsReady> {
   using variant::variant;
   WorldOutput(const WorldOutput&);
   WorldOutput& operator=(const WorldOutput&);
@@ -177,9 +193,11 @@ struct WorldOutput
 
 /// base::Machine with links, as an abstract class: shells and nodes compile apart, and a shell's
 /// own tests may drive something smaller than a node. The laws of base/machine.h hold; a turn is
-/// one mutation (on_input, on_bytes or on_deadline), then poll_output until empty, then the
-/// poll_transmit of every link that said TransmitReady, both until neither gives more (sending
-/// makes room, which may call forth outputs), then one armed deadline.
+/// one mutation (on_input, on_bytes, on_datagrams or on_deadline), then poll_output until empty,
+/// then the poll_transmit of every link that said TransmitReady, then poll_datagrams if
+/// DatagramsReady was said, all until none gives more (sending makes room, which may call forth
+/// outputs), then one armed deadline. What one receive of a socket brought is one turn, of several
+/// on_datagrams with poll_output until empty between them.
 class WorldMachine {
  public:
   virtual ~WorldMachine() = default;
@@ -198,10 +216,28 @@ class WorldMachine {
   virtual std::size_t poll_transmit(Instant now, LinkId link, ByteSpan room) = 0;
   /// Asked before each read of the link; false is back-pressure, until the next transmit.
   virtual bool wants_bytes(LinkId link) const = 0;
+
+  /// Takes packets from the front, at least one, and says how many bytes; the rest is offered again
+  /// when the outputs are drained. Packets are opened in place; views into them in outputs hold
+  /// until the next mutation. As it stands here: takes all, and does nothing with it.
+  virtual std::size_t on_datagrams(Instant now, const base::DatagramsIn& in);
+  /// Writes the next batch, equal packets to one receiver of which the last may be shorter; 0
+  /// bytes: nothing now. `room` is datagrams_room_bytes long. As it stands here: nothing.
+  virtual base::DatagramsOut poll_datagrams(Instant now, ByteSpan room);
 };
 
 /// One whole Noise frame and its header.
 inline constexpr std::size_t link_tail_bytes_max = 65535 + 2;
 inline constexpr std::size_t link_transmit_bytes_min = 65535 + 2;
+/// The payload of the largest UDP datagram over IPv4, which is also the most that one send with
+/// segments takes.
+inline constexpr std::size_t datagrams_room_bytes = 65'507;
+
+// --- addresses of datagram sockets ---------------------------------------------------------------
+
+/// /ip4|ip6/…/udp/N, then perhaps /kith, then perhaps /p2p; empty for all others.
+std::optional<base::IpPort> as_datagram_address(const codec::Multiaddr& address);
+/// /ip4|ip6/…/udp/N/kith.
+codec::Multiaddr datagram_address(const base::IpPort& address);
 
 }  // namespace kith::host

@@ -31,7 +31,8 @@ void ComputeService::on_input(Instant now, host::ServiceEvent event) {
                [&](host::StreamDown& down) {
                  stop(down.stream,
                       down.error.value_or(Error{Code::closed, "ended without an answer"}));
-               }},
+               },
+               host::WithoutMessages{}},
       event);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "node/config_text.h"
+#include "node/config_transports.h"
 
 namespace kith::node {
 namespace {
@@ -158,6 +159,7 @@ void check_together(const Settings& settings, std::vector<std::string>& faults) 
         !job.empty() && job.size() < 16 && job.find_first_not_of("0123456789") == std::string::npos;
     if (!is_number) faults.push_back(base::format("compute.jobs: \"{}\" is no number", job));
   }
+  check_transports(settings, faults);
   check_backoff("dial.", host.book.backoff_min, host.book.backoff_max);
   check_backoff("dial.bootstrap_", host.bootstrap_backoff_min, host.bootstrap_backoff_max);
 }
@@ -247,6 +249,7 @@ Result<Settings> load_settings(std::vector<Setting> sources) {
   }
   check_together(settings, faults);
   if (!faults.empty()) return fail(Code::config, join(faults, "\n"));
+  apply_transports(settings);
   return settings;
 }
 

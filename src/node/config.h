@@ -90,6 +90,33 @@ struct ComputeSettings {
   bool carries_for_others = false;
 };
 
+/// Packets over UDP (docs/design/packet.md).
+struct PacketSettings {
+  bool is_enabled = false;
+  std::vector<codec::Multiaddr> listen;  // /udp/…/kith
+  std::size_t mtu = 0, mtu_max = 0;      // bytes of UDP payload
+  bool discovers_mtu = false;
+  std::string congestion;  // "bbr", "cubic" or "aimd"
+  Duration spin{};         // zero: never
+  Duration idle_timeout{}, keep_alive{};
+};
+
+/// Sessions over packets, TCP and WebSockets.
+struct SessionSettings {
+  std::uint64_t rotate_bytes = 0, rotate_messages = 0;
+  Duration rotate_interval{};
+  std::vector<std::string> ciphers;  // most wanted first; empty: by the processor
+  bool compresses = false;
+};
+
+/// WebSockets that carry links: what rt::WebSocketConfig is made of.
+struct WebSocketSettings {
+  std::string tls_certificate_file, tls_key_file;  // empty: no TLS is served
+  std::string tls_authorities_file;                // empty: the system's
+  std::size_t upgrades_max = 0;
+  Duration upgrade_timeout{};
+};
+
 /// What the program runs with. Paths are as written; relative ones mean the home folder.
 struct Settings {
   NodeConfig node;
@@ -107,6 +134,9 @@ struct Settings {
   ComputeSettings compute;
   std::string api_socket;
   HttpSettings http;
+  PacketSettings packet;
+  SessionSettings session;
+  WebSocketSettings web_socket;
   std::string tcp_congestion;               // empty: the system's
   std::vector<EffectiveSetting> effective;  // every key, in the table's order
 };

@@ -361,14 +361,15 @@ TEST_F(ConfigEffect, PerfServe) {
   }
 }
 
-/// Every key is shown by a test here, or by a method of tests/e2e/config_test.py that names it.
+/// Every key is shown by a test here, or by a method of a test of tests/e2e that names it.
 TEST(ConfigEffects, NoKeyIsWithoutOne) {
   std::string text;
   for (const char* path :
        {"/src/node/config_effect_test.cpp", "/src/node/config_effect_peers_test.cpp",
         "/src/node/config_effect_chain_test.cpp", "/src/node/config_quality_test.cpp",
-        "/src/node/config_effect_work_test.cpp", "/src/node/node_sync_test.cpp",
-        "/tests/e2e/config_test.py"}) {
+        "/src/node/config_effect_work_test.cpp", "/src/node/config_effect_transport_test.cpp",
+        "/src/node/node_sync_test.cpp", "/tests/e2e/config_test.py",
+        "/tests/e2e/transport_test.py"}) {
     std::ifstream file(KITH_SOURCE_DIR + std::string(path));
     std::stringstream whole;
     whole << file.rdbuf();

@@ -51,11 +51,17 @@ std::string addresses(const std::vector<codec::Multiaddr>& list) {
   for (const auto& address : list) text += address.to_string() + " ";
   return text;
 }
+/// Where it listens, but for packets.
+std::string stream_addresses(const Settings& settings) {
+  std::vector<codec::Multiaddr> list = settings.node.host.listen;
+  std::erase_if(list, [](const auto& address) { return address.has(codec::AddrProtocol::udp); });
+  return addresses(list);
+}
 std::string number(std::uint64_t value) { return std::to_string(value); }
 std::string number(Duration value) { return format_duration(value); }
 
 const std::vector<Effect> all_effects = {
-    {"listen", "/ip4/127.0.0.1/tcp/1", [](auto& s) { return addresses(s.node.host.listen); }},
+    {"listen", "/ip4/127.0.0.1/tcp/1", [](auto& s) { return stream_addresses(s); }},
     {"announce", "/ip4/127.0.0.1/tcp/2", [](auto& s) { return addresses(s.node.host.announce); }},
     {"bootstrap", "/dns4/a.example/tcp/3",
      [](auto& s) { return addresses(s.node.host.bootstrap); }},
@@ -202,6 +208,46 @@ const std::vector<Effect> all_effects = {
     {"compute.carrier_key", "c.key", [](auto& s) { return s.compute.carrier_key_file; }},
     {"compute.carry_for_others", "true",
      [](auto& s) { return number(s.compute.carries_for_others ? 1 : 0); }},
+    {"packet.enabled", "false", [](auto& s) { return number(s.node.host.has_sessions ? 1 : 0); }},
+    {"packet.listen", "/ip6/::1/udp/9/kith", [](auto& s) { return addresses(s.packet.listen); }},
+    {"packet.mtu", "1300", [](auto& s) { return number(s.node.host.session.packet.mtu.bytes); }},
+    {"packet.mtu_max", "8952",
+     [](auto& s) { return number(s.node.host.session.packet.mtu.bytes_max); }},
+    {"packet.mtu_discovery", "false",
+     [](auto& s) { return number(s.node.host.session.packet.mtu.discovers ? 1 : 0); }},
+    {"packet.congestion", "cubic",
+     [](auto& s) {
+       return number(static_cast<unsigned>(s.node.host.session.packet.recovery.congestion));
+     }},
+    {"packet.spin_us", "7", [](auto& s) { return number(s.packet.spin); }},
+    {"packet.idle_timeout", "40s",
+     [](auto& s) { return number(s.node.host.session.packet.idle_timeout); }},
+    {"packet.keep_alive", "9s",
+     [](auto& s) { return number(s.node.host.session.packet.keep_alive); }},
+    {"session.rotate_bytes", "7MB",
+     [](auto& s) { return number(s.node.host.session.session.rotate_bytes); }},
+    {"session.rotate_interval", "9m",
+     [](auto& s) { return number(s.node.host.session.session.rotate_interval); }},
+    {"session.rotate_messages", "7000",
+     [](auto& s) { return number(s.node.host.session.session.rotate_messages); }},
+    {"session.ciphers", "chacha20-poly1305",
+     [](auto& s) {
+       std::string text;
+       for (const auto cipher : s.node.host.session.session.ciphers) {
+         text += number(static_cast<unsigned>(cipher)) + " ";
+       }
+       return text;
+     }},
+    {"session.compress", "true",
+     [](auto& s) { return number(s.node.host.session.packet.services.compresses ? 1 : 0); }},
+    {"websocket.tls_certificate", "c.pem",
+     [](auto& s) { return s.web_socket.tls_certificate_file; }},
+    {"websocket.tls_key", "c.key", [](auto& s) { return s.web_socket.tls_key_file; }},
+    {"websocket.tls_authorities", "ca.pem",
+     [](auto& s) { return s.web_socket.tls_authorities_file; }},
+    {"websocket.upgrades_max", "7", [](auto& s) { return number(s.web_socket.upgrades_max); }},
+    {"websocket.upgrade_timeout", "3s",
+     [](auto& s) { return number(s.web_socket.upgrade_timeout); }},
     {"network.key_file", "psk", [](auto& s) { return s.network_key_file; }},
     {"identity.passphrase_file", "words", [](auto& s) { return s.passphrase_file; }},
     {"limits.upload", "1MB", [](auto& s) { return number(s.node.host.shaping.upload); }},
@@ -245,6 +291,64 @@ TEST(Config, HoursAndJobsOfWorkAreWhatTheySay) {
             std::string::npos);
 }
 
+TEST(Config, PacketsAreOfSizesAndTimesThatFit) {
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(has(fault({flag("packet.mtu", "1473")}), "packet.mtu 1473 is above packet.mtu_max"));
+  EXPECT_EQ(load({flag("packet.mtu", "1472")}).packet.mtu, 1472u);
+  EXPECT_TRUE(has(fault({flag("packet.mtu", "1199")}), "1200"));
+  EXPECT_TRUE(has(fault({flag("packet.mtu_max", "8953")}), "8952"));
+  EXPECT_TRUE(has(fault({flag("packet.keep_alive", "31s")}),
+                  "packet.keep_alive 31s is above half of packet.idle_timeout 1m"));
+  EXPECT_EQ(load({flag("packet.keep_alive", "30s")}).packet.keep_alive, Duration(30s));
+  EXPECT_EQ(load({flag("packet.spin_us", "0")}).packet.spin, Duration::zero());
+  EXPECT_TRUE(has(fault({flag("packet.spin_us", "1001")}), "1000"));
+  EXPECT_TRUE(has(fault({flag("packet.congestion", "reno")}), "bbr|cubic|aimd"));
+  for (const char* bad : {"/ip4/0.0.0.0/tcp/4771", "/ip4/0.0.0.0/udp/4771", "/dns/a/udp/1/kith"}) {
+    EXPECT_TRUE(has(fault({flag("packet.listen", bad)}), bad));
+  }
+  EXPECT_TRUE(load({flag("packet.listen", "")}).packet.listen.empty());
+}
+
+// Whoever says where to listen has said all of it.
+TEST(Config, PacketsAreReceivedWhereListenIsItsDefaultOrTheySayWhere) {
+  const auto has = [](std::vector<Setting> sources, std::string_view address) {
+    const Settings settings = load(std::move(sources));
+    const auto& list = settings.node.host.listen;
+    return std::ranges::count(list, *codec::Multiaddr::parse(address)) == 1;
+  };
+  const std::string_view usual = "/ip4/0.0.0.0/udp/4771/kith", own = "/ip6/::1/udp/9/kith";
+  const Setting listen = flag("listen", "/ip4/127.0.0.1/tcp/1");
+  const Setting packets = flag("packet.listen", std::string(own));
+  EXPECT_TRUE(has({}, usual));
+  EXPECT_FALSE(has({listen}, usual));
+  EXPECT_TRUE(has({packets}, own));
+  EXPECT_FALSE(has({packets}, usual));
+  EXPECT_TRUE(has({listen, packets}, own));
+  EXPECT_TRUE(has({listen, flag("packet.listen", std::string(usual))}, usual)) << "if it says so";
+  EXPECT_FALSE(has({flag("packet.enabled", "false")}, usual));
+  EXPECT_FALSE(has({flag("packet.enabled", "false"), packets}, own));
+}
+
+TEST(Config, SessionsHaveCiphersThatAreThere) {
+  EXPECT_EQ(load({flag("session.ciphers", "chacha20-poly1305,aes-256-gcm")}).session.ciphers,
+            (std::vector<std::string>{"chacha20-poly1305", "aes-256-gcm"}));
+  EXPECT_NE(fault({flag("session.ciphers", "rot13")}).find("session.ciphers: \"rot13\""),
+            std::string::npos);
+  EXPECT_NE(fault({flag("session.ciphers", "aes-256-gcm,aes-256-gcm")}).find("twice"),
+            std::string::npos);
+}
+
+TEST(Config, TlsIsListenedOnWithACertificateOnly) {
+  for (const char* address : {"/ip4/0.0.0.0/tcp/443/tls/ws", "/ip4/0.0.0.0/tcp/443/wss"}) {
+    EXPECT_NE(fault({flag("listen", address)}).find("needs websocket.tls_certificate"),
+              std::string::npos);
+    load({flag("listen", address), flag("websocket.tls_certificate", "c.pem")});
+  }
+  load({flag("listen", "/ip4/0.0.0.0/tcp/4772/ws")});
+}
+
 TEST(Config, RecommendationsMayNotComeTooOften) {
   EXPECT_NE(fault({flag("quality.recommend_interval", "1m")})
                 .find("quality.recommend_interval 1m is neither 0 nor at least 2m"),
@@ -281,7 +385,9 @@ TEST(Config, TheApiListensOnAddressesOnly) {
 TEST(Config, DefaultsAreThoseOfTheContract) {
   const Settings s = load({});
   EXPECT_EQ(addresses(s.http.addresses), "/ip4/127.0.0.1/tcp/4775 ");
-  EXPECT_EQ(addresses(s.node.host.listen), "/ip4/0.0.0.0/tcp/4770 /ip6/::/tcp/4770 ");
+  EXPECT_EQ(addresses(s.node.host.listen),
+            "/ip4/0.0.0.0/tcp/4770 /ip6/::/tcp/4770 /ip4/0.0.0.0/tcp/4772/ws "
+            "/ip4/0.0.0.0/udp/4771/kith ");
   EXPECT_EQ(s.node.host.peers_high, 100U);
   EXPECT_EQ(s.node.host.peers_min, 8U);
   EXPECT_EQ(s.node.host.connection.yamux.keepalive_interval +

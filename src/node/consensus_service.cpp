@@ -74,7 +74,8 @@ void ConsensusService::on_input(Instant now, host::ServiceEvent event) {
                       [&](const host::StreamEnd& end) {
                         if (inbound_.contains(end.stream)) say(host::Finish{end.stream});
                       },
-                      [&](const host::StreamDown& down) { on_stream_down(now, down.stream); }},
+                      [&](const host::StreamDown& down) { on_stream_down(now, down.stream); },
+                      host::WithoutMessages{}},
              event);
 }
 

@@ -105,7 +105,8 @@ void GossipService::on_input(Instant now, host::ServiceEvent event) {
                         peer.has_ended = true;
                         finish_read(peer);
                       },
-                      [&](host::StreamDown& down) { on_stream_down(now, down.stream); }},
+                      [&](host::StreamDown& down) { on_stream_down(now, down.stream); },
+                      host::WithoutMessages{}},
              event);
   drain(now);
 }

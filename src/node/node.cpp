@@ -179,6 +179,18 @@ std::size_t Node::poll_transmit(Instant now, LinkId link, ByteSpan room) {
   return written;
 }
 
+std::size_t Node::on_datagrams(Instant now, const base::DatagramsIn& in) {
+  const std::size_t taken = host_.on_datagrams(now, in);
+  pump(now);
+  return taken;
+}
+
+base::DatagramsOut Node::poll_datagrams(Instant now, ByteSpan room) {
+  const base::DatagramsOut out = host_.poll_datagrams(now, room);
+  pump(now);
+  return out;
+}
+
 std::optional<host::WorldOutput> Node::poll_output(Instant) {
   if (outputs_.empty()) return std::nullopt;
   return outputs_.pop_front();

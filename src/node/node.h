@@ -107,6 +107,8 @@ class Node final : public host::WorldMachine {
   std::size_t on_bytes(Instant now, LinkId link, ByteSpan bytes) override;
   std::size_t poll_transmit(Instant now, LinkId link, ByteSpan room) override;
   bool wants_bytes(LinkId link) const override { return host_.wants_bytes(link); }
+  std::size_t on_datagrams(Instant now, const base::DatagramsIn& in) override;
+  base::DatagramsOut poll_datagrams(Instant now, ByteSpan room) override;
 
   const host::Host& host() const { return host_; }
   const NodeConfig& config() const { return config_; }

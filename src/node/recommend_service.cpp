@@ -13,18 +13,19 @@ constexpr std::int64_t date_max = std::int64_t{1} << 53;
 }  // namespace
 
 void RecommendService::on_input(Instant now, host::ServiceEvent event) {
-  std::visit(Overload{[&](host::PeerUp& up) {
-                        if (!first_at_) first_at_ = now + config_.first_after;
-                        peers_[up.peer];
-                      },
-                      [&](host::PeerDown& down) { peers_.erase(down.peer); },
-                      [&](host::PeerIdentified& identified) { on_identified(now, identified); },
-                      [&](host::StreamUp& up) { on_stream_up(now, up); },
-                      [&](host::StreamOpenFailed& failed) { on_open_failed(now, failed); },
-                      [&](host::StreamData& data) { on_data(data); }, [](host::StreamRoom&) {},
-                      [&](host::StreamEnd& end) { on_end(end.stream); },
-                      [&](host::StreamDown& down) { on_stream_down(now, down); }},
-             event);
+  std::visit(
+      Overload{[&](host::PeerUp& up) {
+                 if (!first_at_) first_at_ = now + config_.first_after;
+                 peers_[up.peer];
+               },
+               [&](host::PeerDown& down) { peers_.erase(down.peer); },
+               [&](host::PeerIdentified& identified) { on_identified(now, identified); },
+               [&](host::StreamUp& up) { on_stream_up(now, up); },
+               [&](host::StreamOpenFailed& failed) { on_open_failed(now, failed); },
+               [&](host::StreamData& data) { on_data(data); }, [](host::StreamRoom&) {},
+               [&](host::StreamEnd& end) { on_end(end.stream); },
+               [&](host::StreamDown& down) { on_stream_down(now, down); }, host::WithoutMessages{}},
+      event);
 }
 
 void RecommendService::on_identified(Instant now, const host::PeerIdentified& identified) {

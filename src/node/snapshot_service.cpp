@@ -408,7 +408,8 @@ void SnapshotService::on_input(Instant now, host::ServiceEvent event) {
                         drop(at);
                         fail_peer(now, peer, {});
                         go_on(now);
-                      }},
+                      },
+                      host::WithoutMessages{}},
              event);
 }
 

@@ -115,7 +115,8 @@ void SyncService::on_input(Instant now, host::ServiceEvent event) {
                         if (at == askings_.end()) return;
                         fail_asking(now, at, {});
                         plan(now);
-                      }},
+                      },
+                      host::WithoutMessages{}},
              event);
 }
 

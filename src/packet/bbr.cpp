@@ -48,6 +48,7 @@ std::uint64_t Bbr::bdp(std::uint64_t gain_percent) const {
 void Bbr::on_acked(const AckedBatch& acked) {
   smoothed_ = acked.smoothed;
   round_.delivered += acked.bytes;
+  round_.is_limited_by_us = round_.is_limited_by_us || acked.is_application_limited;
   if (acked.marked_packets > 0) {
     const std::uint64_t marked = std::min(acked.bytes, acked.marked_packets * packet_bytes_);
     round_.lost_by_queue += marked;
@@ -99,7 +100,9 @@ void Bbr::end_round(const AckedBatch& acked) {
     if (round_.lost_by_queue == 0) {
       link_loss_ppm_ = (7 * link_loss_ppm_ + round_.lost * million / all) / 8;
     }
-    heavy_rounds_ = round_.lost * 100 >= all * heavy_percent ? heavy_rounds_ + 1 : 0;
+    // Whoever had little to say was not held to a rate by anybody.
+    const bool is_heavy = round_.lost * 100 >= all * heavy_percent && !round_.is_limited_by_us;
+    heavy_rounds_ = is_heavy ? heavy_rounds_ + 1 : 0;
   }
   if (heavy_rounds_ >= heavy_rounds_max) {
     const std::uint64_t took = micros(acked.now - round_.started);
@@ -107,13 +110,17 @@ void Bbr::end_round(const AckedBatch& acked) {
     heavy_rounds_ = 0;
     link_loss_ppm_ = 0;
   }
-  const bool is_probing = phase_ == Phase::refill || phase_ == Phase::up;
+  // What startup or a probe overdid is lost for a round trip after its end, and was paid for.
+  const bool is_probing = phase_ == Phase::refill || phase_ == Phase::up ||
+                          phase_ == Phase::drain ||
+                          (phase_ == Phase::down && rounds_in_phase_ == 0);
   if (is_full_ && !is_probing && is_overflowing()) {
     const std::uint64_t before = lower_.value_or(window_);
     lower_ = std::max({round_.delivered, percent(before, beta_percent), floor()});
   }
   look_for_full_pipe(acked);
-  round_ = {.started = acked.now};
+  round_ = Round{};
+  round_.started = acked.now;
   round_ends_at_ = acked.delivered_total;
   ++rounds_in_phase_;
   ++rounds_since_up_;
@@ -135,7 +142,9 @@ void Bbr::look_for_full_pipe(const AckedBatch& acked) {
 void Bbr::on_lost(const LostBatch& lost) {
   round_.lost += lost.bytes;
   // Lost from a full queue: what was sent beside it took long.
-  const Duration long_queue = std::max<Duration>(least_ / 4, 2ms);
+  // A fifth of a round trip: with a quarter, whoever comes second to a queue of that length
+  // starves.
+  const Duration long_queue = std::max<Duration>(least_ / 5, 2ms);
   if (least_ == 0ns || lost.round_trip_near <= least_ + long_queue) return;
   round_.lost_by_queue += lost.bytes;
   if (is_overflowing()) too_much_lost(lost);
@@ -290,7 +299,7 @@ std::uint64_t Bbr::window() const {
 }
 
 std::optional<ByteRate> Bbr::pacing_rate() const {
-  if (smoothed_ > 0ns && smoothed_ < unpaced_round_trip_max) return std::nullopt;
+  if (smoothed_ < unpaced_round_trip_max) return std::nullopt;
   std::uint64_t gain = 100;
   switch (phase_) {
     case Phase::startup: gain = startup_gain_percent; break;
@@ -304,7 +313,9 @@ std::optional<ByteRate> Bbr::pacing_rate() const {
   if (bandwidth() == 0) return spread(percent(window_, gain), smoothed_, false);
   // What the link loses is sent again: to deliver a rate one sends as much more.
   const std::uint64_t repair = million + std::min(link_loss_ppm_, link_loss_ppm_max);
-  return std::max<ByteRate>(percent(bandwidth(), gain) / 1000 * (repair / 1000), 1);
+  // As the window, it never falls below some packets a round trip.
+  const ByteRate least = spread(floor(), smoothed_, false).value_or(1);
+  return std::max<ByteRate>(percent(bandwidth(), gain) / 1000 * (repair / 1000), least);
 }
 
 }  // namespace kith::packet

@@ -46,6 +46,7 @@ class Bbr final : public Congestion {
  private:
   struct Round {
     std::uint64_t delivered = 0, lost = 0, lost_by_queue = 0;
+    bool is_limited_by_us = false;  // the application had no more to say
     Instant started;
   };
 

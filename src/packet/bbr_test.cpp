@@ -30,8 +30,9 @@ double alone(std::unique_ptr<Congestion> congestion, std::uint64_t loss_ppm) {
 struct Shares {
   double first, second;
 };
-Shares together(std::unique_ptr<Congestion> one, std::unique_ptr<Congestion> other) {
-  TestPath path({}, 7);
+Shares together(std::unique_ptr<Congestion> one, std::unique_ptr<Congestion> other,
+                const PathModel& model = {}) {
+  TestPath path(model, 7);
   path.add(std::move(one));
   path.add(std::move(other), 500ms);
   path.run_for(5s);
@@ -75,6 +76,16 @@ TEST_F(BbrPath, LeavesCubicAThird) {
   const Shares shares = together(bbr(), cubic());
   EXPECT_GE(shares.second / (shares.first + shares.second), 0.3);
   EXPECT_GE(shares.first / (shares.first + shares.second), 0.3);
+}
+
+/// A queue of a quarter of a round trip: losses must count there too, or the first one has it all.
+TEST_F(BbrPath, SharesAShortQueueToo) {
+  for (const std::uint64_t loss_ppm : {0U, 10'000U}) {
+    const PathModel model{.queue_bytes = 125'000, .loss_ppm = loss_ppm};
+    const Shares two = together(bbr(), bbr(), model);
+    EXPECT_GE(two.first + two.second, 185.0) << loss_ppm;
+    EXPECT_GE(std::min(two.first, two.second) / (two.first + two.second), 0.4) << loss_ppm;
+  }
 }
 
 TEST_F(BbrPath, FindsBandwidthAndRoundTrip) {

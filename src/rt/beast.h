@@ -1,4 +1,4 @@
-// Beast, for the http_*.cpp files of this folder only. It is compiled once, in beast_impl.cpp.
+// Beast, for http_*.cpp and web_socket.cpp of this folder. Compiled once, in beast_impl.cpp.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

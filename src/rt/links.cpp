@@ -13,8 +13,6 @@ namespace {
 /// Longer than any system tries; keeps the sum of times within its type.
 constexpr Duration dial_time_max = 1h;
 
-Error closed_here() { return Error{Code::closed, "closed by this node"}; }
-
 // The kernel drops what it still holds and tells the other side so, instead of a FIN.
 void reset_on_close(int fd) {
   const linger hard{.l_onoff = 1, .l_linger = 0};
@@ -60,6 +58,7 @@ Links::~Links() {
   for (auto& [id, link] : links_) {
     ErrorCode ignored;
     link->state = Link::State::closed;
+    if (link->web) link->web->abort();
     link->socket.close(ignored);
   }
 }
@@ -94,8 +93,8 @@ void Links::dial(LinkId id, const codec::Multiaddr& address, Duration timeout) {
     ++stats_.dials_failed;
     turns_.input(host::LinkFailed{id, std::move(error)});
   };
-  const auto tcp = codec::as_tcp(address);
-  if (!tcp) {
+  const auto parts = codec::as_transport(address);
+  if (!parts || parts->ip.empty() || parts->transport == codec::Transport::udp_kith) {
     return refuse(
         {Code::unsupported, "cannot dial " + address.to_string() + ": not /ip4 or /ip6 with /tcp"});
   }
@@ -103,8 +102,11 @@ void Links::dial(LinkId id, const codec::Multiaddr& address, Duration timeout) {
     return refuse({Code::limit, "cannot dial " + address.to_string() + ": " +
                                     std::to_string(links_.size()) + " links are open, the limit"});
   }
-  const SocketAddress target = to_socket_address(*tcp);
   const std::string what = "dial " + address.to_string();
+  if (codec::is_tls(parts->transport)) {
+    if (const auto tls = web_tls(); !tls) return refuse(tls.error());
+  }
+  const SocketAddress target = to_socket_address({parts->ip, parts->port});
   Fd fd(::socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return refuse(os_error(errno, what));
   set_options(fd.get());
@@ -117,7 +119,7 @@ void Links::dial(LinkId id, const codec::Multiaddr& address, Duration timeout) {
   link->socket.assign(fd.get(), error);
   if (error) return refuse(os_error(error.value(), what));
   fd.release();
-  link->dialled = address;
+  link->address = address;
   links_.emplace(id, link);
   deadlines_.set(id, turns_.now() + std::min<Duration>(timeout, dial_time_max));
   link->watched = true;
@@ -132,30 +134,40 @@ void Links::on_dialled(const LinkPtr& link) {
   socklen_t size = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   if (error != 0) {
-    return fail_dial(link, os_error(error, "dial " + link->dialled.to_string()));
+    return fail_dial(link, os_error(error, "dial " + link->address.to_string()));
   }
   const auto remote = remote_address(fd);
   // A dial to a free ephemeral port of this machine may, by chance, connect to itself.
   if (!remote || remote == local_address(fd)) {
-    return fail_dial(link, os_error(ECONNREFUSED, "dial " + link->dialled.to_string()));
+    return fail_dial(link, os_error(ECONNREFUSED, "dial " + link->address.to_string()));
+  }
+  if (codec::is_web(codec::transport_of(link->address))) {
+    return upgrade(link, Fd(link->socket.release()));
   }
   deadlines_.set(link->id, std::nullopt);
   link->watched = false;
-  open(link, std::exchange(link->dialled, {}), Direction::outbound);
+  open(link, std::exchange(link->address, {}), Direction::outbound);
 }
 
-bool Links::adopt(Fd socket, const SocketAddress& remote) {
-  if (full()) return false;
+bool Links::adopt(Fd socket, const SocketAddress& remote, const codec::Multiaddr& bound) {
+  const bool is_web = codec::is_web(codec::transport_of(bound));
+  if (full() || (is_web && !may_upgrade(remote))) return false;
   const auto address = to_multiaddr(remote);
   ErrorCode error;
   auto link = std::make_shared<Link>(io_, LinkId{next_accepted_id_});
-  link->socket.assign(socket.get(), error);
+  set_options(socket.get());
+  if (!is_web) link->socket.assign(socket.get(), error);
   if (!address || error) return false;
-  socket.release();
-  set_options(link->socket.native_handle());
   next_accepted_id_ += 2;
   ++stats_.links_accepted;
   links_.emplace(link->id, link);
+  if (is_web) {
+    const auto tcp = codec::as_tcp(*address);
+    link->address = codec::rebound(bound, tcp->ip, tcp->port);
+    upgrade(link, std::move(socket));
+    return true;
+  }
+  socket.release();
   open(link, *address, Direction::inbound);
   return true;
 }
@@ -163,7 +175,10 @@ bool Links::adopt(Fd socket, const SocketAddress& remote) {
 void Links::open(const LinkPtr& link, codec::Multiaddr remote, Direction direction) {
   link->state = Link::State::open;
   ++stats_.links_open;
-  auto local = local_address(link->socket.native_handle()).value_or(codec::Multiaddr());
+  auto local = local_address(link->descriptor()).value_or(codec::Multiaddr());
+  if (const auto tcp = codec::as_tcp(local); tcp && link->web && direction == Direction::inbound) {
+    local = codec::rebound(remote, tcp->ip, tcp->port);
+  }
   turns_.input(host::LinkOpened{link->id, direction, std::move(local), std::move(remote)});
   if (link->state == Link::State::open) arm_read(link);
 }
@@ -171,14 +186,19 @@ void Links::open(const LinkPtr& link, codec::Multiaddr remote, Direction directi
 // --- end -----------------------------------------------------------------------------------------
 
 void Links::forget(const LinkPtr& link) {
-  if (link->state != Link::State::dialing) --stats_.links_open;
+  if (link->state == Link::State::upgrading) {
+    end_upgrade(*link);
+  } else if (link->state != Link::State::dialing) {
+    --stats_.links_open;
+  }
   link->state = Link::State::closed;
-  stats_.bytes_kept -= link->tail.size() + link->unsent.size();
+  stats_.bytes_kept -= link->kept_bytes();
   link->tail.clear();
   link->unsent.clear();
   if (link->watched) deadlines_.set(link->id, std::nullopt);
   ErrorCode ignored;
   link->socket.close(ignored);
+  if (link->web) link->web->abort();
   const LinkId id = link->id;  // `link` may be the map's own pointer
   links_.erase(id);
 }
@@ -200,7 +220,9 @@ void Links::close(LinkId id, bool flush) {
   const LinkPtr link = find(id);
   if (!link) return;  // its LinkFailed or LinkClosed is on the way
   switch (link->state) {
-    case Link::State::dialing: return lose(link, Error{Code::canceled, "the dial was called off"});
+    case Link::State::dialing:
+    case Link::State::upgrading:
+      return lose(link, Error{Code::canceled, "the dial was called off"});
     case Link::State::open: break;
     case Link::State::flushing:
     case Link::State::lingering:
@@ -209,8 +231,8 @@ void Links::close(LinkId id, bool flush) {
     case Link::State::closed: UNREACHABLE();
   }
   if (!flush) {
-    reset_on_close(link->socket.native_handle());
-    return lose(link, closed_here());
+    reset_on_close(link->descriptor());
+    return lose(link, end_of(*link));
   }
   link->state = Link::State::flushing;
   stats_.bytes_kept -= link->tail.size();
@@ -224,9 +246,10 @@ void Links::close(LinkId id, bool flush) {
 
 // Everything is with the kernel: end our direction, and wait for the other.
 void Links::flushed(const LinkPtr& link) {
-  ::shutdown(link->socket.native_handle(), SHUT_WR);
-  if (link->ended) return lose(link, closed_here());
   link->state = Link::State::lingering;
+  if (link->web) return link->web->close();
+  ::shutdown(link->socket.native_handle(), SHUT_WR);
+  if (link->ended) return lose(link, end_of(*link));
 }
 
 void Links::on_deadline(Instant now) {
@@ -237,26 +260,29 @@ void Links::on_deadline(Instant now) {
     switch (link->state) {
       case Link::State::dialing:
         fail_dial(link, Error{Code::timeout,
-                              "dial " + link->dialled.to_string() + ": no answer in time"});
+                              "dial " + link->address.to_string() + ": no answer in time"});
+        break;
+      case Link::State::upgrading:
+        fail_upgrade(link, Error{Code::timeout, "no answer in time"});
         break;
       case Link::State::open:
-        if (link->unsent.empty()) break;
+        if (!link->is_stuck()) break;
         if (now < link->progress + config_.write_stall_max) {
           deadlines_.set(*id, link->progress + config_.write_stall_max);
           link->watched = true;
           break;
         }
         ++stats_.write_stalls;
-        reset_on_close(link->socket.native_handle());
+        reset_on_close(link->descriptor());
         lose(link, Error{Code::timeout, "the peer took no byte for " +
                                             std::to_string(base::to_ms(config_.write_stall_max)) +
                                             " ms"});
         break;
       case Link::State::flushing:
-        reset_on_close(link->socket.native_handle());
+        reset_on_close(link->descriptor());
         lose(link, Error{Code::timeout, "closed by this node, not all was flushed in time"});
         break;
-      case Link::State::lingering: lose(link, closed_here()); break;
+      case Link::State::lingering: lose(link, end_of(*link)); break;
       case Link::State::closed: UNREACHABLE();
     }
   }
@@ -265,6 +291,7 @@ void Links::on_deadline(Instant now) {
 // --- reading -------------------------------------------------------------------------------------
 
 void Links::arm_read(const LinkPtr& link) {
+  if (link->web) return read_web(link);
   if (std::exchange(link->read_armed, true)) return;
   link->socket.async_wait(Descriptor::wait_read, [this, link](ErrorCode error) {
     link->read_armed = false;
@@ -278,6 +305,7 @@ void Links::on_readable(const LinkPtr& link) {
     case Link::State::flushing:
     case Link::State::lingering: return discard(link);
     case Link::State::dialing:
+    case Link::State::upgrading:
     case Link::State::closed: return;
   }
 }
@@ -313,19 +341,28 @@ void Links::read(const LinkPtr& link) {
     ++stats_.reads;
     stats_.bytes_read += got;
     read_now += got;
-    const std::size_t total = held + got;
-    std::size_t taken = 0;
-    turns_.run([&](Instant now) {
-      taken = turns_.machine().on_bytes(now, link->id, ByteSpan(buffer, total));
-    });
-    if (link->state != Link::State::open) return;
-    ASSERT(taken <= total && total - taken < host::link_tail_bytes_max);
-    held = total - taken;
-    if (held > 0 && taken > 0) std::memmove(buffer, buffer + taken, held);
+    const auto stays = offer(link, held + got);
+    if (!stays) return;
+    held = *stays;
     if (got < room) break;  // the socket is empty; if not, waiting finds it readable at once
   }
   keep_tail(*link, {buffer, held});
   arm_read(link);
+}
+
+// Offers the first `total` bytes of the read buffer, and moves what stays to its front: how much
+// that is, or nothing when the link ended.
+std::optional<std::size_t> Links::offer(const LinkPtr& link, std::size_t total) {
+  std::uint8_t* const buffer = read_buffer_.data();
+  std::size_t taken = 0;
+  turns_.run([&](Instant now) {
+    taken = turns_.machine().on_bytes(now, link->id, ByteSpan(buffer, total));
+  });
+  if (link->state != Link::State::open) return std::nullopt;
+  ASSERT(taken <= total && total - taken < host::link_tail_bytes_max);
+  const std::size_t held = total - taken;
+  if (held > 0 && taken > 0) std::memmove(buffer, buffer + taken, held);
+  return held;
 }
 
 void Links::keep_tail(Link& link, ByteView rest) {
@@ -341,7 +378,7 @@ void Links::discard(const LinkPtr& link) {
     if (count <= 0) {
       link->ended = true;
       // An end while flushing does not stop us: the other side may have shut one direction only.
-      if (count < 0 || link->state == Link::State::lingering) lose(link, closed_here());
+      if (count < 0 || link->state == Link::State::lingering) lose(link, end_of(*link));
       return;
     }
     read_now += static_cast<std::size_t>(count);
@@ -353,6 +390,7 @@ void Links::resume_reading(const LinkPtr& link) {
   if (!link->paused || link->state != Link::State::open) return;
   if (!turns_.machine().wants_bytes(link->id)) return;
   link->paused = false;
+  if (link->web && !link->web->arrived().empty()) return deliver_web_later(link);
   arm_read(link);
 }
 
@@ -366,7 +404,7 @@ void Links::transmit_ready(LinkId id) {
 }
 
 void Links::queue(const LinkPtr& link) {
-  if (link->unsent.empty() && !std::exchange(link->queued, true)) ready_.push_back(link);
+  if (!link->is_stuck() && !std::exchange(link->queued, true)) ready_.push_back(link);
 }
 
 bool Links::transmit(Instant now) {
@@ -382,7 +420,8 @@ bool Links::transmit(Instant now) {
 
 void Links::transmit_link(const LinkPtr& link, Instant now) {
   if (link->state != Link::State::open && link->state != Link::State::flushing) return;
-  if (!link->unsent.empty() || !link->wants_transmit) return;
+  if (link->is_stuck() || !link->wants_transmit) return;
+  if (link->web) return transmit_web(link, now);
   std::size_t sent = 0;
   bool exhausted = false;
   while (!exhausted) {
@@ -392,7 +431,7 @@ void Links::transmit_link(const LinkPtr& link, Instant now) {
       resume_reading(link);
       return continue_later();
     }
-    const std::size_t filled = fill(*link, now, exhausted);
+    const std::size_t filled = fill(*link, now, transmit_buffer_.size(), exhausted);
     if (filled == 0) break;
     const ByteView bytes(transmit_buffer_.data(), filled);
     const auto took = send(link, bytes);
@@ -409,10 +448,10 @@ void Links::transmit_link(const LinkPtr& link, Instant now) {
   resume_reading(link);
 }
 
-// Many frames make one send: a system call costs more than a frame.
-std::size_t Links::fill(const Link& link, Instant now, bool& exhausted) {
+// Many frames make one send: a system call costs more than a frame. Stops with `enough` bytes.
+std::size_t Links::fill(const Link& link, Instant now, std::size_t enough, bool& exhausted) {
   std::size_t filled = 0;
-  while (transmit_buffer_.size() - filled >= host::link_transmit_bytes_min) {
+  while (filled < enough && transmit_buffer_.size() - filled >= host::link_transmit_bytes_min) {
     const ByteSpan room = ByteSpan(transmit_buffer_).subspan(filled);
     const std::size_t count = turns_.machine().poll_transmit(now, link.id, room);
     ASSERT(count <= room.size());
@@ -447,12 +486,22 @@ std::optional<std::size_t> Links::send(const LinkPtr& link, ByteView bytes) {
 void Links::keep_unsent(const LinkPtr& link, ByteView rest, Instant now) {
   link->unsent.assign(rest);
   stats_.bytes_kept += rest.size();
-  link->progress = now;
-  if (!link->watched) {
-    deadlines_.set(link->id, now + config_.write_stall_max);
-    link->watched = true;
-  }
+  watch_stall(*link, now);
   arm_write(link);
+}
+
+void Links::watch_stall(Link& link, Instant now) {
+  link.progress = now;
+  if (link.watched) return;
+  deadlines_.set(link.id, now + config_.write_stall_max);
+  link.watched = true;
+}
+
+// The socket has taken what was kept for it.
+void Links::unstuck(const LinkPtr& link) {
+  if (link->wants_transmit) return queue(link);
+  if (link->state == Link::State::flushing) return flushed(link);
+  resume_reading(link);
 }
 
 void Links::arm_write(const LinkPtr& link) {
@@ -461,10 +510,7 @@ void Links::arm_write(const LinkPtr& link) {
     link->write_armed = false;
     if (error || link->state == Link::State::closed) return;
     turns_.run([&](Instant now) {
-      if (!send_unsent(link, now)) return;
-      if (link->wants_transmit) return queue(link);
-      if (link->state == Link::State::flushing) return flushed(link);
-      resume_reading(link);
+      if (send_unsent(link, now)) unstuck(link);
     });
   });
 }

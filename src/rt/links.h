@@ -1,10 +1,13 @@
-// The links of a reactor: dials, reads, writes and ends of TCP sockets. Internal to rt.
+// The links of a reactor: dials, reads, writes and ends of TCP sockets, and of the WebSockets over
+// them (links_web.cpp). Internal to rt.
 //
-// Every link that exists here ends in exactly one LinkFailed (a dial) or LinkClosed. States:
-//   dialing -> open -> (flushing -> lingering) -> closed
+// Every link that exists here ends in exactly one LinkFailed (a dial) or LinkClosed; an accepted
+// one that does not become a WebSocket was never told of. States:
+//   dialing -> (upgrading ->) open -> (flushing -> lingering) -> closed
 // flushing sends what the machine still gives; lingering has sent its FIN and waits for the other
 // side's, because a close with unread bytes behind it would make the kernel send a reset that
-// overtakes what was flushed.
+// overtakes what was flushed. A WebSocket flushes by its last message, and lingers from its close
+// frame to the other side's; one that broke the protocol lingers, too, until it has been told.
 #pragma once
 
 #include <memory>
@@ -16,6 +19,7 @@
 #include "rt/asio.h"
 #include "rt/os.h"
 #include "rt/turns.h"
+#include "rt/web_socket.h"
 
 namespace kith::rt {
 
@@ -33,13 +37,22 @@ struct KeptBytes {
 };
 
 struct Link {
-  enum class State : std::uint8_t { dialing, open, flushing, lingering, closed };
+  enum class State : std::uint8_t { dialing, upgrading, open, flushing, lingering, closed };
 
   Link(asio::io_context& io, LinkId link_id) : socket(io), id(link_id) {}
 
-  Descriptor socket;
+  int descriptor() { return web ? web->descriptor() : socket.native_handle(); }
+  bool is_dialled() const { return id.value % 2 == 0; }
+  /// Something was polled that the socket has not taken.
+  bool is_stuck() const { return web ? web->is_writing() : !unsent.empty(); }
+  std::size_t kept_bytes() const {
+    return tail.size() + unsent.size() + (web ? web->writing_bytes() : 0);
+  }
+
+  Descriptor socket;             // not of a WebSocket, once it is upgrading
+  std::shared_ptr<WebLink> web;  // null: plain TCP
   LinkId id;
-  codec::Multiaddr dialled;  // while dialing
+  codec::Multiaddr address;  // the other end, while dialing or upgrading
   KeptBytes tail;            // read, not yet taken
   KeptBytes unsent;          // polled, not yet taken by the socket
   Instant progress{};        // when the socket last took bytes, or began to refuse them
@@ -53,15 +66,20 @@ struct Link {
   bool ended = false;           // the other side's FIN was read
 };
 
-class Links {
+class Links final : private WebLinkOwner {
  public:
   Links(asio::io_context& io, Turns& turns, const ReactorConfig& config, Log& log,
         ReactorStats& stats);
   ~Links();
 
   void dial(LinkId id, const codec::Multiaddr& address, Duration timeout);
-  /// Takes an accepted, non-blocking socket; false when links_max is reached.
-  bool adopt(Fd socket, const SocketAddress& remote);
+  /// Takes a non-blocking socket that was accepted on `bound`; false when links_max is reached, or
+  /// too many WebSockets are being made.
+  bool adopt(Fd socket, const SocketAddress& remote, const codec::Multiaddr& bound);
+  /// Whether sockets accepted on such an address could be served: TLS needs a certificate.
+  Result<void> check_listen(codec::Transport transport);
+  /// As set_web_sockets().
+  Result<void> set_web_sockets(const WebSocketConfig& config);
   void close(LinkId id, bool flush);
   void transmit_ready(LinkId id);
 
@@ -70,6 +88,9 @@ class Links {
   std::optional<Instant> next_deadline() { return deadlines_.soonest(); }
   void on_deadline(Instant now);
   bool full() const { return links_.size() >= config_.links_max; }
+  /// Accepted sockets that are being made WebSockets, and those that were not made one.
+  std::size_t upgrading() const { return upgrading_.size(); }
+  std::uint64_t upgrades_failed() const { return upgrades_failed_; }
 
  private:
   using LinkPtr = std::shared_ptr<Link>;
@@ -87,6 +108,7 @@ class Links {
   void on_readable(const LinkPtr& link);
   void read(const LinkPtr& link);
   void discard(const LinkPtr& link);
+  std::optional<std::size_t> offer(const LinkPtr& link, std::size_t total);
   void resume_reading(const LinkPtr& link);
   void keep_tail(Link& link, ByteView rest);
 
@@ -94,10 +116,29 @@ class Links {
   void transmit_link(const LinkPtr& link, Instant now);
   bool send_unsent(const LinkPtr& link, Instant now);
   std::optional<std::size_t> send(const LinkPtr& link, ByteView bytes);
-  std::size_t fill(const Link& link, Instant now, bool& exhausted);
+  std::size_t fill(const Link& link, Instant now, std::size_t enough, bool& exhausted);
   void keep_unsent(const LinkPtr& link, ByteView rest, Instant now);
+  void watch_stall(Link& link, Instant now);
+  void unstuck(const LinkPtr& link);
   void flushed(const LinkPtr& link);
   void continue_later();
+
+  // links_web.cpp
+  Result<const WebTls*> web_tls();
+  bool may_upgrade(const SocketAddress& remote) const;
+  void upgrade(const LinkPtr& link, Fd socket);
+  void end_upgrade(const Link& link);
+  void fail_upgrade(const LinkPtr& link, Error error);
+  void read_web(const LinkPtr& link);
+  void deliver_web(const LinkPtr& link);
+  void deliver_web_later(const LinkPtr& link);
+  void transmit_web(const LinkPtr& link, Instant now);
+  Error end_of(const Link& link) const;
+  void on_web_opened(LinkId id) override;
+  void on_web_read(LinkId id) override;
+  void on_web_written(LinkId id, std::size_t bytes) override;
+  void on_web_fault(LinkId id) override;
+  void on_web_ended(LinkId id, Error error) override;
 
   asio::io_context& io_;
   Turns& turns_;
@@ -114,6 +155,10 @@ class Links {
   std::uint64_t next_accepted_id_ = 1;
   bool continuing_ = false;
   bool congestion_works_ = true;
+  WebSocketConfig web_config_;
+  std::unique_ptr<WebTls> web_tls_;  // null until something needs it
+  std::vector<Bytes> upgrading_;     // accepted sockets on their way: where from
+  std::uint64_t upgrades_failed_ = 0;
 };
 
 }  // namespace kith::rt

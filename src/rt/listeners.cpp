@@ -48,13 +48,17 @@ void Listeners::listen(const codec::Multiaddr& address) {
 
 Result<codec::Multiaddr> Listeners::open(const codec::Multiaddr& address) {
   const std::string what = "cannot listen on " + address.to_string();
-  const auto tcp = codec::as_tcp(address);
-  if (!tcp) return fail(Code::unsupported, what + ": not /ip4 or /ip6 with /tcp");
+  const auto parts = codec::as_transport(address);
+  const bool is_tcp = parts && !parts->ip.empty() && parts->transport != codec::Transport::udp_kith;
+  if (!is_tcp) return fail(Code::unsupported, what + ": not /ip4 or /ip6 with /tcp or /udp/N/kith");
   if (listeners_.size() >= config_.listeners_max) {
     return fail(Code::limit, what + ": " + std::to_string(listeners_.size()) +
                                  " addresses are listened on, the limit");
   }
-  const SocketAddress wanted = to_socket_address(*tcp);
+  if (const auto can = links_.check_listen(parts->transport); !can) {
+    return fail(can.error().code, what + ": " + can.error().message);
+  }
+  const SocketAddress wanted = to_socket_address({parts->ip, parts->port});
   Fd fd(::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail(os_error(errno, what));
   const int on = 1;
@@ -67,16 +71,19 @@ Result<codec::Multiaddr> Listeners::open(const codec::Multiaddr& address) {
       ::listen(fd.get(), config_.listen_backlog) != 0) {
     return fail(os_error(errno, what));
   }
-  const auto bound = local_address(fd.get());
-  if (!bound) return fail(os_error(errno, what));
+  const auto local = local_address(fd.get());
+  const auto tcp = local ? codec::as_tcp(*local) : std::nullopt;
+  if (!tcp) return fail(os_error(errno, what));
+  const codec::Multiaddr bound = codec::rebound(address, tcp->ip, tcp->port);
   auto listener = std::make_shared<Listener>(io_);
   ErrorCode error;
   listener->socket.assign(fd.get(), error);
   if (error) return fail(os_error(error.value(), what));
   fd.release();
-  listeners_.insert_or_assign(*bound, listener);
+  listener->bound = bound;
+  listeners_.insert_or_assign(bound, listener);
   arm(listener);
-  return *bound;
+  return bound;
 }
 
 void Listeners::stop(const codec::Multiaddr& bound) {
@@ -106,7 +113,7 @@ void Listeners::accept(const ListenerPtr& listener) {
       if (error_number == EAGAIN || error_number == EWOULDBLOCK) break;
       continue;  // EINTR, or a connection that was reset while it waited
     }
-    if (!links_.adopt(std::move(fd), remote)) ++stats_.accepts_refused;
+    if (!links_.adopt(std::move(fd), remote, listener->bound)) ++stats_.accepts_refused;
     if (!listener->socket.is_open()) return;  // the turn stopped this listener
   }
   arm(listener);

@@ -24,6 +24,7 @@ class Listeners {
     explicit Listener(asio::io_context& io) : socket(io), rest(io) {}
     Descriptor socket;
     Timer rest;
+    codec::Multiaddr bound;
   };
   using ListenerPtr = std::shared_ptr<Listener>;
 

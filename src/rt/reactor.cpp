@@ -32,6 +32,7 @@ Reactor::Impl::Impl(host::WorldMachine& machine, ReactorConfig settings, Log& lo
       clock_timer(io),
       links(io, turns, config, log, stats),
       listeners(io, turns, links, config, log, stats),
+      datagrams(io, turns, config, log, stats),
       resolver(io, config.dns_servers, config.resolve_max, log),
       inlet(std::make_shared<Inlet>()) {
   inlet->io = &io;
@@ -48,8 +49,8 @@ Reactor::Impl::~Impl() {
 
 void Reactor::Impl::perform(host::WorldOutput output) {
   std::visit(Overload{
-                 [&](host::Listen& o) { listeners.listen(o.address); },
-                 [&](host::StopListening& o) { listeners.stop(o.bound); },
+                 [&](const host::Listen& o) { listen(o); },
+                 [&](const host::StopListening& o) { stop_listening(o); },
                  [&](host::DialLink& o) { links.dial(o.link, o.address, o.timeout); },
                  [&](host::CloseLink& o) { links.close(o.link, o.flush); },
                  [&](host::TransmitReady& o) { links.transmit_ready(o.link); },
@@ -82,8 +83,61 @@ void Reactor::Impl::perform(host::WorldOutput output) {
                  [&](const host::LeaveSigner&) {
                    if (signer) signer->leave();
                  },
+                 [&](const host::DatagramsReady&) { datagrams.ready(); },
              },
              output);
+}
+
+void Reactor::Impl::listen(const host::Listen& listen) {
+  const auto local = host::as_datagram_address(listen.address);
+  if (local) return datagrams.listen(listen.address, *local);
+  listeners.listen(listen.address);
+}
+
+void Reactor::Impl::stop_listening(const host::StopListening& stop) {
+  if (!datagrams.stop(stop.bound)) listeners.stop(stop.bound);
+}
+
+// --- the loop ------------------------------------------------------------------------------------
+
+void Reactor::Impl::serve() {
+  SpinHistory history(std::chrono::microseconds(config.spin_us));
+  while (!io.stopped()) {
+    if (datagrams.is_hot()) {
+      history.wait_ends(turns.now());  // the packets that made it so
+      serve_hot(history);
+    }
+    io.run_one();
+  }
+}
+
+// While packets come: sockets, a few of the other things at hand, sockets again. When nothing comes
+// any more, the sockets go back to the event queue, after a while or at once.
+void Reactor::Impl::serve_hot(SpinHistory& history) {
+  constexpr int others_max = 16;
+  constexpr int asks_spinning = 4;  // the event queue costs twice as much to ask
+  std::optional<Instant> gives_up;
+  while (!io.stopped()) {
+    bool is_any = datagrams.receive();
+    for (int asks = 1; gives_up && !is_any && asks < asks_spinning; ++asks) {
+      is_any = datagrams.receive();
+    }
+    if (is_any) {
+      if (gives_up) ++stats.spins_won;
+      gives_up.reset();
+      history.wait_ends(turns.now());
+    }
+    int others = 0;
+    while (others < others_max && io.poll_one() > 0) ++others;
+    if (is_any || others > 0) continue;
+    const Instant now = steady_now();
+    history.wait_begins(now);
+    if (!history.is_worth_it() || (gives_up && now >= *gives_up)) break;
+    if (gives_up) continue;
+    gives_up = now + history.longest();
+    ++stats.spins;
+  }
+  datagrams.cool_down();
 }
 
 void Reactor::Impl::resolve(const host::Resolve& question) {
@@ -179,7 +233,7 @@ void Reactor::run() {
   const auto work = asio::make_work_guard(impl_->io);
   impl_->tell_wall_clock();
   if (impl_->signer) impl_->signer->start();
-  impl_->io.run();
+  impl_->serve();
   impl_->clock_timer.cancel();
   impl_->turns.cancel();
 }

@@ -10,6 +10,7 @@
 #include "rt/links.h"
 #include "rt/listeners.h"
 #include "rt/reactor.h"
+#include "rt/reactor_datagrams.h"
 #include "rt/resolver.h"
 #include "rt/signer_link.h"
 #include "rt/turns.h"
@@ -35,10 +36,18 @@ struct Reactor::Impl final : TurnWorld {
   ~Impl() override;
 
   void perform(host::WorldOutput output) override;
-  bool transmit(Instant now) override { return links.transmit(now); }
+  bool transmit(Instant now) override {
+    const bool was_link = links.transmit(now);
+    return datagrams.transmit(now) || was_link;
+  }
   std::optional<Instant> next_deadline() override { return links.next_deadline(); }
   void on_deadline(Instant now) override { links.on_deadline(now); }
 
+  /// Turns until the io_context is stopped.
+  void serve();
+  void serve_hot(SpinHistory& history);
+  void listen(const host::Listen& listen);
+  void stop_listening(const host::StopListening& stop);
   void resolve(const host::Resolve& question);
   void load_peers();
   void load_quality();
@@ -65,6 +74,7 @@ struct Reactor::Impl final : TurnWorld {
   Timer clock_timer;
   Links links;
   Listeners listeners;
+  Datagrams datagrams;
   Resolver resolver;
   std::shared_ptr<Inlet> inlet;
   bool has_run = false;

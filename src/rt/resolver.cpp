@@ -35,17 +35,6 @@ bool ends_with(ByteView bytes, ByteView end) {
   return bytes.size() >= end.size() && base::equal(bytes.last(end.size()), end);
 }
 
-// The first component gives way to an IP; empty when the result is over a Multiaddr's limits.
-std::optional<Multiaddr> with_ip(const Multiaddr& address, ByteView ip) {
-  // Multiaddr::tcp writes "/ip/tcp": its /tcp, three bytes, gives way to what the address has.
-  const Multiaddr head = Multiaddr::tcp(ip, 0);
-  Bytes bytes = base::to_bytes(head.bytes().first(head.bytes().size() - 3));
-  base::append(bytes, behind_first(address));
-  auto result = Multiaddr::decode(bytes);
-  if (!result) return std::nullopt;
-  return *std::move(result);
-}
-
 std::optional<ByteView> ip_of(const ares_addrinfo_node& node) {
   if (node.ai_family == AF_INET) {
     const auto* in = reinterpret_cast<const sockaddr_in*>(node.ai_addr);
@@ -259,7 +248,7 @@ void Resolver::Inside::on_addresses(void* argument, int status, int, ares_addrin
       if (lookup->slot->size() >= resolved_addresses_max) break;
       const auto ip = ip_of(*node);
       if (!ip) continue;
-      if (auto address = with_ip(lookup->address, *ip)) {
+      if (auto address = codec::resolved_to(lookup->address, *ip)) {
         lookup->slot->push_back(*std::move(address));
       }
     }

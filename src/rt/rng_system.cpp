@@ -3,6 +3,7 @@
 #include <string.h>  // explicit_bzero
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <cstring>
 
 #include <cerrno>
 

@@ -82,6 +82,11 @@ class TestWorld final : public host::WorldMachine {
                    [&](host::SignerDown& i) { signer_downs.push_back(std::move(i)); },
                    [&](host::SignerSaid& i) { signer_said.push_back(std::move(i.frame)); },
                    [&](host::WallClock& i) { wall_clock = i.now; },
+                   [&](host::SocketOpened& i) {
+                     if (on_socket) on_socket(i);
+                     sockets.push_back(std::move(i));
+                   },
+                   [&](host::SocketClosed& i) { sockets_closed.push_back(std::move(i)); },
                },
                input);
   }
@@ -135,6 +140,14 @@ class TestWorld final : public host::WorldMachine {
     return wants;
   }
 
+  std::size_t on_datagrams(Instant, const base::DatagramsIn& in) override {
+    return datagrams_in ? datagrams_in(in) : in.bytes.size();
+  }
+  base::DatagramsOut poll_datagrams(Instant, ByteSpan room) override {
+    ASSERT(room.size() == host::datagrams_room_bytes);
+    return datagrams_out ? datagrams_out(room) : base::DatagramsOut{};
+  }
+
   std::deque<host::WorldOutput> outputs;
   std::map<LinkId, LinkState> links;
   std::vector<host::LinkOpened> opened;
@@ -142,6 +155,8 @@ class TestWorld final : public host::WorldMachine {
   std::vector<host::LinkClosed> closed;
   std::vector<host::Listening> listening;
   std::vector<host::ListenFailed> listen_failed;
+  std::vector<host::SocketOpened> sockets;
+  std::vector<host::SocketClosed> sockets_closed;
   std::vector<host::Resolved> resolved;
   std::vector<host::PeersLoaded> peers_loaded;
   std::vector<host::QualityLoaded> quality_loaded;
@@ -159,6 +174,9 @@ class TestWorld final : public host::WorldMachine {
   std::function<void(const host::LinkOpened&)> on_opened;
   std::function<void(const host::LinkClosed&)> on_closed;
   std::function<void(const host::Listening&)> on_listening;
+  std::function<void(const host::SocketOpened&)> on_socket;
+  std::function<std::size_t(const base::DatagramsIn&)> datagrams_in;
+  std::function<base::DatagramsOut(ByteSpan)> datagrams_out;
   std::function<void(LinkId)> on_taken;
   std::function<void()> on_refused;  // bytes were not wanted
 };

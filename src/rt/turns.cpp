@@ -19,6 +19,15 @@ void Turns::finish() {
   arm();
 }
 
+void Turns::drain() {
+  ASSERT(in_turn_);
+  std::size_t steps = 0;
+  while (auto output = machine_.poll_output(now_)) {
+    ASSERT(++steps <= base::turn_outputs_max);
+    world_.perform(std::move(*output));
+  }
+}
+
 // Performs until the machine is quiet; true when there was something to do.
 bool Turns::settle() {
   bool worked = false;

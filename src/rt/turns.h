@@ -18,7 +18,7 @@ class TurnWorld {
  public:
   virtual ~TurnWorld() = default;
   virtual void perform(host::WorldOutput output) = 0;
-  /// Sends for every link that asked; false when none did.
+  /// Sends for every link that asked, and datagrams; false when nobody did.
   virtual bool transmit(Instant now) = 0;
   /// The shell's own deadlines: dials, flushes, stalled writes.
   virtual std::optional<Instant> next_deadline() = 0;
@@ -53,6 +53,10 @@ class Turns {
   void run() {
     run([](Instant) {});
   }
+
+  /// Performs the machine's outputs in the middle of a turn, before it is mutated again; nothing is
+  /// sent.
+  void drain();
 
   void set_after_turn(std::function<void()> after_turn) { after_turn_ = std::move(after_turn); }
   /// Forgets the timer: for the end.

@@ -32,6 +32,7 @@ enum class EventKind : std::uint8_t {
   dial_timeout,   // link: slot
   flush_timeout,  // link: slot and side that is closing
   datagram,       // payload: handle in the DatagramNet
+  readable,       // link: generation of a datagram socket, payload: its slot
 };
 
 struct Event {

@@ -217,7 +217,8 @@ NetworkTask Network::on_event(Instant now, const Event& event) {
     case EventKind::action:
     case EventKind::timer:
     case EventKind::input:
-    case EventKind::datagram: break;
+    case EventKind::datagram:
+    case EventKind::readable: break;
   }
   UNREACHABLE();
 }

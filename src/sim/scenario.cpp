@@ -6,6 +6,7 @@
 #include "sim/scenario_compute.h"
 #include "sim/scenario_gossip.h"
 #include "sim/scenario_ledger.h"
+#include "sim/scenario_packet.h"
 #include "sim/scenario_peers.h"
 #include "sim/scenario_storm.h"
 
@@ -28,7 +29,8 @@ constexpr Scenario scenarios[] = {{"peers", without_settings<run_peers>},
                                   {"storm", without_settings<run_storm>},
                                   {"gossip", run_gossip},
                                   {"ledger", run_ledger},
-                                  {"compute", run_compute}};
+                                  {"compute", run_compute},
+                                  {"packet", run_packet}};
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 //   ledger  nodes with a chain pay each other in any weather; sim/scenario_ledger.h.
 //   compute slots that compute a job on the ledger's rules, a part of which cheats; no nodes.
 //           sim/scenario_compute.h.
+//   packet  sessions of the packet transport alone; sim/scenario_packet.h.
 //   storm   gusts of partitions (also one-way), pauses, power losses, jumping clocks, bad and
 //           corrupting links; after each the network is one again within two minutes.
 #pragma once

@@ -44,6 +44,12 @@ class SimulatedNode final : public host::WorldMachine {
     return node_.poll_transmit(now, link, room);
   }
   bool wants_bytes(LinkId link) const override { return node_.wants_bytes(link); }
+  std::size_t on_datagrams(Instant now, const base::DatagramsIn& in) override {
+    return node_.on_datagrams(now, in);
+  }
+  base::DatagramsOut poll_datagrams(Instant now, ByteSpan room) override {
+    return node_.poll_datagrams(now, room);
+  }
 
   node::Node& node() { return node_; }
 

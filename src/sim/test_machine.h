@@ -2,6 +2,7 @@
 // what a test tells it and remembers what it saw; ChatterMachine keeps a ball going on each link.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <vector>
@@ -35,10 +36,25 @@ class PuppetMachine : public host::WorldMachine {
     Instant at;
   };
 
+  struct Packet {
+    base::IpPort from;
+    Bytes bytes;
+    base::Ecn ecn;
+    Instant at;
+    friend bool operator==(const Packet&, const Packet&) = default;
+  };
+  struct Batch {
+    base::DatagramsOut out;
+    Bytes bytes;
+  };
+
   // What the test sets.
   std::deque<host::WorldOutput> outputs;
   std::map<LinkId, Bytes> outbox;
   std::optional<Instant> deadline;
+  std::deque<Batch> batches_out;
+  bool echoes_packets = false;
+  std::size_t takes_packets = SIZE_MAX;  // at once
   bool wants = true;
   bool echoes = false;
   bool keeps_bytes = true;        // of what it receives
@@ -50,6 +66,10 @@ class PuppetMachine : public host::WorldMachine {
   std::vector<LinkEnd> closed;
   std::vector<host::Listening> listening;
   std::vector<host::ListenFailed> listen_failed;
+  std::vector<host::SocketOpened> sockets;
+  std::vector<host::SocketClosed> sockets_closed;
+  std::vector<Packet> packets;
+  std::vector<std::size_t> batches;  // packets of each on_datagrams
   std::vector<host::Resolved> resolved;
   std::vector<host::StoredPeer> loaded;
   std::vector<Answer> answers;
@@ -67,6 +87,13 @@ class PuppetMachine : public host::WorldMachine {
     Bytes& box = outbox[link];
     if (box.empty()) outputs.push_back(host::TransmitReady{link});
     base::append(box, bytes);
+  }
+  /// From the first socket there is.
+  void send_packets(const base::IpPort& to, ByteView bytes, std::size_t segment_bytes,
+                    base::Ecn ecn = base::Ecn::none) {
+    if (batches_out.empty()) outputs.push_back(host::DatagramsReady{});
+    const base::SocketId socket = sockets.empty() ? base::SocketId{1} : sockets.back().socket;
+    batches_out.push_back({{socket, to, bytes.size(), segment_bytes, ecn}, base::to_bytes(bytes)});
   }
   void close(LinkId link, bool flush) { outputs.push_back(host::CloseLink{link, flush}); }
 
@@ -92,6 +119,8 @@ class PuppetMachine : public host::WorldMachine {
                    [&](host::ChainWritten& in) { answers.push_back({'c', in.token, now}); },
                    [&](host::ProofSaved& in) { answers.push_back({'p', in.token, now}); },
                    [&](host::WallClock& in) { wall.push_back(in.now); },
+                   [&](host::SocketOpened& in) { sockets.push_back(std::move(in)); },
+                   [&](host::SocketClosed& in) { sockets_closed.push_back(std::move(in)); },
                },
                input);
   }
@@ -126,6 +155,29 @@ class PuppetMachine : public host::WorldMachine {
     return count;
   }
   bool wants_bytes(LinkId) const override { return wants; }
+
+  std::size_t on_datagrams(Instant now, const base::DatagramsIn& in) override {
+    std::size_t taken = 0, count = 0;
+    while (taken < in.bytes.size() && count < takes_packets) {
+      const ByteSpan packet =
+          in.bytes.subspan(taken, std::min(in.segment_bytes, in.bytes.size() - taken));
+      packets.push_back({in.from, base::to_bytes(packet), in.ecn, now});
+      if (echoes_packets) send_packets(in.from, packet, packet.size(), in.ecn);
+      std::ranges::fill(packet, std::uint8_t{0xee});  // spoilt, as opening in place does
+      taken += packet.size();
+      ++count;
+    }
+    batches.push_back(count);
+    return taken;
+  }
+  base::DatagramsOut poll_datagrams(Instant, ByteSpan room) override {
+    ASSERT(room.size() == host::datagrams_room_bytes);
+    if (batches_out.empty()) return {};
+    const Batch batch = std::move(batches_out.front());
+    batches_out.pop_front();
+    std::ranges::copy(batch.bytes, room.begin());
+    return batch.out;
+  }
 };
 
 /// Listens, dials the nodes it is told, and answers each message on a link with one as long.

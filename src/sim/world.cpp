@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint64_t network_stream = 1;
 constexpr std::uint64_t scenario_stream = 2;
 constexpr std::uint64_t nodes_stream = 3;
+constexpr std::uint64_t datagram_stream = 4;
 
 /// More rounds at one instant than any protocol needs: a machine whose deadline never moves on.
 constexpr std::uint64_t batches_at_once_max = 1'000'000;
@@ -21,10 +22,12 @@ World::World(const WorldConfig& config)
     : config_(config),
       trace_(config.seed),
       network_rng_(mix_words(config.seed, network_stream)),
+      datagram_rng_(mix_words(config.seed, datagram_stream)),
       scenario_rng_(mix_words(config.seed, scenario_stream)),
       inputs_(queue_),
       topology_(config.link),
       network_(config.network, topology_, queue_, inputs_, network_rng_, trace_),
+      datagrams_(config.datagrams, topology_, queue_, inputs_, datagram_rng_, trace_),
       transmit_buffer_(Network::segment_bytes_max) {
   if (config_.log == nullptr) config_.log = &base::null_log();
 }
@@ -38,6 +41,7 @@ std::uint32_t World::add_node(NodeFactory factory, const NodeOptions& options) {
   const std::uint32_t index = nodes();
   topology_.add_host(options.region);
   network_.add_host(options.uplink_bytes_per_s);
+  datagrams_.add_host();
   auto node = std::make_unique<Node>();
   node->factory = std::move(factory);
   node->clock = options.clock;
@@ -57,6 +61,7 @@ void World::start(std::uint32_t index) {
   node.rng = std::make_unique<SeededRng>(mix_words(mix_words(config_.seed, nodes_stream),
                                                    std::uint64_t{index} << 32 | node.incarnation));
   network_.start_host(index, node.incarnation);
+  datagrams_.start_host(index, node.incarnation);
   NodeContext context{.index = index,
                       .incarnation = node.incarnation,
                       .ip = ip_of(index),
@@ -79,10 +84,12 @@ void World::crash(std::uint32_t index, CrashKind kind) {
   node.is_paused = false;
   node.deadline.reset();
   node.timer_at.reset();
+  node.datagrams_ready = false;
   ++node.timer_generation;
   node.peers.crash(now_, network_rng_);
   node.chain.crash(now_, network_rng_);
   network_.stop_host(now_, index, kind);
+  datagrams_.stop_host(index);
   // For nobody now, but the network waits for some of them to be dealt with.
   for (const Event& event : std::exchange(node.deferred, {})) dispatch(event);
 }
@@ -226,6 +233,8 @@ Report World::report() const {
   report.now = now_;
   report.trace_hash = trace_.value();
   report.network = network_.stats();
+  report.datagrams = datagrams_.net().stats();
+  report.sockets = datagrams_.stats();
   return report;
 }
 

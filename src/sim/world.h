@@ -8,8 +8,8 @@
 //   world.run_for(60s);
 //
 // A turn is what host/world.h says: one mutation, drain, the poll_transmit of the links that said
-// TransmitReady, one armed deadline; then the after_turn hook. A deadline that was moved is not
-// reported to the machine.
+// TransmitReady, the datagrams, one armed deadline; then the after_turn hook. A deadline that was
+// moved is not reported to the machine.
 //
 // Order: events of equal time go by node in an order that the seed decides anew for each instant
 // (shuffle), those of one node in the order they came; scenario actions go first.
@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "host/world.h"
 #include "sim/chain_disk.h"
+#include "sim/datagram_sockets.h"
 #include "sim/name_table.h"
 #include "sim/network.h"
 #include "sim/peer_store.h"
@@ -62,6 +63,7 @@ struct WorldConfig {
   std::uint64_t seed = 1;
   LinkModel link = {};
   NetworkConfig network = {};
+  DatagramConfig datagrams = {};
   WallTime start{1'700'000'000'000};
   Duration resolve_takes = 20ms;
   bool shuffle = true;
@@ -78,6 +80,8 @@ struct Report {
   std::uint64_t crashes = 0;
   std::uint64_t trace_hash = 0;
   NetworkStats network;
+  DatagramStats datagrams;
+  SocketStats sockets;
 };
 
 class World {
@@ -115,6 +119,8 @@ class World {
   Topology& topology() { return topology_; }
   NameTable& names() { return names_; }
   const Network& network() const { return network_; }
+  /// To move NATs, to shrink paths, to turn bits.
+  DatagramSockets& datagrams() { return datagrams_; }
   /// For scenarios: what they draw is part of the run.
   Rng& rng() { return scenario_rng_; }
 
@@ -156,6 +162,7 @@ class World {
   void run_action(std::uint32_t handle);
   bool is_incarnation(std::uint32_t node, std::uint32_t incarnation) const;
   void finish_turn(std::uint32_t node);
+  void drain(std::uint32_t node);
   void perform(std::uint32_t node, host::WorldOutput output);
   void perform_chain(std::uint32_t node, host::RunJob& work);
   void perform_chain(std::uint32_t node, host::AppendLog& append);
@@ -163,16 +170,20 @@ class World {
   void perform_chain(std::uint32_t node, host::SaveProof& save);
   void read_link(std::uint32_t node, LinkRef link);
   void transmit(Node& node, LinkRef link);
+  void read_socket(const Event& event);
+  void transmit_datagrams(std::uint32_t node);
   void arm(std::uint32_t index);
 
   WorldConfig config_;
   TraceHash trace_;
   SeededRng network_rng_;
+  SeededRng datagram_rng_;
   SeededRng scenario_rng_;
   EventQueue queue_;
   InputQueue inputs_;
   Topology topology_;
   Network network_;
+  DatagramSockets datagrams_;
   NameTable names_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::function<void()>> actions_;

@@ -13,7 +13,8 @@ struct World::Node {
   ClockSkew clock;
   std::uint32_t incarnation = 0;
   bool is_paused = false;
-  std::vector<Event> deferred;  // while paused
+  bool datagrams_ready = false;  // DatagramsReady, and poll_datagrams has not given 0 since
+  std::vector<Event> deferred;   // while paused
   Duration job_takes{0};
   PeerStore peers;
   ChainDisk chain;

@@ -25,6 +25,7 @@ void World::dispatch(const Event& event) {
     case EventKind::input:
     case EventKind::arrival:
     case EventKind::writable:
+    case EventKind::readable:
       // The process; its host's kernel does the rest even while it is paused.
       if (nodes_[event.node]->is_paused) {
         nodes_[event.node]->deferred.push_back(event);
@@ -38,8 +39,9 @@ void World::dispatch(const Event& event) {
     case EventKind::syn_retry:
     case EventKind::dial_timeout:
     case EventKind::flush_timeout: break;
-    case EventKind::datagram: UNREACHABLE();
+    case EventKind::datagram: return datagrams_.on_event(now_, event);
   }
+  if (event.kind == EventKind::readable) return read_socket(event);
   if (event.kind == EventKind::timer) return on_timer(event);
   if (event.kind == EventKind::input) return on_input(event);
   const NetworkTask task = network_.on_event(now_, event);
@@ -76,22 +78,31 @@ void World::on_input(const Event& event) {
   finish_turn(event.node);
 }
 
-void World::finish_turn(std::uint32_t index) {
+void World::drain(std::uint32_t index) {
   Node& node = *nodes_[index];
   const Instant local = local_now(index);
   std::size_t count = 0;
+  while (auto output = node.machine->poll_output(local)) {
+    ASSERT(++count <= base::turn_outputs_max);
+    perform(index, std::move(*output));
+  }
+  report_.outputs += count;
+}
+
+void World::finish_turn(std::uint32_t index) {
+  Node& node = *nodes_[index];
+  const Instant local = local_now(index);
   bool was_serving = false;
+  std::size_t rounds = 0;
   do {  // sending makes room, which may call forth more outputs
-    while (auto output = node.machine->poll_output(local)) {
-      ASSERT(++count <= base::turn_outputs_max);
-      perform(index, std::move(*output));
-    }
+    ASSERT(++rounds <= base::turn_outputs_max);
+    drain(index);
     serving_.swap(ready_);
     for (const LinkRef link : serving_) transmit(node, link);
-    was_serving = !serving_.empty();
+    was_serving = !serving_.empty() || node.datagrams_ready;
     serving_.clear();
+    if (node.datagrams_ready) transmit_datagrams(index);
   } while (was_serving);
-  report_.outputs += count;
   node.deadline = node.machine->next_deadline();
   if (node.deadline) *node.deadline = std::min(*node.deadline, far_future);
   if (node.deadline) *node.deadline -= node.clock.instant_offset;
@@ -104,8 +115,16 @@ void World::perform(std::uint32_t index, host::WorldOutput output) {
   Node& node = *nodes_[index];
   trace_.add(index, output.index());
   std::visit(Overload{
-                 [&](host::Listen& listen) { network_.listen(now_, index, listen.address); },
-                 [&](host::StopListening& stop) { network_.stop_listening(index, stop.bound); },
+                 [&](host::Listen& listen) {
+                   const auto local = host::as_datagram_address(listen.address);
+                   if (local) return datagrams_.listen(now_, index, listen.address, *local);
+                   network_.listen(now_, index, listen.address);
+                 },
+                 [&](host::StopListening& stop) {
+                   if (datagrams_.stop_listening(now_, index, stop.bound)) return;
+                   network_.stop_listening(index, stop.bound);
+                 },
+                 [&](host::DatagramsReady&) { node.datagrams_ready = true; },
                  [&](host::DialLink& dial) { network_.dial(now_, index, dial); },
                  [&](host::CloseLink& close) {
                    if (const auto link = network_.close(now_, index, close))
@@ -225,6 +244,40 @@ void World::transmit(Node& node, LinkRef link) {
       node.machine->wants_bytes(network_.id_of(link))) {
     network_.resume_reads(now_, link);
   }
+}
+
+// What waits in a socket, a turn a batch.
+void World::read_socket(const Event& event) {
+  Node& node = *nodes_[event.node];
+  const std::uint32_t incarnation = node.incarnation;
+  while (node.is_awake(incarnation)) {
+    auto in = datagrams_.next_batch(event);
+    if (!in) break;
+    trace_.add(in->bytes);
+    while (!in->bytes.empty() && datagrams_.is_open(event)) {
+      const std::size_t taken = node.machine->on_datagrams(local_now(event.node), *in);
+      ASSERT(taken > 0 && taken <= in->bytes.size());
+      ASSERT(taken % in->segment_bytes == 0 || taken == in->bytes.size());
+      in->bytes = in->bytes.subspan(taken);
+      drain(event.node);
+    }
+    finish_turn(event.node);
+  }
+  datagrams_.finish_reading(now_, event);
+}
+
+void World::transmit_datagrams(std::uint32_t index) {
+  Node& node = *nodes_[index];
+  const ByteSpan room = ByteSpan(transmit_buffer_).first(host::datagrams_room_bytes);
+  std::size_t batches = 0;
+  for (;;) {
+    ASSERT(++batches <= base::turn_outputs_max);
+    const base::DatagramsOut out = node.machine->poll_datagrams(local_now(index), room);
+    ASSERT(out.bytes <= room.size());
+    if (out.bytes == 0) break;
+    datagrams_.send(now_, index, out, room.first(out.bytes));
+  }
+  node.datagrams_ready = false;
 }
 
 void World::arm(std::uint32_t index) {

@@ -22,12 +22,14 @@ def is_running(pid):
 
 
 def free_base_port():
-    """A port P where P, P+5, P+10 and P+15 are free now, below the ports that systems hand out."""
+    """A port P where those of two nodes are free now, below the ports that systems hand out: P for
+    TCP, P+1 for packets, P+2 for WebSockets, P+5 for HTTP, and P+10 and so on."""
     for base in range(20000, 32000, 20):
         with contextlib.ExitStack() as stack:
             try:
-                for offset in (0, 5, 10, 15):
-                    probe = stack.enter_context(socket.socket())
+                for offset in (0, 1, 2, 5, 10, 11, 12, 15):
+                    kind = socket.SOCK_DGRAM if offset % 10 == 1 else socket.SOCK_STREAM
+                    probe = stack.enter_context(socket.socket(type=kind))
                     probe.bind(("127.0.0.1", base + offset))
                 return base
             except OSError:

@@ -1,0 +1,107 @@
+#include "packet/session_stream.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/format.h"
+
+namespace kith::packet {
+namespace {
+
+/// Code, offset and length of a SESSION frame, at their longest.
+constexpr std::size_t front_bytes_max = 1 + 9 + 3;
+
+}  // namespace
+
+void SessionStream::write(ByteView bytes) {
+  ASSERT(bytes.size() <= room());
+  base::append(out_, bytes);
+}
+
+void SessionStream::fill(FrameWriter& writer, std::vector<FrameNote>& notes) {
+  while (!lost_.empty()) {
+    const NumberRange range = lost_.ranges().front();
+    std::uint64_t written = 0;
+    if (!write_from(writer, notes, range.first, range.last + 1, written)) return;
+    lost_.remove_below(written);
+  }
+  while (next_ < out_end()) {
+    if (!write_from(writer, notes, next_, out_end(), next_)) return;
+  }
+}
+
+bool SessionStream::write_from(FrameWriter& writer, std::vector<FrameNote>& notes,
+                               std::uint64_t from, std::uint64_t to, std::uint64_t& written) {
+  if (writer.room() <= front_bytes_max) return false;
+  const std::size_t count =
+      std::min<std::size_t>(writer.room() - front_bytes_max, static_cast<std::size_t>(to - from));
+  const ByteView data = ByteView(out_).subspan(static_cast<std::size_t>(from - out_base_), count);
+  if (!writer.write(SessionFrame{from, data})) return false;
+  notes.push_back({FrameNote::Kind::session, 0, static_cast<std::uint16_t>(count), 0, from});
+  written = from + count;
+  return true;
+}
+
+void SessionStream::on_acked(const FrameNote& note) {
+  const std::uint64_t end = note.offset + note.bytes;
+  if (end <= out_base_ || note.bytes == 0) return;
+  const std::uint64_t first = std::max(note.offset, out_base_);
+  // With more gaps than are kept the bytes count as unacknowledged: they are sent once more.
+  if (acked_.add({first, end - 1}) == RangeSet::Added::no_room) return;
+  const NumberRange front = acked_.ranges().front();
+  if (front.first > out_base_) return;
+  const std::uint64_t base = front.last + 1;
+  out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(base - out_base_));
+  out_base_ = base;
+  acked_.remove_below(base);
+  lost_.remove_below(base);
+  if (out_.empty()) out_.shrink_to_fit();
+}
+
+void SessionStream::on_lost(const FrameNote& note) {
+  const std::uint64_t end = note.offset + note.bytes;
+  if (end <= out_base_ || note.bytes == 0) return;
+  NumberRange range{std::max(note.offset, out_base_), end - 1};
+  if (acked_.covers(range)) return;
+  // Too many holes: all from the lowest on is sent again, which is at most 64 KiB.
+  if (lost_.add(range) == RangeSet::Added::no_room) {
+    lost_.clear();
+    lost_.add({out_base_, next_ - 1});
+  }
+}
+
+Result<void> SessionStream::on_frame(const SessionFrame& frame) {
+  const std::uint64_t end = frame.offset + frame.data.size();
+  if (frame.data.empty() || end <= in_base_ + arrived_) return {};
+  if (end > in_base_ + given_ + bytes_max) {
+    return fail(Code::protocol, base::format("session bytes up to {}, allowed up to {}", end,
+                                             in_base_ + given_ + bytes_max));
+  }
+  if (given_ == in_.size()) {  // nothing waits: begin at the front again
+    in_base_ += given_;
+    in_.clear();
+    arrived_ = given_ = 0;
+  }
+  const std::uint64_t first = std::max(frame.offset, in_base_);
+  if (in_ranges_.add({first, end - 1}) == RangeSet::Added::no_room) {
+    return fail(Code::protocol, base::format("session bytes with over {} gaps", gaps_max));
+  }
+  const auto at = static_cast<std::size_t>(first - in_base_);
+  const ByteView data = frame.data.subspan(static_cast<std::size_t>(first - frame.offset));
+  if (in_.size() < at + data.size()) in_.resize(at + data.size());
+  std::memcpy(in_.data() + at, data.data(), data.size());
+  const NumberRange front = in_ranges_.ranges().front();
+  if (front.first <= in_base_ + arrived_) {
+    arrived_ = static_cast<std::size_t>(front.last + 1 - in_base_);
+  }
+  return {};
+}
+
+ByteView SessionStream::take_arrived() {
+  const ByteView bytes = ByteView(in_).subspan(given_, arrived_ - given_);
+  given_ = arrived_;
+  return bytes;
+}
+
+}  // namespace kith::packet

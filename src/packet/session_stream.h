@@ -1,0 +1,55 @@
+// The ordered bytes that secure::Session says to its peer inside a connection: SESSION frames, like
+// one stream without flow control but for a fixed 64 KiB (docs/protocol/packet.md, "Session
+// bytes").
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "packet/frame.h"
+
+namespace kith::packet {
+
+class SessionStream {
+ public:
+  static constexpr std::size_t bytes_max = 64 * 1024;
+  static constexpr std::size_t gaps_max = 64;
+
+  // --- out ---
+  std::size_t room() const { return bytes_max - out_.size(); }
+  /// REQUIRES: at most room().
+  void write(ByteView bytes);
+  bool has_pending() const { return next_ < out_end() || !lost_.empty(); }
+  bool is_all_acknowledged() const { return out_.empty(); }
+  void fill(FrameWriter& writer, std::vector<FrameNote>& notes);
+  void on_acked(const FrameNote& note);
+  void on_lost(const FrameNote& note);
+
+  // --- in ---
+  /// `protocol` for bytes beyond the 64 KiB, or too many gaps.
+  Result<void> on_frame(const SessionFrame& frame);
+  bool has_arrived() const { return arrived_ > given_; }
+  /// What is there in order and was not given yet; valid until the next mutation.
+  ByteView take_arrived();
+
+ private:
+  std::uint64_t out_end() const { return out_base_ + out_.size(); }
+  bool write_from(FrameWriter& writer, std::vector<FrameNote>& notes, std::uint64_t from,
+                  std::uint64_t to, std::uint64_t& written);
+
+  Bytes out_;  // from out_base_ on: all that is not acknowledged without a gap
+  std::uint64_t out_base_ = 0;
+  std::uint64_t next_ = 0;  // not sent yet from here
+  RangeSet acked_{gaps_max};
+  RangeSet lost_{gaps_max};
+
+  Bytes in_;  // from in_base_ on
+  std::uint64_t in_base_ = 0;
+  std::size_t arrived_ = 0;  // bytes of in_ without a gap
+  std::size_t given_ = 0;
+  RangeSet in_ranges_{gaps_max};
+};
+
+}  // namespace kith::packet
