@@ -1,4 +1,4 @@
-# PkgConfig::ipsec_mb: Intel's multi-buffer crypto library, whose AES-GCM is the fastest for packets.
+# PkgConfig::ipsec_mb: Intel's multi-buffer crypto library, whose AES-GCM is fastest for packets.
 # Optional, and on x86-64 only: elsewhere the target is empty and OpenSSL does it. Debian's package
 # has neither a .pc nor a CMake file, so it is looked for by name. Where it is, sources are told so
 # (KITH_HAS_IPSEC_MB), and KITH_IPSEC_MB_FLAG is what links it.

@@ -20,8 +20,7 @@ int run_program(int argc, const char* const* argv) {
     if (!end->err.empty()) std::fprintf(stderr, "%s\n", end->err.c_str());
     return end->exit_code;
   }
-  const auto& [globals, command] = std::get<cli::Parsed>(parsed);
-  const cli::Globals& g = globals;
+  const auto& [g, command] = std::get<cli::Parsed>(parsed);
   return std::visit(
       Overload{[&](const cli::InitArgs& a) { return run_init(g, a); },
                [&](const cli::StartArgs& a) { return run_start(g, a); },

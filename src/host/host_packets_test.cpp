@@ -1,4 +1,6 @@
 // Hosts that speak sessions: over datagrams, over TCP beside libp2p, and what they tell of it.
+#include "host/host_packets.h"
+
 #include <gtest/gtest.h>
 
 #include "host/test_host.h"

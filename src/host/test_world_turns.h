@@ -1,9 +1,9 @@
-// The turns of test_world.h and what follows from them. Included by it alone.
+// The turns of test_world_nodes.h and what follows from them.
 #pragma once
 
 #include <utility>
 
-#include "host/test_world.h"
+#include "host/test_world_nodes.h"
 
 namespace kith::host {
 

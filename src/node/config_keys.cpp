@@ -17,8 +17,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"listen", Type::addresses,
      "/ip4/0.0.0.0/tcp/4770,/ip6/::/tcp/4770,/ip4/0.0.0.0/tcp/4772/ws", "", "multiaddr",
      "Where to accept connections: TCP, or WebSockets when /ws stands behind (/tls/ws with a "
-     "certificate: websocket.tls_certificate). Port 0 takes a free one. An empty list only dials. A "
-     "machine without IPv6 gets a warning for the second default.",
+     "certificate: websocket.tls_certificate). Port 0 takes a free one. An empty list only dials. "
+     "A machine without IPv6 gets a warning for the second default.",
      false, [](Settings& s, ConfigValue v) { s.node.host.listen = std::move(v.addresses); }},
     {"announce", Type::addresses, "", "", "multiaddr",
      "External addresses told to peers beside those listened on, for a node behind a forwarded "
@@ -442,7 +442,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
     {"websocket.tls_key", Type::text, "", "", "path", "A PEM file: the certificate's key.", false,
      [](Settings& s, ConfigValue v) { s.web_socket.tls_key_file = std::move(v.text); }},
     {"websocket.tls_authorities", Type::text, "", "", "path",
-     "A PEM file of the authorities that are believed when /tls/ws is dialled. Empty: the system's.",
+     "A PEM file of the authorities that are believed when /tls/ws is dialled. Empty: the "
+     "system's.",
      false,
      [](Settings& s, ConfigValue v) { s.web_socket.tls_authorities_file = std::move(v.text); }},
     {"websocket.upgrades_max", Type::count, "64", "1..10000", "connections",

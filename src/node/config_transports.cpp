@@ -1,11 +1,12 @@
 // The keys of packets, sessions and WebSockets: what they say together, and whom they are told.
+#include "node/config_transports.h"
+
 #include <algorithm>
 
 #include "base/assert.h"
 #include "base/format.h"
 #include "node/config.h"
 #include "node/config_text.h"
-#include "node/config_transports.h"
 
 namespace kith::node {
 namespace {

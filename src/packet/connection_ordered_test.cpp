@@ -2,7 +2,7 @@
 // packets, nothing sent twice, and what is out of order or altered is a fault.
 #include <gtest/gtest.h>
 
-#include "packet/test_sealer.h"
+#include "packet/sealer_test_util.h"
 
 namespace kith::packet {
 namespace {

@@ -2,7 +2,7 @@
 // right packet of each type, and what it did is compared with step_of().
 #include <gtest/gtest.h>
 
-#include "packet/test_sealer.h"
+#include "packet/sealer_test_util.h"
 
 namespace kith::packet {
 namespace {

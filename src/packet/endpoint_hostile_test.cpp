@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "packet/load_test_util.h"
-#include "packet/test_sealer.h"
+#include "packet/sealer_test_util.h"
 
 namespace kith::packet {
 namespace {

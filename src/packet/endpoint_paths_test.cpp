@@ -6,7 +6,7 @@
 #include <set>
 
 #include "packet/load_test_util.h"
-#include "packet/test_sealer.h"
+#include "packet/sealer_test_util.h"
 
 namespace kith::packet {
 namespace {

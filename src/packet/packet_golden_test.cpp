@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "packet/test_sealer.h"
+#include "packet/sealer_test_util.h"
 
 namespace kith::packet {
 namespace {

@@ -1,4 +1,6 @@
 // WebSockets by hand: a client that speaks bytes against links of a node.
+#include "rt/web_socket.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -3,6 +3,8 @@
 // thrown away. As `openssl ca` makes them.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <fstream>
 #include <functional>

@@ -1,4 +1,6 @@
 // The scenario "packet" in the small: what tests/ and `kith simulate` run with 100,000 sessions.
+#include "sim/scenario_packet.h"
+
 #include <gtest/gtest.h>
 
 #include "base/sanitizer_test_util.h"

@@ -220,7 +220,8 @@ def main():
     print("# Handshake packets, parameters and sealed packets, printed by packet_handshake.py.")
     print("# handshake name type to own message cookie bytes packets")
     print("# parameters name value... bytes · offset key id offset · reset key id token packet")
-    print("# sealed name cipher key iv offset-key id number type flags epoch window ack plain packet")
+    print("# sealed name cipher key iv offset-key id number type flags epoch window ack plain "
+          "packet")
     for line in vectors():
         print(*line)
     return 0

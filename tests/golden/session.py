@@ -214,7 +214,8 @@ def rows():
             key, iv, offset_key = direction_keys(full["from_initiator"], cipher)
             wire = struct.pack(">I", ident32)
             yield " ".join(["keys", full["from_initiator"].hex(), f"{cipher:02x}", key.hex(),
-                            iv.hex(), offset_key.hex(), wire.hex(), mac(offset_key, wire)[:4].hex()])
+                            iv.hex(), offset_key.hex(), wire.hex(),
+                            mac(offset_key, wire)[:4].hex()])
     yield "# rotate epoch offer accept from_initiator from_responder: after the handshake by XX"
     secrets = full["from_initiator"], full["from_responder"]
     for epoch in (1, 2):

@@ -2,6 +2,8 @@
 // with the keys of TestEnd (test_pair.h), whatever it is, and reads what the connection says.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <vector>
 
 #include "base/endian.h"
