@@ -184,6 +184,9 @@ class Node {
                   slot, secure::HandshakeReceived{
                             static_cast<secure::HandshakeMessage>(arrived.message), arrived.bytes});
             },
+            [&](packet::HintArrived& hint) {
+              if (hint.code == Code::refused) tell_session(slot, secure::TicketRefused{});
+            },
             [&](packet::SessionArrived& arrived) {
               tell_session(slot, secure::SessionReceived{arrived.bytes});
             },
@@ -205,35 +208,36 @@ class Node {
   }
   void drain_session(packet::ConnectionSlot slot, secure::Session& session) {
     while (auto output = session.poll_output(now)) {
-      std::visit(Overload{
-                     [&](secure::SayHandshake& said) {
-                       say(slot, packet::HandshakeBytes{static_cast<std::uint8_t>(said.message),
-                                                        std::move(said.bytes)});
-                     },
-                     [&](secure::SaySession& said) {
-                       say(slot, packet::SessionBytes{std::move(said.bytes)});
-                     },
-                     [&](secure::KeysReady& keys) { give_keys(slot, keys); },
-                     [&](secure::SessionEstablished& established) {
-                       say(slot, packet::PeerParameters{std::move(established.parameters)});
-                       known_[slot] = {established.peer, established.is_resumed};
-                       up_.push_back(slot);
-                     },
-                     [&](secure::SessionConfirmed&) {
-                       say(slot, packet::HandshakeDone{});
-                       confirmed_.push_back(slot);
-                     },
-                     [&](secure::TicketArrived& arrived) {
-                       tickets_.keep(now, arrived.peer, std::move(arrived.ticket),
-                                     std::move(arrived.secret));
-                       app_.on_ticket(slot);
-                     },
-                     [&](secure::SessionHint&) {},
-                     [&](secure::SessionFault& fault) {
-                       say(slot, packet::AbortConnection{fault.error.code, fault.error.message});
-                     },
-                 },
-                 *output);
+      std::visit(
+          Overload{
+              [&](secure::SayHandshake& said) {
+                say(slot, packet::HandshakeBytes{static_cast<std::uint8_t>(said.message),
+                                                 std::move(said.bytes)});
+              },
+              [&](secure::SaySession& said) {
+                say(slot, packet::SessionBytes{std::move(said.bytes)});
+              },
+              [&](secure::KeysReady& keys) { give_keys(slot, keys); },
+              [&](secure::SessionEstablished& established) {
+                say(slot, packet::PeerParameters{std::move(established.parameters)});
+                known_[slot] = {established.peer, established.is_resumed};
+                up_.push_back(slot);
+              },
+              [&](secure::SessionConfirmed&) {
+                say(slot, packet::HandshakeDone{});
+                confirmed_.push_back(slot);
+              },
+              [&](secure::TicketArrived& arrived) {
+                tickets_.keep(now, arrived.peer, std::move(arrived.ticket),
+                              std::move(arrived.secret));
+                app_.on_ticket(slot);
+              },
+              [&](secure::SessionHint& hint) { say(slot, packet::HintBytes{hint.error.code}); },
+              [&](secure::SessionFault& fault) {
+                say(slot, packet::AbortConnection{fault.error.code, fault.error.message});
+              },
+          },
+          *output);
     }
     while (!up_.empty()) {
       const packet::ConnectionSlot raised = up_.back();

@@ -449,7 +449,7 @@ class Sender final : public App {
   }
   void ask() {
     if (figures_.messages >= options_.count) return close();
-    if (is_asking_) return;
+    if (is_asking_ && real_now() - asked_at_ < 1s) return;  // what got lost is asked again
     is_asking_ = true;
     asked_at_ = real_now();
     (void)node_.services(slot_)->send_datagram(message_);

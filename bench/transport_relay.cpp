@@ -1,4 +1,4 @@
-// A long, narrow, lossy path between two network interfaces, in user space: this kernel's traffic
+// A long, narrow, lossy path between two network interfaces, in user space, where traffic
 // control has no netem. bench/transport.py puts it between two network namespaces.
 //
 //   transport_relay DEVICE DEVICE [--delay-ms 10] [--mbit 200] [--queue-kib 512] [--loss 0.01]

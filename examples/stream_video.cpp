@@ -48,9 +48,8 @@ void play() {
   for (auto at = std::chrono::steady_clock::now() + play_delay; next < end; at += segment_time) {
     std::this_thread::sleep_until(at);
     const std::lock_guard lock(mutex);
-    const auto segment = waiting.extract(next++);
-    late += !segment;
-    if (segment) std::cout << segment.mapped();
+    late += !waiting.contains(next);
+    if (const auto segment = waiting.extract(next++)) std::cout << segment.mapped();
   }
   std::cerr << "late or lost " << late << std::endl;
 }

@@ -42,6 +42,30 @@ Json rate(std::uint64_t bytes, Duration time) {
   return rounded(static_cast<double>(bytes) / bytes_per_mib / seconds(time));
 }
 
+/// Of a connection that is one of Kith's own sessions; else null.
+Json session_view(const std::optional<host::SessionStats>& session) {
+  if (!session) return nullptr;
+  return Json{{"cipher", session->cipher},
+              {"state", session->state},
+              {"rtt_ms", ms_view(session->rtt)},
+              {"rtt_least_ms", ms_view(session->rtt_least)},
+              {"cwnd_bytes", to_json(session->window)},
+              {"in_flight_bytes", to_json(session->bytes_in_flight)},
+              {"delivery_bytes_s", to_json(session->delivery_rate)},
+              {"bytes_received", to_json(session->bytes_received)},
+              {"bytes_sent", to_json(session->bytes_sent)},
+              {"packets_received", to_json(session->packets_received)},
+              {"packets_sent", to_json(session->packets_sent)},
+              {"packets_dropped", to_json(session->packets_dropped)},
+              {"packets_lost", to_json(session->packets_lost)},
+              {"packets_retransmitted", to_json(session->packets_resent)},
+              {"packets_spurious", to_json(session->packets_spurious)},
+              {"messages_unclaimed", to_json(session->messages_unclaimed)},
+              {"path_changes", to_json(session->path_changes)},
+              {"rotations", to_json(session->rotations)},
+              {"mtu_bytes", session->mtu_bytes}};
+}
+
 }  // namespace
 
 std::string_view name_of(Direction direction) {
@@ -222,29 +246,6 @@ Json ban_view(const PeerId& peer, const peer::Ban& ban, Instant now) {
               {"cause", peer::name_of(ban.cause)},
               {"reason", ban.reason},
               {"left_s", ban.until ? Json(std::ceil(seconds(*ban.until - now))) : Json(nullptr)}};
-}
-
-/// Of a connection that is one of Kith's own sessions; else null.
-static Json session_view(const std::optional<host::SessionStats>& session) {
-  if (!session) return nullptr;
-  return Json{{"cipher", session->cipher},
-              {"state", session->state},
-              {"rtt_ms", ms_view(session->rtt)},
-              {"rtt_least_ms", ms_view(session->rtt_least)},
-              {"cwnd_bytes", to_json(session->window)},
-              {"in_flight_bytes", to_json(session->bytes_in_flight)},
-              {"delivery_bytes_s", to_json(session->delivery_rate)},
-              {"bytes_received", to_json(session->bytes_received)},
-              {"bytes_sent", to_json(session->bytes_sent)},
-              {"packets_received", to_json(session->packets_received)},
-              {"packets_sent", to_json(session->packets_sent)},
-              {"packets_dropped", to_json(session->packets_dropped)},
-              {"packets_lost", to_json(session->packets_lost)},
-              {"packets_retransmitted", to_json(session->packets_resent)},
-              {"packets_spurious", to_json(session->packets_spurious)},
-              {"path_changes", to_json(session->path_changes)},
-              {"rotations", to_json(session->rotations)},
-              {"mtu_bytes", session->mtu_bytes}};
 }
 
 Json peer_details_view(const node::Node& node, const host::PeerInfo& peer, Instant now) {

@@ -24,7 +24,7 @@ namespace {
 using Check = cli::DoctorCheck;
 using State = Check::State;
 
-/// Beside one descriptor a connection: files, sockets, the store.
+/// Beside one descriptor a connection: files, sockets, the store, two a socket of packets…
 constexpr std::uint64_t descriptors_beside = 64;
 constexpr std::uint64_t disk_bytes_low = 1024ULL * 1024 * 1024;
 constexpr std::uint64_t disk_bytes_min = 64ULL * 1024 * 1024;
@@ -77,12 +77,15 @@ Check check_node(const Session& session, bool& is_running) {
   return {"node", State::ok, base::format("running, process {}", *holder)};
 }
 
-Result<void> try_bind(const codec::TcpAddress& address) {
-  const rt::SocketAddress wanted = rt::to_socket_address(address);
-  const rt::Fd fd(::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Result<void> try_bind(const codec::TransportAddress& address) {
+  const bool is_udp = address.transport == codec::Transport::udp_kith;
+  const rt::SocketAddress wanted = rt::to_socket_address({address.ip, address.port});
+  const int type = (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC;
+  const rt::Fd fd(::socket(wanted.storage.ss_family, type, 0));
   if (!fd) return fail(rt::os_error(errno, "socket"));
   const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Of UDP it would let a second socket have the port.
+  if (!is_udp) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (wanted.storage.ss_family == AF_INET6) {
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   }
@@ -92,13 +95,13 @@ Result<void> try_bind(const codec::TcpAddress& address) {
 
 void check_ports(const Session& session, bool is_running, std::vector<Check>& checks) {
   for (const auto& address : session.settings.node.host.listen) {
-    const auto tcp = codec::as_tcp(address);
+    const auto parts = codec::as_transport(address);
     const std::string text = address.to_string();
-    if (!tcp) {
-      checks.push_back({"listen", State::failed, text + ": no TCP address"});
+    if (!parts || parts->ip.empty()) {
+      checks.push_back({"listen", State::failed, text + ": no address to listen at"});
       continue;
     }
-    const auto bound = try_bind(*tcp);
+    const auto bound = try_bind(*parts);
     if (bound) {
       checks.push_back({"listen", State::ok, text + " is free"});
     } else if (bound.error().code == Code::locked && is_running) {
@@ -133,7 +136,8 @@ Check check_descriptors(const Session& session) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const std::uint64_t wanted =
-      session.settings.node.host.limits.connections_max + descriptors_beside;
+      session.settings.node.host.limits.connections_max +
+      session.settings.web_socket.upgrades_max + descriptors_beside;  // …and WebSockets to be
   const std::string detail =
       base::format("{} allowed, {} wanted for connections_max {}", limit.rlim_cur, wanted,
                    session.settings.node.host.limits.connections_max);

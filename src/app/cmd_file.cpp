@@ -22,7 +22,6 @@ using namespace std::chrono_literals;
 
 constexpr auto files_tick = 200ms;
 constexpr double bytes_a_mib = 1024.0 * 1024;
-constexpr std::size_t swarm_key_bytes_max = 4096;
 
 /// A host with this home's identity, or a fresh one where there is none or a node runs on it: one
 /// id is one process.
@@ -31,25 +30,15 @@ struct FileHost {
   std::unique_ptr<Host> host;
 };
 
-/// As load_network_key() looks for it, but as text.
-Result<std::string> network_key_text(const Session& session, const std::string& psk_file) {
-  std::string path = psk_file;
-  if (path.empty()) path = session.in_home(session.settings.network_key_file);
-  if (path.empty()) {
-    path = session.home + "/swarm.key";
-    if (!rt::file_exists(path)) return std::string();
-  }
-  const Bytes bytes = TRY(rt::read_file(path, swarm_key_bytes_max));
-  return std::string(base::as_text(bytes));
-}
-
 Result<FileHost> start_file_host(const Session& session, std::vector<std::string> listen,
                                  const std::string& psk_file) {
   FileHost made;
   HostOptions options;
   options.listen = std::move(listen);
   options.agent_version = base::agent_version();
-  options.private_network_key = TRY(network_key_text(session, psk_file));
+  if (const auto key = TRY(read_network_key(session, psk_file))) {
+    options.private_network_key = base::as_text(key->text.view());
+  }
   // As of kith ping: a log only where one was asked for.
   if (!session.globals.log_level.empty()) {
     made.log = TRY(open_log(session));
@@ -74,6 +63,9 @@ Result<FileHost> start_file_host(const Session& session, std::vector<std::string
       return made;
     }
     if (host.error().code != Code::locked) return fail(std::move(host).error());
+    say(session.globals,
+        base::format("{} is in use by another process: a fresh identity is used, for this once",
+                     session.home));
   }
   made.host = TRY(Host::start(std::move(options)));
   return made;
@@ -121,14 +113,18 @@ Result<std::string> check_file_folder(std::string dir) {
   return dir;
 }
 
-Result<void> check_from(const std::vector<std::string>& peers) {
+/// Peer ids as a host writes them: a person may write one in another base.
+Result<std::vector<std::string>> read_from(const std::vector<std::string>& peers) {
+  std::vector<std::string> from;
   for (const auto& peer : peers) {
-    if (const auto id = codec::peer_id_from_text(peer); !id) {
+    const auto id = codec::peer_id_from_text(peer);
+    if (!id) {
       return fail(Code::usage, base::format("--from \"{}\" is no peer id: {}", peer.substr(0, 100),
                                             id.error().message));
     }
+    from.push_back(codec::to_text(*id));
   }
-  return {};
+  return from;
 }
 
 /// Prints what came; whether a file was among it.
@@ -154,17 +150,17 @@ bool tell_files(const cli::Globals& globals, const std::vector<FileEvent>& event
 Result<void> receive_files(const cli::Globals& globals, const cli::ReceiveArgs& args) {
   const Session session = TRY(open_session(globals));
   const std::string dir = TRY(check_file_folder(args.dir));
-  TRY_VOID(check_from(args.from));
+  FileServerRules rules;
+  rules.files = {dir, args.size_max.value_or(codec::file_size_max)};
+  rules.from = TRY(read_from(args.from));
   std::vector<std::string> listen = args.listen;
   if (listen.empty()) listen = {"/ip4/0.0.0.0/udp/0/kith", "/ip4/0.0.0.0/tcp/0"};
   const FileHost own = TRY(start_file_host(session, std::move(listen), args.psk_file));
-  FileServerRules rules;
-  rules.files = {dir, args.size_max.value_or(codec::file_size_max)};
-  rules.from = args.from;
   const auto server = TRY(FileServer::start(*own.host, std::move(rules)));
   const cli::ListeningReport listening{own.host->peer_id(), own.host->addresses(), dir};
   if (globals.json) {
     print(to_json(listening));
+    if (listening.addresses.empty()) say(globals, to_text(listening));
   } else {
     std::fprintf(stderr, "%s\n", to_text(listening).c_str());  // the point of it: --quiet or not
   }

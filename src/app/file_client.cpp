@@ -27,8 +27,9 @@ constexpr auto send_connect_timeout = std::chrono::seconds(30);
 constexpr auto send_goodbye_timeout = std::chrono::seconds(2);
 constexpr auto send_stop_interval = std::chrono::milliseconds(100);
 constexpr auto send_progress_interval = std::chrono::seconds(1);
-/// A home's peers are read a moment after the host is there.
-constexpr int known_tries_max = 10;
+/// A home's peers are read a moment after the host is there: so long a peer without an address is
+/// asked for again.
+constexpr auto known_patience = std::chrono::milliseconds(500);
 constexpr auto known_pause = std::chrono::milliseconds(50);
 
 Error send_error_of(FileRefusal refusal) {
@@ -75,6 +76,7 @@ class FileSender {
  private:
   Result<void> open_file();
   Result<void> connect();
+  Result<std::string> connect_once(FileClock::time_point until);
   Result<void> hash_file();
   Result<std::shared_ptr<FileStream>> open_stream();
   Result<std::size_t> read_at(std::uint64_t offset, Bytes& piece) const;
@@ -111,14 +113,35 @@ Result<void> FileSender::open_file() {
 
 /// Before the file is hashed, which takes long: a target that is wrong is known at once.
 Result<void> FileSender::connect() {
-  auto peer = host_.connect_wait(target_, send_connect_timeout);
+  const auto began = FileClock::now();
+  const auto until = began + send_connect_timeout;
   const bool is_id = !target_.starts_with('/');
-  for (int i = 0; is_id && !peer && i < known_tries_max; ++i) {
+  auto peer = connect_once(until);
+  // A dial that fails takes longer than to find no address, or fails otherwise: once is enough.
+  while (is_id && !peer && peer.error().code == Code::unreachable &&
+         FileClock::now() < began + known_patience) {
     std::this_thread::sleep_for(known_pause);
-    peer = host_.connect_wait(target_, send_connect_timeout);
+    peer = connect_once(until);
   }
   peer_ = TRY(std::move(peer));
   return {};
+}
+
+/// As Host::connect_wait(), but whoever waits may be stopped.
+Result<std::string> FileSender::connect_once(FileClock::time_point until) {
+  // Outlives this call, as the host may answer later.
+  auto answer = std::make_shared<std::promise<Result<std::string>>>();
+  auto future = answer->get_future();
+  host_.connect(target_,
+                [answer](Result<std::string> peer) { answer->set_value(std::move(peer)); });
+  while (true) {
+    if (options_.is_stopped()) return fail(Code::canceled, "interrupted");
+    if (future.wait_for(send_stop_interval) == std::future_status::ready) return future.get();
+    if (FileClock::now() >= until) {
+      return fail(Code::timeout,
+                  base::format("no connection within {} s", send_connect_timeout.count()));
+    }
+  }
 }
 
 Result<void> FileSender::hash_file() {

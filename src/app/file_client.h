@@ -15,7 +15,7 @@ namespace kith::app {
 struct FileSendOptions {
   std::string path;
   std::string name;  // offered; see codec::check_file_name()
-  /// Asked several times a second, on another thread than the caller's.
+  /// Asked several times a second, on any thread.
   std::function<bool()> is_stopped;
   /// Told now and then, on the caller's thread: how far `what` is.
   std::function<void(std::string_view what, const FileProgress& progress)> on_progress;

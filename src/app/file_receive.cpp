@@ -36,10 +36,12 @@ std::string_view cut_name(std::string_view text, std::size_t bytes_max) {
 std::size_t unsafe_bytes(std::string_view text) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   if (at(0) < 0x20 || at(0) == 0x7f) return 1;
-  if (at(0) == 0xc2 && at(1) < 0xa0) return 2;  // C1: U+0080 to U+009F
+  if (at(0) == 0xc2 && at(1) < 0xa0) return 2;   // C1: U+0080 to U+009F
+  if (at(0) == 0xd8 && at(1) == 0x9c) return 2;  // U+061C, the Arabic letter mark
   if (at(0) != 0xe2) return 0;
-  if (at(1) == 0x80 && at(2) >= 0xa8 && at(2) <= 0xae) return 3;  // lines, U+202A to U+202E
-  if (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9) return 3;  // U+2066 to U+2069
+  if (at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f)) return 3;  // U+200E, U+200F
+  if (at(1) == 0x80 && at(2) >= 0xa8 && at(2) <= 0xae) return 3;    // lines, U+202A to U+202E
+  if (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9) return 3;    // U+2066 to U+2069
   return 0;
 }
 
@@ -109,6 +111,14 @@ IncomingFile::IncomingFile(std::string dir, codec::FileOffer offer, rt::Fd file)
       part_(dir_ + "/" + part_file_name(offer_)),
       file_(std::move(file)) {}
 
+IncomingFile::~IncomingFile() {
+  struct stat info{};
+  // Still locked: nobody else writes it.
+  const bool is_empty = file_ && !is_part_gone_ && ::fstat(file_.get(), &info) == 0 &&
+                        info.st_size == 0 && is_still_named(file_.get(), part_);
+  if (is_empty) ::unlink(part_.c_str());
+}
+
 Result<IncomingFile> IncomingFile::open(const Rules& rules, const codec::FileOffer& offer,
                                         const std::function<bool()>& is_canceled) {
   if (offer.size > rules.size_max) {
@@ -125,11 +135,8 @@ Result<IncomingFile> IncomingFile::open(const Rules& rules, const codec::FileOff
     if (::ftruncate(part.get(), 0) != 0) return fail(rt::os_error(errno, "cannot empty " + path));
     size = 0;
   }
-  if (const auto space = check_file_space(rules.dir, offer.size - size); !space) {
-    if (size == 0) ::unlink(path.c_str());
-    return fail(space.error());
-  }
   IncomingFile incoming(rules.dir, offer, std::move(part));
+  TRY_VOID(check_file_space(rules.dir, offer.size - size));
   TRY_VOID(incoming.hash_what_is_there(size, is_canceled));
   return incoming;
 }
@@ -173,11 +180,13 @@ Result<std::string> IncomingFile::finish() {
   const crypto::Hash256 got = hash_.digest();
   if (got != offer_.sha256) {
     ::unlink(part_.c_str());
+    is_part_gone_ = true;
     return fail(Code::malformed, base::format("the content's SHA-256 is {}, and {} was offered",
                                               base::to_hex(got), base::to_hex(offer_.sha256)));
   }
   if (::fsync(file_.get()) != 0) return fail(rt::os_error(errno, "cannot sync " + part_));
   auto path = TRY(name_it());
+  is_part_gone_ = true;
   TRY_VOID(rt::sync_folder(dir_));
   return path;
 }

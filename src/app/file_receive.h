@@ -5,7 +5,7 @@
 // The part is DIR/.NAME.DIGEST.kith-part, where the digest is of the whole offer (name, size,
 // hash): only the same content goes on from it, and two files of one name have two parts. It is
 // locked while it is written. It stays when the transfer does not reach its end, and goes when the
-// hash is wrong.
+// hash is wrong, or when nothing ever came.
 #pragma once
 
 #include <functional>
@@ -37,6 +37,13 @@ class IncomingFile {
   static Result<IncomingFile> open(const Rules& rules, const codec::FileOffer& offer,
                                    const std::function<bool()>& is_canceled);
 
+  IncomingFile(IncomingFile&&) noexcept = default;
+  IncomingFile& operator=(IncomingFile&&) = delete;
+  IncomingFile(const IncomingFile&) = delete;
+  IncomingFile& operator=(const IncomingFile&) = delete;
+  /// The part stays, unless it is empty.
+  ~IncomingFile();
+
   /// Bytes it has.
   std::uint64_t received() const { return received_; }
   bool is_whole() const { return received_ == offer_.size; }
@@ -58,6 +65,7 @@ class IncomingFile {
   rt::Fd file_;
   crypto::Sha256 hash_;
   std::uint64_t received_ = 0;
+  bool is_part_gone_ = false;  // or of another name: what is called so now is another's
 };
 
 }  // namespace kith::app

@@ -180,6 +180,42 @@ TEST_F(IncomingFileTest, OneWriterAPart) {
   EXPECT_TRUE(open(offer(content)).has_value());
 }
 
+TEST_F(IncomingFileTest, AnOfferAfterWhichNothingComesLeavesNothing) {
+  const Bytes content = noise(1000);
+  {
+    auto file = std::make_unique<IncomingFile>(open(offer(content)).value());
+    const IncomingFile moved = std::move(*file);
+    file.reset();  // the part is not for what was moved from to remove
+    EXPECT_TRUE(fs::exists(part(offer(content))));
+  }
+  EXPECT_EQ(files(), 0u);
+  {
+    auto file = open(offer(content));
+    ASSERT_TRUE(file->write(ByteView(content).first(1)).has_value());
+  }
+  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(open(offer(content))->received(), 1u);
+  EXPECT_EQ(files(), 1u);  // nothing came in this try, but the part has what came before
+}
+
+TEST_F(IncomingFileTest, NobodyElsesPartIsRemoved) {
+  const codec::FileOffer empty = offer({});
+  auto first = std::make_unique<IncomingFile>(open(empty).value());
+  ASSERT_TRUE(first->finish().has_value());
+  const auto second = open(empty);  // the name is free for it
+  ASSERT_TRUE(second.has_value());
+  first.reset();
+  EXPECT_TRUE(fs::exists(part(empty)));
+  codec::FileOffer wrong = offer({}, "wrong");
+  wrong.sha256[0] ^= 1;
+  auto third = std::make_unique<IncomingFile>(open(wrong).value());
+  EXPECT_EQ(third->finish().error().code, Code::malformed);
+  const auto fourth = open(wrong);
+  ASSERT_TRUE(fourth.has_value());
+  third.reset();
+  EXPECT_TRUE(fs::exists(part(wrong)));
+}
+
 TEST_F(IncomingFileTest, WhatLiesInThePartsPlaceIsNotFollowed) {
   const Bytes content = noise(1000);
   const fs::path target = fs::path(dir_) / "target";
@@ -218,6 +254,8 @@ TEST(SafeFileName, NoStrangerMakesHiddenFilesOrWritesOnTheTerminal) {
             "a_b\xc2\xa0");
   EXPECT_EQ(safe_file_name("x\u202egpj.exe"), "x_gpj.exe");
   EXPECT_EQ(safe_file_name("\u2066\u2069\u2028"), "___");
+  EXPECT_EQ(safe_file_name("\u200e\u200f\u061c"), "___");
+  EXPECT_EQ(safe_file_name("\u200d\u2010\u061b\u061d"), "\u200d\u2010\u061b\u061d");
   EXPECT_EQ(safe_file_name("\u202f\u2065\u206a"), "\u202f\u2065\u206a");
 }
 

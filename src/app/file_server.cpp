@@ -18,16 +18,14 @@ using codec::FileRefusal;
 
 constexpr auto offer_timeout = std::chrono::seconds(30);
 constexpr auto stall_timeout = std::chrono::seconds(60);
-/// How long a sender may take to hear the verdict, or a refusal.
-constexpr auto verdict_timeout = std::chrono::seconds(5);
+constexpr auto refused_look_interval = std::chrono::milliseconds(200);
 
 double file_seconds_since(FileClock::time_point begin) {
   return std::chrono::duration<double>(FileClock::now() - begin).count();
 }
 
 FileRefusal refusal_of_offer(const Error& error) {
-  return error.code == Code::malformed || error.code == Code::too_large ? FileRefusal::bad_name
-                                                                        : FileRefusal::unsupported;
+  return error.code == Code::unsupported ? FileRefusal::unsupported : FileRefusal::bad_name;
 }
 
 FileRefusal refusal_of_disk(const Error& error) {
@@ -47,10 +45,12 @@ class FileTransfer {
   FileEvent run() {
     auto received = receive();
     if (received) return *std::move(received);
-    stream_->cancel();  // where a refusal was said, the sender has had time to hear it
+    // No stream outlives its place. Where a refusal was said, the sender has had time to hear it.
+    stream_->cancel();
     return FileFailed{stream_->peer(), name_, std::move(received).error()};
   }
   void cancel() { stream_->cancel(); }
+  const std::string& peer() const { return stream_->peer(); }
   std::optional<FileProgress> progress() const {
     const std::lock_guard lock(mutex_);
     return progress_;
@@ -78,7 +78,7 @@ std::unexpected<Error> FileTransfer::refuse(FileRefusal refusal, Error error, bo
   (void)stream_->say(is_verdict ? codec::encode_file_verdict({refusal, {}})
                                 : codec::encode_file_answer({refusal, 0}));
   stream_->finish();
-  stream_->wait_end(verdict_timeout);
+  (void)stream_->wait_end(rules_.goodbye_timeout);  // whoever called it resets the stream
   return fail(std::move(error));
 }
 
@@ -107,11 +107,6 @@ Result<codec::FileOffer> FileTransfer::read_offer() {
 Result<FileReceived> FileTransfer::receive() {
   const auto offer = TRY(read_offer());
   name_ = safe_file_name(offer.name);
-  if (!rules_.from.empty() &&
-      std::ranges::find(rules_.from, stream_->peer()) == rules_.from.end()) {
-    return refuse(FileRefusal::not_wanted,
-                  {Code::refused, base::format("{} is not among --from", stream_->peer())});
-  }
   auto file = IncomingFile::open(rules_.files, offer, [this] { return stream_->is_canceled(); });
   if (!file) return refuse(refusal_of_disk(file.error()), file.error());
   const std::uint64_t offset = file->received();
@@ -132,7 +127,8 @@ Result<FileReceived> FileTransfer::receive() {
   std::string transport = transport_name(host_, stream_->peer());
   (void)stream_->say(codec::encode_file_verdict({std::nullopt, offer.sha256}));  // it is here
   stream_->finish();
-  stream_->wait_end(verdict_timeout);  // its end says that it has heard
+  // Its end says that it has heard; without one the stream is not to outlive its place.
+  if (!stream_->wait_end(rules_.goodbye_timeout)) stream_->cancel();
   return FileReceived{stream_->peer(), name_,  *std::move(path), std::move(transport),
                       offer.size,      offset, offer.sha256,     seconds};
 }
@@ -153,14 +149,36 @@ void FileTransfer::show(const codec::FileOffer& offer, std::uint64_t offset, std
   progress_ = {offer.size, offset, done, file_seconds_since(began_)};
 }
 
-/// On the host's thread, which does not wait: a new stream may have no room yet.
-void say_busy(Stream stream) {
-  const auto say = [](Stream to) {
-    if (to.write(codec::encode_file_answer({FileRefusal::busy, 0}))) to.finish();
-  };
-  stream.on_room([stream, say](std::size_t) { say(stream); });
-  say(stream);
-}
+/// A stream that gets a refusal and no thread. Made on the host's thread, which does not wait: a
+/// new stream may have no room yet.
+class FileRefused {
+ public:
+  static std::shared_ptr<FileRefused> say(Stream stream, FileRefusal why,
+                                          FileClock::time_point until) {
+    std::shared_ptr<FileRefused> self(new FileRefused(std::move(stream), until));
+    const auto answer = [self, bytes = codec::encode_file_answer({why, 0})] {
+      if (self->stream_.write(bytes)) self->stream_.finish();
+    };
+    // What comes is not read, and not consumed: the peer has its first window and no more.
+    self->stream_.set_manual_consume(true);
+    self->stream_.on_data([](std::span<const std::uint8_t>) {});
+    self->stream_.on_room([answer](std::size_t) { answer(); });
+    answer();
+    self->stream_.on_close([self](const std::optional<Error>&) { self->is_gone_ = true; });
+    return self;
+  }
+  bool is_gone() const { return is_gone_; }
+  FileClock::time_point until() const { return until_; }
+  void reset() { stream_.reset(); }
+
+ private:
+  FileRefused(Stream stream, FileClock::time_point until)
+      : stream_(std::move(stream)), until_(until) {}
+
+  Stream stream_;
+  const FileClock::time_point until_;
+  std::atomic<bool> is_gone_ = false;
+};
 
 }  // namespace
 
@@ -182,18 +200,25 @@ struct FileServer::Shared {
   const FileServerRules rules;
   mutable std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::shared_ptr<Running>> running;  // at most transfers_max
-  std::vector<FileEvent> events;  // bounded by whoever waits: what it does not take holds its place
+  std::deque<std::shared_ptr<Running>> running;       // at most transfers_max
+  std::vector<std::shared_ptr<FileRefused>> refused;  // at most file_refused_max, oldest first
+  // Bounded by whoever waits: what it does not take holds its place; and by file_refused_max.
+  std::vector<FileEvent> events;
   bool is_stopped = false;
 
   static void on_stream(const std::shared_ptr<Shared>& self, Stream stream);
+  // REQUIRES: the lock.
+  std::optional<FileRefusal> why_refused(const std::string& peer) const;
+  void refuse(Stream stream, FileRefusal why);
+  void end_refused();
   void on_done(const std::shared_ptr<Running>& one, FileEvent event);
 };
 
 void FileServer::Shared::on_stream(const std::shared_ptr<Shared>& self, Stream stream) {
   const std::lock_guard lock(self->mutex);
-  if (self->is_stopped || self->running.size() >= self->rules.transfers_max) {
-    return say_busy(std::move(stream));
+  if (self->is_stopped) return stream.reset();
+  if (const auto why = self->why_refused(stream.peer())) {
+    return self->refuse(std::move(stream), *why);
   }
   auto one = std::make_shared<Running>();
   one->transfer = std::make_shared<FileTransfer>(self->host, self->rules, std::move(stream));
@@ -201,6 +226,41 @@ void FileServer::Shared::on_stream(const std::shared_ptr<Shared>& self, Stream s
   // Joined by wait() or stop(): both are done with before `self` is.
   one->thread = std::thread(
       [self = self.get(), one, transfer = one->transfer] { self->on_done(one, transfer->run()); });
+}
+
+/// Before anything is read: a peer that is not wanted takes no place.
+std::optional<FileRefusal> FileServer::Shared::why_refused(const std::string& peer) const {
+  if (!rules.from.empty() && std::ranges::find(rules.from, peer) == rules.from.end()) {
+    return FileRefusal::not_wanted;
+  }
+  const auto of_peer = std::ranges::count_if(
+      running, [&](const auto& one) { return !one->is_done && one->transfer->peer() == peer; });
+  const bool is_busy = running.size() >= rules.transfers_max ||
+                       static_cast<std::size_t>(of_peer) >= rules.transfers_of_peer_max;
+  return is_busy ? std::optional(FileRefusal::busy) : std::nullopt;
+}
+
+void FileServer::Shared::refuse(Stream stream, FileRefusal why) {
+  if (why == FileRefusal::not_wanted && events.size() < file_refused_max) {
+    const std::string& peer = stream.peer();
+    events.push_back(
+        FileFailed{peer, {}, {Code::refused, base::format("{} is not among --from", peer)}});
+    changed.notify_all();
+  }
+  end_refused();
+  if (refused.size() >= file_refused_max) return stream.reset();
+  refused.push_back(
+      FileRefused::say(std::move(stream), why, FileClock::now() + rules.goodbye_timeout));
+}
+
+/// Resets those that had their time, and forgets those that are gone.
+void FileServer::Shared::end_refused() {
+  const auto now = FileClock::now();
+  std::erase_if(refused, [now](const auto& one) {
+    const bool is_late = !one->is_gone() && now >= one->until();
+    if (is_late) one->reset();
+    return is_late || one->is_gone();
+  });
 }
 
 void FileServer::Shared::on_done(const std::shared_ptr<Running>& one, FileEvent event) {
@@ -225,8 +285,14 @@ std::vector<FileEvent> FileServer::wait(std::chrono::milliseconds timeout) {
   std::vector<FileEvent> events;
   std::vector<std::shared_ptr<Shared::Running>> done;
   {
+    const auto until = FileClock::now() + timeout;
     std::unique_lock lock(shared_->mutex);
-    shared_->changed.wait_for(lock, timeout, [this] { return !shared_->events.empty(); });
+    while (true) {
+      shared_->end_refused();
+      const auto now = FileClock::now();
+      if (!shared_->events.empty() || now >= until) break;
+      shared_->changed.wait_until(lock, std::min(until, now + refused_look_interval));
+    }
     events.swap(shared_->events);
     for (auto& one : shared_->running) {
       if (one->is_done) done.push_back(one);
@@ -252,6 +318,8 @@ void FileServer::stop() {
     const std::lock_guard lock(shared_->mutex);
     shared_->is_stopped = true;
     all.swap(shared_->running);
+    for (const auto& one : shared_->refused) one->reset();
+    shared_->refused.clear();
   }
   for (const auto& one : all) one->transfer->cancel();
   for (const auto& one : all) one->thread.join();

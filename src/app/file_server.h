@@ -2,8 +2,10 @@
 // has a thread of its own for the disk; what waits for it is bounded by the stream's window, which
 // opens again only as the bytes are written.
 //
-// Limits: `transfers_max` at once, more are answered `busy`; 30 s for an offer; a sender that sends
-// nothing for 60 s is given up, and its part stays.
+// Limits: `transfers_max` at once and `transfers_of_peer_max` of one peer, more are answered
+// `busy`; 30 s for an offer; a sender that sends nothing for 60 s is given up, and its part stays.
+// A stream outlives its verdict or refusal by `goodbye_timeout`, and file_refused_max of those that
+// were refused without a transfer are there at once: what is beyond is reset.
 //
 // Threads: any, one at a time.
 #pragma once
@@ -20,10 +22,17 @@
 
 namespace kith::app {
 
+/// Streams that were refused and have not ended, and refusals that wait() has not told yet.
+inline constexpr std::size_t file_refused_max = 32;
+
 struct FileServerRules {
   IncomingFile::Rules files;
   std::vector<std::string> from = {};  // peer ids; empty: from everybody
   std::size_t transfers_max = 8;
+  std::size_t transfers_of_peer_max = 2;
+  /// How long a sender may take to hear a verdict or a refusal, and to end its side; then its
+  /// stream is reset.
+  std::chrono::milliseconds goodbye_timeout = std::chrono::seconds(5);
 };
 
 /// A file that is whole and has its name.
@@ -61,11 +70,12 @@ class FileServer {
   FileServer(const FileServer&) = delete;
   FileServer& operator=(const FileServer&) = delete;
 
-  /// What has happened since it was asked; waits for it for up to `timeout`.
+  /// What has happened since it was asked; waits for it for up to `timeout`. To be called again and
+  /// again: what it has not told holds its place, and it ends streams that were refused.
   std::vector<FileEvent> wait(std::chrono::milliseconds timeout);
   /// Of the transfer that began first; empty when there is none.
   std::optional<FileProgress> progress() const;
-  /// Gives up what is under way; parts stay.
+  /// Gives up what is under way; parts stay. Later streams are reset.
   void stop();
 
  private:

@@ -2,10 +2,15 @@
 #include "app/file_server.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
+#include <thread>
 
 #include "app/file_client.h"
 #include "app/file_stream.h"
@@ -98,6 +103,20 @@ class FileServerTest : public testing::TestWithParam<const char*> {
     EXPECT_TRUE(stream.wait_bytes(bytes, 10s).has_value());
     return bytes;
   }
+  static std::optional<FileRefusal> refusal_of(const Bytes& answer) {
+    return codec::peek_file_answer(answer).value().value().value.refusal;
+  }
+  static Bytes bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return Bytes(std::istreambuf_iterator<char>(file), {});
+  }
+  static bool comes_true(const std::function<bool()>& is_true) {
+    for (int i = 0; i < 500; ++i) {
+      if (is_true()) return true;
+      std::this_thread::sleep_for(20ms);
+    }
+    return false;
+  }
   static bool same(const std::string& a, const std::string& b) {
     std::ifstream x(a, std::ios::binary);
     std::ifstream y(b, std::ios::binary);
@@ -133,20 +152,25 @@ TEST_P(FileServerTest, AFileArrivesWhole) {
 
 TEST_P(FileServerTest, ASecondTryGoesOn) {
   serve();
-  const std::string path = make_file("big", 150'000'000);
-  // Stopped when a good part is there.
-  const auto stopped = send(path, "big", [&] {
+  const std::string path = make_file("big", 200'000);
+  const Bytes content = bytes_of(path);
+  const codec::FileOffer offer{"big", content.size(), crypto::sha256(content)};
+  const auto half = raw();
+  ASSERT_TRUE(half->say(codec::encode_file_offer(offer)).has_value());
+  heard(*half);
+  ASSERT_TRUE(half->say({content.begin(), content.begin() + 100'000}).has_value());
+  ASSERT_TRUE(comes_true([&] {
     const auto progress = server_->progress();
-    return progress && progress->done > 1'000'000;
-  });
-  ASSERT_EQ(stopped.error().code, Code::canceled);
+    return progress && progress->done == 100'000;
+  }));
+  half->cancel();
   failed();
   EXPECT_EQ(files(), 1u);
   const auto sent = send(path, "big");
   ASSERT_TRUE(sent.has_value()) << to_string(sent.error());
-  EXPECT_GT(sent->offset, 1'000'000u);
+  EXPECT_EQ(sent->offset, 100'000u);
   const auto got = received();
-  EXPECT_EQ(got.offset, sent->offset);
+  EXPECT_EQ(got.offset, 100'000u);
   EXPECT_TRUE(same(path, got.path));
   EXPECT_EQ(files(), 1u);
 }
@@ -157,11 +181,12 @@ TEST_P(FileServerTest, RefusalsHaveTheirReasons) {
   EXPECT_EQ(failed().code, Code::too_large);
   EXPECT_TRUE(send(make_file("fits", 1000), "fits").has_value());
   received();
-  server_.reset();  // the handler stays with the host, and says that it is busy
-  EXPECT_EQ(send(dir_ + "/fits", "fits").error().code, Code::limit);
   EXPECT_EQ(send(dir_, "folder").error().code, Code::usage);
   EXPECT_EQ(send(dir_ + "/none", "none").error().code, Code::not_found);
   EXPECT_EQ(send(dir_ + "/fits", "a/b").error().code, Code::malformed);
+  server_.reset();  // the handler stays with the host, and takes nothing
+  EXPECT_FALSE(send(dir_ + "/fits", "fits").has_value());
+  EXPECT_EQ(files(), 1u);
 }
 
 TEST_P(FileServerTest, OnlyWhoIsWantedSends) {
@@ -169,6 +194,95 @@ TEST_P(FileServerTest, OnlyWhoIsWantedSends) {
   EXPECT_EQ(send(make_file("a", 10), "a").error().code, Code::refused);
   EXPECT_EQ(failed().code, Code::refused);
   EXPECT_EQ(files(), 0u);
+}
+
+TEST_P(FileServerTest, WhoIsNotWantedTakesNoPlace) {
+  serve({.files = {}, .from = {receiver_->peer_id()}, .transfers_max = 1});
+  const Bytes offer = codec::encode_file_offer({"aaa", 4, {}});
+  std::vector<std::shared_ptr<FileStream>> strangers;
+  for (int i = 0; i < 3; ++i) {
+    strangers.push_back(raw());
+    // No offer yet: who it is, is known before it says anything.
+    ASSERT_TRUE(strangers.back()->say({offer[0]}).has_value());
+    EXPECT_EQ(refusal_of(heard(*strangers.back())), FileRefusal::not_wanted);
+    EXPECT_EQ(failed().code, Code::refused);
+  }
+}
+
+TEST_P(FileServerTest, OnePeerTakesTwoPlacesAndAnotherFindsOne) {
+  serve();
+  std::vector<std::shared_ptr<FileStream>> streams;
+  for (const char* name : {"a", "b", "c"}) {
+    streams.push_back(raw());
+    ASSERT_TRUE(streams.back()->say(codec::encode_file_offer({name, 4, {}})).has_value());
+    const auto refusal = refusal_of(heard(*streams.back()));
+    EXPECT_EQ(refusal, streams.size() <= 2 ? std::nullopt : std::optional(FileRefusal::busy));
+  }
+  const auto other = start_host({});
+  const auto sent = send_file(*other, receiver_->addresses().at(0),
+                              {make_file("d", 10), "d", [] { return false; }, {}});
+  EXPECT_TRUE(sent.has_value()) << to_string(sent.error());
+  received();
+  streams[0]->cancel();  // and so there is a place again
+  failed();
+  EXPECT_TRUE(send(dir_ + "/d", "e").has_value());
+}
+
+TEST_P(FileServerTest, AStreamDoesNotOutliveItsTransferForLong) {
+  serve({.files = {}, .from = {}, .transfers_max = 1, .goodbye_timeout = 300ms});
+  // A sender that hears its verdict and never ends its side.
+  const auto whole = raw();
+  const codec::FileOffer offer{"aaa", 4, crypto::sha256(base::as_bytes("text"))};
+  ASSERT_TRUE(whole->say(codec::encode_file_offer(offer)).has_value());
+  heard(*whole);
+  ASSERT_TRUE(whole->say(base::to_bytes("text")).has_value());
+  EXPECT_TRUE(codec::peek_file_verdict(heard(*whole)).value().has_value());
+  EXPECT_TRUE(comes_true([&] { return !whole->say({1}).has_value(); }));
+  received();
+  // One that is refused as what it offers is none.
+  const auto wrong = raw();
+  ASSERT_TRUE(wrong->say({0xff, 0xff, 0x7f}).has_value());
+  EXPECT_EQ(refusal_of(heard(*wrong)), FileRefusal::bad_name);
+  EXPECT_TRUE(comes_true([&] { return !wrong->say({1}).has_value(); }));
+  failed();
+  // And one that finds no place.
+  const auto first = raw();
+  ASSERT_TRUE(first->say(codec::encode_file_offer(offer)).has_value());
+  heard(*first);
+  const auto busy = raw();
+  ASSERT_TRUE(busy->say(codec::encode_file_offer(offer)).has_value());
+  EXPECT_EQ(refusal_of(heard(*busy)), FileRefusal::busy);
+  EXPECT_TRUE(comes_true([&] {
+    EXPECT_TRUE(server_->wait(0ms).empty());  // which ends it
+    return !busy->say({1}).has_value();
+  }));
+  EXPECT_TRUE(first->say({'t'}).has_value());
+}
+
+TEST_P(FileServerTest, ConnectingCanBeCalledOff) {
+  const std::string path = make_file("a", 10);
+  const auto send_to = [&](const std::string& target, const std::function<bool()>& is_stopped) {
+    return send_file(*sender_, target, {path, "a", is_stopped, {}}).error().code;
+  };
+  // A peer that nobody has told the address of.
+  const std::string peer = start_host({})->peer_id();
+  EXPECT_EQ(send_to(peer, [] { return false; }), Code::unreachable);
+  int asked = 0;
+  EXPECT_EQ(send_to(peer, [&] { return ++asked > 2; }), Code::canceled);
+  // An address that takes connections and says nothing.
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  auto* const address = reinterpret_cast<sockaddr*>(&at);
+  ASSERT_TRUE(::bind(silent, address, size) == 0 && ::listen(silent, 1) == 0 &&
+              ::getsockname(silent, address, &size) == 0);
+  asked = 0;
+  EXPECT_EQ(send_to("/ip4/127.0.0.1/tcp/" + std::to_string(ntohs(at.sin_port)) + "/p2p/" + peer,
+                    [&] { return ++asked > 2; }),
+            Code::canceled);
+  ::close(silent);
 }
 
 TEST_P(FileServerTest, WhatIsNoOfferIsRefused) {
@@ -181,7 +295,7 @@ TEST_P(FileServerTest, WhatIsNoOfferIsRefused) {
     const Bytes answer = heard(*stream);
     stream->finish();
     failed();
-    return codec::peek_file_answer(answer).value().value().value.refusal;
+    return refusal_of(answer);
   };
   Bytes bad = bytes;
   bad[bad.size() - 2] = '/';
@@ -190,6 +304,7 @@ TEST_P(FileServerTest, WhatIsNoOfferIsRefused) {
   bad[1] = 2;
   EXPECT_EQ(answered(bad), FileRefusal::unsupported);
   EXPECT_EQ(answered(Bytes{0xff, 0xff, 0x7f}), FileRefusal::bad_name);  // far too long
+  EXPECT_EQ(answered(Bytes{0}), FileRefusal::bad_name);                 // cut short
   EXPECT_EQ(files(), 0u);
 }
 
@@ -241,6 +356,7 @@ TEST_P(FileServerTest, TakesSoManyAtOnceAndEndsWithThemUnderWay) {
   server_->stop();
   Bytes none;
   EXPECT_FALSE(stream->wait_bytes(none, 10s).has_value());
+  EXPECT_EQ(files(), 0u);  // no part of what never came
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, FileServerTest,

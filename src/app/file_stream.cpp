@@ -92,9 +92,10 @@ Result<void> FileStream::write_until(std::shared_ptr<const Bytes> bytes, bool en
   }
 }
 
-void FileStream::wait_end(std::chrono::milliseconds timeout) {
+bool FileStream::wait_end(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return has_ended_ || is_gone_ || is_canceled_; });
+  return changed_.wait_for(lock, timeout,
+                           [this] { return has_ended_ || is_gone_ || is_canceled_; });
 }
 
 void FileStream::cancel() {

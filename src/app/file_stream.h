@@ -33,8 +33,8 @@ class FileStream : public std::enable_shared_from_this<FileStream> {
   /// may have no room yet when it is new.
   Result<void> say(Bytes bytes);
   void finish() { stream_.finish(); }
-  /// Waits until the peer has finished or the stream is gone.
-  void wait_end(std::chrono::milliseconds timeout);
+  /// Waits until the peer has finished or the stream is gone: false when neither came in time.
+  bool wait_end(std::chrono::milliseconds timeout);
   /// Whoever waits, now or later, gets `canceled`; the stream is reset. Any thread.
   void cancel();
   bool is_canceled() const;

@@ -44,15 +44,6 @@ Result<void> apply(const PubSubLimits& limits, node::NodeConfig& config) {
   return {};
 }
 
-Result<packet::CongestionKind> congestion_of(std::string_view name) {
-  if (name == "bbr") return packet::CongestionKind::bbr;
-  if (name == "cubic") return packet::CongestionKind::cubic;
-  if (name == "aimd") return packet::CongestionKind::aimd;
-  return fail(Code::usage, base::format("sessions.congestion is \"{}\", not \"bbr\", \"cubic\" or "
-                                        "\"aimd\"",
-                                        name));
-}
-
 // The ranges are those of the keys packet.* and session.*.
 Result<void> apply(const SessionOptions& options, host::HostConfig& config) {
   const auto check = [](const char* name, std::uint64_t value, std::uint64_t min,
@@ -71,7 +62,13 @@ Result<void> apply(const SessionOptions& options, host::HostConfig& config) {
   packets.mtu.bytes = options.mtu;
   packets.mtu.bytes_max = options.mtu_max;
   packets.mtu.discovers = options.mtu_max > options.mtu;
-  packets.recovery.congestion = TRY(congestion_of(options.congestion));
+  const auto congestion = packet::congestion_named(options.congestion);
+  if (!congestion) {
+    return fail(Code::usage,
+                base::format("sessions.congestion is \"{}\", not \"bbr\", \"cubic\" or \"aimd\"",
+                             options.congestion));
+  }
+  packets.recovery.congestion = *congestion;
   secure::SessionConfig& session = config.session.session;
   session.rotate_bytes = options.rotate_bytes;
   session.rotate_messages = options.rotate_messages;

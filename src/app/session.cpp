@@ -158,8 +158,8 @@ Result<HomeIdentity> load_identity(const Session& session, bool may_create) {
   return HomeIdentity{std::move(identity.key), identity.created};
 }
 
-Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,
-                                                             const std::string& psk_file) {
+Result<std::optional<NetworkKeyFile>> read_network_key(const Session& session,
+                                                       const std::string& psk_file) {
   std::string path = psk_file;
   if (path.empty()) path = session.in_home(session.settings.network_key_file);
   if (path.empty()) {
@@ -167,9 +167,18 @@ Result<std::optional<secure::PresharedKey>> load_network_key(const Session& sess
     if (!rt::file_exists(path)) return std::nullopt;
   }
   Bytes bytes = TRY(rt::read_file(path, small_file_bytes_max));
-  auto key = secure::parse_swarm_key(base::as_text(bytes));
+  if (bytes.empty()) return fail(Code::malformed, base::format("{}: the file is empty", path));
+  NetworkKeyFile file{std::move(path), crypto::SecretBytes::copy_of(bytes)};
   crypto::wipe(bytes);
-  if (!key) return fail(key.error().code, base::format("{}: {}", path, key.error().message));
+  return file;
+}
+
+Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,
+                                                             const std::string& psk_file) {
+  const auto file = TRY(read_network_key(session, psk_file));
+  if (!file) return std::nullopt;
+  auto key = secure::parse_swarm_key(base::as_text(file->text.view()));
+  if (!key) return fail(key.error().code, base::format("{}: {}", file->path, key.error().message));
   return *key;
 }
 

@@ -43,7 +43,15 @@ struct HomeIdentity {
 /// The first line of a file that only its owner can read.
 Result<crypto::SecretBytes> read_passphrase(const std::string& path);
 Result<HomeIdentity> load_identity(const Session& session, bool may_create);
+/// A swarm.key as it is on the disk; never empty.
+struct NetworkKeyFile {
+  std::string path;
+  crypto::SecretBytes text;
+};
 /// `psk_file`, else network.key_file, else HOME/swarm.key when that exists.
+Result<std::optional<NetworkKeyFile>> read_network_key(const Session& session,
+                                                       const std::string& psk_file);
+/// The same, and what it says.
 Result<std::optional<secure::PresharedKey>> load_network_key(const Session& session,
                                                              const std::string& psk_file);
 /// chain.genesis, else HOME/genesis.kith when that exists; what is read has passed check().

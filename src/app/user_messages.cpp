@@ -22,19 +22,19 @@ Result<Buffer> UserMessages::begin(std::string_view protocol, ByteView data) {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (size > bytes_max - bytes_) {
+    if (size + entry_bytes > bytes_max - bytes_) {
       return fail(Code::limit, base::format("{} bytes of messages are unacknowledged, limit {}",
                                             bytes_, bytes_max));
     }
-    bytes_ += size;
+    bytes_ += size + entry_bytes;
   }
   return host::named_message(protocol, data);
 }
 
 void UserMessages::give_back(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
-  ASSERT(bytes <= bytes_);
-  bytes_ -= bytes;
+  ASSERT(bytes + entry_bytes <= bytes_);
+  bytes_ -= bytes + entry_bytes;
 }
 
 void UserMessages::send(const PeerId& peer, Buffer begun, const MessageOptions& options,

@@ -25,6 +25,7 @@ class UserMessages {
   /// Of one, with the name before it (packet::ServicesConfig).
   static constexpr std::size_t message_bytes_max = std::size_t{16} * 1024 * 1024;
   /// Of what is on its way to the reactor's thread or not acknowledged, of all peers.
+  static constexpr std::size_t entry_bytes = 256;  // what one costs beside its bytes, about
   static constexpr std::size_t bytes_max = std::size_t{64} * 1024 * 1024;
 
   explicit UserMessages(Say say) : say_(std::move(say)) {}

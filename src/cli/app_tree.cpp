@@ -282,7 +282,7 @@ void add_many_node_verbs(CLI::App& app, Draft& draft) {
   add_duration(*simulate.app, "--for", simulate.args->run_for, "Virtual time (60s)");
   simulate.app
       ->add_option("--scenario", simulate.args->scenario,
-                   "peers, calm, storm, gossip, ledger or compute, see docs/simulator.md (peers)")
+                   "peers, calm, storm, gossip, ledger, compute or packet, see docs/simulator.md (peers)")
       ->type_name("NAME");
   add_list(*simulate.app, "--with", simulate.args->settings,
            "A setting of the scenario; may be repeated")

@@ -63,6 +63,14 @@ TEST(ReportsFile, OneObjectALine) {
   EXPECT_EQ(report.mib_s(), 0);
   EXPECT_EQ(to_json(ListeningReport{"P", {"/x"}, "d"}),
             R"({"listening":true,"peer_id":"P","addresses":["/x"],"dir":"d"})");
+  const ListeningReport both{"P", {"/ip4/1/tcp/2", "/ip4/1/udp/3/kith", "/ip6/1/udp/4/kith"}, "d"};
+  EXPECT_TRUE(to_json(both).find(R"(["/ip4/1/udp/3/kith","/ip6/1/udp/4/kith","/ip4/1/tcp/2"])") !=
+              std::string::npos);
+  EXPECT_TRUE(to_text(both).ends_with(
+      "\n  kith send FILE /ip4/1/udp/3/kith\n  kith send FILE /ip6/1/udp/4/kith"
+      "\n  kith send FILE /ip4/1/tcp/2"));
+  EXPECT_EQ(to_text(ListeningReport{"P", {}, "d"}),
+            "files go to d; but this host has no address, so nobody can send any");
   EXPECT_EQ(to_json(FileFailureReport{"", "P", {Code::closed, "gone"}}),
             R"({"received":false,"name":null,"peer_id":"P",)"
             R"("error":{"code":"closed","message":"gone"}})");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
@@ -17,6 +19,14 @@ std::string file_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::vector<std::string> packets_first(const std::vector<std::string>& addresses) {
+  const auto is_of_packets = [](const auto& text) { return text.find("/udp/") != text.npos; };
+  std::vector<std::string> sorted;
+  std::ranges::copy_if(addresses, std::back_inserter(sorted), is_of_packets);
+  std::ranges::copy_if(addresses, std::back_inserter(sorted), std::not_fn(is_of_packets));
+  return sorted;
+}
+
 double in_thousandths(double value) { return std::round(value * 1000) / 1000; }
 
 }  // namespace
@@ -24,14 +34,18 @@ double in_thousandths(double value) { return std::round(value * 1000) / 1000; }
 std::string to_json(const ListeningReport& report) {
   return file_line(Json{{"listening", true},
                         {"peer_id", report.peer_id},
-                        {"addresses", report.addresses},
+                        {"addresses", packets_first(report.addresses)},
                         {"dir", report.dir}});
 }
 
 std::string to_text(const ListeningReport& report) {
+  if (report.addresses.empty()) {
+    return base::format("files go to {}; but this host has no address, so nobody can send any",
+                        report.dir);
+  }
   std::string text =
       base::format("files go to {}; whoever sends needs one of these addresses:", report.dir);
-  for (const auto& address : report.addresses) {
+  for (const auto& address : packets_first(report.addresses)) {
     text += base::format("\n  kith send FILE {}", address);
   }
   return text;

@@ -9,7 +9,7 @@
 
 namespace kith::cli {
 
-/// `kith receive`, once it listens.
+/// `kith receive`, once it listens. Addresses of packets, which are faster, are told first.
 struct ListeningReport {
   std::string peer_id;
   std::vector<std::string> addresses;  // for whoever sends

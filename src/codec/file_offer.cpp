@@ -32,9 +32,10 @@ Result<FileOffer> decode_offer_body(ByteView body) {
   return offer;
 }
 
-Result<FileRefusal> refusal_of(std::uint8_t code) {
+/// `last`: of those that may stand in this place.
+Result<FileRefusal> refusal_of(std::uint8_t code, FileRefusal last) {
   if (code >= static_cast<std::uint8_t>(FileRefusal::unsupported) &&
-      code <= static_cast<std::uint8_t>(FileRefusal::wrong_hash)) {
+      code <= static_cast<std::uint8_t>(last)) {
     return static_cast<FileRefusal>(code);
   }
   return fail(Code::malformed,
@@ -60,7 +61,7 @@ Result<void> check_file_name(std::string_view name) {
 
 std::string_view words_of(FileRefusal refusal) {
   switch (refusal) {
-    case FileRefusal::unsupported: return "the receiver does not understand the offer";
+    case FileRefusal::unsupported: return "the receiver does not know this version of the offer";
     case FileRefusal::bad_name: return "the receiver does not take a file of that name";
     case FileRefusal::too_large: return "the file is larger than the receiver takes";
     case FileRefusal::not_wanted: return "the receiver takes no files from this peer";
@@ -86,6 +87,7 @@ Bytes encode_file_offer(const FileOffer& offer) {
 }
 
 Bytes encode_file_answer(const FileAnswer& answer) {
+  ASSERT(answer.refusal != FileRefusal::wrong_hash);
   if (answer.refusal) return encode_refusal(*answer.refusal);
   Bytes bytes;
   Writer writer(bytes);
@@ -119,7 +121,7 @@ Result<std::optional<FilePart<FileOffer>>> peek_file_offer(ByteView bytes) {
 Result<std::optional<FilePart<FileAnswer>>> peek_file_answer(ByteView bytes) {
   if (bytes.empty()) return std::nullopt;
   if (bytes[0] != file_taken) {
-    return FilePart<FileAnswer>{{TRY(refusal_of(bytes[0])), 0}, 1};
+    return FilePart<FileAnswer>{{TRY(refusal_of(bytes[0], FileRefusal::storage)), 0}, 1};
   }
   Reader reader(bytes.subspan(1));
   const auto offset = reader.u64();
@@ -132,7 +134,7 @@ Result<std::optional<FilePart<FileVerdict>>> peek_file_verdict(ByteView bytes) {
   FilePart<FileVerdict> part;
   part.size = 1;
   if (bytes[0] != file_taken) {
-    part.value.refusal = TRY(refusal_of(bytes[0]));
+    part.value.refusal = TRY(refusal_of(bytes[0], FileRefusal::wrong_hash));
     return part;
   }
   if (bytes.size() - 1 < part.value.sha256.size()) return std::nullopt;

@@ -40,11 +40,11 @@ Result<void> check_file_name(std::string_view name);
 
 /// Why a file is not taken, or was not kept.
 enum class FileRefusal : std::uint8_t {
-  unsupported = 1,  // an offer of a later version, or none at all
-  bad_name = 2,
-  too_large = 3,   // than the receiver takes
-  not_wanted = 4,  // from this peer
-  busy = 5,        // with as many files as it takes at once, or with this very one
+  unsupported = 1,  // an offer of a later version
+  bad_name = 2,     // or bytes that are no offer
+  too_large = 3,    // than the receiver takes
+  not_wanted = 4,   // from this peer
+  busy = 5,         // with as many files as it takes at once (of this peer), or with this very one
   no_space = 6,
   storage = 7,     // its disk failed
   wrong_hash = 8,  // what came is not what was offered; only in a verdict
@@ -65,6 +65,7 @@ struct FileVerdict {
 
 /// ASSERTs that the name and the size may be offered.
 Bytes encode_file_offer(const FileOffer& offer);
+/// ASSERTs that it is no refusal of verdicts alone.
 Bytes encode_file_answer(const FileAnswer& answer);
 Bytes encode_file_verdict(const FileVerdict& verdict);
 
@@ -74,8 +75,8 @@ struct FilePart {
   T value;
   std::size_t size = 0;
 };
-/// Empty when more bytes are needed. Errors: `malformed`, `too_large`, `unsupported` (a later
-/// version).
+/// Empty when more bytes are needed. Errors: `unsupported` for an offer of a later version alone;
+/// `malformed`, `truncated` or `too_large` for what is no offer, answer or verdict.
 Result<std::optional<FilePart<FileOffer>>> peek_file_offer(ByteView bytes);
 Result<std::optional<FilePart<FileAnswer>>> peek_file_answer(ByteView bytes);
 Result<std::optional<FilePart<FileVerdict>>> peek_file_verdict(ByteView bytes);

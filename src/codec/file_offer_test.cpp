@@ -142,6 +142,14 @@ TEST(FileOffer, AnswersWaitForTheirBytesAndUnknownCodesAreFaults) {
   }
 }
 
+TEST(FileOffer, AWrongHashIsOfVerdictsAlone) {
+  const Bytes code = {static_cast<std::uint8_t>(FileRefusal::wrong_hash)};
+  EXPECT_EQ(peek_file_answer(code).error().code, Code::malformed);
+  EXPECT_EQ(peek_file_verdict(code).value()->value.refusal, FileRefusal::wrong_hash);
+  const Bytes before = {static_cast<std::uint8_t>(FileRefusal::storage)};
+  EXPECT_EQ(peek_file_answer(before).value()->value.refusal, FileRefusal::storage);
+}
+
 TEST(FileOffer, EveryRefusalHasWordsOfItsOwn) {
   std::vector<std::string_view> seen;
   for (std::uint8_t code = 1; code <= 8; ++code) {

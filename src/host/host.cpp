@@ -141,7 +141,10 @@ std::size_t Host::poll_transmit(Instant now, LinkId id, ByteSpan room) {
     found->second->transmit_told = true;  // by wake_shaped()
     return 0;
   }
-  if (found->second->is_undecided) return 0;
+  if (found->second->is_undecided) {
+    found->second->transmit_told = false;
+    return 0;
+  }
   const std::size_t written = found->second->channel.poll_transmit(now, room);
   stats_.bytes_sent += written;
   upload_.on_moved(now, written);

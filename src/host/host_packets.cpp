@@ -107,8 +107,9 @@ void Host::on_socket_opened(Instant now, SocketOpened opened) {
   Packets& packets = this->packets(now);
   if (!packets.endpoint) packets.endpoint.emplace(packets.endpoint_config, rng_, now);
   const bool is_own = std::ranges::find(config_.listen, opened.asked) == config_.listen.end();
+  if (opened.reachable.empty()) opened.reachable.push_back(opened.bound);
   packets.sockets[opened.socket] = {std::move(opened.asked), std::move(opened.bound), *local,
-                                    is_own};
+                                    std::move(opened.reachable), is_own};
   if (!is_own) refresh_self(now);
   for (auto& [id, remote] : std::exchange(packets.waiting, {})) {
     if (const auto socket = packets.socket_for(remote)) {
@@ -158,26 +159,11 @@ std::size_t Host::listener_count() const {
                    : 0);
 }
 
-// Where others reach our sockets. One of a wildcard has the addresses of the interfaces that the
-// listeners of streams have told.
 void Host::append_socket_addresses(std::vector<codec::Multiaddr>& all) const {
   if (!packets_) return;
   for (const auto& [id, socket] : packets_->sockets) {
     if (socket.is_own) continue;
-    if (!is_unspecified(socket.local)) {
-      all.push_back(socket.bound.with_peer(self_));
-      continue;
-    }
-    std::vector<codec::Multiaddr> told;
-    for (const auto& [bound, reachable] : listening_) {
-      for (const auto& address : reachable) {
-        const auto parts = codec::as_transport(address);
-        if (!parts || parts->ip.size() != (socket.local.is_v6 ? 16U : 4U)) continue;
-        const auto here = codec::rebound(socket.bound, parts->ip, socket.local.port);
-        if (std::ranges::find(told, here) == told.end()) told.push_back(here);
-      }
-    }
-    for (const auto& address : told) all.push_back(address.with_peer(self_));
+    for (const auto& address : socket.reachable) all.push_back(address.with_peer(self_));
   }
 }
 

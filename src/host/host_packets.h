@@ -19,7 +19,8 @@ struct Host::Packets {
   struct Socket {
     codec::Multiaddr asked, bound;
     base::IpPort local;
-    bool is_own = false;  // opened to dial from; nobody is told of it
+    std::vector<codec::Multiaddr> reachable;  // never empty
+    bool is_own = false;                      // opened to dial from; nobody is told of it
   };
 
   Packets(const SessionConnectionConfig& config) : shared(config) {}
@@ -41,8 +42,7 @@ struct Host::Packets {
   std::map<base::SocketId, Socket> sockets;
   std::map<LinkId, base::IpPort> waiting;  // dials without a socket, until there is one
   bool has_asked_v4 = false, has_asked_v6 = false;
-  bool is_ready = false;     // the endpoint may have datagrams to send…
-  bool is_told = false;      // …and the shell knows
+  bool is_told = false;      // the shell knows that the endpoint may have datagrams to send
   bool is_stopping = false;  // all links are over, and their last packets have not gone yet
   std::map<Token, codec::Multiaddr> deciding;  // incoming, let in and not there yet
   std::map<packet::ConnectionSlot, std::pair<LinkId, Link*>> links;

@@ -170,28 +170,29 @@ void SessionConnection::carry(Instant now) {
 void SessionConnection::on_session_output(Instant now, secure::Session::Output& output) {
   if (has_ended_) return;
   std::visit(
-      Overload{[&](secure::SayHandshake& say) {
-                 to_packets(now, packet::HandshakeBytes{static_cast<std::uint8_t>(say.message),
-                                                        std::move(say.bytes)});
-               },
-               [&](secure::SaySession& say) {
-                 const packet::Connection* connection = look();
-                 if (connection == nullptr) return;
-                 if (say.bytes.size() > connection->session_room()) {
-                   secure::SessionFault fault{
-                       {Code::limit, "the peer does not acknowledge what the session says"}, true};
-                   return on_session_fault(now, fault);
-                 }
-                 to_packets(now, packet::SessionBytes{std::move(say.bytes)});
-               },
-               [&](secure::KeysReady& keys) { on_keys(now, keys); },
-               [&](secure::SessionEstablished& e) { on_established(now, e); },
-               [&](secure::SessionConfirmed&) { to_packets(now, packet::HandshakeDone{}); },
-               [&](secure::TicketArrived& t) {
-                 shared_.tickets().keep(now, t.peer, std::move(t.ticket), std::move(t.secret));
-               },
-               [](secure::SessionHint&) {},  // whoever waits for an answer tries again by itself
-               [&](secure::SessionFault& fault) { on_session_fault(now, fault); }},
+      Overload{
+          [&](secure::SayHandshake& say) {
+            to_packets(now, packet::HandshakeBytes{static_cast<std::uint8_t>(say.message),
+                                                   std::move(say.bytes)});
+          },
+          [&](secure::SaySession& say) {
+            const packet::Connection* connection = look();
+            if (connection == nullptr) return;
+            if (say.bytes.size() > connection->session_room()) {
+              secure::SessionFault fault{
+                  {Code::limit, "the peer does not acknowledge what the session says"}, true};
+              return on_session_fault(now, fault);
+            }
+            to_packets(now, packet::SessionBytes{std::move(say.bytes)});
+          },
+          [&](secure::KeysReady& keys) { on_keys(now, keys); },
+          [&](secure::SessionEstablished& e) { on_established(now, e); },
+          [&](secure::SessionConfirmed&) { to_packets(now, packet::HandshakeDone{}); },
+          [&](secure::TicketArrived& t) {
+            shared_.tickets().keep(now, t.peer, std::move(t.ticket), std::move(t.secret));
+          },
+          [&](secure::SessionHint& hint) { to_packets(now, packet::HintBytes{hint.error.code}); },
+          [&](secure::SessionFault& fault) { on_session_fault(now, fault); }},
       output);
 }
 
@@ -238,6 +239,11 @@ void SessionConnection::on_packet_output(Instant now, packet::Connection::Output
                             now, secure::HandshakeReceived{
                                      static_cast<secure::HandshakeMessage>(arrived.message),
                                      arrived.bytes});
+                      },
+                      [&](packet::HintArrived& hint) {
+                        if (hint.code == Code::refused) {
+                          session_->on_input(now, secure::TicketRefused{});
+                        }
                       },
                       [&](packet::SessionArrived& arrived) {
                         session_->on_input(now, secure::SessionReceived{arrived.bytes});

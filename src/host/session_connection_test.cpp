@@ -113,6 +113,34 @@ TEST(SessionConnection, SeedsMustBeTheSame) {
   expect_session_up(same);
 }
 
+/// What a dialer keeps of a listener that has been started anew since.
+void keep_stale_ticket(Instant now, secure::Tickets& tickets) {
+  PacketPair before;
+  before.dial();
+  ASSERT_TRUE(before.run_until([&] { return before.dialer.shared.tickets().kept() > 0; }));
+  auto kept = before.dialer.shared.tickets().take(before.now, test_peer(2));
+  ASSERT_TRUE(kept.has_value());
+  tickets.keep(now, test_peer(2), std::move(kept->ticket), std::move(kept->secret));
+}
+
+TEST(SessionConnection, ATicketOfBeforeARestartCostsARoundTripAndNoPatience) {
+  SessionOptions options;
+  options.expected = test_peer(2);
+  PacketPair packets(options, {});
+  keep_stale_ticket(packets.now, packets.dialer.shared.tickets());
+  packets.dial();
+  // A cookie, HELLO without the ticket, and what is left of the handshake: four round trips.
+  EXPECT_TRUE(packets.run_until([&] { return packets.listener.ups == 1; }, 8 * packets.latency));
+  expect_session_up(packets);
+
+  SessionPair ordered(options, {});
+  keep_stale_ticket(ordered.now, ordered.dialer.shared.tickets());
+  ordered.dialer.connection.emplace(ordered.dialer.context, ordered.dialer.shared, LinkId{1},
+                                    Direction::outbound, options.expected, ordered.now);
+  ordered.settle();
+  expect_session_up(ordered);
+}
+
 TEST(SessionConnection, EachCipherMayBeChosen) {
   for (const CipherId cipher : {CipherId::aes_256_gcm, CipherId::chacha20_poly1305}) {
     SessionOptions options;

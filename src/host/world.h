@@ -1,7 +1,7 @@
 // The words between a node and the world around it. Both shells speak them: rt with sockets, files
 // and DNS behind them, sim with virtual ones. A shell drives anything that is a WorldMachine.
 //
-// A link is one raw connection, ordered and reliable (TCP, a simulated pipe, later WebSocket). A
+// A link is one raw connection, ordered and reliable (TCP, a simulated pipe, WebSocket). A
 // socket is one bound address of datagrams (UDP), for all peers together.
 #pragma once
 
@@ -57,6 +57,7 @@ struct SocketOpened {
   codec::Multiaddr asked;
   codec::Multiaddr bound;
   base::SocketId socket;
+  std::vector<codec::Multiaddr> reachable = {};  // as of Listening
 };
 /// StopListening is done, or the socket broke. No more datagrams either way.
 struct SocketClosed {

@@ -198,7 +198,7 @@ TEST_F(TransportEffect, SessionCompress) {
     const auto config =
         config_with(is_changed ? Sets{{"session.compress", "true"}} : Sets{}).host.session.packet;
     packet::Services services(config.services, Direction::outbound);
-    services.on_parameters(1'000'000, 1'000'000, 10, 10, 1200);
+    services.on_parameters(1'000'000, 1'000'000, 10, 10, 1200, true);
     Bytes text(50'000);
     SeededRng(3).fill(text);
     for (std::uint8_t& letter : text) letter = letter % 16U + 'a';

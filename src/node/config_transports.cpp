@@ -3,20 +3,12 @@
 
 #include <algorithm>
 
-#include "base/assert.h"
 #include "base/format.h"
 #include "node/config.h"
 #include "node/config_text.h"
 
 namespace kith::node {
 namespace {
-
-packet::CongestionKind congestion_of(std::string_view name) {
-  if (name == "cubic") return packet::CongestionKind::cubic;
-  if (name == "aimd") return packet::CongestionKind::aimd;
-  ASSERT(name == "bbr");  // the table's choices
-  return packet::CongestionKind::bbr;
-}
 
 crypto::CipherId cipher_of(std::string_view name) {
   return name == "aes-256-gcm" ? crypto::CipherId::aes_256_gcm
@@ -82,7 +74,7 @@ void apply_transports(Settings& settings) {
   packets.mtu.bytes = packet.mtu;
   packets.mtu.bytes_max = packet.mtu_max;
   packets.mtu.discovers = packet.discovers_mtu;
-  packets.recovery.congestion = congestion_of(packet.congestion);
+  packets.recovery.congestion = packet::congestion_named(packet.congestion).value();  // the table's choices
   packets.idle_timeout = packet.idle_timeout;
   packets.keep_alive = packet.keep_alive;
   packets.services.compresses = settings.session.compresses;

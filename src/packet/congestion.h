@@ -18,6 +18,12 @@ namespace kith::packet {
 
 /// On no wire; in the configuration, where names are.
 enum class CongestionKind : std::uint8_t { aimd, cubic, bbr };
+inline std::optional<CongestionKind> congestion_named(std::string_view name) {
+  if (name == "bbr") return CongestionKind::bbr;
+  if (name == "cubic") return CongestionKind::cubic;
+  if (name == "aimd") return CongestionKind::aimd;
+  return std::nullopt;
+}
 
 /// Bytes a second.
 using ByteRate = std::uint64_t;

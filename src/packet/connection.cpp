@@ -63,6 +63,11 @@ void Connection::on_input(Instant now, Input input) {
   if (state_ == State::closed) return;
   std::visit(Overload{
                  [&](HandshakeBytes& said) { say_handshake(now, std::move(said)); },
+                 [&](HintBytes& hint) {
+                   const bool is_early = direction_ == Direction::inbound &&
+                                         handshake_ != nullptr && handshake_->bytes.empty();
+                   if (is_early) handshake_->hint_unsent = hint.code;
+                 },
                  [&](HandshakeDone&) {
                    if (direction_ == Direction::outbound) handshake_.reset();
                  },
@@ -132,11 +137,9 @@ void Connection::take_parameters(Instant now, const PeerParameters& parameters) 
   if (!decoded) return fault(now, decoded.error());
   peer_ = *decoded;
   mtu_ = MtuSearch(config_.mtu, static_cast<std::size_t>(peer_.packet_bytes_max));
-  const std::size_t packet = carrier_ == Carrier::ordered
-                                 ? static_cast<std::size_t>(peer_.packet_bytes_max)
-                                 : config_.mtu.bytes_min;
+  const std::size_t packet = carrier_ == Carrier::ordered ? packet_bytes() : config_.mtu.bytes_min;
   services_.on_parameters(peer_.window, peer_.stream_window, peer_.streams, peer_.messages,
-                          packet - header_bytes - tag_bytes - datagram_overhead);
+                          packet - header_bytes - tag_bytes - datagram_overhead, peer_.compresses);
 }
 
 Bytes Connection::parameters() const {
@@ -147,7 +150,7 @@ Bytes Connection::parameters() const {
                            .messages = services.messages_sent_max,
                            .packet_bytes_max = config_.packet_bytes_max,
                            .idle_timeout = config_.idle_timeout,
-                           .ack_delay_max = config_.ack_delay_max,
+                           .ack_delay_max = packet::ack_delay_max,
                            .compresses = services.compresses});
 }
 
@@ -205,7 +208,7 @@ void Connection::abort(Instant now, Code code, std::string reason, std::optional
 void Connection::expire(Instant now, std::string why) {
   Error error{Code::timeout, std::move(why)};
   if (handshake_ != nullptr && handshake_->hint && state_ == State::syn_sent) {
-    error.message += base::format("; somebody answered with error {}", *handshake_->hint);
+    error.message += base::format("; somebody answered \"{}\"", base::name_of(*handshake_->hint));
   }
   if (may_seal()) return abort(now, Code::timeout, error.message, error);
   step(State::closed);

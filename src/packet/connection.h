@@ -39,10 +39,10 @@ namespace kith::packet {
 
 class Connection {
  public:
-  using Input = std::variant<HandshakeBytes, HandshakeDone, SessionBytes, SealKeys, PeerParameters,
-                             CloseConnection, AbortConnection, MoveTo>;
-  using Output = std::variant<HandshakeArrived, SessionArrived, EpochOpened, Traffic, PathChanged,
-                              ConnectionEnded, ServicesOutput>;
+  using Input = std::variant<HandshakeBytes, HintBytes, HandshakeDone, SessionBytes, SealKeys,
+                             PeerParameters, CloseConnection, AbortConnection, MoveTo>;
+  using Output = std::variant<HandshakeArrived, HintArrived, SessionArrived, EpochOpened, Traffic,
+                              PathChanged, ConnectionEnded, ServicesOutput>;
 
   /// `config`, `rng` and `ids` outlive it. `own` is the id that the peer is to use; `peer`, of an
   /// accepted one, what the peer chose. `ids` null: no other ids are given out.
@@ -76,12 +76,12 @@ class Connection {
   /// The cookie has shown that the peer is where it says.
   void prove_path() { paths_.prove(); }
   /// A cookie came for our HELLO: it is said again with it.
-  void on_cookie(Instant now, ByteView cookie);
-  /// An unsealed ERROR: anybody may have said it.
-  void on_hint(Instant now, std::uint16_t code);
+  void on_cookie(ByteView cookie);
+  /// The payload of an unsealed ERROR: anybody may have said it. Whether it was one for us.
+  bool on_hint(Instant now, ByteView payload);
   /// Whether `token` is the peer's for an id that we use: then it has no state of us any more.
   bool is_reset_token(ByteView token) const;
-  void on_stateless_reset(Instant now);
+  void on_stateless_reset();
 
   /// What the peer is to know, for the session to carry.
   Bytes parameters() const;
@@ -122,7 +122,8 @@ class Connection {
     Duration wait{0};
     std::optional<Instant> again_at;
     Instant expires_at;
-    std::optional<std::uint16_t> hint;
+    std::optional<Code> hint;         // that came
+    std::optional<Code> hint_unsent;  // that is to go out now
     HandshakeAssembly assembly;
   };
 
@@ -170,6 +171,7 @@ class Connection {
 
   // connection_transmit.cpp
   base::DatagramsOut poll_handshake(ByteSpan room);
+  std::size_t write_hint(ByteSpan room);
   base::DatagramsOut poll_control(Instant now, ByteSpan room);
   base::DatagramsOut poll_batch(Instant now, ByteSpan room);
   base::DatagramsOut single(Instant now, const Path& path, std::size_t bytes);
@@ -206,7 +208,8 @@ class Connection {
   bool has_ended_ = false;   // ConnectionEnded was said
   bool fin_ack_owed_ = false;
   bool keep_alive_due_ = false;
-  bool is_fragment_ = false;  // the packet that was written last
+  bool is_fragment_ = false;       // the packet that was written last
+  bool is_last_fragment_ = false;  // …and its message's last
   std::uint8_t probes_owed_ = 0;
   std::uint8_t quiet_acks_ = 0;  // acknowledgements since the last that was itself reliable
   std::uint32_t probes_in_a_row_ = 0;

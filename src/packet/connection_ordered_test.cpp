@@ -28,6 +28,7 @@ struct OrderedEnd {
   std::vector<Bytes> datagrams;
   Bytes session;
   std::vector<std::uint64_t> epochs;
+  std::vector<Code> hints;
   bool is_up = false, consumes = true;
   std::optional<ConnectionEnded> ended;
 
@@ -54,6 +55,7 @@ struct OrderedEnd {
                      }
                    },
                    [&](SessionArrived& arrived) { base::append(session, arrived.bytes); },
+                   [&](HintArrived& hint) { hints.push_back(hint.code); },
                    [&](EpochOpened& opened) { epochs.push_back(opened.epoch); }, [](Traffic&) {},
                    [](PathChanged&) { ADD_FAILURE(); }, [&](ConnectionEnded& end) { ended = end; },
                    [&](ServicesOutput& served) { on_service(now, served); }},
@@ -328,18 +330,34 @@ TEST(ConnectionOrdered, AnUnsealedPacketThatDoesNotBelongHereIsAFault) {
     encode_header({.type = PacketType::syn, .id = {2}, .payload_bytes = 4}, packet);
     return packet;
   };
-  const auto hint = [] {
-    Bytes packet(header_bytes + 3);
-    encode_header({.type = PacketType::error, .id = {2}, .payload_bytes = 3}, packet);
-    return packet;
-  };
-  const std::vector<Bytes> wrong = {garbled(), hint(),
+  const std::vector<Bytes> wrong = {garbled(), test_hint({2}, Code::refused),
                                     test_handshake(PacketType::syn_ack, {2}, {1}, 1, "response"),
                                     test_handshake(PacketType::syn, {2}, {1}, 1, "response")};
   for (std::size_t i = 0; i < wrong.size(); ++i) {
     OrderedPair pair;
     pair.deliver(pair.b, wrong[i]);
     EXPECT_TRUE(pair.b.ended && pair.b.ended->error) << i;
+  }
+}
+
+TEST(ConnectionOrdered, AHintIsHeardBeforeTheAnswer) {
+  OrderedPair pair;
+  pair.a.connection.on_input(pair.now, HandshakeBytes{0, Bytes(40)});
+  pair.b.connection.on_input(pair.now, HintBytes{Code::refused});
+  pair.b.transmit(pair.now);
+  EXPECT_EQ(pair.b.packets, 1U);
+  pair.carry(pair.b, pair.a);
+  EXPECT_EQ(pair.a.hints, std::vector{Code::refused});
+  EXPECT_FALSE(pair.a.ended || pair.b.ended);
+  pair.b.connection.on_input(pair.now, HandshakeBytes{1, Bytes(40)});
+  pair.b.transmit(pair.now);
+  pair.b.connection.on_input(pair.now, HintBytes{Code::refused});
+  pair.b.transmit(pair.now);
+  EXPECT_EQ(pair.b.packets, 2U) << "the answer is all that is said now";
+  for (const Bytes& wrong : {test_hint({1}, Code::refused, 2), test_hint({1}, Code::refused, 4)}) {
+    OrderedPair other;
+    other.deliver(other.a, wrong);
+    EXPECT_TRUE(other.a.ended && other.a.ended->error);
   }
 }
 

@@ -65,6 +65,9 @@ void Connection::on_batch_end(Instant now) {
 /// SYN and SYN_ACK. Of a message that our session has answered already the answer is said again.
 bool Connection::on_unsealed(Instant now, const Header& header, ByteSpan packet) {
   const Step step = step_of(state_, header.type, false);
+  if (step.action == Action::hint) {
+    return on_hint(now, packet.subspan(header_bytes)) || drop_unsealed(now);
+  }
   const auto part = decode_handshake(packet.subspan(header_bytes));
   const bool is_ours = header.type == PacketType::syn ? direction_ == Direction::inbound
                                                       : direction_ == Direction::outbound;
@@ -72,19 +75,22 @@ bool Connection::on_unsealed(Instant now, const Header& header, ByteSpan packet)
     return drop_unsealed(now);
   }
   if (part->message == cookie_message) {
-    on_cookie(now, part->cookie);
+    on_cookie(part->cookie);
     return true;
   }
   const bool is_even = part->message % 2 == 0;
   if (is_even != (direction_ == Direction::inbound)) return drop_unsealed(now);
   const bool has_said = !handshake_->bytes.empty();
-  if (has_said && handshake_->message == part->message + 1) {
+  if (has_said && handshake_->message > part->message) {
+    const bool is_last = handshake_->message == part->message + 1;
     // Another HELLO (without a ticket that nobody answered) is the session's to look at.
-    const bool is_news = part->message == 0 && !base::equal(part->bytes, handshake_->hello);
-    if (direction_ == Direction::inbound && !is_news) handshake_->unsent = 1;
-    if (!is_news) return true;
+    const bool is_news =
+        is_last && part->message == 0 && !base::equal(part->bytes, handshake_->hello);
+    if (!is_news) {
+      if (is_last && direction_ == Direction::inbound) handshake_->unsent = 1;
+      return true;
+    }
   }
-  if (has_said && handshake_->message > part->message) return true;
   // The first one that names itself: later ones cannot change whom we speak to but by a message
   // that the session takes, which holds what was said before.
   if (part->message == 1 && state_ == State::syn_sent) peer_id_ = part->sender;
@@ -105,7 +111,7 @@ bool Connection::drop_unsealed(Instant now) {
   return true;
 }
 
-void Connection::on_cookie(Instant, ByteView cookie) {
+void Connection::on_cookie(ByteView cookie) {
   const bool is_wanted = state_ == State::syn_sent && handshake_ != nullptr &&
                          handshake_->message == 0 && cookie.size() == cookie_bytes;
   if (!is_wanted) return;
@@ -114,19 +120,26 @@ void Connection::on_cookie(Instant, ByteView cookie) {
   handshake_->wait = config_.handshake_retry;
 }
 
-void Connection::on_hint(Instant now, std::uint16_t code) {
-  if (state_ != State::syn_sent || handshake_ == nullptr || handshake_->hint) return;
+bool Connection::on_hint(Instant now, ByteView payload) {
+  if (payload.size() != hint_payload_bytes || payload[0] != bare_hint) return false;
+  if (state_ != State::syn_sent || handshake_ == nullptr) return false;
+  if (handshake_->hint) return true;
+  const Code code = code_of(base::load_big_endian<std::uint16_t>(payload, 1));
   handshake_->hint = code;
-  handshake_->expires_at = std::min(handshake_->expires_at, now + hint_wait_after);
+  // A ticket costs nothing to leave out, and what is said without it may yet be answered.
+  if (code != Code::refused) {
+    handshake_->expires_at = std::min(handshake_->expires_at, now + hint_wait_after);
+  }
+  outputs_.push_back(HintArrived{code});
+  return true;
 }
 
 bool Connection::is_reset_token(ByteView token) const {
   return has_peer_token_ && crypto::equal_in_constant_time(token, peer_token_);
 }
 
-void Connection::on_stateless_reset(Instant now) {
+void Connection::on_stateless_reset() {
   if (state_ == State::closed) return;
-  (void)now;
   // Both had said all, and the peer's TIME_WAIT is over.
   const bool is_done =
       state_ == State::closing || state_ == State::last_ack || state_ == State::time_wait;

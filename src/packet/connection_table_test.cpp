@@ -232,21 +232,38 @@ TEST(ConnectionTable, UnsealedErrorsChangeNoStateAndShortenOnlyTheWaitOfSynSent)
       if (!can_be(state, direction)) continue;
       const auto lone = connection_in(state, direction);
       const auto before = lone->connection.next_deadline();
-      lone->connection.on_hint(lone->now, static_cast<std::uint16_t>(Code::refused));
+      const Bytes hint = test_hint({}, Code::unsupported);
+      const bool is_taken =
+          lone->connection.on_hint(lone->now, ByteView(hint).subspan(header_bytes));
+      EXPECT_EQ(is_taken, state == syn_sent);
       EXPECT_EQ(lone->connection.state(), state);
       EXPECT_EQ(step_of(state, PacketType::error, false).next, state);
       if (state != syn_sent) EXPECT_EQ(lone->connection.next_deadline(), before);
     }
   }
   const auto lone = connection_in(syn_sent, Direction::outbound);
-  lone->connection.on_hint(lone->now, static_cast<std::uint16_t>(Code::refused));
+  const auto hear = [&lone](Code code, std::size_t bytes = 3) {
+    const Bytes hint = test_hint({}, code, bytes);
+    return lone->connection.on_hint(lone->now, ByteView(hint).subspan(header_bytes));
+  };
+  EXPECT_FALSE(hear(Code::unsupported, 2) || hear(Code::unsupported, 4));
+  EXPECT_TRUE(hear(Code::unsupported));
   lone->pass(999ms);
   EXPECT_EQ(lone->connection.state(), syn_sent);
   lone->pass(1ms);
   EXPECT_EQ(lone->connection.state(), closed);
   ASSERT_TRUE(lone->ended && lone->ended->error);
   EXPECT_EQ(lone->ended->error->code, Code::timeout);
-  EXPECT_NE(lone->ended->error->message.find("somebody answered"), std::string::npos);
+  EXPECT_NE(lone->ended->error->message.find("somebody answered \"unsupported\""),
+            std::string::npos);
+}
+
+TEST(ConnectionTable, AHintAboutTheTicketShortensNothing) {
+  const auto lone = connection_in(syn_sent, Direction::outbound);
+  const auto before = lone->connection.next_deadline();
+  const Bytes hint = test_hint({}, Code::refused);
+  EXPECT_TRUE(lone->connection.on_hint(lone->now, ByteView(hint).subspan(header_bytes)));
+  EXPECT_EQ(lone->connection.next_deadline(), before);
 }
 
 TEST(ConnectionTable, ASynToNobodyGetsACookieAndNoConnection) {

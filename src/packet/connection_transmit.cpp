@@ -47,7 +47,7 @@ bool Connection::has_data() const { return has_own_frames() || services_.has_pen
 
 bool Connection::has_transmit(Instant now) {
   if (error_unsent_) return true;
-  if (handshake_ != nullptr && handshake_->unsent > 0) return true;
+  if (handshake_ != nullptr && (handshake_->unsent > 0 || handshake_->hint_unsent)) return true;
   if (!may_seal()) return false;
   if (fin_ack_owed_ || is_fin_due(now)) return true;
   if (paths_.has_answer() || paths_.has_question(now)) return true;
@@ -87,6 +87,9 @@ base::DatagramsOut Connection::poll_packets(Instant now, ByteSpan room) {
     std::ranges::copy(error_packet_, room.begin());
     return single(now, paths_.current(), error_packet_.size());
   }
+  if (handshake_ != nullptr && handshake_->hint_unsent) {
+    return single(now, paths_.current(), write_hint(room));
+  }
   if (handshake_ != nullptr && handshake_->unsent > 0) {
     if (const auto out = poll_handshake(room); out.bytes > 0) {
       if (handshake_->unsent == 0 && direction_ == Direction::outbound &&
@@ -114,6 +117,17 @@ base::DatagramsOut Connection::single(Instant now, const Path& path, std::size_t
   last_sent_at_ = now;
   paths_.on_sent(path, bytes);
   return {.socket = path.socket, .to = path.remote, .bytes = bytes, .segment_bytes = bytes};
+}
+
+/// Far shorter than the HELLO that it is about.
+std::size_t Connection::write_hint(ByteSpan room) {
+  const auto code = static_cast<std::uint16_t>(*std::exchange(handshake_->hint_unsent, {}));
+  const std::size_t size = header_bytes + hint_payload_bytes;
+  room[header_bytes] = bare_hint;
+  base::store_big_endian<std::uint16_t>(room, header_bytes + 1, code);
+  encode_header({.type = PacketType::error, .id = peer_id_, .payload_bytes = hint_payload_bytes},
+                room.first(size));
+  return size;
 }
 
 /// One packet of our handshake's last message.
@@ -247,7 +261,7 @@ base::DatagramsOut Connection::poll_batch(Instant now, ByteSpan room) {
     // Packets of the size of a short one would cut into pieces what fits a long one. Fragments have
     // their size by themselves.
     const bool is_short = segment * 4 < packet_bytes() * 3;
-    if (is_short && !is_fragment_) break;
+    if (is_short && (!is_fragment_ || is_last_fragment_)) break;
   }
   pace_at_.reset();
   if (carrier_ == Carrier::datagrams && has_data()) {
@@ -289,6 +303,7 @@ std::size_t Connection::write_fragment(Instant now, ByteSpan room, const Fragmen
   notes_.clear();
   notes_.push_back(fragment.note);
   is_fragment_ = true;
+  is_last_fragment_ = fragment.index + 1 == fragment.total;
   Header header{.type = PacketType::fragment,
                 .flags = flag_reliable | flag_fragmented,
                 .id = peer_id_,

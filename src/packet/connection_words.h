@@ -29,14 +29,22 @@ struct PacketConfig {
   Duration idle_timeout = 60s, keep_alive = 15s;
   Duration linger = 10s;        // how long a close waits for what is not acknowledged
   Duration release_after = 5s;  // of idleness, until memory is given back
-  Duration ack_delay_max = 25ms;
 };
+
+/// An unsealed ERROR that is a hint: this, and a u16 of kith::Code. Others are the endpoint's.
+inline constexpr std::uint8_t bare_hint = 1;
+inline constexpr std::uint16_t hint_payload_bytes = 3;
 
 // Inputs beside those of Services, which is reached by services().
 /// What the session says in its handshake; until the next one it is said again and again.
 struct HandshakeBytes {
   std::uint8_t message;
   Bytes bytes;
+};
+/// Why our session does not answer the peer's HELLO: said once, unsealed, and only before our first
+/// message. Anybody could have said it, so the peer believes little of it.
+struct HintBytes {
+  Code code;
 };
 /// The session needs the handshake no more: the peer has the last message.
 struct HandshakeDone {};
@@ -71,6 +79,10 @@ struct MoveTo {
 struct HandshakeArrived {
   std::uint8_t message;
   ByteSpan bytes;  // opened in place
+};
+/// In SYN_SENT, once: the peer, or anybody, says why HELLO is not answered. `refused`: its ticket.
+struct HintArrived {
+  Code code;
 };
 struct SessionArrived {
   ByteView bytes;

@@ -334,11 +334,7 @@ TEST(EndpointHostile, UnsealedErrorsAreHintsAndTheTrueAnswerWins) {
   pair.hook = [&](TestPair& at, bool from_a, ByteSpan packet) {
     if (from_a && packet[3] == 3) {
       own = {base::load_big_endian<std::uint32_t>(packet, header_bytes + 1)};
-      Bytes hint(header_bytes + 3);
-      hint[header_bytes] = 1;
-      hint[header_bytes + 2] = 5;
-      encode_header({.type = PacketType::error, .id = own, .payload_bytes = 3}, hint);
-      at.inject(false, TestPair::address(2), hint);
+      at.inject(false, TestPair::address(2), test_hint(own, Code::unsupported));
     }
     return true;
   };
@@ -353,10 +349,8 @@ TEST(EndpointHostile, AnUnsealedErrorOrFinEndsNothingThatIsUp) {
   for (const TestEnd* end : {&pair.a, &pair.b}) {
     const bool is_b = end == &pair.b;
     for (const ConnectionId id : end->connection()->own_ids()) {
-      Bytes hint(header_bytes + 3);
-      hint[header_bytes] = 1;
-      encode_header({.type = PacketType::error, .id = id, .payload_bytes = 3}, hint);
-      pair.inject(is_b, is_b ? pair.outside_a : TestPair::address(2), hint);
+      pair.inject(is_b, is_b ? pair.outside_a : TestPair::address(2),
+                  test_hint(id, Code::unsupported));
       // A sealed FIN and a sealed ERROR under another key.
       for (const PacketType type : {PacketType::fin, PacketType::error}) {
         Bytes forgery(header_bytes + 20);

@@ -11,7 +11,6 @@ namespace kith::packet {
 namespace {
 
 /// First byte of an unsealed ERROR's payload.
-constexpr std::uint8_t bare_hint = 1;      // u16 code
 constexpr std::uint8_t bare_reset = 2;     // 16 bytes of token
 constexpr std::uint8_t bare_versions = 3;  // u8 n, n versions
 /// Shorter packets get no stateless reset: what is answered is longer than the answer.
@@ -215,12 +214,11 @@ void Endpoint::on_unknown_id(Instant now, const Path& path, const Header& header
 void Endpoint::on_bare_error(Instant now, const Path& path, const Header& header,
                              ByteView payload) {
   if (payload.empty()) return;
-  if (payload[0] == bare_hint && payload.size() == 3) {
+  if (payload[0] == bare_hint) {
     ConnectionSlot slot;
     Connection* connection = connection_of(header.id, slot);
     if (connection == nullptr || !(connection->path() == path)) return;
-    connection->on_hint(now, base::load_big_endian<std::uint16_t>(payload, 1));
-    touch(slot);
+    if (connection->on_hint(now, payload)) touch(slot);
     return;
   }
   if (payload[0] != bare_reset || payload.size() != 1 + sizeof(ResetToken)) return;
@@ -232,7 +230,7 @@ void Endpoint::on_bare_error(Instant now, const Path& path, const Header& header
     if (connection == nullptr || connection->peer_id() != header.id) continue;
     if (!(connection->path() == path) || !connection->is_reset_token(payload.subspan(1))) continue;
     ++stats_.resets_taken;
-    connection->on_stateless_reset(now);
+    connection->on_stateless_reset();
     touch(slot_at(index));
     return;
   }

@@ -1,7 +1,6 @@
 #include "packet/frame.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -311,28 +310,16 @@ Result<const Frame*> FrameCursor::next() {
   return &frame_;
 }
 
-Result<Frame> take_frame(const Header& header, PacketNumber acked, ByteView& payload) {
-  ASSERT(!payload.empty());
-  FrameCursor cursor(header, acked, payload);
-  const Frame* frame = TRY(cursor.next());
-  payload = cursor.rest();
-  return *frame;
-}
-
 // --- writing -------------------------------------------------------------------------------------
 
 namespace {
-
-std::size_t number_size(std::uint64_t value) {
-  ASSERT(value < frame_number_end);
-  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
-}
 
 /// Writes fields one behind the other, where room was made for them.
 struct FrameFieldWriter {
   std::uint8_t* at;
 
   FrameFieldWriter& varint(std::uint64_t value) {
+    ASSERT(value < frame_number_end);
     for (; value >= 0x80; value >>= 7) *at++ = static_cast<std::uint8_t>(value | 0x80);
     *at++ = static_cast<std::uint8_t>(value);
     return *this;
@@ -371,14 +358,15 @@ AckGap ack_gap(const AckFrame& ack, std::size_t index) {
 
 std::size_t ack_size(const AckFrame& ack) {
   ASSERT(ack.count >= 1 && ack.count <= ack_ranges_max);
-  std::size_t size =
-      1 + number_size(micros_of(ack.delay)) + 1 + number_size(ack.ranges[0].count() - 1);
+  std::size_t size = 1 + frame_number_size(micros_of(ack.delay)) + 1 +
+                     frame_number_size(ack.ranges[0].count() - 1);
   for (std::size_t i = 1; i < ack.count; ++i) {
     const auto [gap, length] = ack_gap(ack, i);
-    size += number_size(gap) + number_size(length);
+    size += frame_number_size(gap) + frame_number_size(length);
   }
   if (!ack.has_ecn) return size;
-  return size + number_size(ack.ect0) + number_size(ack.ect1) + number_size(ack.congested);
+  return size + frame_number_size(ack.ect0) + frame_number_size(ack.ect1) +
+         frame_number_size(ack.congested);
 }
 
 void write_ack(FrameFieldWriter out, const AckFrame& ack) {
@@ -404,61 +392,62 @@ class FramePut {
   }
   bool operator()(const StreamFrame& f) {
     const unsigned code = code_stream | stream_length_bit | (f.is_end ? stream_end_bit : 0U);
-    const std::size_t head =
-        1 + number_size(f.stream) + number_size(f.offset) + number_size(f.data.size());
+    const std::size_t head = 1 + frame_number_size(f.stream) + frame_number_size(f.offset) +
+                             frame_number_size(f.data.size());
     if (!fits(head + f.data.size(), code)) return false;
     out_.varint(f.stream).varint(f.offset).varint(f.data.size()).bytes(f.data);
     return true;
   }
   bool operator()(const ResetStreamFrame& f) {
-    const std::size_t size = 3 + number_size(f.stream) + number_size(f.final_size);
+    const std::size_t size = 3 + frame_number_size(f.stream) + frame_number_size(f.final_size);
     if (!fits(size, code_reset_stream)) return false;
     out_.varint(f.stream).u16(f.code).varint(f.final_size);
     return true;
   }
   bool operator()(const StopSendingFrame& f) {
-    if (!fits(3 + number_size(f.stream), code_stop_sending)) return false;
+    if (!fits(3 + frame_number_size(f.stream), code_stop_sending)) return false;
     out_.varint(f.stream).u16(f.code);
     return true;
   }
   bool operator()(const MessageGoneFrame& f) {
-    const std::size_t size = 1 + number_size(f.number) + number_size(f.total);
+    const std::size_t size = 1 + frame_number_size(f.number) + frame_number_size(f.total);
     if (!fits(size, code_message_gone)) return false;
     out_.varint(f.number).varint(f.total);
     return true;
   }
   bool operator()(const DatagramFrame& f) {
-    if (!fits(1 + number_size(f.data.size()) + f.data.size(), code_datagram)) return false;
+    if (!fits(1 + frame_number_size(f.data.size()) + f.data.size(), code_datagram)) return false;
     out_.varint(f.data.size()).bytes(f.data);
     return true;
   }
   bool operator()(const CreditFrame& f) {
     const bool has_stream = f.kind == CreditKind::stream;
-    const std::size_t size = 1 + (has_stream ? number_size(f.stream) : 0) + number_size(f.limit);
+    const std::size_t size =
+        1 + (has_stream ? frame_number_size(f.stream) : 0) + frame_number_size(f.limit);
     if (!fits(size, code_stream_credit + static_cast<unsigned>(f.kind))) return false;
     if (has_stream) out_.varint(f.stream);
     out_.varint(f.limit);
     return true;
   }
   bool operator()(const BlockedFrame& f) {
-    const std::size_t size = 2 + number_size(f.stream) + number_size(f.limit);
+    const std::size_t size = 2 + frame_number_size(f.stream) + frame_number_size(f.limit);
     if (!fits(size, code_blocked)) return false;
     out_.byte(static_cast<std::uint8_t>(f.kind)).varint(f.stream).varint(f.limit);
     return true;
   }
   bool operator()(const SessionFrame& f) {
-    const std::size_t head = 1 + number_size(f.offset) + number_size(f.data.size());
+    const std::size_t head = 1 + frame_number_size(f.offset) + frame_number_size(f.data.size());
     if (!fits(head + f.data.size(), code_session)) return false;
     out_.varint(f.offset).varint(f.data.size()).bytes(f.data);
     return true;
   }
   bool operator()(const NewIdFrame& f) {
-    if (!fits(1 + number_size(f.sequence) + 4 + f.token.size(), code_new_id)) return false;
+    if (!fits(1 + frame_number_size(f.sequence) + 4 + f.token.size(), code_new_id)) return false;
     out_.varint(f.sequence).u32(f.id.value).bytes(f.token);
     return true;
   }
   bool operator()(const RetireIdFrame& f) {
-    if (!fits(1 + number_size(f.sequence), code_retire_id)) return false;
+    if (!fits(1 + frame_number_size(f.sequence), code_retire_id)) return false;
     out_.varint(f.sequence);
     return true;
   }
@@ -470,7 +459,7 @@ class FramePut {
   bool operator()(const FinFrame&) { return fits(1, code_fin); }
   bool operator()(const CloseFrame& f) {
     ASSERT(f.reason.size() <= close_reason_bytes_max);
-    const std::size_t size = 3 + number_size(f.reason.size()) + f.reason.size();
+    const std::size_t size = 3 + frame_number_size(f.reason.size()) + f.reason.size();
     if (!fits(size, code_close)) return false;
     out_.u16(f.code).varint(f.reason.size()).bytes(f.reason);
     return true;
@@ -533,19 +522,19 @@ bool FrameWriter::write(const Frame& frame) {
 ByteSpan FrameWriter::begin_stream(StreamNumber stream, std::uint64_t offset, std::size_t bytes_max,
                                    bool is_end) {
   ASSERT(bytes_max > 0);
-  const std::size_t head = 1 + number_size(stream) + number_size(offset);
+  const std::size_t head = 1 + frame_number_size(stream) + frame_number_size(offset);
   if (head >= room()) return {};
   const std::size_t behind = room() - head;
   std::uint8_t code = code_stream;
   std::size_t count = behind;
   std::size_t length_size = 0;
   if (bytes_max < behind) {
-    length_size = number_size(bytes_max);
+    length_size = frame_number_size(bytes_max);
     code |= stream_length_bit;
     count = std::min(bytes_max, behind - std::min(behind, length_size));
     if (count == 0) return {};
     // One byte less may need a byte less to say it; then it is padding's.
-    length_size = number_size(count);
+    length_size = frame_number_size(count);
   }
   if (is_end && count == bytes_max) code |= stream_end_bit;
   const ByteSpan frame = begin(head + length_size + count, code);
@@ -560,18 +549,18 @@ ByteSpan FrameWriter::begin_message(MessageNumber number, std::uint64_t total, s
   ASSERT(total > 0 && total <= message_total_max && offset < total && bytes_max > 0 &&
          bytes_max <= total - offset);
   const std::uint8_t zstd = is_compressed ? message_zstd_bit : 0;
-  const std::size_t head = 1 + number_size(number) + number_size(total);
+  const std::size_t head = 1 + frame_number_size(number) + frame_number_size(total);
   if (bytes_max == total && head + total <= room()) {
     const ByteSpan frame = begin(head + bytes_max, code_message | zstd);
     FrameFieldWriter{frame.data() + 1}.varint(number).varint(total);
     return frame.last(bytes_max);
   }
-  const std::size_t size_max = number_size(bytes_max);
-  const std::size_t front = head + number_size(offset) + size_max;
+  const std::size_t size_max = frame_number_size(bytes_max);
+  const std::size_t front = head + frame_number_size(offset) + size_max;
   if (front >= room()) return {};
   const std::size_t count = std::min(bytes_max, room() - front);
-  const ByteSpan frame =
-      begin(head + number_size(offset) + number_size(count) + count, code_message_part | zstd);
+  const ByteSpan frame = begin(head + frame_number_size(offset) + frame_number_size(count) + count,
+                               code_message_part | zstd);
   FrameFieldWriter{frame.data() + 1}.varint(number).varint(total).varint(offset).varint(count);
   return frame.last(count);
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <variant>
@@ -33,6 +34,10 @@ inline constexpr std::size_t ack_ranges_max = 32;
 /// More than an hour is no delay of an acknowledgement.
 inline constexpr std::uint64_t ack_delay_us_max = 0xffff'ffff;
 inline constexpr std::size_t close_reason_bytes_max = 256;
+/// Bytes that a number takes in a frame.
+inline std::size_t frame_number_size(std::uint64_t value) {
+  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
 using PingData = std::array<std::uint8_t, 8>;
 using ResetToken = std::array<std::uint8_t, 16>;
 
@@ -135,10 +140,6 @@ class FrameCursor {
   Frame frame_;
 };
 
-/// Takes the next frame off the front of `payload`, which is not empty. As FrameCursor, with a copy
-/// of 600 bytes.
-Result<Frame> take_frame(const Header& header, PacketNumber acked, ByteView& payload);
-
 /// What a packet carried, so that it can be said again or counted as heard. 16 bytes.
 struct FrameNote {
   enum class Kind : std::uint8_t {
@@ -151,8 +152,7 @@ struct FrameNote {
     session,
     new_id,
     retire_id,
-    ack,
-    fin
+    ack
   };
   Kind kind;
   std::uint8_t flags;  // 1: end of the stream

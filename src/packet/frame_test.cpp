@@ -228,19 +228,20 @@ TEST(PacketFrame, EachTypeHasItsFramesAndNoOther) {
   }
 }
 
-TEST(PacketFrame, TakeFrameTakesOneAndLeavesTheRest) {
+TEST(PacketFrame, TheCursorLeavesTheRest) {
   Bytes room(100);
   FrameWriter writer(room);
   ASSERT_TRUE(writer.write(StopSendingFrame{7, 9}));
   ASSERT_TRUE(writer.write(RetireIdFrame{3}));
-  ByteView payload = ByteView(room).first(writer.size());
-  const auto first = take_frame(frame_header(PacketType::data), 0, payload);
+  FrameCursor cursor(frame_header(PacketType::data), 0, ByteView(room).first(writer.size()));
+  const auto first = cursor.next();
   ASSERT_TRUE(first);
-  EXPECT_EQ(frame_text(*first), "stop_sending:7:9");
-  const auto second = take_frame(frame_header(PacketType::data), 0, payload);
+  EXPECT_EQ(frame_text(**first), "stop_sending:7:9");
+  EXPECT_FALSE(cursor.rest().empty());
+  const auto second = cursor.next();
   ASSERT_TRUE(second);
-  EXPECT_EQ(frame_text(*second), "retire_id:3");
-  EXPECT_TRUE(payload.empty());
+  EXPECT_EQ(frame_text(**second), "retire_id:3");
+  EXPECT_TRUE(cursor.rest().empty());
 }
 
 TEST(PacketFrame, AFrameThatDoesNotFitIsNotWrittenInPart) {

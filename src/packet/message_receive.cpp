@@ -24,12 +24,12 @@ Result<void> MessagesIn::check(MessageNumber number, std::uint64_t total) const 
   return {};
 }
 
-Result<MessagesIn::Taken> MessagesIn::take(Instant now, const Part& part, BlockPool& pool,
+Result<MessagesIn::Taken> MessagesIn::take(const Part& part, BlockPool& pool,
                                            std::vector<ByteView>& pieces) {
   if (is_done(part.number)) return Taken::old;
   if (is_expired(part.number)) {
     return fail(Code::protocol, base::format("a part of message {}, dropped after {} ms without "
-                                             "progress",
+                                             "a byte",
                                              part.number, base::to_ms(config_.assembly_timeout)));
   }
   Assembly* assembly = find(part.number);
@@ -56,18 +56,16 @@ Result<MessagesIn::Taken> MessagesIn::take(Instant now, const Part& part, BlockP
                                              [](const auto& entry) { return entry->number; });
     assembly = assemblies_.insert(at, std::make_unique<Assembly>(part, config_.gaps_max))->get();
     expected_ = std::max(expected_, part.number + 1);
-    assembly->progress_at = now;
   }
   if (part.fragments != 0) assembly->fragments = part.fragments;
-  switch (assembly->got.add({part.offset, part.offset + part.data.size() - 1})) {
-    case RangeSet::Added::nothing: return Taken::old;
-    case RangeSet::Added::news: break;
-    case RangeSet::Added::no_room:
-      return fail(Code::protocol, base::format("message {} has a gap too many, limit {}",
-                                               part.number, config_.gaps_max));
+  const RangeSet::Added added =
+      assembly->got.add({part.offset, part.offset + part.data.size() - 1});
+  if (added == RangeSet::Added::nothing) return Taken::old;
+  if (added == RangeSet::Added::no_room || has_run_too_many(assembly->got, config_.gaps_max)) {
+    return fail(Code::protocol, base::format("message {} has a gap too many, limit {}", part.number,
+                                             config_.gaps_max));
   }
   assembly->blocks.write(part.offset, part.data, pool);
-  assembly->progress_at = now;
   if (!assembly->got.covers({0, assembly->total - 1})) return Taken::kept;
   for (std::uint64_t at = 0; at < assembly->total;) {
     pieces.push_back(assembly->blocks.view(at, assembly->total - at));
@@ -112,25 +110,20 @@ std::uint64_t MessagesIn::consume(MessageNumber number) {
 }
 
 std::uint64_t MessagesIn::expire(Instant now, BlockPool& pool) {
+  if (now - progress_at_ < config_.assembly_timeout) return 0;
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < assemblies_.size();) {
-    if (now - assemblies_[i]->progress_at < config_.assembly_timeout) {
-      ++i;
-      continue;
-    }
-    bytes += assemblies_[i]->total;
-    expired_.push_back(assemblies_[i]->number);
-    drop(assemblies_[i]->number, pool);
+  for (const auto& assembly : assemblies_) {
+    bytes += assembly->total;
+    expired_.push_back(assembly->number);
+    assembly->blocks.clear(pool);
   }
+  assemblies_.clear();
   return bytes;
 }
 
 std::optional<Instant> MessagesIn::next_deadline() const {
-  std::optional<Instant> soonest;
-  for (const auto& assembly : assemblies_) {
-    soonest = base::soonest(soonest, assembly->progress_at + config_.assembly_timeout);
-  }
-  return soonest;
+  if (assemblies_.empty()) return std::nullopt;
+  return progress_at_ + config_.assembly_timeout;
 }
 
 bool MessagesIn::raise() {

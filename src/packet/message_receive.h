@@ -2,8 +2,8 @@
 // assembly, and whose bytes the application has not consumed. A message that comes in one packet is
 // a view into it; others are put together in blocks.
 //
-// Limits: `messages_assembled_max` at once; each without progress for `assembly_timeout` is
-// dropped, and a part of it that comes later is a fault, so none is lost in silence.
+// Limits: `messages_assembled_max` at once; when nothing came for `assembly_timeout`, they are
+// dropped, and a part of one that comes later is a fault, so none is lost in silence.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +46,7 @@ class MessagesIn {
   bool is_done(MessageNumber number) const { return done_.contains(number); }
 
   /// REQUIRES: check() said yes. `complete`: its views are appended to `pieces`.
-  Result<Taken> take(Instant now, const Part& part, BlockPool& pool, std::vector<ByteView>& pieces);
+  Result<Taken> take(const Part& part, BlockPool& pool, std::vector<ByteView>& pieces);
   /// The sender gave it up. `total` is 0 where nothing of it was sent.
   Result<void> give_up(const MessageGoneFrame& gone, BlockPool& pool);
   /// The application has it, and holds `total` bytes of the window until consume().
@@ -54,7 +54,10 @@ class MessagesIn {
   /// How many bytes are free now.
   std::uint64_t consume(MessageNumber number);
 
-  /// Drops what made no progress; how many bytes are free now.
+  /// Something came that is sent by importance, of whatever stream or message: those that wait are
+  /// not forgotten but less important.
+  void on_progress(Instant now) { progress_at_ = now; }
+  /// Drops those in assembly when nothing came for too long; how many bytes are free now.
   std::uint64_t expire(Instant now, BlockPool& pool);
   std::optional<Instant> next_deadline() const;
 
@@ -73,14 +76,13 @@ class MessagesIn {
         : number(part.number),
           total(part.total),
           is_compressed(part.is_compressed),
-          got(gaps_max) {}
+          got(runs_max(gaps_max, part.total)) {}
     MessageNumber number;
     std::uint64_t total;
     std::uint16_t fragments = 0;  // 0: none came yet
     bool is_compressed;
     RangeSet got;
     ByteBlocks blocks;
-    Instant progress_at;
   };
   struct Held {
     MessageNumber number;
@@ -97,6 +99,7 @@ class MessagesIn {
   std::uint64_t limit_;
   std::uint64_t returned_ = 0;  // numbers that are done and consumed
   MessageNumber expected_ = 0;
+  Instant progress_at_{};
   RangeSet done_;
   std::vector<MessageNumber> expired_;
   std::vector<std::unique_ptr<Assembly>> assemblies_;  // by number

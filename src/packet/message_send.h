@@ -41,9 +41,9 @@ struct OutMessage : Scheduled {
   bool owes_gone = false;     // …and the peer is to hear it
   SentRanges ranges;
 
-  bool wants_to_send() {
+  bool wants_to_send(std::size_t holes_max) {
     if (is_gone) return owes_gone;
-    return sent < total || ranges.next_lost().has_value();
+    return ranges.next_lost() || (sent < total && ranges.holes() < holes_max);
   }
 };
 

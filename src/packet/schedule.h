@@ -56,8 +56,6 @@ class Schedule {
   static constexpr std::uint32_t packets_a_share = 16;
 
   bool empty() const { return levels_.empty(); }
-  std::size_t levels() const { return levels_.size(); }
-  bool has_waiting() const { return !waiting_.empty(); }
 
   /// To the end of its level, from wherever it was.
   void add(Scheduled& item);

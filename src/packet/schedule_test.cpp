@@ -64,15 +64,15 @@ TEST(Schedule, WhoWaitsIsOutUntilThereIsCredit) {
   schedule.wait(a);
   schedule.wait(b);
   EXPECT_TRUE(schedule.empty());
-  EXPECT_TRUE(schedule.has_waiting());
+  EXPECT_EQ(schedule.front(0), nullptr);
   schedule.on_credit();
-  EXPECT_FALSE(schedule.has_waiting());
   EXPECT_EQ(schedule.front(0), &a);
   schedule.remove(a);
   EXPECT_EQ(schedule.front(0), &b);
   schedule.wait(b);
   schedule.remove(b);
-  EXPECT_FALSE(schedule.has_waiting());
+  schedule.on_credit();
+  EXPECT_TRUE(schedule.empty());
 }
 
 }  // namespace

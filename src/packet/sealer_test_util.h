@@ -107,6 +107,19 @@ inline std::optional<TestOpened> test_open(std::uint8_t direction, ConnectionId 
 }
 
 /// A handshake packet of the other side.
+/// An unsealed ERROR that is a hint, or nearly one.
+inline Bytes test_hint(ConnectionId to, Code code, std::size_t payload_bytes = hint_payload_bytes) {
+  Bytes packet(header_bytes + std::max<std::size_t>(payload_bytes, 3));
+  packet[header_bytes] = bare_hint;
+  base::store_big_endian<std::uint16_t>(packet, header_bytes + 1, static_cast<std::uint16_t>(code));
+  packet.resize(header_bytes + payload_bytes);
+  encode_header({.type = PacketType::error,
+                 .id = to,
+                 .payload_bytes = static_cast<std::uint16_t>(payload_bytes)},
+                packet);
+  return packet;
+}
+
 inline Bytes test_handshake(PacketType type, ConnectionId to, ConnectionId own,
                             std::uint8_t message, std::string_view text, ByteView cookie = {}) {
   Bytes packet(syn_bytes);

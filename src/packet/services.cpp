@@ -21,6 +21,7 @@ Services::Impl& Services::impl() {
     impl_->own_limit = peer_streams_;
     impl_->messages_limit = peer_messages_;
     impl_->datagram_bytes_max = peer_datagram_bytes_;
+    impl_->compresses = config_->compresses && peer_compresses_;
   }
   return *impl_;
 }
@@ -43,7 +44,7 @@ void Services::forget_views() {
   if (impl_ == nullptr || !impl_->outputs.empty()) return;
   impl_->pool.reclaim();
   impl_->pieces.clear();
-  impl_->unpacked.clear();
+  impl_->unpacked = Bytes();
 }
 
 std::optional<ServicesOutput> Services::Impl::poll_output() {
@@ -57,12 +58,36 @@ std::optional<ServicesOutput> Services::Impl::poll_output() {
     case Item::Kind::finished: return StreamFinished{item.id};
     case Item::Kind::stopped: return StreamStopped{item.id, item.code};
     case Item::Kind::closed: return StreamClosed{item.id, errors.pop_front()};
-    case Item::Kind::message:
-      return MessageArrived{item.number, std::span(pieces).subspan(size, item.id)};
+    case Item::Kind::message: {
+      const auto views = std::span<const ByteView>(pieces).subspan(size, item.id);
+      if (!item.flag) return MessageArrived{item.number, views};
+      if (const auto message = unpack(item.number, views)) return *message;
+      return poll_output();
+    }
     case Item::Kind::done: return MessageDone{item.number, item.flag};
     case Item::Kind::datagram: return DatagramArrived{ByteView(item.at, size)};
   }
   UNREACHABLE();
+}
+
+std::optional<MessageArrived> Services::Impl::unpack(MessageNumber number,
+                                                     std::span<const ByteView> packed) {
+  Bytes joined;
+  ByteView all = packed[0];
+  if (packed.size() > 1) {
+    for (const ByteView piece : packed) base::append(joined, piece);
+    all = joined;
+  }
+  unpacked = Bytes();  // before the next one takes its room
+  if (packer == nullptr) packer = std::make_unique<codec::Packer>();
+  auto content = packer->unpack(all, {.content_bytes_max = config.message_bytes_max});
+  if (!content) {
+    fault = Error{Code::protocol, base::format("message {}: {}", number, content.error().message)};
+    return std::nullopt;
+  }
+  unpacked = std::move(*content);
+  unpacked_view = unpacked;
+  return MessageArrived{number, std::span(&unpacked_view, 1)};
 }
 
 // --- streams -------------------------------------------------------------------------------------
@@ -106,7 +131,7 @@ void Services::Impl::write(StreamNumber number, Buffer data) {
 
 /// Into the schedule when it has something to send, at the place where it stands.
 void Services::Impl::reschedule(Stream& stream) {
-  if (stream.wants_to_send(config.gaps_max / 4)) {
+  if (stream.wants_to_send(holes_max())) {
     if (stream.place == Scheduled::Place::nowhere) schedule.add(stream);
   } else {
     schedule.remove(stream);
@@ -208,7 +233,7 @@ Result<MessageNumber> Services::Impl::send_message(Buffer data, const MessageOpt
   message.deadline = options.deadline;
   message.attempts_max = options.attempts ? std::clamp(*options.attempts, 1U, 0xffU) : 0;
   constexpr std::size_t compressed_bytes_min = 512;
-  if (config.compresses && data.size() >= compressed_bytes_min) {
+  if (compresses && data.size() >= compressed_bytes_min) {
     if (packer == nullptr) packer = std::make_unique<codec::Packer>();
     // Kept if it saves a packet; of the packets' size nothing is known but that it is usual.
     constexpr std::size_t packet_bytes = 1300;

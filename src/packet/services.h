@@ -31,12 +31,12 @@ struct ServicesConfig {
   std::size_t message_bytes_max = 16 * 1024 * 1024;
   std::size_t messages_sent_max = 1024;     // unacknowledged
   std::size_t messages_assembled_max = 64;  // of several packets, under way each way
-  /// Without progress. Longer than a connection lives without a sign of its peer: an outage that it
-  /// outlives costs no message.
+  /// Without a byte of any stream or message. Longer than a connection lives without a sign of its
+  /// peer: an outage that it outlives costs no message.
   Duration assembly_timeout = 90s;
   std::size_t datagram_queue_bytes_max = 256 * 1024;
-  std::size_t gaps_max = 1024;  // of a stream or message
-  bool compresses = false;
+  std::size_t gaps_max = 1024;  // of a stream or message, and more where runs are long
+  bool compresses = false;      // when the peer does too; else compressed messages are a fault
 };
 
 using Importance = std::uint16_t;  // 0 to 1000, higher first
@@ -48,7 +48,9 @@ struct MessageOptions {
   std::optional<std::uint32_t> attempts = {};  // or after so many times sent, 255 at most
 };
 
-// Outputs; views live until forget_views(), or as long as the packet they were in.
+// Outputs; views live until forget_views(), or as long as the packet they were in. Of a compressed
+// message until the next poll_output(): it is unpacked when it is given, and none beside it. One
+// that does not unpack is not given, and `protocol` for the next frame.
 struct StreamAccepted {
   StreamNumber stream;
   std::size_t room;
@@ -131,7 +133,8 @@ class Services {
 
   // --- what the peer allows at the start, from its parameters ---
   void on_parameters(std::uint64_t window, std::uint64_t stream_window, std::uint64_t streams,
-                     std::uint64_t messages, std::size_t datagram_bytes_max);
+                     std::uint64_t messages, std::size_t datagram_bytes_max,
+                     bool compresses = false);
 
   // --- in ---
   /// A new batch begins: nobody looks any more at what outputs showed before. What is given between
@@ -184,6 +187,7 @@ class Services {
   std::uint64_t peer_stream_window_ = 0;
   std::uint32_t peer_streams_ = 0, peer_messages_ = 0, peer_datagram_bytes_ = 0;
   Direction direction_;
+  bool peer_compresses_ = false;
 };
 
 }  // namespace kith::packet

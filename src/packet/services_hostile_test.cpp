@@ -201,7 +201,7 @@ TEST(ServicesHostile, ADroppedMessageIsMissedAloud) {
   EXPECT_EQ(told.services.held().messages_assembled, 0U);
   EXPECT_EQ(told.services.held().returned, 100U);
   EXPECT_EQ(told.part(0, 100, 50, 50),
-            "a part of message 0, dropped after 90000 ms without progress");
+            "a part of message 0, dropped after 90000 ms without a byte");
   EXPECT_NE(told.part(0, 100, 0, 100), "");  // not all of it either: it was counted
   EXPECT_EQ(told.tell(MessageGoneFrame{0, 100}), "");
   EXPECT_EQ(told.services.held().received, 100U);
@@ -209,20 +209,44 @@ TEST(ServicesHostile, ADroppedMessageIsMissedAloud) {
   EXPECT_EQ(told.part(0, 100, 50, 50), "");  // old news
 }
 
-TEST(ServicesHostile, WhatClaimsToBeZstd) {
+/// Neither dense nor so empty that nobody would unpack it.
+Bytes zstd_content() {
   Bytes content(5000);
   for (std::size_t i = 0; i < content.size(); ++i) {
     content[i] = static_cast<std::uint8_t>('a' + i * i % 61 % 16);
   }
+  return content;
+}
+
+TEST(ServicesHostile, WhatClaimsToBeZstd) {
+  const Bytes content = zstd_content();
   const Bytes packed = codec::Packer().pack(content).value();
-  const auto tell = [](ByteView bytes) {
-    Told told;
-    const std::string fault = told.tell(MessageFrame{0, bytes.size(), 0, bytes, true});
-    return fault.empty() ? std::get<MessageArrived>(told.drain().at(0)).pieces.size() : 0;
+  ServicesConfig config;
+  config.compresses = true;
+  // What is given, or the fault at the next frame.
+  const auto tell = [&](ByteView bytes) {
+    Told told(config);
+    EXPECT_EQ(told.tell(MessageFrame{0, bytes.size(), 0, bytes, true}), "");
+    const auto arrived = told.services.poll_output();
+    if (!arrived) return told.tell(DatagramFrame{});
+    EXPECT_FALSE(told.services.poll_output());
+    EXPECT_EQ(told.tell(DatagramFrame{}), "");
+    const auto& message = std::get<MessageArrived>(*arrived);
+    EXPECT_EQ(message.pieces.size(), 1U);
+    return std::string(base::as_text(message.pieces[0]));
   };
-  EXPECT_EQ(tell(packed), 1U);
-  EXPECT_EQ(tell(content), 0U);
-  EXPECT_EQ(tell(ByteView(packed).first(packed.size() - 1)), 0U);
+  EXPECT_EQ(tell(packed), base::as_text(content));
+  EXPECT_TRUE(tell(content).starts_with("message 0: "));
+  EXPECT_TRUE(tell(ByteView(packed).first(packed.size() - 1)).starts_with("message 0: "));
+  config.message_bytes_max = content.size() - 1;
+  EXPECT_TRUE(tell(packed).starts_with("message 0: "));
+}
+
+TEST(ServicesHostile, WhatNobodyAgreedToCompressIsAFault) {
+  Told told;
+  const Bytes packed = codec::Packer().pack(zstd_content()).value();
+  EXPECT_EQ(told.tell(MessageFrame{0, packed.size(), 0, packed, true}),
+            "message 0 is compressed, which we did not agree to");
 }
 
 TEST(ServicesHostile, WantedCreditIsBounded) {

@@ -31,6 +31,10 @@ struct Services::Impl {
   void begin(Instant at);
   void begin() { begin(now); }
   std::optional<ServicesOutput> poll_output();
+  std::optional<MessageArrived> unpack(MessageNumber number, std::span<const ByteView> packed);
+  /// Known holes of a stream or message with which nothing new of it goes: long before the peer
+  /// finds that they are too many.
+  std::size_t holes_max() const { return config.gaps_max / 4; }
   Result<StreamNumber> open_stream(Importance importance);
   void write(StreamNumber number, Buffer data);
   void reset(Stream& stream, std::uint16_t code);
@@ -69,7 +73,6 @@ struct Services::Impl {
   Result<void> on_part(const MessagesIn::Part& part);
   Result<void> on_gone(const MessageGoneFrame& frame);
   Result<void> on_fragment(const Header& header, ByteView payload);
-  Result<void> unpack(MessageNumber number, std::size_t first_piece);
   /// The stream, opened if the peer may; null: it is gone.
   Result<Stream*> find_for_frame(StreamNumber number);
   Result<void> count_bytes(std::uint64_t bytes);
@@ -121,7 +124,7 @@ struct Services::Impl {
       datagram
     };
     Kind kind;
-    bool flag = false;       // done: was delivered
+    bool flag = false;       // done: was delivered; message: is compressed
     std::uint16_t code = 0;  // stopped
     std::uint32_t id = 0;    // stream, or how many pieces a message has
     const std::uint8_t* at = nullptr;
@@ -149,9 +152,12 @@ struct Services::Impl {
   base::Queue<Item> outputs;
   base::Queue<std::optional<Error>> errors;  // of the closed among them
   std::vector<ByteView> pieces;              // of messages among the outputs
-  std::vector<Bytes> unpacked;               // what some of them look at
+  Bytes unpacked;                            // the compressed one that was given last
+  ByteView unpacked_view;
+  std::optional<Error> fault;  // of one that did not unpack
   BlockPool pool;
   std::unique_ptr<codec::Packer> packer;
+  bool compresses = false;  // both sides
 
   StreamTable streams;
   std::vector<StreamNumber> control;           // Stream::is_in_control

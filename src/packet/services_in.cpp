@@ -14,6 +14,7 @@ Result<void> Services::on_frame(Instant now, const Frame& frame) {
   Impl& services = impl();
   services.begin(now);
   if (services.is_shut) return {};
+  if (services.fault) return fail(*services.fault);
   return services.on_frame(frame);
 }
 
@@ -21,6 +22,7 @@ Result<void> Services::on_fragment(Instant now, const Header& header, ByteView p
   Impl& services = impl();
   services.begin(now);
   if (services.is_shut) return {};
+  if (services.fault) return fail(*services.fault);
   return services.on_fragment(header, payload);
 }
 
@@ -37,15 +39,17 @@ void Services::on_window(std::uint16_t wire) {
 
 void Services::on_parameters(std::uint64_t window, std::uint64_t stream_window,
                              std::uint64_t streams, std::uint64_t messages,
-                             std::size_t datagram_bytes_max) {
+                             std::size_t datagram_bytes_max, bool compresses) {
   peer_window_ = std::max(peer_window_, std::min(window, frame_number_end - 1));
   peer_stream_window_ = std::min(stream_window, frame_number_end - 1);
   peer_streams_ = static_cast<std::uint32_t>(std::min(streams, streams_in_all_max));
   peer_messages_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(messages, 0xffff'ffff));
   peer_datagram_bytes_ =
       static_cast<std::uint32_t>(std::min<std::size_t>(datagram_bytes_max, payload_bytes_max));
+  peer_compresses_ = compresses;
   if (impl_ == nullptr) return;
   impl_->begin();
+  impl_->compresses = config_->compresses && compresses;
   impl_->sent_limit = std::max(impl_->sent_limit, peer_window_);
   impl_->stream_window = peer_stream_window_;
   impl_->own_limit = std::max<std::uint64_t>(impl_->own_limit, peer_streams_);
@@ -68,6 +72,7 @@ Result<void> Services::Impl::on_frame(const Frame& frame) {
             return on_part({f.number, f.total, f.offset, f.data, f.is_compressed});
           },
           [this](const DatagramFrame& f) -> R {
+            arriving.on_progress(now);
             outputs.push_back(
                 {.kind = Item::Kind::datagram, .at = f.data.data(), .size = f.data.size()});
             return {};
@@ -137,6 +142,7 @@ Result<void> Services::Impl::count_range(Stream& stream, std::uint64_t offset, s
 Result<void> Services::Impl::on_stream(const StreamFrame& frame) {
   Stream* stream = TRY(find_for_frame(frame.stream));
   if (stream == nullptr) return {};  // late: all of it was had
+  arriving.on_progress(now);
   TRY_VOID(count_range(*stream, frame.offset, frame.data.size(), frame.is_end));
   StreamReceive& receive = stream->receive;
   if (!receive.is_discarding()) {
@@ -221,36 +227,22 @@ Result<void> Services::Impl::on_blocked(const BlockedFrame& frame) {
 // --- messages ------------------------------------------------------------------------------------
 
 Result<void> Services::Impl::on_part(const MessagesIn::Part& part) {
+  if (part.is_compressed && !config.compresses) {
+    return fail(Code::protocol,
+                base::format("message {} is compressed, which we did not agree to", part.number));
+  }
   TRY_VOID(arriving.check(part.number, part.total));
   if (arriving.is_new(part.number)) TRY_VOID(count_bytes(part.total));
   const std::size_t first_piece = pieces.size();
-  const MessagesIn::Taken taken = TRY(arriving.take(now, part, pool, pieces));
+  const MessagesIn::Taken taken = TRY(arriving.take(part, pool, pieces));
+  if (taken != MessagesIn::Taken::old) arriving.on_progress(now);
   if (taken != MessagesIn::Taken::complete) return {};
   arriving.hold(part.number, part.total);
-  if (part.is_compressed) TRY_VOID(unpack(part.number, first_piece));
   outputs.push_back({.kind = Item::Kind::message,
+                     .flag = part.is_compressed,
                      .id = static_cast<std::uint32_t>(pieces.size() - first_piece),
                      .size = first_piece,
                      .number = part.number});
-  return {};
-}
-
-/// In place of the pieces from `first_piece` on stands what they hold.
-Result<void> Services::Impl::unpack(MessageNumber number, std::size_t first_piece) {
-  Bytes joined;
-  ByteView packed = pieces[first_piece];
-  if (pieces.size() > first_piece + 1) {
-    for (std::size_t i = first_piece; i < pieces.size(); ++i) base::append(joined, pieces[i]);
-    packed = joined;
-  }
-  if (packer == nullptr) packer = std::make_unique<codec::Packer>();
-  auto content = packer->unpack(packed, {.content_bytes_max = config.message_bytes_max});
-  if (!content) {
-    return fail(Code::protocol, base::format("message {}: {}", number, content.error().message));
-  }
-  unpacked.push_back(std::move(*content));
-  pieces.resize(first_piece);
-  pieces.push_back(unpacked.back());
   return {};
 }
 

@@ -14,15 +14,9 @@ namespace {
 constexpr std::size_t room_bytes_min = 32;
 constexpr std::size_t note_bytes_max = 0xffff;
 
-std::size_t services_varint_bytes(std::uint64_t value) {
-  std::size_t size = 1;
-  for (; value >= 0x80; value >>= 7) ++size;
-  return size;
-}
-
 /// Of a MESSAGE with all of it.
 std::size_t whole_bytes(const OutMessage& message) {
-  return 1 + services_varint_bytes(message.number) + services_varint_bytes(message.total) +
+  return 1 + frame_number_size(message.number) + frame_number_size(message.total) +
          static_cast<std::size_t>(message.total);
 }
 
@@ -183,9 +177,8 @@ void Services::Impl::fill(FrameWriter& writer, std::vector<FrameNote>& notes) {
 
 bool Services::Impl::wants_to_send(Scheduled& item) {
   switch (item.kind) {
-    case Scheduled::Kind::stream:
-      return static_cast<Stream&>(item).wants_to_send(config.gaps_max / 4);
-    case Scheduled::Kind::message: return static_cast<OutMessage&>(item).wants_to_send();
+    case Scheduled::Kind::stream: return static_cast<Stream&>(item).wants_to_send(holes_max());
+    case Scheduled::Kind::message: return static_cast<OutMessage&>(item).wants_to_send(holes_max());
     case Scheduled::Kind::datagrams: return !datagrams.empty();
   }
   UNREACHABLE();
@@ -308,10 +301,15 @@ Services::Impl::Step Services::Impl::write_message(OutMessage& message, FrameWri
     message.owes_gone = false;
     return Step::wrote;
   }
+  const std::size_t packet_bytes = writer.size() + writer.room();
   if (const auto lost = message.ranges.next_lost()) {
+    // One that went whole goes whole again, or becomes one of those in parts.
+    if (!message.is_in_pieces && whole_bytes(message) > writer.room()) {
+      if (whole_bytes(message) <= packet_bytes) return Step::full;
+      if (!take_place(message)) return Step::waits;
+    }
     return write_part(message, lost->first, lost->count(), writer, notes);
   }
-  const std::size_t packet_bytes = writer.size() + writer.room();
   if (message.sent == 0 && whole_bytes(message) <= packet_bytes) {
     if (whole_bytes(message) > writer.room()) return Step::full;
     if (!take_credit(message)) return Step::waits;
@@ -350,7 +348,7 @@ std::optional<FragmentOut> Services::Impl::next_fragment(std::size_t room) {
     if (item == nullptr || item->kind != Scheduled::Kind::message) return std::nullopt;
     auto& message = static_cast<OutMessage&>(*item);
     if (message.is_gone || message.sent == message.total || message.ranges.next_lost() ||
-        !begin_fragments(message, room)) {
+        !message.wants_to_send(holes_max()) || !begin_fragments(message, room)) {
       return std::nullopt;
     }
     if (!take_place(message)) {
@@ -359,7 +357,7 @@ std::optional<FragmentOut> Services::Impl::next_fragment(std::size_t room) {
     }
     FragmentOut fragment = take_fragment(message);
     schedule.count_packet();
-    if (message.wants_to_send()) {
+    if (message.wants_to_send(holes_max())) {
       schedule.on_sent(message, fragment.data.size(), room);
     } else {
       schedule.remove(message);
@@ -405,7 +403,7 @@ FragmentOut Services::Impl::take_fragment(OutMessage& message) {
 Services::Impl::Step Services::Impl::write_datagram(FrameWriter& writer) {
   const std::size_t packet_bytes = writer.size() + writer.room();
   const Buffer& front = datagrams.front();
-  const std::size_t bytes = 1 + services_varint_bytes(front.size()) + front.size();
+  const std::size_t bytes = 1 + frame_number_size(front.size()) + front.size();
   if (bytes <= packet_bytes && !writer.write(DatagramFrame{front.view()})) return Step::full;
   // One that no packet of this path takes any more is lost.
   datagrams_bytes -= front.size();
@@ -442,8 +440,7 @@ void Services::Impl::on_acked(const FrameNote& note) {
     case FrameNote::Kind::session:
     case FrameNote::Kind::new_id:
     case FrameNote::Kind::retire_id:
-    case FrameNote::Kind::ack:
-    case FrameNote::Kind::fin: return;
+    case FrameNote::Kind::ack: return;
   }
   UNREACHABLE();
 }
@@ -483,8 +480,7 @@ void Services::Impl::on_lost(const FrameNote& note) {
     case FrameNote::Kind::session:
     case FrameNote::Kind::new_id:
     case FrameNote::Kind::retire_id:
-    case FrameNote::Kind::ack:
-    case FrameNote::Kind::fin: return;
+    case FrameNote::Kind::ack: return;
   }
   UNREACHABLE();
 }
@@ -514,7 +510,11 @@ void Services::Impl::on_message_acked(const FrameNote& note) {
   OutMessage* message = messages.find_low(note.id);
   if (message == nullptr || message->is_gone) return;
   message->ranges.on_acked(note.offset, note.bytes);
-  if (message->ranges.acked_end() == message->total) done(*message, true);
+  if (message->ranges.acked_end() == message->total) return done(*message, true);
+  // Perhaps it had holes too many.
+  if (message->place == Scheduled::Place::nowhere && message->wants_to_send(holes_max())) {
+    schedule.add(*message);
+  }
 }
 
 void Services::Impl::on_message_lost(const FrameNote& note) {

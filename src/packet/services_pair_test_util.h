@@ -44,7 +44,7 @@ class ServicesPair {
     for (std::size_t side = 0; side < 2; ++side) {
       const ServicesConfig& peer = configs_[1 - side];
       sides_[side]->on_parameters(peer.window_initial, peer.stream_window_initial, peer.streams_max,
-                                  peer.messages_sent_max, room - 16);
+                                  peer.messages_sent_max, room - 16, peer.compresses);
     }
   }
   explicit ServicesPair(const ServicesConfig& both = {}) : ServicesPair(both, both) {}

@@ -386,6 +386,17 @@ TEST(Services, CompressedOnesArriveAsTheyWere) {
   EXPECT_LT(both[0].held().sent, 30'000U);
 }
 
+TEST(Services, NothingIsCompressedForAPeerThatDoesNot) {
+  ServicesConfig config;
+  config.compresses = true;
+  ServicesBoth both(config, ServicesConfig{});
+  const Bytes text(50'000, 'a');
+  ASSERT_TRUE(both[0].send_message(both.pair.now, Buffer(text), {}));
+  both.run();
+  EXPECT_EQ(both.heard[1].messages[0], text);
+  EXPECT_EQ(both[0].held().sent, text.size());
+}
+
 TEST(Services, APathThatShrinksGetsParts) {
   ServicesBoth both;
   const Bytes bytes = services_pattern(20'000);

@@ -72,16 +72,12 @@ void SessionStream::on_lost(const FrameNote& note) {
 }
 
 Result<void> SessionStream::on_frame(const SessionFrame& frame) {
+  forget_given();
   const std::uint64_t end = frame.offset + frame.data.size();
   if (frame.data.empty() || end <= in_base_ + arrived_) return {};
   if (end > in_base_ + given_ + bytes_max) {
     return fail(Code::protocol, base::format("session bytes up to {}, allowed up to {}", end,
                                              in_base_ + given_ + bytes_max));
-  }
-  if (given_ == in_.size()) {  // nothing waits: begin at the front again
-    in_base_ += given_;
-    in_.clear();
-    arrived_ = given_ = 0;
   }
   const std::uint64_t first = std::max(frame.offset, in_base_);
   if (in_ranges_.add({first, end - 1}) == RangeSet::Added::no_room) {
@@ -96,6 +92,16 @@ Result<void> SessionStream::on_frame(const SessionFrame& frame) {
     arrived_ = static_cast<std::size_t>(front.last + 1 - in_base_);
   }
   return {};
+}
+
+/// What was given and is not looked at any more goes, whatever waits behind it.
+void SessionStream::forget_given() {
+  if (given_ == 0) return;
+  in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(given_));
+  in_base_ += given_;
+  arrived_ -= given_;
+  given_ = 0;
+  in_ranges_.remove_below(in_base_);
 }
 
 ByteView SessionStream::take_arrived() {

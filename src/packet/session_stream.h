@@ -35,6 +35,7 @@ class SessionStream {
   ByteView take_arrived();
 
  private:
+  void forget_given();
   std::uint64_t out_end() const { return out_base_ + out_.size(); }
   bool write_from(FrameWriter& writer, std::vector<FrameNote>& notes, std::uint64_t from,
                   std::uint64_t to, std::uint64_t& written);

@@ -13,8 +13,22 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "packet/range_set.h"
 
 namespace kith::packet {
+
+/// How many runs of early bytes there may be, with gaps between them: `gaps_max`, and more where
+/// they have so many bytes each on average. What a long path with loss makes of full packets is
+/// runs of some packets, however many; small ones cost more than what they carry.
+inline constexpr std::uint64_t run_bytes_least = 600;
+inline bool has_run_too_many(const RangeSet& runs, std::size_t gaps_max) {
+  const std::size_t count = runs.ranges().size();
+  return count > gaps_max && runs.count() < count * run_bytes_least;
+}
+/// Of `bytes_max` bytes.
+inline std::size_t runs_max(std::size_t gaps_max, std::uint64_t bytes_max) {
+  return std::max(gaps_max, static_cast<std::size_t>(bytes_max / run_bytes_least));
+}
 
 inline constexpr std::size_t block_bytes = 4096;
 struct ByteBlock {

@@ -24,13 +24,14 @@ Result<void> StreamReceive::check(std::uint32_t stream, std::uint64_t offset, st
 
 Result<void> StreamReceive::keep(std::uint32_t stream, std::uint64_t offset, ByteView data,
                                  BlockPool& pool) {
-  switch (early_.add({offset, offset + data.size() - 1})) {
-    case RangeSet::Added::nothing: return {};
-    case RangeSet::Added::news: blocks_.write(offset, data, pool); return {};
-    case RangeSet::Added::no_room: break;
+  const RangeSet::Added added = early_.add({offset, offset + data.size() - 1});
+  if (added == RangeSet::Added::nothing) return {};
+  if (added == RangeSet::Added::no_room || has_run_too_many(early_, gaps_max_)) {
+    return fail(Code::protocol, base::format("stream {} has a gap too many below {}, limit {}",
+                                             stream, offset, gaps_max_));
   }
-  return fail(Code::protocol, base::format("stream {} has a gap too many below {}, limit {}",
-                                           stream, offset, early_.ranges().size()));
+  blocks_.write(offset, data, pool);
+  return {};
 }
 
 std::uint64_t StreamReceive::discard(BlockPool& pool) {

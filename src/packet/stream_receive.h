@@ -48,7 +48,7 @@ class StreamReceive {
   static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
 
   StreamReceive(std::uint64_t window, std::uint64_t window_max, std::size_t gaps_max)
-      : early_(gaps_max) {
+      : early_(runs_max(gaps_max, window_max)), gaps_max_(gaps_max) {
     this->window.size = this->window.limit = window;
     this->window.size_max = window_max;
   }
@@ -99,7 +99,6 @@ class StreamReceive {
   /// Nothing more will come.
   bool is_over() const { return has_end() && (is_discarding_ || is_all_delivered()); }
   std::uint64_t delivered() const { return delivered_; }
-  std::uint64_t highest() const { return highest_; }
   std::size_t blocks() const { return blocks_.count(); }
 
   ReceiveWindow window;
@@ -110,6 +109,7 @@ class StreamReceive {
   std::uint64_t delivered_ = 0, highest_ = 0, final_size_ = unknown;
   ByteBlocks blocks_;
   RangeSet early_;  // above delivered_
+  std::size_t gaps_max_;
   bool is_discarding_ = false;
 };
 

@@ -37,6 +37,7 @@ struct TestSeen {
   std::map<MessageNumber, bool> done;
   std::vector<Bytes> datagrams;
   std::vector<std::uint64_t> epochs;
+  std::vector<Code> hints;
   std::vector<Path> paths;
   Bytes session;
   bool is_up = false, has_ended = false;
@@ -137,6 +138,7 @@ class TestEnd {
     std::visit(Overload{
                    [&](HandshakeArrived& arrived) { on_handshake(now, arrived); },
                    [&](SessionArrived& arrived) { base::append(seen.session, arrived.bytes); },
+                   [&](HintArrived& hint) { seen.hints.push_back(hint.code); },
                    [&](EpochOpened& opened) { seen.epochs.push_back(opened.epoch); },
                    [&](Traffic& traffic) { seen.traffic_bytes += traffic.bytes; },
                    [&](PathChanged& changed) { seen.paths.push_back(changed.path); },

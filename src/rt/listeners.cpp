@@ -40,7 +40,8 @@ Listeners::~Listeners() {
 void Listeners::listen(const codec::Multiaddr& address) {
   auto bound = open(address);
   if (bound) {
-    turns_.input(host::Listening{address, *std::move(bound)});
+    auto reachable = reachable_addresses(*bound);
+    turns_.input(host::Listening{address, *std::move(bound), std::move(reachable)});
   } else {
     turns_.input(host::ListenFailed{address, std::move(bound).error()});
   }

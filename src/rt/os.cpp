@@ -1,12 +1,54 @@
 #include "rt/os.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <system_error>
 
 namespace kith::rt {
+namespace {
+
+constexpr std::size_t interface_addresses_max = 32;
+
+/// Nothing: not one that another machine, or this one, may dial.
+std::optional<codec::Multiaddr> interface_address(const ifaddrs& entry, int family) {
+  const bool is_usable = entry.ifa_addr != nullptr && entry.ifa_addr->sa_family == family &&
+                         (entry.ifa_flags & IFF_UP) != 0;
+  if (!is_usable) return std::nullopt;
+  SocketAddress address;
+  address.size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  std::memcpy(&address.storage, entry.ifa_addr, address.size);
+  if (family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, &address.storage, sizeof in);
+    if (IN6_IS_ADDR_LINKLOCAL(&in.sin6_addr)) return std::nullopt;
+  }
+  return to_multiaddr(address);
+}
+
+/// Ports 0; loopback's last.
+std::vector<codec::Multiaddr> interface_addresses(int family) {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, ::freeifaddrs);
+  std::vector<codec::Multiaddr> addresses;
+  for (const bool is_loopback : {false, true}) {
+    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+      if (((entry->ifa_flags & IFF_LOOPBACK) != 0) != is_loopback) continue;
+      auto address = interface_address(*entry, family);
+      if (!address || addresses.size() >= interface_addresses_max) continue;
+      addresses.push_back(*std::move(address));
+    }
+  }
+  return addresses;
+}
+
+}  // namespace
 
 void Fd::reset() {
   // After EINTR the descriptor is gone on Linux; closing again could hit another thread's.
@@ -92,6 +134,21 @@ std::optional<codec::Multiaddr> remote_address(int fd) {
   address.size = sizeof address.storage;
   if (::getpeername(fd, address.get(), &address.size) != 0) return std::nullopt;
   return to_multiaddr(address);
+}
+
+std::vector<codec::Multiaddr> reachable_addresses(const codec::Multiaddr& bound) {
+  const auto parts = codec::as_transport(bound);
+  const bool is_wildcard =
+      parts && !parts->ip.empty() &&
+      std::ranges::all_of(parts->ip, [](std::uint8_t byte) { return byte == 0; });
+  if (!is_wildcard) return {bound};
+  std::vector<codec::Multiaddr> reachable;
+  for (const auto& address : interface_addresses(parts->ip.size() == 4 ? AF_INET : AF_INET6)) {
+    const auto here = codec::rebound(bound, codec::as_tcp(address)->ip, parts->port);
+    if (std::ranges::find(reachable, here) == reachable.end()) reachable.push_back(here);
+  }
+  if (reachable.empty()) reachable.push_back(bound);
+  return reachable;
 }
 
 }  // namespace kith::rt

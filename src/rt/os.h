@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "codec/multiaddr.h"
@@ -59,5 +60,11 @@ std::optional<codec::Multiaddr> to_multiaddr(const SocketAddress& address);
 /// The local or remote end of a socket.
 std::optional<codec::Multiaddr> local_address(int fd);
 std::optional<codec::Multiaddr> remote_address(int fd);
+
+/// Where a listener that is bound to `bound` can be dialled: `bound`, or for 0.0.0.0 and :: an
+/// address for each address of its family that an interface has that is up, loopback's last, 32 at
+/// most. Without link-local ones of IPv6, which mean nothing elsewhere. `bound` where there is
+/// none.
+std::vector<codec::Multiaddr> reachable_addresses(const codec::Multiaddr& bound);
 
 }  // namespace kith::rt

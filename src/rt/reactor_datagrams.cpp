@@ -55,7 +55,7 @@ void Datagrams::listen(const codec::Multiaddr& asked, const base::IpPort& local)
              socket->datagrams.has_gso() ? "cut by the kernel" : "one by one",
              socket->datagrams.has_gro() ? "joined by the kernel" : "one by one");
   arm(socket);
-  turns_.input(host::SocketOpened{asked, socket->bound, id});
+  turns_.input(host::SocketOpened{asked, socket->bound, id, reachable_addresses(socket->bound)});
 }
 
 Result<Datagrams::SocketPtr> Datagrams::open(const base::IpPort& local) {

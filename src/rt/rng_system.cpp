@@ -3,9 +3,9 @@
 #include <string.h>  // explicit_bzero
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <cstring>
 
 #include <cerrno>
+#include <cstring>
 
 namespace kith::rt {
 namespace {

@@ -87,6 +87,8 @@ Result<std::unique_ptr<WebTls>> WebTls::load(const WebSocketConfig& config) {
   // An idle link gives the buffers of OpenSSL's records back: 34 KiB.
   SSL_CTX_set_mode(inside->client.native_handle(), SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_mode(inside->server.native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  // Strangers' sessions are not kept: tickets are enough.
+  SSL_CTX_set_session_cache_mode(inside->server.native_handle(), SSL_SESS_CACHE_OFF);
   inside->verifies = !config.tls_insecure;
   if (config.tls_authorities.empty()) {
     inside->client.set_default_verify_paths(error);

@@ -10,6 +10,7 @@
 // Limits: 8 KiB of HTTP header, `upgrade_max` to upgrade and again to close, read buffers of 4 KiB
 // while little comes and up to 64 KiB, messages out of `web_message_bytes_max`. A message that a
 // peer sends may be as long as it likes: it is handed on as it comes.
+// A peer must take a message of ours within the reactor's `write_stall_max`: some 3 KB/s.
 // Deviations: no compression (permessage-deflate), since what is inside is sealed.
 #pragma once
 

@@ -15,6 +15,8 @@ namespace {
 
 /// Between tickets given at rotations, which may be many a second.
 constexpr Duration ticket_interval = 1h;
+/// So many answers to a HELLO with a ticket may still come after one without was said.
+constexpr std::uint8_t late_answers_max = 2;
 
 }  // namespace
 
@@ -30,9 +32,10 @@ std::shared_ptr<const SessionIdentity> make_session_identity(const crypto::KeyPa
 /// What is needed until the peer has confirmed; then it goes, so that idle costs little.
 struct SessionGreeting {
   Instant ends;
-  std::optional<Instant> ticket_ends;           // of the patience with it
-  std::optional<Error> last_refusal;            // for the sentence of a timeout
-  crypto::Hash256 last_said{};                  // hash of the RESPONSE that the carrier says again
+  std::optional<Instant> ticket_ends;  // of the patience with it
+  std::uint8_t late_answers = 0;       // that may come and do not open, once it is left out
+  std::optional<Error> last_refusal;   // for the sentence of a timeout
+  crypto::Hash256 last_said{};         // hash of the RESPONSE that the carrier says again
   std::unique_ptr<SessionInitiator> initiator;  // these go when it is established
   std::unique_ptr<SessionResponder> responder;
   crypto::Hash256 id{};             // what FINAL
@@ -160,7 +163,14 @@ void Session::Impl::on_response(Instant now, ByteSpan bytes) {
   if (direction == Direction::inbound) return out_of_turn("RESPONSE from an initiator");
   if (!greeting || !greeting->initiator) return;
   auto answered = greeting->initiator->on_response(bytes, rng);
-  if (!answered) return refuse(std::move(answered).error());
+  if (!answered) {
+    const bool is_late = !answered.error().is_proof && greeting->late_answers > 0;
+    if (!is_late) return refuse(std::move(answered).error());
+    --greeting->late_answers;
+    ++ignored;
+    greeting->last_refusal = std::move(answered.error().error);
+    return;
+  }
   greeting->confirm_responder = std::move(answered->agreement.extras.confirm_responder);
   greeting->id = answered->agreement.peer.id;
   greeting->ticket_ends.reset();
@@ -210,6 +220,7 @@ void Session::Impl::confirm(Instant now) {
 void Session::Impl::on_ticket_refused() {
   if (!greeting || !greeting->initiator || !greeting->initiator->has_ticket()) return;
   greeting->ticket_ends.reset();
+  greeting->late_answers = late_answers_max;
   greeting->initiator->drop_ticket();
   say(HandshakeMessage::hello, greeting->initiator->hello(rng));
 }

@@ -6,7 +6,8 @@
 // Anybody can forge a handshake message, so one that does not open is ignored, counted and changes
 // nothing: the true one may still come. Only what opened and is wrong (another identity, a
 // signature that does not verify) ends the session at once. Where the carrier is an ordered stream
-// (TCP), nobody but the peer can have said it, and what does not open ends the session too.
+// (TCP), nobody but the peer can have said it, and what does not open ends the session too, but for
+// two answers to a HELLO whose ticket was left out meanwhile.
 //
 // Limits: a handshake ends within `handshake_timeout`; messages of 4,800 bytes; 4 different HELLOs
 // are answered; one rotation at a time, `rotation_gap` apart: a peer's earlier offer waits.
@@ -81,6 +82,7 @@ struct Sealed {  // since the last time it was said
   std::uint64_t bytes, packets, messages;
 };
 /// The peer hinted that it does not take the ticket: HELLO is said without, if it was with one.
+/// After `ticket_patience` a session does so by itself.
 struct TicketRefused {};
 struct RotateNow {};
 struct CloseSession {};

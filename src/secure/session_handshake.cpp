@@ -17,7 +17,7 @@ std::unexpected<HandshakeRefusal> handshake_hinted(Error error) {
   return std::unexpected(HandshakeRefusal{std::move(error), false, true});
 }
 std::unexpected<HandshakeRefusal> handshake_failed(Error error) {
-  return std::unexpected(HandshakeRefusal{std::move(error), true, true});
+  return std::unexpected(HandshakeRefusal{std::move(error), true, false});
 }
 
 NoisePattern full_pattern(const SessionConfig& config) {
@@ -144,7 +144,6 @@ Result<SessionInitiator::Answered> SessionInitiator::conclude(ByteView payload, 
 }
 
 struct SessionResponder::Hello {
-  crypto::Hash256 hash;
   HelloStart start;
   std::optional<Tickets::Opened> ticket;
 };
@@ -173,7 +172,7 @@ Heard<SessionResponder::Candidate> SessionResponder::read_hello(Instant now, Byt
     return start.error().code == Code::unsupported ? handshake_hinted(start.error())
                                                    : handshake_ignored(start.error());
   }
-  Hello hello{{}, *start, std::nullopt};
+  Hello hello{*start, std::nullopt};
   if (start->pattern == NoisePattern::nn_psk0) {
     auto ticket = tickets_.open(now, config_.identity->peer, start->ticket);
     if (!ticket) return handshake_hinted(std::move(ticket).error());
@@ -216,7 +215,7 @@ Heard<SessionResponder::Candidate> SessionResponder::read_noise(const Hello& hel
   }
   std::optional<PeerId> holder;
   if (hello.ticket) holder = hello.ticket->holder;
-  return Candidate{hello.hash, std::move(noise), *chosen, {}, holder, std::move(parameters)};
+  return Candidate{{}, std::move(noise), *chosen, {}, holder, std::move(parameters)};
 }
 
 Result<void> SessionResponder::write_response(Candidate& candidate, Rng& rng) const {

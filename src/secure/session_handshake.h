@@ -26,7 +26,7 @@ struct SessionAgreement {
 struct HandshakeRefusal {
   Error error;
   bool is_proof = false;
-  bool is_hint = false;  // worth an unsealed hint
+  bool is_hint = false;  // worth an unsealed hint; never of a proof, which ends the session
 };
 template <class T>
 using Heard = std::expected<T, HandshakeRefusal>;

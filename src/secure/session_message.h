@@ -14,7 +14,6 @@
 namespace kith::secure {
 
 inline constexpr std::uint8_t session_version = 1;
-inline constexpr std::size_t session_confirmation_bytes = 32;
 
 /// "kith/session/1", the pattern, the network's name, and the ticket.
 Bytes session_prologue(NoisePattern pattern, const crypto::Hash256& network, ByteView ticket);

@@ -250,15 +250,56 @@ TEST(SessionTicket, WithoutAHintItIsLeftOutAfterTwoSeconds) {
 }
 
 TEST(SessionTicket, AnAnswerToTheTicketThatComesTooLateDoesNoHarm) {
+  for (const bool is_ordered : {false, true}) {
+    TicketNodes nodes;
+    nodes.a.config.carrier_is_ordered = nodes.b.config.carrier_is_ordered = is_ordered;
+    SessionPair pair(nodes.a, nodes.b);
+    pair.responder.hear(pair.now, pair.initiator.last());
+    const SaidHandshake late = pair.responder.last();
+    if (is_ordered) {
+      pair.wait(2s);
+    } else {
+      pair.initiator.input(pair.now, TicketRefused{});  // somebody forged a hint
+    }
+    ASSERT_EQ(pair.initiator.handshake.size(), 2u);
+    pair.initiator.hear(pair.now, late);
+    EXPECT_FALSE(pair.initiator.established || pair.initiator.fault);
+    EXPECT_EQ(pair.initiator.session.ignored(), 1u);
+    pair.shake_hands();
+    ASSERT_TRUE(pair.responder.established);
+    expect_established(pair, false);
+  }
+}
+
+TEST(SessionTicket, OverAnOrderedCarrierAThirdAnswerThatDoesNotOpenEndsIt) {
+  for (const std::size_t bad : {2u, 3u}) {
+    TicketNodes nodes;
+    nodes.a.config.carrier_is_ordered = nodes.b.config.carrier_is_ordered = true;
+    SessionPair pair(nodes.a, nodes.b);
+    pair.responder.hear(pair.now, pair.initiator.last());
+    const SaidHandshake late = pair.responder.last();
+    pair.wait(2s);
+    for (std::size_t i = 0; i < bad; ++i) pair.initiator.hear(pair.now, late);
+    EXPECT_EQ(pair.initiator.fault.has_value(), bad == 3);
+    if (bad == 3) {
+      EXPECT_TRUE(pair.initiator.tells_peer);
+      continue;
+    }
+    pair.shake_hands();
+    ASSERT_TRUE(pair.responder.established);
+    expect_established(pair, false);
+  }
+}
+
+TEST(SessionTicket, OverAnOrderedCarrierAnAnswerThatDoesNotOpenUnderTheTicketEndsIt) {
   TicketNodes nodes;
+  nodes.a.config.carrier_is_ordered = nodes.b.config.carrier_is_ordered = true;
   SessionPair pair(nodes.a, nodes.b);
   pair.responder.hear(pair.now, pair.initiator.last());
-  const SaidHandshake late = pair.responder.last();
-  pair.initiator.input(pair.now, TicketRefused{});  // somebody forged a hint
-  pair.initiator.hear(pair.now, late);
-  EXPECT_FALSE(pair.initiator.established);
-  pair.shake_hands();
-  expect_established(pair, false);
+  SaidHandshake bent = pair.responder.last();
+  bent.bytes.back() ^= 1;
+  pair.initiator.hear(pair.now, bent);
+  ASSERT_TRUE(pair.initiator.fault);
 }
 
 TEST(SessionTicket, AnExpiredOneCostsAFullHandshake) {

@@ -9,8 +9,9 @@
 namespace kith::sim {
 namespace {
 
-/// A node's number is 16 bits of its address; with fewer than that there are no pairs.
-constexpr std::uint32_t packet_nodes_min = 4, packet_nodes_max = 1000;  // fewer are made so many
+/// Pairs are used one at a time, so that fewer nodes than this have hardly any; more than that make
+/// a table of pairs that nobody needs.
+constexpr std::uint32_t packet_nodes_min = 4, packet_nodes_max = 1000;
 constexpr std::uint64_t packet_days_max = 366;
 
 Result<std::uint64_t> packet_number(const std::string& name, std::string_view text,
@@ -39,11 +40,11 @@ struct PacketSettings {
 
 Result<PacketSettings> packet_settings(const ScenarioOptions& options) {
   PacketSettings settings;
-  if (options.nodes > packet_nodes_max) {
-    return fail(Code::usage, base::format("{} nodes; the scenario packet has at most {}",
-                                          options.nodes, packet_nodes_max));
+  if (options.nodes < packet_nodes_min || options.nodes > packet_nodes_max) {
+    return fail(Code::usage, base::format("{} nodes; the scenario packet has {} to {}",
+                                          options.nodes, packet_nodes_min, packet_nodes_max));
   }
-  settings.field.nodes = std::max<std::uint32_t>(options.nodes, packet_nodes_min);
+  settings.field.nodes = options.nodes;
   settings.field.seed = options.seed;
   for (const auto& [name, value] : options.settings) {
     if (name == "sessions") {
@@ -57,6 +58,8 @@ Result<PacketSettings> packet_settings(const ScenarioOptions& options) {
       settings.field.has_attacks = TRY(packet_switch(name, value));
     } else if (name == "restarts") {
       if (!TRY(packet_switch(name, value))) settings.field.restart_pause = Duration{0};
+    } else if (name == "forgives_moves") {
+      settings.field.forgives_moves = TRY(packet_switch(name, value));
     } else if (name == "days") {
       settings.days = TRY(packet_number(name, value, 1, packet_days_max));
     } else {
@@ -121,6 +124,7 @@ ScenarioResult run_field(const PacketFieldConfig& config) {
   add("moves", figures.moves);
   add("bursts", figures.bursts);
   add("attack_packets", field.attacks());
+  add("attackers_half_open", field.half_open());
   add("strangers", figures.strangers);
   add("connections_max", figures.connections_max);
   add("violations_seen", figures.violations);

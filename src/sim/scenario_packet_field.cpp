@@ -67,7 +67,7 @@ void PacketField::complain(const char* invariant, std::string what) {
 void PacketField::run() {
   began_ = net_->now();
   net_->at(net_->now(), field_tick_action, 0);
-  net_->run(Instant::max(), [&] { return figures_.whole >= config_.sessions && active_ == 0; });
+  net_->run(Instant::max(), [&] { return !has_sessions_left() && active_ == 0; });
   is_over_ = true;
   net_->run(net_->now() + 2min, [] { return false; });
   current_ = ~0U;
@@ -180,7 +180,7 @@ void PacketField::judge_end(Session& session, std::uint32_t side,
                         error->code != Code::canceled && error->code != Code::closed;
   const bool is_excused = session.is_excused || session.was_cut || session.weather.is_harsh ||
                           session.crashed_at.has_value();
-  const bool is_forgiven = config_.forgives_moves &&
+  const bool is_forgiven = config_.forgives_moves && error->code == Code::timeout &&
                            (session.has_moved || (session.is_resumption && !session.was_up[1]));
   if (is_fault) {
     complain("peers speak as they should", to_string(*error));

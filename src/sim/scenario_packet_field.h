@@ -34,7 +34,7 @@ struct PacketFieldConfig {
   Duration restart_pause = 10s;
   bool is_canary = false;  // one byte is written wrong, which must be noticed
   /// Timeouts after a side has moved or its NAT forgot, and of a handshake with a ticket, are
-  /// counted and forgiven: a move gives up after three questions, in fractions of a second.
+  /// counted and forgiven: a move gives up after six questions, and tells nobody.
   bool forgives_moves = true;
 };
 
@@ -71,6 +71,7 @@ class PacketField final : private PacketApp {
     return std::chrono::duration<double>(net_->now() - began_).count();
   }
   std::uint64_t attacks() const { return attacker_->sent(); }
+  std::uint64_t half_open() const { return attacker_->half_open(); }
 
  private:
   enum class Ending : std::uint8_t { one_closes, both_close, early, abort, impostor };

@@ -235,7 +235,6 @@ void PacketLong::look_at_heap() {
   if (++figures_.looks < settles || bytes == 0) return;
   if (figures_.heap_first == 0) figures_.heap_first = bytes;
   figures_.heap_last = bytes;
-  if (figures_.looks % 24 == 0) figures_.heap_by_day.push_back(bytes);
   figures_.heap_most = std::max(figures_.heap_most, bytes);
   if (bytes > figures_.heap_first + config_.growth_max) {
     complain("memory does not grow", base::format("{} bytes after {} h, {} after {} h", bytes,

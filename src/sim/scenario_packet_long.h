@@ -28,7 +28,6 @@ struct PacketLongFigures {
   std::uint64_t rotations = 0, packets_sent = 0, packets_lost = 0, packets_resent = 0;
   std::uint64_t heap_first = 0, heap_most = 0, heap_last = 0;  // after the first hours; 0: unknown
   std::uint64_t looks = 0;
-  std::vector<std::uint64_t> heap_by_day = {};
 };
 
 class PacketLong final : private PacketApp {
@@ -47,7 +46,7 @@ class PacketLong final : private PacketApp {
     bool is_up = false;
     std::uint64_t sent = 0, arrived = 0, done = 0;  // messages of this side's
     std::map<std::uint64_t, bool> open;             // of them, not done: whether it has arrived
-    std::uint32_t datagrams = 0, last_datagram = 0;
+    std::uint32_t datagrams = 0;
     std::map<packet::StreamNumber, std::uint64_t> written, read;
   };
 

@@ -75,7 +75,6 @@ void PacketNet::wake(std::uint32_t index, Instant at) {
 }
 
 void PacketNet::turn(std::uint32_t index) {
-  ++turns_;
   Host& host = *nodes_[index];
   read(host);
   host.node->on_time(now_);
@@ -118,7 +117,6 @@ void PacketNet::deliver(const Event& event) {
   const Side& known = side(to, peer);
   if (datagram->sent_to != address(to, peer, socket) || socket < known.least_socket ||
       socket > known.socket) {
-    ++misrouted_;
     return;
   }
   Host& host = *nodes_[to];

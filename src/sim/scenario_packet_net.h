@@ -82,8 +82,6 @@ class PacketNet {
   void attack(const base::IpPort& from, std::uint32_t to, ByteView bytes);
   const std::vector<TappedPacket>& tapped() const { return tapped_; }
   SeededRng& attack_rng() { return attack_rng_; }
-  std::uint64_t misrouted() const { return misrouted_; }
-  std::uint64_t turns() const { return turns_; }
 
  private:
   struct Waiting {
@@ -128,7 +126,7 @@ class PacketNet {
   std::vector<Side> sides_;
   std::vector<TappedPacket> tapped_;
   std::uint64_t tap_countdown_ = 0;
-  std::uint64_t events_ = 0, misrouted_ = 0, turns_ = 0;
+  std::uint64_t events_ = 0;
   Bytes room_ = Bytes(65'536), batch_ = Bytes(65'536);
 };
 

@@ -172,6 +172,9 @@ void PacketNode::on_output(Instant now, packet::ConnectionSlot slot,
             const auto message = static_cast<secure::HandshakeMessage>(arrived.message);
             tell(now, slot, secure::HandshakeReceived{message, arrived.bytes});
           },
+          [&](packet::HintArrived& hint) {
+            if (hint.code == Code::refused) tell(now, slot, secure::TicketRefused{});
+          },
           [&](packet::SessionArrived& arrived) {
             tell(now, slot, secure::SessionReceived{arrived.bytes});
           },
@@ -219,31 +222,31 @@ void PacketNode::drain_session(Instant now, packet::ConnectionSlot slot) {
 
 void PacketNode::on_session(Instant now, packet::ConnectionSlot slot,
                             secure::Session::Output& output) {
-  std::visit(Overload{
-                 [&](secure::SayHandshake& said) {
-                   say(now, slot,
-                       packet::HandshakeBytes{static_cast<std::uint8_t>(said.message),
-                                              std::move(said.bytes)});
-                 },
-                 [&](secure::SaySession& said) {
-                   say(now, slot, packet::SessionBytes{std::move(said.bytes)});
-                 },
-                 [&](secure::KeysReady& keys) { give_keys(now, slot, keys); },
-                 [&](secure::SessionEstablished& established) {
-                   say(now, slot, packet::PeerParameters{established.parameters});
-                   up_.push_back({slot, std::move(established)});
-                 },
-                 [&](secure::SessionConfirmed&) { say(now, slot, packet::HandshakeDone{}); },
-                 [&](secure::TicketArrived& arrived) {
-                   tickets_->keep(now, arrived.peer, std::move(arrived.ticket),
-                                  std::move(arrived.secret));
-                 },
-                 [&](secure::SessionHint&) {},
-                 [&](secure::SessionFault& fault) {
-                   say(now, slot, packet::AbortConnection{fault.error.code, fault.error.message});
-                 },
-             },
-             output);
+  std::visit(
+      Overload{
+          [&](secure::SayHandshake& said) {
+            say(now, slot,
+                packet::HandshakeBytes{static_cast<std::uint8_t>(said.message),
+                                       std::move(said.bytes)});
+          },
+          [&](secure::SaySession& said) {
+            say(now, slot, packet::SessionBytes{std::move(said.bytes)});
+          },
+          [&](secure::KeysReady& keys) { give_keys(now, slot, keys); },
+          [&](secure::SessionEstablished& established) {
+            say(now, slot, packet::PeerParameters{established.parameters});
+            up_.push_back({slot, std::move(established)});
+          },
+          [&](secure::SessionConfirmed&) { say(now, slot, packet::HandshakeDone{}); },
+          [&](secure::TicketArrived& arrived) {
+            tickets_->keep(now, arrived.peer, std::move(arrived.ticket), std::move(arrived.secret));
+          },
+          [&](secure::SessionHint& hint) { say(now, slot, packet::HintBytes{hint.error.code}); },
+          [&](secure::SessionFault& fault) {
+            say(now, slot, packet::AbortConnection{fault.error.code, fault.error.message});
+          },
+      },
+      output);
 }
 
 void PacketNode::give_keys(Instant now, packet::ConnectionSlot slot,

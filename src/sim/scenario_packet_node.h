@@ -73,7 +73,6 @@ class PacketNode {
 
   packet::Endpoint& endpoint() { return *endpoint_; }
   std::size_t session_count() const { return session_count_; }
-  std::size_t tickets_kept() const { return tickets_->kept(); }
 
  private:
   struct Entry {

@@ -110,7 +110,6 @@ void PacketPlay::open_next(std::uint32_t side) {
   ++own.opened;
   ++totals_.streams;
   stream.number = *number;
-  stream.is_known[side] = true;
   write(side, stream, to->room(*number));
 }
 
@@ -229,7 +228,6 @@ void PacketPlay::on_service(Instant now, std::uint32_t side, packet::ServicesOut
                  [&](packet::StreamAccepted& accepted) {
                    Stream* stream = find(side, accepted.stream);
                    if (stream == nullptr) return;
-                   stream->is_known[side] = true;
                    write(side, *stream, accepted.room);
                  },
                  [&](packet::StreamBytes& bytes) { on_bytes(now, side, bytes); },
@@ -359,7 +357,6 @@ void PacketPlay::on_message_done(std::uint32_t side, const packet::MessageDone& 
   Message& said = own.messages[static_cast<std::size_t>(done.number)];
   if (said.is_done) complain("messages are done once", base::format("message {}", done.number));
   said.is_done = true;
-  said.was_delivered = done.was_delivered;
   if (done.was_delivered && !said.has_arrived) {
     complain("what was acknowledged has arrived", base::format("message {}", done.number));
   }

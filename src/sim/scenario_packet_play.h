@@ -80,7 +80,7 @@ class PacketPlay {
   struct Stream {
     std::array<std::uint64_t, sides> start{}, size{};  // of what that side writes
     std::array<std::uint64_t, sides> written{}, read{}, unconsumed{};
-    std::array<bool, sides> is_known{}, has_finished{}, has_ended{}, is_closed{};
+    std::array<bool, sides> has_finished{}, has_ended{}, is_closed{};
     packet::StreamNumber number = 0;
     packet::Importance importance = packet::importance_default;
     std::uint64_t reset_after = ~std::uint64_t{0};
@@ -90,7 +90,7 @@ class PacketPlay {
     std::uint64_t start;
     std::uint32_t size;
     bool may_fail;
-    bool has_arrived = false, is_done = false, was_delivered = false;
+    bool has_arrived = false, is_done = false;
   };
   struct Side {
     PacketNode* node = nullptr;

@@ -1,4 +1,4 @@
-// The scenario "packet" in the small: what tests/ and `kith simulate` run with 100,000 sessions.
+// The scenario "packet" in the small: what `kith simulate --scenario packet` runs at any size.
 #include "sim/scenario_packet.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,7 @@
-"""kith receive and kith send: files between two processes, over packets and over TCP."""
+"""kith receive and kith send: files between two processes, over packets and over TCP.
+
+KITH_LOSSY_MIB: how long the file is that crosses a path which loses 5 % of all packets (32).
+"""
 import hashlib
 import json
 import os
@@ -8,14 +11,18 @@ import signal
 import subprocess
 
 from e2e import Case, KITH, LIMIT_S, environment, kith, main, wait_for
+from lossy_relay import LossyRelay
 
 PACKETS = "/ip4/127.0.0.1/udp/0/kith"
 TCP = "/ip4/127.0.0.1/tcp/0"
 MIB = 1 << 20
+LOSSY_MIB = int(os.environ.get("KITH_LOSSY_MIB", "32"))
+LOSSY_LIMIT_S = LIMIT_S + LOSSY_MIB
 
 
 def sha256(path):
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Receiver:
@@ -36,8 +43,8 @@ class Receiver:
         self.peer_id = self.listening["peer_id"]
         self.address = self.listening["addresses"][0]
 
-    def line(self):
-        if not select.select([self.process.stdout], [], [], LIMIT_S)[0]:
+    def line(self, limit_s=LIMIT_S):
+        if not select.select([self.process.stdout], [], [], limit_s)[0]:
             raise AssertionError("the receiver says nothing")
         line = self.process.stdout.readline()
         if not line:
@@ -66,11 +73,14 @@ class FileTest(Case):
 
     def make(self, name, size):
         path = self.folder / name
-        path.write_bytes(os.urandom(size))
+        with open(path, "wb") as file:
+            for at in range(0, size, 16 * MIB):
+                file.write(os.urandom(min(16 * MIB, size - at)))
         return path
 
-    def send(self, path, target, *arguments):
-        return kith("--home", self.home("sender-home"), "--json", "send", path, target, *arguments)
+    def send(self, path, target, *arguments, limit_s=LIMIT_S):
+        return kith("--home", self.home("sender-home"), "--json", "send", path, target, *arguments,
+                    limit_s=limit_s)
 
     def error_of(self, result, code=1):
         self.assertEqual(result.code, code, result.err)
@@ -101,6 +111,23 @@ class FileTest(Case):
 
     def test_a_file_crosses_over_tcp(self):
         self.check_crossing(TCP, {"tcp", "tcp/kith"})
+
+    def test_a_file_crosses_a_path_that_loses_a_twentieth(self):
+        receiver = self.receiver("--once", listen=PACKETS)
+        port = receiver.address.split("/")[4]
+        relay = LossyRelay(port, 5)
+        self.addCleanup(relay.kill)
+        path = self.make("data.bin", LOSSY_MIB * MIB)
+        sent = self.send(path, receiver.address.replace(f"/udp/{port}/", f"/udp/{relay.port}/"),
+                         limit_s=LOSSY_LIMIT_S)
+        self.assertEqual(sent.code, 0, sent.out + sent.err)
+        got = receiver.line(LOSSY_LIMIT_S)
+        self.assertEqual(sha256(got["path"]), sha256(path))
+        self.assertEqual(got["transport"], "udp/kith")
+        did = relay.end()
+        share = did["lost"] / (did["lost"] + did["passed"])
+        self.assertAlmostEqual(share, 0.05, delta=0.01)
+        print(f"{LOSSY_MIB} MiB in {sent.json()['seconds']} s, {did}", flush=True)
 
     def check_resuming(self, listen):
         receiver = self.receiver(listen=listen)
@@ -181,6 +208,40 @@ class FileTest(Case):
         self.assertEqual(self.error_of(bad, 2), "usage")
         bad = kith("--home", self.home("x"), "--json", "receive", "--dir", self.folder / "none")
         self.assertEqual(self.error_of(bad), "not_found")
+
+    def test_a_home_in_use_is_said(self):
+        home = self.home("sender-home")
+        own = kith("--home", home, "--json", "init").json()["peer_id"]
+        receiver = self.receiver()
+        path = self.make("a.txt", 10)
+        sent = self.send(path, receiver.address)
+        self.assertEqual((sent.code, sent.err), (0, ""))
+        self.assertEqual(receiver.line()["peer_id"], own)
+        holder = self.receiver(home="sender-home")
+        self.assertEqual(holder.peer_id, own)
+        sent = self.send(path, receiver.address)
+        self.assertEqual(sent.code, 0, sent.out + sent.err)
+        self.assertEqual(len(sent.err.splitlines()), 1, sent.err)
+        self.assertIn("fresh identity", sent.err)
+        self.assertNotEqual(receiver.line()["peer_id"], own)
+
+    def test_a_private_network_has_one_key(self):
+        def key(name, digit):
+            path = self.folder / name
+            path.write_text("/key/swarm/psk/1.0.0/\n/base16/\n" + digit * 64 + "\n")
+            return path
+        receiver = self.receiver("--psk", key("one", "1"))
+        path = self.make("a.txt", 10)
+        self.assertEqual(self.send(path, receiver.address, "--psk", self.folder / "one").code, 0)
+        self.assertNotEqual(self.send(path, receiver.address, "--psk", key("two", "2")).code, 0)
+        (self.folder / "none").write_text("")  # is no key, and not no private network
+        self.assertEqual(self.error_of(self.send(path, receiver.address, "--psk",
+                                                 self.folder / "none")), "malformed")
+
+    def test_addresses_of_packets_come_first(self):
+        receiver = self.receiver("--listen", PACKETS)
+        self.assertEqual([("/udp/" in address) for address in receiver.listening["addresses"]],
+                         [True, False])
 
     def test_another_peer_than_the_one_meant_gets_nothing(self):
         receiver = self.receiver()

@@ -1,5 +1,6 @@
 """Exit codes, help and errors of the command line; configuration from all its sources."""
 import os
+import socket
 import subprocess
 
 from e2e import LOOPBACK, Case, kith, main
@@ -70,6 +71,16 @@ class UsageTest(Case):
         self.assertEqual(result.code, 0, result.out)
         for name in ("config", "home", "identity", "listen", "clock", "files", "disk"):
             self.assertIn(name, checks)
+        all_kinds = f"{LOOPBACK},{LOOPBACK}/ws,/ip4/127.0.0.1/udp/0/kith"
+        result = kith("--home", self.home(), "--json", "doctor", "--set", f"listen={all_kinds}")
+        self.assertEqual(result.code, 0, result.out)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            result = kith("--home", self.home(), "--json", "doctor", "--set",
+                          f"listen=/ip4/127.0.0.1/udp/{port}/kith")
+        self.assertIn("in use", result.out)
+        self.assertNotEqual(result.code, 0)
         self.home().chmod(0o755)
         result = kith("--home", self.home(), "--json", "doctor")
         checks = {check["name"]: check for check in result.json()["checks"]}
