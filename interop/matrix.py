@@ -6,6 +6,7 @@ the peers is described in README.md first and then written in all of them.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -15,13 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pubsub
 from gossip_nodes import GossipError
+from web_relay import WebRelay
 
 MIB = 1024 * 1024
 STOP_S = 5
+TCP = "/ip4/127.0.0.1/tcp/0"
+WEB = f"{TCP}/ws"
 # As listeners they mishandle streams that come with the end of the handshake (README.md).
 NOT_READY_AT_ONCE = {"js"}
 # Where CI is set, these must be there: what is not run is not counted as passed.
@@ -35,6 +39,8 @@ class Case:
     deadline_s: int = 15
     private: bool = False  # Both sides share a pre-shared key.
     key: str = ""  # The dialler's key file where it differs from the listener's.
+    listen: str = TCP
+    relayed: bool = False  # Through a relay that reads along how connections end.
 
 
 CASES = [
@@ -61,6 +67,18 @@ CASES = [
     Case("private network: other key refused", "refused --timeout 20", 25, True, "other"),
     Case("private network: no key refused", "refused --timeout 20", 25, True, "none"),
 ]
+# Over WebSockets those that show the carrier: how streams end does not depend on it.
+OVER_WEB = {
+    "ping", "identify", "echo 1MiB", "echo 100MiB", "perf both ways", "200 streams at once",
+    "wrong peer id", "50 handshakes", "private network: echo 1MiB",
+}
+CASES += [
+    replace(case, label=f"WebSocket: {case.label}", listen=WEB)
+    for case in CASES if case.label in OVER_WEB
+]
+# A node for each: once it knows its peer's addresses from identify, it dials past the relay.
+CLEAN_ENDS = "handshakes --count 4 --parallel 4"
+CASES += [Case("WebSocket: 4 clean ends", CLEAN_ENDS, listen=WEB, relayed=True)]
 
 # The product's own commands as dialler: verb and arguments, and what its JSON must show.
 CLI_CASES = [
@@ -139,22 +157,22 @@ def make_keys(folder):
 def run_pair(dialer, listener, peers, keys, folder, tally):
     missing = [name for name in (dialer, listener) if name not in peers]
     if dialer == "kith-cli":
-        cases = [(f"{dialer}->{listener} {case[0]}", case, False) for case in CLI_CASES]
+        cases = [(case[0], case, (TCP, False)) for case in CLI_CASES]
+        cases += [(f"WebSocket: {case[0]}", case, (WEB, False)) for case in CLI_CASES[1:]]
     else:
-        cases = [(f"{dialer}->{listener} {case.label}", case, case.private) for case in CASES]
+        cases = [(case.label, case, (case.listen, case.private)) for case in CASES]
+    cases = [(f"{dialer}->{listener} {label}", *rest) for label, *rest in cases]
     cases = [case for case in cases if tally.wants(case[0])]
     if missing:
         for line, _, _ in cases:
             report_missing(missing, line, tally)
         return
-    for private in (False, True):
-        todo = [case for case in cases if case[2] == private]
-        if not todo:
-            continue
+    for kind in sorted({case[2] for case in cases}):
+        listen, private = kind
         try:
             key = keys["shared"] if private else None
-            with Listener(listener, peers[listener], key) as serving:
-                for line, case, _ in todo:
+            with Listener(listener, peers[listener], listen, key) as serving:
+                for line, case, _ in (each for each in cases if each[2] == kind):
                     run_case(line, case, peers[dialer], serving, keys, folder, tally)
         except PeerError as error:
             tally.report("FAIL", f"{listener} as listener for {dialer}", why=str(error))
@@ -182,8 +200,19 @@ def report_missing(missing, line, tally):
 
 
 def run_case(line, case, command, serving, keys, folder, tally):
+    relayed = isinstance(case, Case) and case.relayed
+    start = time.monotonic()
+    with WebRelay(serving.address) if relayed else contextlib.nullcontext(serving) as at:
+        why = dial(case, command, serving, at.address, keys, folder)
+        if relayed and not why:
+            why = at.fault()
+    tally.report("FAIL" if why else "PASS", line, time.monotonic() - start, why)
+
+
+def dial(case, command, serving, address, keys, folder):
+    """Why the case failed, or an empty string."""
     if isinstance(case, Case):
-        argv = [*command, "dial", serving.address, *shlex.split(case.test)]
+        argv = [*command, "dial", address, *shlex.split(case.test)]
         if "--timeout" not in case.test:
             argv += ["--timeout", str(case.deadline_s - 1)]
         if serving.name in NOT_READY_AT_ONCE:
@@ -195,18 +224,16 @@ def run_case(line, case, command, serving, keys, folder, tally):
     else:
         _, verb, holds = case
         home = os.path.join(folder, "home")
-        argv = [*command, "--home", home, *shlex.split(verb.format(address=serving.address))]
+        argv = [*command, "--home", home, *shlex.split(verb.format(address=address))]
         deadline_s = 30
-    start = time.monotonic()
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline_s,
             check=False,
         )
-        why = judge(done, holds)
+        return judge(done, holds)
     except subprocess.TimeoutExpired:
-        why = f"no end after {deadline_s} s"
-    tally.report("FAIL" if why else "PASS", line, time.monotonic() - start, why)
+        return f"no end after {deadline_s} s"
 
 
 def judge(done, holds):
@@ -227,9 +254,9 @@ class PeerError(Exception):
 class Listener:
     """A listening peer process; leaving it checks that it lived until then and stops cleanly."""
 
-    def __init__(self, name, command, key):
+    def __init__(self, name, command, listen, key):
         self.name, self.key = name, key
-        self.argv = [*command, "listen", *(["--psk", key] if key else [])]
+        self.argv = [*command, "listen", "--listen", listen, *(["--psk", key] if key else [])]
 
     def __enter__(self):
         self.process = subprocess.Popen(

@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/p2p/transport/websocket"
 )
 
 const (
@@ -34,8 +35,8 @@ const (
 	chunkBytes = 64 * 1024
 )
 
-// makeHost makes a node with TCP, Noise, yamux, identify and ping and without limits; it listens
-// only when it is given an address.
+// makeHost makes a node with TCP, WebSocket, Noise, yamux, identify and ping and without limits; it
+// listens only when it is given an address.
 func makeHost(o options, listen string) (host.Host, error) {
 	key, err := identity(o)
 	if err != nil {
@@ -44,6 +45,7 @@ func makeHost(o options, listen string) (host.Host, error) {
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Transport(websocket.New),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ResourceManager(&network.NullResourceManager{}),

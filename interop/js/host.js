@@ -1,4 +1,5 @@
-// A js-libp2p node with TCP, Noise, yamux, identify and ping, and the interop protocols served.
+// A js-libp2p node with TCP, WebSocket, Noise, yamux, identify and ping, and the interop protocols
+// served.
 
 import { readFileSync } from 'node:fs'
 import { generateKeyPair, generateKeyPairFromSeed } from '@libp2p/crypto/keys'
@@ -7,6 +8,7 @@ import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { preSharedKey } from '@libp2p/pnet'
 import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { Reader, write, write_zeros } from './streams.js'
@@ -46,7 +48,7 @@ export async function make_host ({ listen = [], psk = null, seed = null, pubsub 
       ...(pubsub == null ? {} : { pubsub })
     },
     streamMuxers: [yamux({ maxInboundStreams: streams_max, maxOutboundStreams: streams_max })],
-    transports: [tcp()]
+    transports: [tcp(), webSockets()]
   })
 }
 

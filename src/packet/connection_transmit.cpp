@@ -331,9 +331,10 @@ std::size_t Connection::write_frames(Instant now, ByteSpan room, std::uint64_t a
   if (carrier_ == Carrier::datagrams && received_.has_news()) write_ack(now, writer, header);
   const std::size_t ack_bytes = writer.size();
   const bool may_be_reliable = allowed > 0 || probes_owed_ > 0;
+  bool is_said_again = false;
   if (may_be_reliable) {
     fill_own(writer);
-    services_.fill(now, writer, notes_);
+    is_said_again = services_.fill(now, writer, notes_);
   }
   // A keep-alive is so small that no window keeps it back.
   const bool asks_anyway =
@@ -345,7 +346,7 @@ std::size_t Connection::write_frames(Instant now, ByteSpan room, std::uint64_t a
   }
   if (writer.size() == 0) return 0;
   const bool is_reliable = writer.size() > ack_bytes;
-  header.type = type_of(writer, is_reliable);
+  header.type = is_said_again ? PacketType::retransmit : type_of(writer, is_reliable);
   if (is_reliable) {
     header.flags |= flag_reliable;
     const bool is_last = !has_data() || allowed <= room.size();

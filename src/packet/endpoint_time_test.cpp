@@ -61,6 +61,25 @@ TEST(EndpointTime, AHandshakeHoldsWhileAnyOneOfItsPacketsIsLost) {
   }
 }
 
+TEST(EndpointTime, WhatWasLostGoesAgainAsRetransmitAndNothingElseDoes) {
+  for (const int lost : {0, 1, 3}) {
+    TestPair pair;
+    ASSERT_TRUE(pair.connect());
+    pair.pass(1s);
+    int left = lost, again = 0;
+    pair.hook = [&](TestPair&, bool from_a, ByteSpan packet) {
+      const auto type = static_cast<PacketType>(packet[3]);
+      if (from_a && type == PacketType::retransmit) ++again;
+      if (!from_a || type != PacketType::data || packet.size() < 1000 || left == 0) return true;
+      --left;
+      return false;
+    };
+    test_send(pair.a, test_bytes(20'000));
+    ASSERT_TRUE(pair.run([&] { return !pair.b.seen.finished.empty(); }, 20s));
+    EXPECT_EQ(again, lost);
+  }
+}
+
 TEST(EndpointTime, AnAcceptedHandshakeWithoutAProofIsGoneAfter30S) {
   TestPair pair;
   pair.dial();

@@ -155,6 +155,7 @@ struct Services::Impl {
   Bytes unpacked;                            // the compressed one that was given last
   ByteView unpacked_view;
   std::optional<Error> fault;  // of one that did not unpack
+  bool is_said_again = false;  // of the packet that is filled: some of it
   BlockPool pool;
   std::unique_ptr<codec::Packer> packer;
   bool compresses = false;  // both sides

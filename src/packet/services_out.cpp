@@ -40,10 +40,12 @@ std::optional<FragmentOut> Services::next_fragment(Instant now, std::size_t room
   return impl_->next_fragment(room);
 }
 
-void Services::fill(Instant now, FrameWriter& writer, std::vector<FrameNote>& notes) {
-  if (impl_ == nullptr) return;
+bool Services::fill(Instant now, FrameWriter& writer, std::vector<FrameNote>& notes) {
+  if (impl_ == nullptr) return false;
   impl_->begin(now);
+  impl_->is_said_again = false;
   impl_->fill(writer, notes);
+  return impl_->is_said_again;
 }
 
 void Services::on_acked(Instant now, std::span<const FrameNote> notes) {
@@ -204,7 +206,9 @@ std::uint64_t Services::Impl::credit_for(const Scheduled& item) const {
 Services::Impl::Step Services::Impl::write_stream(Stream& stream, FrameWriter& writer,
                                                   std::vector<FrameNote>& notes) {
   if (const auto lost = stream.send.next_lost()) {
-    return write_bytes(stream, lost->first, lost->count(), writer, notes);
+    const Step step = write_bytes(stream, lost->first, lost->count(), writer, notes);
+    is_said_again = is_said_again || step == Step::wrote;
+    return step;
   }
   const std::uint64_t from = stream.send.sent();
   if (stream.send.unsent() > 0) {
@@ -335,6 +339,7 @@ Services::Impl::Step Services::Impl::write_part(OutMessage& message, std::uint64
     message.sent += to.size();
   } else {
     message.ranges.on_resent(offset + to.size());
+    is_said_again = true;
   }
   notes.push_back({FrameNote::Kind::message, message.attempt, static_cast<std::uint16_t>(to.size()),
                    static_cast<std::uint32_t>(message.number), offset});

@@ -431,7 +431,7 @@ void Links::transmit_link(const LinkPtr& link, Instant now) {
       resume_reading(link);
       return continue_later();
     }
-    const std::size_t filled = fill(*link, now, transmit_buffer_.size(), exhausted);
+    const std::size_t filled = fill(*link, now, transmit_buffer_, exhausted);
     if (filled == 0) break;
     const ByteView bytes(transmit_buffer_.data(), filled);
     const auto took = send(link, bytes);
@@ -448,13 +448,13 @@ void Links::transmit_link(const LinkPtr& link, Instant now) {
   resume_reading(link);
 }
 
-// Many frames make one send: a system call costs more than a frame. Stops with `enough` bytes.
-std::size_t Links::fill(const Link& link, Instant now, std::size_t enough, bool& exhausted) {
+// Many frames make one send: a system call costs more than a frame.
+std::size_t Links::fill(const Link& link, Instant now, ByteSpan room, bool& exhausted) {
   std::size_t filled = 0;
-  while (filled < enough && transmit_buffer_.size() - filled >= host::link_transmit_bytes_min) {
-    const ByteSpan room = ByteSpan(transmit_buffer_).subspan(filled);
-    const std::size_t count = turns_.machine().poll_transmit(now, link.id, room);
-    ASSERT(count <= room.size());
+  while (room.size() - filled >= host::link_transmit_bytes_min) {
+    const ByteSpan left = room.subspan(filled);
+    const std::size_t count = turns_.machine().poll_transmit(now, link.id, left);
+    ASSERT(count <= left.size());
     if (count == 0) {
       exhausted = true;
       break;

@@ -116,7 +116,7 @@ class Links final : private WebLinkOwner {
   void transmit_link(const LinkPtr& link, Instant now);
   bool send_unsent(const LinkPtr& link, Instant now);
   std::optional<std::size_t> send(const LinkPtr& link, ByteView bytes);
-  std::size_t fill(const Link& link, Instant now, std::size_t enough, bool& exhausted);
+  std::size_t fill(const Link& link, Instant now, ByteSpan room, bool& exhausted);
   void keep_unsent(const LinkPtr& link, ByteView rest, Instant now);
   void watch_stall(Link& link, Instant now);
   void unstuck(const LinkPtr& link);

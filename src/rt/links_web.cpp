@@ -9,8 +9,6 @@
 namespace kith::rt {
 namespace {
 
-/// Frames that share a message: the one that reaches this is the last.
-constexpr std::size_t web_gather_bytes = web_message_bytes_max - host::link_transmit_bytes_min;
 constexpr std::uint16_t web_port_plain = 80, web_port_tls = 443;
 
 /// What the Host header says: "example.com", "192.0.2.7:4772", "[::1]:4772".
@@ -196,7 +194,8 @@ void Links::deliver_web_later(const LinkPtr& link) {
 
 void Links::transmit_web(const LinkPtr& link, Instant now) {
   bool exhausted = false;
-  const std::size_t filled = fill(*link, now, web_gather_bytes, exhausted);
+  const std::size_t room = std::min(transmit_buffer_.size(), web_message_bytes_max);
+  const std::size_t filled = fill(*link, now, ByteSpan(transmit_buffer_).first(room), exhausted);
   link->wants_transmit = !exhausted;
   if (filled == 0) {
     if (link->state == Link::State::flushing) return flushed(link);

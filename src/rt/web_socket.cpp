@@ -202,6 +202,9 @@ class WebLinkOver final : public WebLink {
     stream_.binary(true);
     stream_.auto_fragment(false);
     stream_.write_buffer_bytes(web_mask_bytes);
+    stream_.control_callback([this](websocket::frame_type kind, beast::string_view) {
+      if (kind == websocket::frame_type::close) has_close_ = true;
+    });
   }
 
   Below& below() { return stream_.next_layer(); }
@@ -222,6 +225,11 @@ class WebLinkOver final : public WebLink {
  private:
   auto self() { return std::static_pointer_cast<WebLinkOver>(shared_from_this()); }
   WebTcp& socket() { return beast::get_lowest_layer(stream_); }
+
+  /// Who has said goodbye need not wait for ours: what fails behind a close frame is its end.
+  Error end_of(const ErrorCode& error) const {
+    return web_error(has_close_ ? websocket::error::closed : error);
+  }
 
   void upgrade_http() {
     if (setup_.is_client) {
@@ -254,7 +262,7 @@ class WebLinkOver final : public WebLink {
   void start_read(ByteSpan room) override {
     stream_.async_read_some(asio::buffer(room.data(), room.size()),
                             [self = self()](ErrorCode error, std::size_t bytes) {
-                              if (error) return self->ended(web_error(error));
+                              if (error) return self->ended(self->end_of(error));
                               self->on_read(bytes, self->stream_.got_text());
                             });
   }
@@ -262,7 +270,7 @@ class WebLinkOver final : public WebLink {
   void start_write(ByteView message) override {
     stream_.async_write(asio::buffer(message.data(), message.size()),
                         [self = self()](ErrorCode error, std::size_t) {
-                          if (error) return self->ended(web_error(error));
+                          if (error) return self->ended(self->end_of(error));
                           self->on_written();
                         });
   }
@@ -280,6 +288,7 @@ class WebLinkOver final : public WebLink {
 
   websocket::stream<Below, false> stream_;
   std::unique_ptr<WebRequest> request_;
+  bool has_close_ = false;  // the peer's close frame came
 };
 
 /// SNI, and whom the certificate has to be of.

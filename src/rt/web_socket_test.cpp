@@ -172,6 +172,20 @@ TEST(RawWebSocket, MessagesAreCutAnywhereAndPingsAnsweredBetween) {
   EXPECT_EQ(base::as_text(raw.received()), "HelloHelloHello");
 }
 
+TEST(RawWebSocket, AMessageOutIsAsLongAsItMayBeAndNoLonger) {
+  constexpr std::size_t messages = 3;
+  RawTest raw;
+  raw.test.world.on_opened = [&](const host::LinkOpened& i) {
+    raw.test.world.flood(i.link, messages * web_message_bytes_max);
+  };
+  raw.run_open([](RawClient& client) {
+    for (std::size_t i = 0; i < messages; ++i) {
+      EXPECT_EQ(client.hex(10), "827f0000000000014000") << "80 KiB in message " << i;
+      EXPECT_EQ(client.hex(web_message_bytes_max).size(), 2 * web_message_bytes_max);
+    }
+  });
+}
+
 TEST(RawWebSocket, TextIsRefused) {
   RawTest raw;
   const auto end = raw.run_open([](RawClient& client) {
@@ -239,6 +253,21 @@ TEST(RawWebSocket, AnEndWithoutACloseIsAReset) {
   });
   EXPECT_EQ(end->code, Code::reset);
   EXPECT_EQ(base::as_text(within.received()), "He");
+}
+
+// As go-libp2p and rust-libp2p do; what answers its close finds nobody.
+TEST(RawWebSocket, WhoClosesAndLeavesAtOnceHasClosed) {
+  for (const std::string close :
+       {"888237fa213d3412", "888037fa213d"}) {  // 1000, and without a code
+    for (const bool resets : {false, true}) {
+      RawTest raw;
+      const auto end = raw.run_open([&](RawClient& client) {
+        client.say_hex(close);
+        resets ? client.reset() : client.end();
+      });
+      EXPECT_EQ(end->code, Code::closed) << close << ": " << end->message;
+    }
+  }
 }
 
 TEST(RawWebSocket, WhoDoesNotAnswerACloseIsLeftInTime) {

@@ -1,4 +1,5 @@
-//! A rust-libp2p node with TCP, Noise, yamux, identify and ping, and the interop protocols.
+//! A rust-libp2p node with TCP, WebSocket, Noise, yamux, identify and ping, and the interop
+//! protocols.
 
 use std::error::Error;
 use std::io;
@@ -14,6 +15,7 @@ use libp2p::pnet::{PnetConfig, PreSharedKey};
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{Config, NetworkBehaviour, Stream, StreamProtocol, Swarm};
 use libp2p::{identify, noise, ping, tcp, yamux, PeerId};
+use libp2p_websocket as websocket;
 
 use crate::fates::Fates;
 use crate::options::Options;
@@ -92,13 +94,14 @@ pub fn transport(
     options: &Options,
     key: &Keypair,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure> {
-    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    let tcp = || tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    let raw = websocket::Config::new(tcp()).or_transport(tcp());
     let Some(file) = &options.psk else {
-        return secured(tcp, key);
+        return secured(raw, key);
     };
     let psk: PreSharedKey = std::fs::read_to_string(file)?.parse()?;
     let protect = move |socket, _| PnetConfig::new(psk).handshake(socket);
-    secured(tcp.and_then(protect), key)
+    secured(raw.and_then(protect), key)
 }
 
 fn secured<T>(raw: T, key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure>
