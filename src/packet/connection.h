@@ -145,8 +145,8 @@ class Connection {
   void on_news(Instant now, const RecoveryNews& news);
   void shrink(Instant now);
   void release(Instant now);
-  /// After a hint the true answer has this long to win.
-  static constexpr Duration hint_wait_after = 1s;
+  /// After a hint the true answer has this long to win: some tries more.
+  static constexpr Duration hint_wait_after = 3s;
   Duration idle_timeout() const;
   Duration probe_timeout() const;
 

@@ -300,6 +300,16 @@ TEST(ConnectionHostile, SessionBytesInSeveralFramesOfOnePacketArriveWhole) {
   EXPECT_TRUE(base::equal(peer.session, bytes));
 }
 
+TEST(ConnectionHostile, ACloseWithACodeThatNobodyHasIsAReset) {
+  for (const auto& [wire, code] : {std::pair<std::uint16_t, Code>{60'000, Code::reset},
+                                   {0, Code::reset},
+                                   {static_cast<std::uint16_t>(Code::limit), Code::limit}}) {
+    HostilePeer peer;
+    peer.say({.type = PacketType::error, .frames = {CloseFrame{wire, {}}}});
+    EXPECT_TRUE(peer.ended_with(code)) << wire;
+  }
+}
+
 TEST(ConnectionHostile, TheReasonOfACloseIsPrintedWithoutWhatATerminalWouldObey) {
   HostilePeer peer;
   peer.say({.type = PacketType::error, .frames = {CloseFrame{7, base::as_bytes("\x1b[2Jhi")}}});

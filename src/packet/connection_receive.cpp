@@ -32,7 +32,7 @@ std::uint64_t unopened_max(crypto::CipherId cipher) {
 
 Code code_of(std::uint16_t wire) {
   const auto code = static_cast<Code>(wire);
-  return base::name_of(code).empty() ? Code::reset : code;
+  return base::name_of(code) == base::name_of(Code{}) ? Code::reset : code;
 }
 
 /// Whether a peer may still say it after its FIN. All that it said of its own streams and messages
@@ -124,7 +124,9 @@ bool Connection::on_hint(Instant now, ByteView payload) {
   if (payload.size() != hint_payload_bytes || payload[0] != bare_hint) return false;
   if (state_ != State::syn_sent || handshake_ == nullptr) return false;
   if (handshake_->hint) return true;
-  const Code code = code_of(base::load_big_endian<std::uint16_t>(payload, 1));
+  const auto code = static_cast<Code>(base::load_big_endian<std::uint16_t>(payload, 1));
+  // Of the rest nothing follows, so it was no peer who said it.
+  if (code != Code::refused && code != Code::unsupported) return false;
   handshake_->hint = code;
   // A ticket costs nothing to leave out, and what is said without it may yet be answered.
   if (code != Code::refused) {

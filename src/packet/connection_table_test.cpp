@@ -247,8 +247,9 @@ TEST(ConnectionTable, UnsealedErrorsChangeNoStateAndShortenOnlyTheWaitOfSynSent)
     return lone->connection.on_hint(lone->now, ByteView(hint).subspan(header_bytes));
   };
   EXPECT_FALSE(hear(Code::unsupported, 2) || hear(Code::unsupported, 4));
+  EXPECT_FALSE(hear(Code{}) || hear(Code::timeout) || hear(static_cast<Code>(60'000)));
   EXPECT_TRUE(hear(Code::unsupported));
-  lone->pass(999ms);
+  lone->pass(2999ms);
   EXPECT_EQ(lone->connection.state(), syn_sent);
   lone->pass(1ms);
   EXPECT_EQ(lone->connection.state(), closed);

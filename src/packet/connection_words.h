@@ -41,7 +41,7 @@ struct HandshakeBytes {
   std::uint8_t message;
   Bytes bytes;
 };
-/// Why our session does not answer the peer's HELLO: said once, unsealed, and only before our first
+/// Why our session does not answer the peer's HELLO, `refused` or `unsupported`: said once, unsealed, and only before our first
 /// message. Anybody could have said it, so the peer believes little of it.
 struct HintBytes {
   Code code;
@@ -80,7 +80,8 @@ struct HandshakeArrived {
   std::uint8_t message;
   ByteSpan bytes;  // opened in place
 };
-/// In SYN_SENT, once: the peer, or anybody, says why HELLO is not answered. `refused`: its ticket.
+/// In SYN_SENT, once: the peer, or anybody, says why HELLO is not answered. `refused`: its ticket;
+/// `unsupported`: all of it.
 struct HintArrived {
   Code code;
 };
