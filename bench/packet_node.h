@@ -65,12 +65,7 @@ class Node {
       endpoint_.on_deadline(now);
       drain();
     }
-    for (auto& [slot, session] : sessions_) {
-      const auto at = session->next_deadline();
-      if (!at || *at > now) continue;
-      session->on_deadline(now);
-      drain_session(slot, *session);
-    }
+    if (soonest_ <= now) run_sessions();
     app_.on_turn();
     drain();
     is_busy = transmit() || is_busy;
@@ -124,12 +119,18 @@ class Node {
     if (held_.bytes > 0) descriptor.events |= POLLOUT;
     Duration time = 100ms;
     if (const auto at = endpoint_.next_deadline()) time = std::clamp(*at - now, Duration{0}, time);
-    for (const auto& [slot, session] : sessions_) {
-      const auto at = session->next_deadline();
-      if (at) time = std::clamp(*at - now, Duration{0}, time);
-    }
+    time = std::clamp(soonest_ - now, Duration{0}, time);
     const timespec limit{time / 1s, (time % 1s).count()};
     ::ppoll(&descriptor, 1, &limit, nullptr);
+  }
+
+  /// Of those whose deadline is due; finds the soonest of all.
+  void run_sessions() {
+    soonest_ = Instant::max();
+    for (auto& [slot, session] : sessions_) {
+      if (session->next_deadline().value_or(Instant::max()) <= now) session->on_deadline(now);
+      drain_session(slot, *session);
+    }
   }
 
   void drain() {
@@ -164,6 +165,7 @@ class Node {
         tickets_, rng_, now);
     secure::Session& started = *session;
     sessions_[slot] = std::move(session);
+    if (direction == Direction::outbound) known_[slot];
     drain_session(slot, started);
   }
   void say(packet::ConnectionSlot slot, packet::Connection::Input input) {
@@ -220,7 +222,9 @@ class Node {
               [&](secure::KeysReady& keys) { give_keys(slot, keys); },
               [&](secure::SessionEstablished& established) {
                 say(slot, packet::PeerParameters{std::move(established.parameters)});
-                known_[slot] = {established.peer, established.is_resumed};
+                if (known_.contains(slot)) {
+                  known_[slot] = {established.peer, established.is_resumed};
+                }
                 up_.push_back(slot);
               },
               [&](secure::SessionConfirmed&) {
@@ -239,6 +243,7 @@ class Node {
           },
           *output);
     }
+    soonest_ = std::min(soonest_, session.next_deadline().value_or(Instant::max()));
     while (!up_.empty()) {
       const packet::ConnectionSlot raised = up_.back();
       up_.pop_back();
@@ -247,8 +252,8 @@ class Node {
     while (!confirmed_.empty()) {
       const packet::ConnectionSlot raised = confirmed_.back();
       confirmed_.pop_back();
-      const auto& [peer, is_resumed] = known_[raised];
-      app_.on_confirmed(raised, peer, is_resumed);
+      const auto known = known_.extract(raised);
+      app_.on_confirmed(raised, known.mapped().first, known.mapped().second);
     }
   }
   crypto::PacketCipher cipher_of(const secure::DirectionKeys& keys, crypto::CipherId id) {
@@ -282,8 +287,9 @@ class Node {
   crypto::KeyScheduleCache schedules_;
   packet::Endpoint endpoint_;
   std::map<packet::ConnectionSlot, std::unique_ptr<secure::Session>> sessions_;
+  Instant soonest_ = Instant::max();  // no session has a deadline before it
   std::vector<packet::ConnectionSlot> up_, confirmed_;
-  std::map<packet::ConnectionSlot, std::pair<PeerId, bool>> known_;
+  std::map<packet::ConnectionSlot, std::pair<PeerId, bool>> known_;  // dialled, not confirmed
   std::optional<PeerId> expected_;
   Bytes in_, out_;
   base::DatagramsOut held_;

@@ -133,6 +133,12 @@ std::uint64_t resident_bytes() {
   return resident * 4096;
 }
 
+/// Without what was freed and is kept for later: that is the handshakes', not the sessions'.
+std::uint64_t resident_bytes_trimmed() {
+  ::malloc_trim(0);
+  return resident_bytes();
+}
+
 std::uint64_t heap_bytes() { return ::mallinfo2().uordblks; }
 
 /// Idle sessions have given back what they do not need after so long: the handshake goes last.
@@ -146,6 +152,7 @@ struct Figures {
   std::vector<double> round_trips_us;
   packet::ConnectionStats stats;
   std::uint64_t rotations = 0, idle_bytes = 0;
+  std::uint64_t resident = 0;  // 0: as it is at the end
 
   void count(Instant now, std::size_t size) {
     if (!first) first = now;
@@ -182,7 +189,7 @@ struct Figures {
         static_cast<unsigned long long>(rotations), static_cast<unsigned long long>(messages),
         static_cast<double>(done) / seconds, quantile(0.5), quantile(0.99),
         cpu(usage.ru_utime) + cpu(usage.ru_stime),
-        static_cast<unsigned long long>(resident_bytes()),
+        static_cast<unsigned long long>(resident > 0 ? resident : resident_bytes()),
         static_cast<unsigned long long>(idle_bytes), static_cast<unsigned long long>(sessions));
     std::fflush(stdout);
   }
@@ -224,6 +231,7 @@ class Receiver final : public App {
         if (figures_.sessions > 1) {
           figures_.idle_bytes = (heap_bytes() - heap_first_) / (figures_.sessions - 1);
         }
+        if (options_.mode == "idle") figures_.resident = resident_bytes_trimmed();
       } else {
         figures_.count(node_.now, bytes->data.size());
       }
@@ -404,6 +412,7 @@ class Sender final : public App {
                  static_cast<double>(stats.rtt_least.count()) / 1e6);
   }
   void bye() {
+    if (options_.mode == "idle") figures_.resident = resident_bytes_trimmed();
     packet::Services& services = *node_.services(slot_);
     services.write(stream_, Buffer("bye"));
     services.finish(stream_);

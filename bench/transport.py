@@ -42,6 +42,7 @@ FIGURES = {
     "resumed a core-second": ("1/s", "higher"),
     "stream, new keys each 100 MB": ("Gbit/s", "higher"),
     "memory of an idle session": ("bytes", "lower"),
+    "the same, heap in use": ("bytes", "lower"),
     **{f"relay, {100 * loss:g} % lost": ("Mbit/s", "higher") for loss in LOSSES},
     "two flows, the smaller's share": ("%", "higher"),
     "CUBIC's share beside it": ("%", "higher"),
@@ -296,6 +297,9 @@ class Bench:
                     grown = lines[1]["rss_bytes"] - lines[0]["rss_bytes"]
                     name = peer.name if side == "responder" else f"{peer.name}, {side}"
                     self.add("memory of an idle session", name, grown / (IDLE_SESSIONS - 1))
+                if "idle_session_bytes" in sizes[1].received:
+                    self.add("the same, heap in use", peer.name,
+                             sizes[1].received["idle_session_bytes"])
 
     def relay(self):
         if self.relay_program is None:

@@ -194,11 +194,12 @@ void Connection::abort(Instant now, Code code, std::string reason, std::optional
   if (state_ == State::closed) return;
   if (may_seal()) {
     if (reason.size() > close_reason_bytes_max) reason.resize(close_reason_bytes_max);
-    error_packet_.resize(header_bytes + 32 + close_reason_bytes_max + tag_bytes);
+    ending_ = std::make_unique<Ending>();
+    ending_->packet.resize(header_bytes + 32 + close_reason_bytes_max + tag_bytes);
     const std::size_t size = write_control(
-        now, error_packet_, PacketType::error,
+        now, ending_->packet, PacketType::error,
         CloseFrame{static_cast<std::uint16_t>(code), base::as_bytes(reason)}, 0, false);
-    error_packet_.resize(size);
+    ending_->packet.resize(size);
     error_unsent_ = size > 0;
   }
   step(State::closed);
@@ -229,7 +230,7 @@ void Connection::wait_after_close(Instant now) {
 
 /// Another port is the same host behind a NAT that forgot: what is known of the way holds.
 void Connection::on_path_changed(Instant now, const Path& before) {
-  ++stats_.path_changes;
+  ++counts_.path_changes;
   outputs_.push_back(PathChanged{paths_.current()});
   const auto& [socket, remote] = paths_.current();
   const bool is_same_host = remote.is_v6 == before.remote.is_v6 && remote.ip == before.remote.ip;
@@ -246,7 +247,8 @@ void Connection::end(std::optional<Error> error) {
   has_ended_ = true;
   end_unsaid_ = true;
   services_.shut_down(error ? *error : Error{Code::closed, "the connection has ended"});
-  end_error_ = std::move(error);
+  if (!ending_) ending_ = std::make_unique<Ending>();
+  ending_->error = std::move(error);
   handshake_.reset();
 }
 
@@ -260,7 +262,7 @@ std::optional<Connection::Output> Connection::poll_output(Instant) {
   }
   if (end_unsaid_) {
     end_unsaid_ = false;
-    return ConnectionEnded{std::move(end_error_)};
+    return ConnectionEnded{std::move(ending_->error)};
   }
   return std::nullopt;
 }
@@ -272,7 +274,8 @@ std::vector<ConnectionId> Connection::own_ids() const {
 }
 
 ConnectionStats Connection::stats() const {
-  ConnectionStats stats = stats_;
+  ConnectionStats stats;
+  static_cast<ConnectionCounts&>(stats) = counts_;
   stats.state = state_;
   stats.rtt = recovery_.rtt().smoothed();
   stats.rtt_least = recovery_.rtt().least();
@@ -421,6 +424,7 @@ void Connection::release(Instant now) {
   if (recovery_.stats().bytes_in_flight > 0 || received_.has_news()) return;
   recovery_.release();
   received_.release();
+  session_.release();
   notes_ = {};
   if (announcing_.empty()) announcing_ = {};
   if (retiring_.empty()) retiring_ = {};

@@ -88,7 +88,7 @@ class Connection {
   std::size_t session_room() const { return session_.room(); }
   State state() const { return state_; }
   /// The last packet of a connection that was ended with an error, to be said again.
-  ByteView last_error_packet() const { return error_packet_; }
+  ByteView last_error_packet() const { return ending_ ? ByteView(ending_->packet) : ByteView(); }
   const Path& path() const { return paths_.current(); }
   ConnectionId peer_id() const { return peer_id_; }
   /// All ids under which packets may come.
@@ -125,6 +125,11 @@ class Connection {
     std::optional<Code> hint;         // that came
     std::optional<Code> hint_unsent;  // that is to go out now
     HandshakeAssembly assembly;
+  };
+
+  struct Ending {
+    Bytes packet;  // ERROR
+    std::optional<Error> error;
   };
 
   // connection.cpp: inputs, outputs, time
@@ -246,14 +251,13 @@ class Connection {
   Instant last_received_at_, last_sent_at_;
   std::optional<Instant> pace_at_, fin_at_, linger_at_, gone_at_, release_at_;
   std::uint32_t fin_tries_ = 0;
-  Bytes error_packet_;
   bool error_unsent_ = false;
-  std::optional<Error> end_error_;
+  std::unique_ptr<Ending> ending_;  // none before the end
   bool end_unsaid_ = false;
   std::uint64_t
       entropy_;  // which numbers are skipped: cheap, and secret enough for a game of chance
   Traffic traffic_{};
-  ConnectionStats stats_;
+  ConnectionCounts counts_;
   std::vector<FrameNote> notes_;
   base::Queue<Output> outputs_;
 };

@@ -47,8 +47,8 @@ bool is_about_ours(const Frame& frame) {
 bool Connection::on_packet(Instant now, const Path& path, const Header& header, ByteSpan packet,
                            base::Ecn ecn) {
   if (state_ == State::closed) return true;
-  ++stats_.packets_received;
-  stats_.bytes_received += packet.size();
+  ++counts_.packets_received;
+  counts_.bytes_received += packet.size();
   paths_.on_received(path, packet.size());
   if (!header.has(flag_sealed)) return on_unsealed(now, header, packet);
   return on_sealed(now, path, header, packet, ecn);
@@ -104,7 +104,7 @@ bool Connection::on_unsealed(Instant now, const Header& header, ByteSpan packet)
 
 /// Anybody can say such a packet, but on an ordered carrier.
 bool Connection::drop_unsealed(Instant now) {
-  ++stats_.packets_dropped;
+  ++counts_.packets_dropped;
   if (carrier_ == Carrier::ordered) {
     fault(now, {Code::protocol, "an unsealed packet that does not belong here"});
   }
@@ -180,7 +180,7 @@ bool Connection::opens(Instant now, EpochKeys& keys, PacketNumber number, ByteSp
   if (keys.receive->open(number, packet.first(header_bytes), packet.subspan(header_bytes))) {
     return true;
   }
-  ++stats_.packets_dropped;
+  ++counts_.packets_dropped;
   if (++keys.unopened >= unopened_max(keys.receive->id())) {
     fault(now, {Code::limit, "too many packets that do not open under one key"});
   } else if (carrier_ == Carrier::ordered) {
@@ -195,7 +195,7 @@ bool Connection::on_sealed(Instant now, const Path& path, const Header& header, 
   const auto number = number_of(header);
   const bool is_fresh = number && (carrier_ == Carrier::ordered || received_.may_take(*number));
   if (keys == nullptr || !is_fresh) {
-    ++stats_.packets_dropped;
+    ++counts_.packets_dropped;
     if (carrier_ == Carrier::ordered) {
       fault(now, {Code::protocol, "a packet out of its order, or of unknown keys"});
     }
@@ -218,7 +218,7 @@ bool Connection::on_sealed(Instant now, const Path& path, const Header& header, 
 
   const Step step = step_of(state_, header.type, true);
   if (step.action == Action::drop) {
-    ++stats_.packets_dropped;
+    ++counts_.packets_dropped;
     return true;
   }
   // In TIME_WAIT only the answer to a FIN that was said twice matters.

@@ -84,8 +84,8 @@ bool Connection::is_ect() const { return carrier_ == Carrier::datagrams && recov
 base::DatagramsOut Connection::poll_packets(Instant now, ByteSpan room) {
   if (error_unsent_) {
     error_unsent_ = false;
-    std::ranges::copy(error_packet_, room.begin());
-    return single(now, paths_.current(), error_packet_.size());
+    std::ranges::copy(ending_->packet, room.begin());
+    return single(now, paths_.current(), ending_->packet.size());
   }
   if (handshake_ != nullptr && handshake_->hint_unsent) {
     return single(now, paths_.current(), write_hint(room));
@@ -159,8 +159,8 @@ base::DatagramsOut Connection::poll_handshake(ByteSpan room) {
   handshake_->unsent = index + 1 < packets ? handshake_->unsent + 1 : 0;
   const Path& path = paths_.current();
   paths_.on_sent(path, bytes);
-  ++stats_.packets_sent;
-  stats_.bytes_sent += bytes;
+  ++counts_.packets_sent;
+  counts_.bytes_sent += bytes;
   return {.socket = path.socket, .to = path.remote, .bytes = bytes, .segment_bytes = bytes};
 }
 
@@ -435,8 +435,8 @@ std::size_t Connection::seal(Instant now, ByteSpan room, Header header, std::siz
   ++keys.sealed;
   ++traffic_.packets;
   traffic_.bytes += size;
-  ++stats_.packets_sent;
-  stats_.bytes_sent += size;
+  ++counts_.packets_sent;
+  counts_.bytes_sent += size;
   if (carrier_ == Carrier::ordered) {
     services_.on_acked(now, notes_);
     for (const FrameNote& note : notes_) {

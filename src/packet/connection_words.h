@@ -28,7 +28,7 @@ struct PacketConfig {
   Duration handshake_timeout = 30s;
   Duration idle_timeout = 60s, keep_alive = 15s;
   Duration linger = 10s;        // how long a close waits for what is not acknowledged
-  Duration release_after = 5s;  // of idleness, until memory is given back
+  Duration release_after = 1s;  // of idleness, until memory is given back
 };
 
 /// An unsealed ERROR that is a hint: this, and a u16 of kith::Code. Others are the endpoint's.
@@ -104,15 +104,17 @@ struct ConnectionEnded {
   std::optional<Error> error;
 };
 
-struct ConnectionStats {
+struct ConnectionCounts {
+  std::uint64_t bytes_received = 0, bytes_sent = 0, packets_received = 0, packets_sent = 0;
+  std::uint64_t packets_dropped = 0;  // of them: those that did not open, came twice, or too early
+  std::uint64_t path_changes = 0;
+};
+struct ConnectionStats : ConnectionCounts {
   State state = State::closed;
   Duration rtt{0}, rtt_least{0};
   RecoveryStats recovery;
-  std::uint64_t bytes_received = 0, bytes_sent = 0, packets_received = 0, packets_sent = 0;
-  std::uint64_t packets_dropped = 0;  // of them: those that did not open, came twice, or too early
-  std::uint64_t packets_resent = 0;   // that were lost, and what they carried went once more
-  std::uint64_t path_changes = 0;
-  std::uint64_t epoch = 0;  // of what is sent
+  std::uint64_t packets_resent = 0;  // that were lost, and what they carried went once more
+  std::uint64_t epoch = 0;           // of what is sent
   std::size_t mtu_bytes = 0;
 };
 

@@ -23,8 +23,9 @@ namespace kith::packet {
 /// A bit for each number of a window of them.
 class NumberBits {
  public:
-  /// REQUIRES: `places` is a power of two, at least 64.
-  explicit NumberBits(std::size_t places) : words_(places / 64), mask_(places - 1) {}
+  /// REQUIRES: `places` is a power of two.
+  explicit NumberBits(std::size_t places)
+      : words_(std::max(places, word_bits) / word_bits), mask_(std::max(places, word_bits) - 1) {}
 
   bool has(PacketNumber number) const {
     return (words_[word_of(number)] >> (number % 64) & 1) != 0;
@@ -47,7 +48,8 @@ class NumberBits {
   }
 
  private:
-  std::size_t word_of(PacketNumber number) const { return (number & mask_) / 64; }
+  static constexpr std::size_t word_bits = 64;
+  std::size_t word_of(PacketNumber number) const { return (number & mask_) / word_bits; }
 
   std::vector<std::uint64_t> words_;
   std::size_t mask_;
@@ -79,7 +81,8 @@ static_assert(sizeof(SentRecord) == 64);
 
 class SentRing {
  public:
-  static constexpr std::size_t places_min = 64;
+  /// Enough for a handshake and a keep-alive: 1 KiB.
+  static constexpr std::size_t places_min = 16;
 
   explicit SentRing(PacketNumber begin)
       : begin_(begin),

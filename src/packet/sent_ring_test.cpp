@@ -42,20 +42,21 @@ TEST(NumberBits, FindsWhatASetFinds) {
 
 TEST(SentRing, GrowsAndKeepsEverything) {
   SentRing ring(50);
-  for (PacketNumber number = 50; number < 50 + 64; ++number) {
+  constexpr PacketNumber end = 50 + SentRing::places_min;
+  for (PacketNumber number = 50; number < end; ++number) {
     EXPECT_TRUE(ring.has_place_for(number));
     if (number % 10 == 0) continue;  // skipped
     SentRecord& record = ring.push(number);
     record.bytes = static_cast<std::uint16_t>(number);
     ring.note(record, notes(number, 2));
   }
-  EXPECT_FALSE(ring.has_place_for(114));
+  EXPECT_FALSE(ring.has_place_for(end));
   ring.close(51);
   ring.lose(52);
   ring.grow();
-  EXPECT_EQ(ring.places(), 128u);
-  EXPECT_TRUE(ring.has_place_for(114 + 63));
-  EXPECT_FALSE(ring.has_place_for(114 + 64));
+  EXPECT_EQ(ring.places(), 2 * SentRing::places_min);
+  EXPECT_TRUE(ring.has_place_for(end + SentRing::places_min - 1));
+  EXPECT_FALSE(ring.has_place_for(end + SentRing::places_min));
   EXPECT_EQ(ring.next_open(0, 1000), 53u);
   EXPECT_EQ(ring.next_lost(0, 1000), 52u);
   EXPECT_EQ(ring.next_skipped(0, 1000), 50u);

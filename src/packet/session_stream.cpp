@@ -14,17 +14,24 @@ constexpr std::size_t front_bytes_max = 1 + 9 + 3;
 
 }  // namespace
 
+SessionStream::Flow& SessionStream::flow() {
+  if (!flow_) flow_ = std::make_unique<Flow>();
+  return *flow_;
+}
+
 void SessionStream::write(ByteView bytes) {
   ASSERT(bytes.size() <= room());
-  base::append(out_, bytes);
+  base::append(flow().out, bytes);
 }
 
 void SessionStream::fill(FrameWriter& writer, std::vector<FrameNote>& notes) {
-  while (!lost_.empty()) {
-    const NumberRange range = lost_.ranges().front();
+  if (!flow_) return;
+  RangeSet& lost = flow_->lost;
+  while (!lost.empty()) {
+    const NumberRange range = lost.ranges().front();
     std::uint64_t written = 0;
     if (!write_from(writer, notes, range.first, range.last + 1, written)) return;
-    lost_.remove_below(written);
+    lost.remove_below(written);
   }
   while (next_ < out_end()) {
     if (!write_from(writer, notes, next_, out_end(), next_)) return;
@@ -36,7 +43,8 @@ bool SessionStream::write_from(FrameWriter& writer, std::vector<FrameNote>& note
   if (writer.room() <= front_bytes_max) return false;
   const std::size_t count =
       std::min<std::size_t>(writer.room() - front_bytes_max, static_cast<std::size_t>(to - from));
-  const ByteView data = ByteView(out_).subspan(static_cast<std::size_t>(from - out_base_), count);
+  const ByteView data =
+      ByteView(flow_->out).subspan(static_cast<std::size_t>(from - out_base_), count);
   if (!writer.write(SessionFrame{from, data})) return false;
   notes.push_back({FrameNote::Kind::session, 0, static_cast<std::uint16_t>(count), 0, from});
   written = from + count;
@@ -45,29 +53,31 @@ bool SessionStream::write_from(FrameWriter& writer, std::vector<FrameNote>& note
 
 void SessionStream::on_acked(const FrameNote& note) {
   const std::uint64_t end = note.offset + note.bytes;
-  if (end <= out_base_ || note.bytes == 0) return;
+  if (end <= out_base_ || note.bytes == 0) return;  // so there is a flow
+  Flow& flow = *flow_;
   const std::uint64_t first = std::max(note.offset, out_base_);
   // With more gaps than are kept the bytes count as unacknowledged: they are sent once more.
-  if (acked_.add({first, end - 1}) == RangeSet::Added::no_room) return;
-  const NumberRange front = acked_.ranges().front();
+  if (flow.acked.add({first, end - 1}) == RangeSet::Added::no_room) return;
+  const NumberRange front = flow.acked.ranges().front();
   if (front.first > out_base_) return;
   const std::uint64_t base = front.last + 1;
-  out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(base - out_base_));
+  flow.out.erase(flow.out.begin(),
+                 flow.out.begin() + static_cast<std::ptrdiff_t>(base - out_base_));
   out_base_ = base;
-  acked_.remove_below(base);
-  lost_.remove_below(base);
-  if (out_.empty()) out_.shrink_to_fit();
+  flow.acked.remove_below(base);
+  flow.lost.remove_below(base);
+  if (flow.out.empty()) flow.out.shrink_to_fit();
 }
 
 void SessionStream::on_lost(const FrameNote& note) {
   const std::uint64_t end = note.offset + note.bytes;
-  if (end <= out_base_ || note.bytes == 0) return;
+  if (end <= out_base_ || note.bytes == 0) return;  // so there is a flow
   NumberRange range{std::max(note.offset, out_base_), end - 1};
-  if (acked_.covers(range)) return;
+  if (flow_->acked.covers(range)) return;
   // Too many holes: all from the lowest on is sent again, which is at most 64 KiB.
-  if (lost_.add(range) == RangeSet::Added::no_room) {
-    lost_.clear();
-    lost_.add({out_base_, next_ - 1});
+  if (flow_->lost.add(range) == RangeSet::Added::no_room) {
+    flow_->lost.clear();
+    flow_->lost.add({out_base_, next_ - 1});
   }
 }
 
@@ -79,15 +89,16 @@ Result<void> SessionStream::on_frame(const SessionFrame& frame) {
     return fail(Code::protocol, base::format("session bytes up to {}, allowed up to {}", end,
                                              in_base_ + given_ + bytes_max));
   }
+  Flow& flow = this->flow();
   const std::uint64_t first = std::max(frame.offset, in_base_);
-  if (in_ranges_.add({first, end - 1}) == RangeSet::Added::no_room) {
+  if (flow.in_ranges.add({first, end - 1}) == RangeSet::Added::no_room) {
     return fail(Code::protocol, base::format("session bytes with over {} gaps", gaps_max));
   }
   const auto at = static_cast<std::size_t>(first - in_base_);
   const ByteView data = frame.data.subspan(static_cast<std::size_t>(first - frame.offset));
-  if (in_.size() < at + data.size()) in_.resize(at + data.size());
-  std::memcpy(in_.data() + at, data.data(), data.size());
-  const NumberRange front = in_ranges_.ranges().front();
+  if (flow.in.size() < at + data.size()) flow.in.resize(at + data.size());
+  std::memcpy(flow.in.data() + at, data.data(), data.size());
+  const NumberRange front = flow.in_ranges.ranges().front();
   if (front.first <= in_base_ + arrived_) {
     arrived_ = static_cast<std::size_t>(front.last + 1 - in_base_);
   }
@@ -97,15 +108,21 @@ Result<void> SessionStream::on_frame(const SessionFrame& frame) {
 /// What was given and is not looked at any more goes, whatever waits behind it.
 void SessionStream::forget_given() {
   if (given_ == 0) return;
-  in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(given_));
+  flow_->in.erase(flow_->in.begin(), flow_->in.begin() + static_cast<std::ptrdiff_t>(given_));
   in_base_ += given_;
   arrived_ -= given_;
   given_ = 0;
-  in_ranges_.remove_below(in_base_);
+  flow_->in_ranges.remove_below(in_base_);
+}
+
+void SessionStream::release() {
+  forget_given();
+  if (flow_ && flow_->in.empty() && flow_->out.empty()) flow_.reset();
 }
 
 ByteView SessionStream::take_arrived() {
-  const ByteView bytes = ByteView(in_).subspan(given_, arrived_ - given_);
+  if (!has_arrived()) return {};
+  const ByteView bytes = ByteView(flow_->in).subspan(given_, arrived_ - given_);
   given_ = arrived_;
   return bytes;
 }

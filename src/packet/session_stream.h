@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -18,11 +19,11 @@ class SessionStream {
   static constexpr std::size_t gaps_max = 64;
 
   // --- out ---
-  std::size_t room() const { return bytes_max - out_.size(); }
+  std::size_t room() const { return bytes_max - (flow_ ? flow_->out.size() : 0); }
   /// REQUIRES: at most room().
   void write(ByteView bytes);
-  bool has_pending() const { return next_ < out_end() || !lost_.empty(); }
-  bool is_all_acknowledged() const { return out_.empty(); }
+  bool has_pending() const { return flow_ && (next_ < out_end() || !flow_->lost.empty()); }
+  bool is_all_acknowledged() const { return !flow_ || flow_->out.empty(); }
   void fill(FrameWriter& writer, std::vector<FrameNote>& notes);
   void on_acked(const FrameNote& note);
   void on_lost(const FrameNote& note);
@@ -33,24 +34,31 @@ class SessionStream {
   bool has_arrived() const { return arrived_ > given_; }
   /// What is there in order and was not given yet; valid until the next mutation.
   ByteView take_arrived();
+  /// Gives back memory that nothing is in.
+  void release();
 
  private:
+  /// None while nothing is under way: what is said is little, at the beginning and at rotations.
+  struct Flow {
+    Bytes out;  // from out_base_ on: all that is not acknowledged without a gap
+    RangeSet acked{gaps_max};
+    RangeSet lost{gaps_max};
+    Bytes in;  // from in_base_ on
+    RangeSet in_ranges{gaps_max};
+  };
+
+  Flow& flow();
   void forget_given();
-  std::uint64_t out_end() const { return out_base_ + out_.size(); }
+  std::uint64_t out_end() const { return out_base_ + flow_->out.size(); }
   bool write_from(FrameWriter& writer, std::vector<FrameNote>& notes, std::uint64_t from,
                   std::uint64_t to, std::uint64_t& written);
 
-  Bytes out_;  // from out_base_ on: all that is not acknowledged without a gap
+  std::unique_ptr<Flow> flow_;
   std::uint64_t out_base_ = 0;
   std::uint64_t next_ = 0;  // not sent yet from here
-  RangeSet acked_{gaps_max};
-  RangeSet lost_{gaps_max};
-
-  Bytes in_;  // from in_base_ on
   std::uint64_t in_base_ = 0;
-  std::size_t arrived_ = 0;  // bytes of in_ without a gap
+  std::size_t arrived_ = 0;  // bytes of the flow's `in` without a gap
   std::size_t given_ = 0;
-  RangeSet in_ranges_{gaps_max};
 };
 
 }  // namespace kith::packet
