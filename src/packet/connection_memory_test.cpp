@@ -177,7 +177,7 @@ TEST_P(MemoryBulk, AHundredThousandPacketsInSteadyStateAllocateNothingEach) {
       pair.turn();
     }
   };
-  until(100'000);
+  until(200'000);
   const std::uint64_t before = memory_allocations, excused = pair.a.uncounted;
   const std::uint64_t packets = pair.a.packets, bytes = pair.b.received;
   until(packets + 100'000);
