@@ -50,6 +50,10 @@ class Said:
     waited: float
 
     @property
+    def signal(self, number):
+        """Popen.send_signal() would reap one that has ended, and nobody could know what it used."""
+        os.kill(self.process.pid, number)
+
     def cpu_s(self):
         return self.receiver_cpu_s + self.sender_cpu_s
 
@@ -140,11 +144,11 @@ class Process:
     def stop(self):
         """However it stands; its children are its own affair."""
         if self.process.returncode is None:
-            self.process.terminate()
+            self.signal(signal.SIGTERM)
             try:
                 self.reap(5)
             except RunFailed:
-                self.process.kill()
+                self.signal(signal.SIGKILL)
                 self.reap(5)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:

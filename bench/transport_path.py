@@ -86,7 +86,7 @@ class Relay:
     def __exit__(self, kind, *_):
         try:
             if kind is None:
-                self.process.process.send_signal(signal.SIGTERM)
+                self.process.signal(signal.SIGTERM)
                 self.said = self.process.finish(10)
         finally:
             self.process.stop()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/assert.h"
 #include "base/endian.h"
@@ -12,6 +13,9 @@ namespace {
 
 constexpr std::uint32_t id_generation_bits = 12;
 constexpr std::uint32_t id_generation_mask = (1U << id_generation_bits) - 1;
+/// How far the next generation of an id's slot is from the last one.
+constexpr std::uint64_t id_steps_max = 8;
+constexpr std::size_t ids_free_min = 128;
 constexpr std::size_t ids_max = std::size_t{1} << (32 - id_generation_bits);
 
 /// Equal times by index, so that the order does not depend on what was before.
@@ -275,25 +279,23 @@ void Endpoint::settle(Instant) {
 // --- ids -----------------------------------------------------------------------------------------
 
 std::optional<ConnectionId> Endpoint::take_id(ConnectionSlot slot) {
-  if (free_ids_.empty()) {
-    if (ids_.size() == ids_max) return std::nullopt;
+  if (free_ids_.size() < ids_free_min && ids_.size() < ids_max) {
     // Slots are taken from a shuffled block, so that ids say little of how many there are.
-    const std::size_t first = ids_.size();
-    ids_.resize(std::min(ids_max, first + 256));
-    for (std::size_t index = first; index < ids_.size(); ++index) {
-      free_ids_.push_back(static_cast<std::uint32_t>(index));
+    std::vector<std::uint32_t> block(std::min<std::size_t>(ids_max - ids_.size(), 256));
+    std::iota(block.begin(), block.end(), static_cast<std::uint32_t>(ids_.size()));
+    for (std::size_t left = block.size(); left > 1; --left) {
+      std::swap(block[left - 1], block[rng_.below(left)]);
     }
-    for (std::size_t left = free_ids_.size(); left > 1; --left) {
-      std::swap(free_ids_[left - 1], free_ids_[rng_.below(left)]);
-    }
+    ids_.resize(ids_.size() + block.size());
+    for (const std::uint32_t index : block) free_ids_.push_back(index);
   }
-  const std::uint32_t index = free_ids_.back();
-  free_ids_.pop_back();
+  if (free_ids_.empty()) return std::nullopt;
+  const std::uint32_t index = free_ids_.pop_front();
   IdEntry& entry = ids_[index];
-  // Another generation than last time, and never 0, so that no id is 0.
-  const auto step = static_cast<std::uint32_t>(rng_.below(id_generation_mask - 1)) + 1;
-  entry.generation =
-      static_cast<std::uint16_t>((entry.generation + step - 1) % id_generation_mask + 1);
+  // No id comes again before some 60,000 others: a cookie is of one second, one address and one id.
+  const std::uint64_t step = entry.generation == 0 ? id_generation_mask : id_steps_max;
+  entry.generation = static_cast<std::uint16_t>(
+      (entry.generation + rng_.below(step)) % id_generation_mask + 1);  // 0 for none
   entry.use = IdUse::live;
   entry.target = slot.value;
   return ConnectionId{index << id_generation_bits | entry.generation};

@@ -192,7 +192,7 @@ class Endpoint final : private ConnectionIds {
   std::vector<std::unique_ptr<Connection>> ended_;  // that views may still look into
   std::size_t connection_count_ = 0;
   std::vector<IdEntry> ids_;
-  std::vector<std::uint32_t> free_ids_;
+  base::Queue<std::uint32_t> free_ids_;      // the one that was given back first is taken first
   std::vector<ConnectionSlot> handshaking_;  // accepted, without keys yet
   std::optional<Pending> pending_;
   std::uint64_t next_token_ = 1;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "packet/test_pair.h"
 
 namespace kith::packet {
@@ -80,6 +82,26 @@ TEST(Endpoint, ACloseWaitsForAllAndBothEndsEndWithoutAnError) {
   ASSERT_TRUE(pair.run([&] {
     return pair.a.endpoint.connection_count() == 0 && pair.b.endpoint.connection_count() == 0;
   }));
+}
+
+// A cookie is of one second, one address and one id, and admits one handshake.
+TEST(Endpoint, AnIdComesAgainOnlyAfterManyOthers) {
+  SeededRng rng(1);
+  const Instant now = Instant{} + 1h;
+  Endpoint endpoint({}, rng, now);
+  std::set<std::uint32_t> ids;
+  constexpr std::size_t dials = 30'000;
+  for (std::size_t i = 0; i < dials; ++i) {
+    endpoint.on_input(now, DialPath{Token{i}, Path{{1}, TestPair::address(2)}});
+    while (auto output = endpoint.poll_output(now)) {
+      const auto* dialled = std::get_if<Dialled>(&*output);
+      if (dialled == nullptr) continue;
+      ids.insert(endpoint.look_at(dialled->slot)->own_ids().front().value);
+      endpoint.on_input(now, ToConnection{dialled->slot, AbortConnection{Code::closed, ""}});
+    }
+    endpoint.on_datagrams(now, {base::SocketId{1}, TestPair::address(2), {}, 0, base::Ecn::none});
+  }
+  EXPECT_EQ(ids.size(), dials);
 }
 
 }  // namespace
