@@ -173,12 +173,13 @@ Result<DatagramSocket> DatagramSocket::open(base::SocketId id, const base::IpPor
 
 Result<std::span<const base::DatagramsIn>> DatagramSocket::receive(ByteSpan room) {
   ASSERT(room.size() >= batches_max * batch_bytes);
-  std::array<mmsghdr, batches_max> messages{};
+  std::array<mmsghdr, batches_max> messages;
   std::array<iovec, batches_max> pieces;
   std::array<sockaddr_storage, batches_max> from;
   std::array<Control, batches_max> control;
-  for (std::size_t i = 0; i < batches_max; ++i) {
+  for (std::size_t i = 0; i < asks_; ++i) {
     pieces[i] = {room.data() + i * batch_bytes, batch_bytes};
+    messages[i] = {};
     msghdr& header = messages[i].msg_hdr;
     header.msg_name = &from[i];
     header.msg_namelen = sizeof from[i];
@@ -189,11 +190,17 @@ Result<std::span<const base::DatagramsIn>> DatagramSocket::receive(ByteSpan room
   }
   int count = -1;
   for (int errors = 0; count < 0 && errors <= stale_errors_max; ++errors) {
-    count = ::recvmmsg(fd_.get(), messages.data(), batches_max, MSG_DONTWAIT, nullptr);
+    count =
+        ::recvmmsg(fd_.get(), messages.data(), static_cast<unsigned>(asks_), MSG_DONTWAIT, nullptr);
     if (count >= 0) break;
-    if (is_full(errno)) return std::span<const base::DatagramsIn>();
+    if (is_full(errno)) {
+      asks_ = 1;
+      return std::span<const base::DatagramsIn>();
+    }
     if (!is_stale(errno)) return fail(os_error(errno, "receive"));
   }
+  // To ask for another one that is not there takes time, and who waits asks often.
+  asks_ = static_cast<std::size_t>(std::max(count, 1)) == asks_ ? batches_max : 1;
   std::size_t kept = 0;
   for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
     msghdr& header = messages[i].msg_hdr;

@@ -83,6 +83,7 @@ class DatagramSocket {
   std::uint64_t lost_ = 0;
   bool has_gso_ = false, has_gro_ = false;
   std::array<base::DatagramsIn, batches_max> received_{};
+  std::size_t asks_ = 1;  // for so many batches at once
 };
 
 }  // namespace kith::rt
