@@ -226,7 +226,11 @@ class Bench:
             self.add("64-byte messages", name, count / max(said.received["seconds"], 1e-9))
             self.add("64-byte messages, CPU", name, 1e6 * said.cpu_s / count)
 
-        self.each("messages", ["--seconds", self.seconds, "--message-bytes", MESSAGE_BYTES], take)
+        options = ["--seconds", self.seconds, "--message-bytes", MESSAGE_BYTES]
+        unreliable = [*options, "--service", "datagram"]
+        runs = {f"{peer.name}, datagrams": lambda peer=peer: run_pair(peer, "messages", unreliable)
+                for peer in self.peers if peer.name == "kith"}
+        self.each("messages", options, take, runs)
 
     def ping(self):
         def take(name, sent):
@@ -367,7 +371,8 @@ class Bench:
         tls = ["tls-cubic", "tls-bbr"]
         wanted = [
             ("stream", "kith", quic), ("stream", "kith", tls), ("stream", "kith", ["floor"]),
-            ("64-byte messages", "kith", ["zmq-curve"]), ("ping-pong p50", "kith", ["floor"]),
+            ("64-byte messages", "kith", ["zmq-curve"]),
+            ("64-byte messages", "kith, datagrams", ["zmq-curve"]), ("ping-pong p50", "kith", ["floor"]),
             ("requests", "kith", quic), ("handshakes a core-second", "kith", ["crypto alone"]),
             ("handshakes a core-second", "kith", quic),
             ("stream, new keys each 100 MB", "kith", ["kith, never"]),

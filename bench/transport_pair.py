@@ -50,10 +50,6 @@ class Said:
     waited: float
 
     @property
-    def signal(self, number):
-        """Popen.send_signal() would reap one that has ended, and nobody could know what it used."""
-        os.kill(self.process.pid, number)
-
     def cpu_s(self):
         return self.receiver_cpu_s + self.sender_cpu_s
 
@@ -137,6 +133,10 @@ class Process:
             self.waited = int(file.read().split()[1]) / 1e9 / max(took, 1e-9)
         _, status, self.usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
+
+    def signal(self, number):
+        """Popen.send_signal() would reap one that has ended, and nobody could know what it used."""
+        os.kill(self.process.pid, number)
 
     def cpu_s(self):
         return self.usage.ru_utime + self.usage.ru_stime

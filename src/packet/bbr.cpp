@@ -276,7 +276,12 @@ void Bbr::raise_upper_bound(const AckedBatch& acked) {
 std::uint64_t Bbr::bound() const {
   std::uint64_t most = ~std::uint64_t{0} / 256;
   const bool is_probing = phase_ == Phase::refill || phase_ == Phase::up;
-  if (upper_) most = is_probing ? *upper_ : percent(*upper_, headroom_percent);
+  if (upper_) {
+    // Room for others to enter, but not out of what the path itself holds.
+    const std::uint64_t path = bdp(100) + std::max(aggregated_[0], aggregated_[1]);
+    const std::uint64_t cruise = std::max(percent(*upper_, headroom_percent), path);
+    most = is_probing ? *upper_ : std::min(*upper_, cruise);
+  }
   if (lower_ && !is_probing) most = std::min(most, *lower_);
   return std::max(most, floor());
 }
