@@ -372,7 +372,8 @@ class Bench:
         wanted = [
             ("stream", "kith", quic), ("stream", "kith", tls), ("stream", "kith", ["floor"]),
             ("64-byte messages", "kith", ["zmq-curve"]),
-            ("64-byte messages", "kith, datagrams", ["zmq-curve"]), ("ping-pong p50", "kith", ["floor"]),
+            ("64-byte messages", "kith, datagrams", ["zmq-curve"]),
+            ("ping-pong p50", "kith", ["floor"]),
             ("requests", "kith", quic), ("handshakes a core-second", "kith", ["crypto alone"]),
             ("handshakes a core-second", "kith", quic),
             ("stream, new keys each 100 MB", "kith", ["kith, never"]),

@@ -135,9 +135,9 @@ Check check_clock() {
 Check check_descriptors(const Session& session) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const std::uint64_t wanted =
-      session.settings.node.host.limits.connections_max +
-      session.settings.web_socket.upgrades_max + descriptors_beside;  // …and WebSockets to be
+  const std::uint64_t wanted = session.settings.node.host.limits.connections_max +
+                               session.settings.web_socket.upgrades_max +
+                               descriptors_beside;  // …and WebSockets to be
   const std::string detail =
       base::format("{} allowed, {} wanted for connections_max {}", limit.rlim_cur, wanted,
                    session.settings.node.host.limits.connections_max);

@@ -281,8 +281,9 @@ void add_many_node_verbs(CLI::App& app, Draft& draft) {
             UINT64_MAX);
   add_duration(*simulate.app, "--for", simulate.args->run_for, "Virtual time (60s)");
   simulate.app
-      ->add_option("--scenario", simulate.args->scenario,
-                   "peers, calm, storm, gossip, ledger, compute or packet, see docs/simulator.md (peers)")
+      ->add_option(
+          "--scenario", simulate.args->scenario,
+          "peers, calm, storm, gossip, ledger, compute or packet, see docs/simulator.md (peers)")
       ->type_name("NAME");
   add_list(*simulate.app, "--with", simulate.args->settings,
            "A setting of the scenario; may be repeated")

@@ -74,7 +74,8 @@ void apply_transports(Settings& settings) {
   packets.mtu.bytes = packet.mtu;
   packets.mtu.bytes_max = packet.mtu_max;
   packets.mtu.discovers = packet.discovers_mtu;
-  packets.recovery.congestion = packet::congestion_named(packet.congestion).value();  // the table's choices
+  packets.recovery.congestion =
+      packet::congestion_named(packet.congestion).value();  // the table's choices
   packets.idle_timeout = packet.idle_timeout;
   packets.keep_alive = packet.keep_alive;
   packets.services.compresses = settings.session.compresses;

@@ -41,8 +41,9 @@ struct HandshakeBytes {
   std::uint8_t message;
   Bytes bytes;
 };
-/// Why our session does not answer the peer's HELLO, `refused` or `unsupported`: said once, unsealed, and only before our first
-/// message. Anybody could have said it, so the peer believes little of it.
+/// Why our session does not answer the peer's HELLO, `refused` or `unsupported`: said once,
+/// unsealed, and only before our first message. Anybody could have said it, so the peer believes
+/// little of it.
 struct HintBytes {
   Code code;
 };

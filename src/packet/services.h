@@ -157,8 +157,8 @@ class Services {
   /// at most one is given of fragment and frames.
   std::optional<FragmentOut> next_fragment(Instant now, std::size_t room);
   /// Appends to `notes` what must be heard. A packet wants an acknowledgement when there are notes,
-  /// or a DATAGRAM, which a packet of type ACK could not have (FrameWriter::fits). Whether some of it
-  /// was lost before.
+  /// or a DATAGRAM, which a packet of type ACK could not have (FrameWriter::fits). Whether some of
+  /// it was lost before.
   bool fill(Instant now, FrameWriter& writer, std::vector<FrameNote>& notes);
   void on_acked(Instant now, std::span<const FrameNote> notes);
   void on_lost(Instant now, std::span<const FrameNote> notes);

@@ -4,8 +4,8 @@
 //
 // A turn is one mutation, then every output performed, then the bytes of every link that said
 // TransmitReady, then the datagrams, then one timer. Bytes are read into one buffer that all links
-// share and written from another, so that an idle link costs no buffer (a WebSocket one of 4 KiB); only what a socket did not
-// take, and an incomplete frame, are kept by link.
+// share and written from another, so that an idle link costs no buffer (a WebSocket one of 4 KiB);
+// only what a socket did not take, and an incomplete frame, are kept by link.
 //
 // Limits: `ReactorConfig`. Deviations: a link whose socket takes no byte for `write_stall_max`
 // while bytes wait is closed with Code::timeout.
