@@ -123,7 +123,7 @@ class DevnetJobTest(Case):
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,
             env=environment())
         try:
-            job = wait_for(lambda: self.job(homes), "accepted tasks", 200)
+            job = wait_for(lambda: self.job(homes), "accepted tasks", 300)
             board = self.ask(homes, "compute", "leaderboard")["accounts"]
             accounts = self.ask(homes, "account", "list")["accounts"]
             devnet.send_signal(signal.SIGINT)
