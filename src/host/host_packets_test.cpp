@@ -101,6 +101,21 @@ TEST_F(HostPackets, BothKnowEachOthersDatagramAddresses) {
   EXPECT_NE(std::ranges::find(known->addresses, udp_of(1)), known->addresses.end());
 }
 
+TEST_F(HostPackets, AWildcardsSocketIsToldByItsInterfaces) {
+  HostConfig config = with_packets();
+  const auto asked = at("/ip4/0.0.0.0/udp/4771/kith");
+  config.listen.push_back(asked);
+  add(config);
+  const std::vector<codec::Multiaddr> reachable = {at("/ip4/192.0.2.1/udp/4771/kith"),
+                                                   at("/ip4/127.0.0.1/udp/4771/kith")};
+  world.input(0, SocketOpened{asked, asked, base::SocketId{7}, reachable});
+  const auto told = hosts[0]->host.addresses();
+  for (const auto& address : reachable) {
+    EXPECT_EQ(std::ranges::count(told, address.with_peer(hosts[0]->id())), 1);
+  }
+  EXPECT_EQ(std::ranges::count(told, asked.with_peer(hosts[0]->id())), 0);
+}
+
 TEST_F(HostPackets, OneWithoutASocketOpensOneToDialAndTellsNobody) {
   add();
   add(with_packets());
