@@ -200,7 +200,7 @@ class Node {
             },
             [&](packet::PathChanged&) {},
             [&](packet::ConnectionEnded& ended) {
-              app_.on_end(slot, ended.error);
+              app_.on_end(slot, packet::copy_of(ended.error));
               sessions_.erase(slot);
               known_.erase(slot);
             },

@@ -126,7 +126,7 @@ class Line {
     for (std::size_t i = 0; i < batch; ++i) {
       const std::size_t notes_before = notes_.size();
       FrameWriter writer(ByteSpan(room_).subspan(i * payload_bytes, payload_bytes));
-      if (from.has_pending()) from.fill(now_, writer, notes_);
+      if (from.has_pending()) from.fill(now_, writer, payload_bytes, notes_);
       if (writer.size() == 0) break;
       frames += static_cast<std::int64_t>(notes_.size() - notes_before);
       to.on_window(from.window());

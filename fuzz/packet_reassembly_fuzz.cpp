@@ -157,15 +157,16 @@ class Hostile {
 
   void send(fuzz::Input& input) {
     for (int i = 0; i < 20 && services_.has_pending(); ++i) {
-      const std::size_t room_bytes = 64 + input.byte() * 4U;
+      const std::size_t room_max = 64 + input.byte() * 4U;
+      const std::size_t room_bytes = room_max - input.byte() % 2U * 60;
       std::vector<FrameNote> notes;
       Bytes room(room_bytes);
       FrameWriter writer(room);
-      if (const auto fragment = services_.next_fragment(now_, room_bytes)) {
+      if (const auto fragment = services_.next_fragment(now_, room_bytes, room_max)) {
         ASSERT(fragment->data.size() + 4 <= room_bytes && fragment->index < fragment->total);
         notes.push_back(fragment->note);
       } else {
-        services_.fill(now_, writer, notes);
+        services_.fill(now_, writer, room_max, notes);
         if (writer.size() == 0) break;
       }
       if (input.byte() % 4 == 0) {

@@ -10,7 +10,9 @@
 #include <cstring>
 #include <limits>
 
+#include "base/assert.h"
 #include "base/endian.h"
+#include "base/format.h"
 #include "crypto/secret.h"
 #include "crypto/sodium_ready.h"
 
@@ -139,6 +141,31 @@ bool open_by_evp(EVP_CIPHER_CTX* context, const AeadNonce& nonce, ByteView assoc
 }
 
 }  // namespace
+
+std::string_view name_of(CipherId cipher) {
+  switch (cipher) {
+    case CipherId::aes_256_gcm: return "aes-256-gcm";
+    case CipherId::chacha20_poly1305: return "chacha20-poly1305";
+  }
+  UNREACHABLE();
+}
+
+Result<std::vector<CipherId>> ciphers_named(std::span<const std::string> names) {
+  constexpr std::array all = {CipherId::aes_256_gcm, CipherId::chacha20_poly1305};
+  std::vector<CipherId> ciphers;
+  for (const std::string& name : names) {
+    const auto* const cipher = std::ranges::find(all, name, name_of);
+    if (cipher == all.end()) {
+      return fail(Code::usage, base::format("\"{}\" is neither {} nor {}", name, name_of(all[0]),
+                                            name_of(all[1])));
+    }
+    if (std::ranges::find(ciphers, *cipher) != ciphers.end()) {
+      return fail(Code::usage, base::format("{} twice", name));
+    }
+    ciphers.push_back(*cipher);
+  }
+  return ciphers;
+}
 
 std::array<CipherId, 2> preferred_ciphers() {
 #if defined(__x86_64__)

@@ -10,14 +10,23 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "crypto/aead.h"
 
 namespace kith::crypto {
 
 enum class CipherId : std::uint8_t { aes_256_gcm = 1, chacha20_poly1305 = 2 };  // on the wire
 
+/// "aes-256-gcm", "chacha20-poly1305".
+std::string_view name_of(CipherId cipher);
+/// Names as people write them. Errors: `usage`, with the one that is unknown or there twice.
+Result<std::vector<CipherId>> ciphers_named(std::span<const std::string> names);
 /// Most wanted first, for this processor.
 std::array<CipherId, 2> preferred_ciphers();
 

@@ -23,7 +23,7 @@ Host::Host(const HostConfig& config, const crypto::KeyPair& key, Rng& rng, Log& 
       rng_(rng),
       log_(log),
       connection_config_(config.connection),
-      context_{connection_config_, protocols_, rng, outbox_},
+      context_{connection_config_, protocols_, rng, outbox_, &download_},
       limits_(config.limits),
       upload_(config.shaping.upload),
       download_(config.shaping.download),
@@ -171,6 +171,10 @@ void Host::wake_shaped(Instant now) {
       }
       const auto found = links_.find(id);
       if (found == links_.end() || found->second->is_closing) continue;
+      if (found->second->is_datagrams) {
+        drain_connection(now, id);  // and gives credit
+        continue;
+      }
       found->second->transmit_told = true;
       outputs_.push_back(WorldOutput(TransmitReady{id}));
     }

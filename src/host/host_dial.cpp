@@ -337,7 +337,8 @@ std::optional<SessionStats> Host::session_stats_of(const Link& link) {
   const SessionConnection* session = link.channel.session();
   if (session == nullptr) return std::nullopt;
   SessionStats stats = session->stats();
-  if (codec::is_web(codec::transport_of(link.remote))) stats.transport = "ws";
+  const codec::Transport transport = codec::transport_of(link.remote);
+  if (codec::is_web(transport)) stats.transport = codec::is_tls(transport) ? "wss" : "ws";
   return stats;
 }
 

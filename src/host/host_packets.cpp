@@ -64,6 +64,7 @@ Host::Packets& Host::packets(Instant) {
   packets_ = std::make_unique<Packets>(session_config_of(config_, key_, rng_));
   packet::EndpointConfig& endpoint = packets_->endpoint_config;
   endpoint.packet = packets_->shared.config().packet;
+  endpoint.packet.services.holds_credit = download_.is_limited();
   endpoint.handshakes_max = config_.limits.inbound_pending_max;
   crypto::hkdf_sha256({}, key_.seed(), base::as_bytes("kith/packet/reset/1"), endpoint.reset_key);
   return *packets_;

@@ -89,6 +89,26 @@ TEST_F(HostPackets, ALossyPathDeliversTheSame) {
   EXPECT_GT(connection(0, 1).session->packets_lost, 0U);
 }
 
+TEST_F(HostPackets, TheLimitOfDownloadsHoldsPacketsToo) {
+  constexpr std::uint64_t rate = 400'000;
+  HostConfig config = with_packets();
+  const std::uint64_t window = config.session.packet.services.window_initial;
+  config.shaping.download = rate;
+  add(with_packets());
+  add(config);
+  dial_at(0, 1, {udp_of(1)});
+  world.run_for(1s);
+  ASSERT_TRUE(are_connected(0, 1));
+  // One window comes as it likes, and is owed.
+  const Instant begin = world.now();
+  const Bytes data = some_bytes(window + 2'000'000);
+  expect_delivered(0, 1, data);
+  const auto took_ms = base::to_ms(world.now() - begin);
+  EXPECT_GE(took_ms, 2'000'000 * 900 / rate);
+  EXPECT_LE(took_ms, data.size() * 1200 / rate);
+  EXPECT_GT(hosts[1]->host.download().waits(), 0U);
+}
+
 TEST_F(HostPackets, BothKnowEachOthersDatagramAddresses) {
   add(with_packets());
   add(with_packets());

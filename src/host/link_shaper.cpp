@@ -16,7 +16,9 @@ base::TokenRate rate_of(std::uint64_t bytes_per_second) {
 }  // namespace
 
 ShapedLane::ShapedLane(std::uint64_t bytes_per_second) {
-  if (bytes_per_second > 0) shaper_.emplace(rate_of(bytes_per_second), Instant{});
+  if (bytes_per_second == 0) return;
+  shaper_.emplace(rate_of(bytes_per_second), Instant{});
+  quantum_ = std::max(quantum_max, rate_of(bytes_per_second).burst);
 }
 
 bool ShapedLane::may_move(LinkId link) const {

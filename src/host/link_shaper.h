@@ -23,6 +23,9 @@ class ShapedLane {
   /// `bytes_per_second` 0: it never makes anybody wait.
   explicit ShapedLane(std::uint64_t bytes_per_second);
 
+  bool is_limited() const { return shaper_.has_value(); }
+  /// What a link may take at once where it can be held to that.
+  std::uint64_t quantum() const { return quantum_; }
   /// Whether the link may go on; if not it has a place among those that on_deadline gives.
   bool may_move(LinkId link) const;
   void on_moved(Instant now, std::uint64_t bytes);
@@ -36,6 +39,7 @@ class ShapedLane {
 
  private:
   std::optional<peer::Shaper> shaper_;
+  std::uint64_t quantum_ = 0;
   std::optional<Instant> opens_at_;  // empty: open
   Instant moved_at_;
   // Asking changes only who waits.

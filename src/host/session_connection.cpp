@@ -6,6 +6,7 @@
 
 #include "base/endian.h"
 #include "base/format.h"
+#include "host/link_shaper.h"
 #include "secure/session_keys.h"
 
 namespace kith::host {
@@ -15,18 +16,12 @@ namespace {
 constexpr std::size_t session_room_bytes_min = 2048;
 /// Between round trips told to the host.
 constexpr Duration session_measure_interval = 10s;
+/// Between pieces of credit, where the bandwidth of downloads has a limit.
+constexpr Duration session_credit_pause = 250ms;
 /// A later one of a message is none.
 constexpr Duration session_deadline_max = 24h * 365;
 /// The id that both ends of an ordered link have: it is the link that says which connection it is.
 constexpr packet::ConnectionId session_link_id{1};
-
-std::string_view session_cipher_name(crypto::CipherId cipher) {
-  switch (cipher) {
-    case crypto::CipherId::aes_256_gcm: return "aes-256-gcm";
-    case crypto::CipherId::chacha20_poly1305: return "chacha20-poly1305";
-  }
-  return "";
-}
 
 /// The protocol's name that a message or datagram begins with (docs/protocol/session-messages.md).
 std::optional<std::string_view> session_name_of(std::span<const ByteView> pieces,
@@ -263,31 +258,32 @@ void SessionConnection::on_packet_output(Instant now, packet::Connection::Output
   if (!own_ && !std::holds_alternative<packet::ServicesOutput>(output)) carry(now);
 }
 
-void SessionConnection::on_packets_ended(packet::ConnectionEnded& ended) {
+void SessionConnection::on_packets_ended(const packet::ConnectionEnded& ended) {
   has_ended_ = true;
-  fault(ended.error ? std::move(*ended.error) : Error{Code::closed, "the connection was closed"});
+  fault(ended.error != nullptr ? *ended.error : Error{Code::closed, "the connection was closed"});
 }
 
 void SessionConnection::on_services(Instant now, packet::ServicesOutput& output) {
   packet::Services* services = this->services();
   PacketPort port(services);
   std::visit(
-      Overload{[&](packet::StreamAccepted& a) {
-                 if (!takes_streams()) return port.reset(now, a.stream);
-                 streams_.on_accepted(now, port, a.stream, a.room);
-               },
-               [&](packet::StreamBytes& b) { streams_.on_bytes(now, port, b.stream, b.data); },
-               [&](packet::StreamWritable& w) { streams_.on_writable(w.stream, w.room); },
-               [&](packet::StreamFinished& f) { streams_.on_finished(now, port, f.stream); },
-               // Nobody here goes on reading where nobody reads what is written.
-               [&](packet::StreamStopped& stopped) { port.reset(now, stopped.stream); },
-               [&](packet::StreamClosed& c) { streams_.on_closed(c.stream, std::move(c.error)); },
-               [&](packet::MessageArrived& message) {
-                 if (services != nullptr) services->consume_message(message.number);
-                 on_message(now, message.pieces);  // they stay until the next batch
-               },
-               [&](packet::MessageDone& done) { on_message_done(done); },
-               [&](packet::DatagramArrived& datagram) { on_datagram(now, datagram.data); }},
+      Overload{
+          [&](packet::StreamAccepted& a) {
+            if (!takes_streams()) return port.reset(now, a.stream);
+            streams_.on_accepted(now, port, a.stream, a.room);
+          },
+          [&](packet::StreamBytes& b) { streams_.on_bytes(now, port, b.stream, b.data); },
+          [&](packet::StreamWritable& w) { streams_.on_writable(w.stream, w.room); },
+          [&](packet::StreamFinished& f) { streams_.on_finished(now, port, f.stream); },
+          // Nobody here goes on reading where nobody reads what is written.
+          [&](packet::StreamStopped& stopped) { port.reset(now, stopped.stream); },
+          [&](packet::StreamClosed& c) { streams_.on_closed(c.stream, packet::copy_of(c.error)); },
+          [&](packet::MessageArrived& message) {
+            if (services != nullptr) services->consume_message(message.number);
+            on_message(now, message.pieces);  // they stay until the next batch
+          },
+          [&](packet::MessageDone& done) { on_message_done(done); },
+          [&](packet::DatagramArrived& datagram) { on_datagram(now, datagram.data); }},
       output);
 }
 
@@ -424,9 +420,23 @@ void SessionConnection::on_input(Instant now, Input input) {
   carry(now);
 }
 
-std::optional<SessionConnection::Output> SessionConnection::poll_output(Instant) {
-  if (context_.outbox.empty()) return std::nullopt;
-  return context_.outbox.pop_front();
+std::optional<SessionConnection::Output> SessionConnection::poll_output(Instant now) {
+  if (!context_.outbox.empty()) return context_.outbox.pop_front();
+  give_credit(now);
+  return std::nullopt;
+}
+
+// One socket has all packets, so none is left unread: until they are paid for, no credit for more.
+void SessionConnection::give_credit(Instant now) {
+  if (own_ || phase_ != Phase::up) return;
+  if (context_.download == nullptr || !context_.download->is_limited()) return;
+  if (credit_at_ && now < *credit_at_) return;
+  credit_at_.reset();
+  const packet::Connection* connection = look();
+  if (connection == nullptr || connection->services().held_credit() == 0) return;
+  if (!context_.download->may_move(streams_.link())) return;  // drained again once it may
+  services()->give_credit(now, context_.download->quantum());
+  if (connection->services().held_credit() > 0) credit_at_ = now + session_credit_pause;
 }
 
 void SessionConnection::on_deadline(Instant now) {
@@ -446,7 +456,7 @@ void SessionConnection::on_deadline(Instant now) {
 
 std::optional<Instant> SessionConnection::next_deadline() const {
   if (has_ended_) return std::nullopt;
-  std::optional<Instant> deadline = close_at_;
+  std::optional<Instant> deadline = base::soonest(close_at_, credit_at_);
   if (phase_ != Phase::dead) {
     deadline = base::soonest(deadline, streams_.next_deadline());
     deadline = base::soonest(deadline, session_->next_deadline());
@@ -490,7 +500,7 @@ void SessionConnection::abort(Instant now, Error error) {
 SessionStats SessionConnection::stats() const {
   SessionStats all;
   all.transport = own_ ? "tcp" : "udp";
-  all.cipher = session_cipher_name(cipher_);
+  if (cipher_) all.cipher = crypto::name_of(*cipher_);
   all.rotations = session_->rotations();
   all.messages_unclaimed = messages_unclaimed_;
   const packet::Connection* connection = look();

@@ -56,7 +56,7 @@ class SessionShared {
 
 /// Of one connection, for people.
 struct SessionStats {
-  std::string_view transport;  // "udp", "tcp", "ws": a constant
+  std::string_view transport;  // "udp", "tcp", "ws", "wss": a constant
   std::string_view cipher;     // "aes-256-gcm", "chacha20-poly1305"
   std::string_view state;      // of packets, as TCP names them
   Duration rtt{0}, rtt_least{0};
@@ -131,12 +131,13 @@ class SessionConnection {
   void on_keys(Instant now, const secure::KeysReady& keys);
   void on_established(Instant now, secure::SessionEstablished& established);
   void on_session_fault(Instant now, secure::SessionFault& fault);
-  void on_packets_ended(packet::ConnectionEnded& ended);
+  void on_packets_ended(const packet::ConnectionEnded& ended);
   void on_services(Instant now, packet::ServicesOutput& output);
   void send_message(Instant now, packet::Services* services, SendMessageFor& request);
   void on_message(Instant now, std::span<const ByteView> pieces);
   void on_message_done(const packet::MessageDone& done);
   void on_datagram(Instant now, ByteView data);
+  void give_credit(Instant now);
   const ProtocolTable::value_type* claimant(Instant now, std::span<const ByteView> pieces);
   void measure(Instant now);
   void to_packets(Instant now, packet::Connection::Input input);
@@ -162,9 +163,10 @@ class SessionConnection {
   Phase phase_ = Phase::handshake;
   bool is_closing_ = false;
   bool has_ended_ = false;
-  crypto::CipherId cipher_{};
+  std::optional<crypto::CipherId> cipher_;                  // once the handshake is done
   std::optional<std::uint64_t> opened_epoch_, sent_epoch_;  // ciphers given so far
   std::optional<Instant> close_at_;
+  std::optional<Instant> credit_at_;  // there is more to give then
   Instant measure_at_;
 };
 

@@ -64,6 +64,7 @@ using ConnectionOutput = std::variant<ConnectionUp, ConnectionFault, RoundTripMe
 using ConnectionOutbox = base::Queue<ConnectionOutput>;
 
 struct ConnectionConfig;  // host/connection.h
+class ShapedLane;         // host/link_shaper.h
 
 /// What a connection needs of its parent; all of it outlives the connection. The outbox is lent:
 /// a parent drains a connection after each mutation, so one serves all connections and an idle
@@ -73,6 +74,7 @@ struct ConnectionContext {
   const ProtocolTable& protocols;
   Rng& rng;
   ConnectionOutbox& outbox;
+  const ShapedLane* download = nullptr;  // null: no limit
 };
 
 /// A stream's number on its connection, as the muxer counts.
@@ -100,6 +102,7 @@ class StreamMuxer {
 class StreamSet {
  public:
   StreamSet(const ConnectionContext& context, LinkId link) : context_(context), link_(link) {}
+  LinkId link() const { return link_; }
 
   /// Whose streams they are. REQUIRES: before the first stream.
   void set_peer(const PeerId& peer, const crypto::Hash256& handshake);

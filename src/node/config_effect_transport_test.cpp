@@ -203,7 +203,7 @@ TEST_F(TransportEffect, SessionCompress) {
     SeededRng(3).fill(text);
     for (std::uint8_t& letter : text) letter = letter % 16U + 'a';
     ASSERT_TRUE(services.send_message({}, Buffer(text), {}));
-    while (const auto fragment = services.next_fragment({}, 1400)) {
+    while (const auto fragment = services.next_fragment({}, 1400, 1400)) {
       sent[is_changed] += fragment->data.size();
     }
   }

@@ -10,11 +10,6 @@
 namespace kith::node {
 namespace {
 
-crypto::CipherId cipher_of(std::string_view name) {
-  return name == "aes-256-gcm" ? crypto::CipherId::aes_256_gcm
-                               : crypto::CipherId::chacha20_poly1305;
-}
-
 bool is_default(const Settings& settings, std::string_view name) {
   const auto found = std::ranges::find(settings.effective, name, &EffectiveSetting::key);
   return found != settings.effective.end() && found->origin == Origin::defaults;
@@ -40,14 +35,8 @@ void check_transports(const Settings& settings, std::vector<std::string>& faults
                                   format_duration(packet.keep_alive),
                                   format_duration(packet.idle_timeout)));
   }
-  const std::vector<std::string>& ciphers = settings.session.ciphers;
-  for (auto at = ciphers.begin(); at != ciphers.end(); ++at) {
-    if (*at != "aes-256-gcm" && *at != "chacha20-poly1305") {
-      faults.push_back(base::format(
-          "session.ciphers: \"{}\" is neither aes-256-gcm nor chacha20-poly1305", *at));
-    } else if (std::find(ciphers.begin(), at, *at) != at) {
-      faults.push_back(base::format("session.ciphers: {} twice", *at));
-    }
+  if (const auto ciphers = crypto::ciphers_named(settings.session.ciphers); !ciphers) {
+    faults.push_back("session.ciphers: " + ciphers.error().message);
   }
   for (const auto& address : settings.node.host.listen) {
     const codec::Transport transport = codec::transport_of(address);
@@ -83,10 +72,7 @@ void apply_transports(Settings& settings) {
   session.rotate_bytes = settings.session.rotate_bytes;
   session.rotate_messages = settings.session.rotate_messages;
   session.rotate_interval = settings.session.rotate_interval;
-  session.ciphers.clear();
-  for (const std::string& name : settings.session.ciphers) {
-    session.ciphers.push_back(cipher_of(name));
-  }
+  session.ciphers = crypto::ciphers_named(settings.session.ciphers).value();  // checked
   // Whoever says where to listen has said all of it: a default port beside it would surprise, and
   // stop a second node of one machine.
   const bool is_wanted = is_default(settings, "listen") || !is_default(settings, "packet.listen");

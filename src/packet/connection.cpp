@@ -262,7 +262,7 @@ std::optional<Connection::Output> Connection::poll_output(Instant) {
   }
   if (end_unsaid_) {
     end_unsaid_ = false;
-    return ConnectionEnded{std::move(ending_->error)};
+    return ConnectionEnded{ending_->error ? &*ending_->error : nullptr};
   }
   return std::nullopt;
 }
@@ -428,7 +428,7 @@ void Connection::release(Instant now) {
   notes_ = {};
   if (announcing_.empty()) announcing_ = {};
   if (retiring_.empty()) retiring_ = {};
-  services_.forget_views();
+  services_.release();
   if (outputs_.empty()) outputs_.release();
 }
 

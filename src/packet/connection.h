@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -44,6 +45,8 @@ class Connection {
   using Output = std::variant<HandshakeArrived, HintArrived, SessionArrived, EpochOpened, Traffic,
                               PathChanged, ConnectionEnded, ServicesOutput>;
 
+  static_assert(std::is_trivially_copyable_v<Output>);
+
   /// `config`, `rng` and `ids` outlive it. `own` is the id that the peer is to use; `peer`, of an
   /// accepted one, what the peer chose. `ids` null: no other ids are given out.
   Connection(const PacketConfig& config, Carrier carrier, Direction direction, const Path& path,
@@ -58,6 +61,7 @@ class Connection {
   std::optional<Output> poll_output(Instant now);
   std::optional<Instant> next_deadline() const;
   Services& services() { return services_; }
+  const Services& services() const { return services_; }
 
   /// One packet whose header was read; opened in place. False: the session must answer before the
   /// next one is offered.
@@ -180,9 +184,9 @@ class Connection {
   base::DatagramsOut poll_control(Instant now, ByteSpan room);
   base::DatagramsOut poll_batch(Instant now, ByteSpan room);
   base::DatagramsOut single(Instant now, const Path& path, std::size_t bytes);
-  std::size_t write_packet(Instant now, ByteSpan room, std::uint64_t allowed);
+  std::size_t write_packet(Instant now, ByteSpan room, std::size_t longest, std::uint64_t allowed);
   std::size_t write_fragment(Instant now, ByteSpan room, const FragmentOut& fragment);
-  std::size_t write_frames(Instant now, ByteSpan room, std::uint64_t allowed);
+  std::size_t write_frames(Instant now, ByteSpan room, std::size_t longest, std::uint64_t allowed);
   std::size_t write_control(Instant now, ByteSpan room, PacketType type, const Frame& frame,
                             std::size_t padded_to, bool is_mtu_probe = false);
   void write_ack(Instant now, FrameWriter& writer, Header& header);

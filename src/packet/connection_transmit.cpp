@@ -246,13 +246,12 @@ base::DatagramsOut Connection::poll_batch(Instant now, ByteSpan room) {
   }
   const std::size_t batch_max =
       carrier_ == Carrier::ordered ? 1 : std::min(segments_max, batch_bytes_max / packet_bytes());
+  const std::size_t longest = std::min(packet_bytes(), room.size());
   std::size_t used = 0, segment = 0;
   for (std::size_t packets = 0; packets < batch_max; ++packets) {
-    const std::size_t size_max = segment == 0 ? packet_bytes() : segment;
-    if (room.size() - used < std::min(size_max, room.size())) break;
-    const ByteSpan rest = room.subspan(used);
-    const std::size_t size =
-        write_packet(now, rest.first(std::min(size_max, rest.size())), allowed);
+    const std::size_t size_max = segment == 0 ? longest : segment;
+    if (room.size() - used < size_max) break;
+    const std::size_t size = write_packet(now, room.subspan(used, size_max), longest, allowed);
     if (size == 0) break;
     used += size;
     if (segment == 0) segment = size;
@@ -280,8 +279,10 @@ base::DatagramsOut Connection::poll_batch(Instant now, ByteSpan room) {
           .ecn = is_ect() ? base::Ecn::ect0 : base::Ecn::none};
 }
 
-/// One packet of at most `room`; 0: nothing may be said now.
-std::size_t Connection::write_packet(Instant now, ByteSpan room, std::uint64_t allowed) {
+/// One packet of at most `room`; 0: nothing may be said now. What only those of `longest` bytes
+/// hold waits for one: behind a shorter packet of a batch there is room for such alone.
+std::size_t Connection::write_packet(Instant now, ByteSpan room, std::size_t longest,
+                                     std::uint64_t allowed) {
   EpochKeys* keys = sending_keys();
   if (keys == nullptr || room.size() <= sealed_overhead + 16) return 0;
   const bool is_ack_due = carrier_ == Carrier::datagrams && received_.is_ack_due(now);
@@ -290,13 +291,13 @@ std::size_t Connection::write_packet(Instant now, ByteSpan room, std::uint64_t a
     if (!may_be_reliable && !keep_alive_due_) return 0;
     if (!has_data() && probes_owed_ == 0 && !keep_alive_due_) return 0;
     if (!has_own_frames() && allowed > 0) {
-      const std::size_t payload = room.size() - sealed_overhead;
-      if (const auto fragment = services_.next_fragment(now, payload)) {
+      if (const auto fragment = services_.next_fragment(now, room.size() - sealed_overhead,
+                                                        longest - sealed_overhead)) {
         return write_fragment(now, room, *fragment);
       }
     }
   }
-  return write_frames(now, room, may_be_reliable ? allowed : 0);
+  return write_frames(now, room, longest, may_be_reliable ? allowed : 0);
 }
 
 std::size_t Connection::write_fragment(Instant now, ByteSpan room, const FragmentOut& fragment) {
@@ -323,7 +324,8 @@ std::size_t Connection::write_fragment(Instant now, ByteSpan room, const Fragmen
   return seal(now, room, header, 4 + fragment.data.size());
 }
 
-std::size_t Connection::write_frames(Instant now, ByteSpan room, std::uint64_t allowed) {
+std::size_t Connection::write_frames(Instant now, ByteSpan room, std::size_t longest,
+                                     std::uint64_t allowed) {
   notes_.clear();
   is_fragment_ = false;
   Header header{.type = PacketType::data, .id = peer_id_};
@@ -334,7 +336,7 @@ std::size_t Connection::write_frames(Instant now, ByteSpan room, std::uint64_t a
   bool is_said_again = false;
   if (may_be_reliable) {
     fill_own(writer);
-    is_said_again = services_.fill(now, writer, notes_);
+    is_said_again = services_.fill(now, writer, longest - sealed_overhead, notes_);
   }
   // A keep-alive is so small that no window keeps it back.
   const bool asks_anyway =

@@ -27,8 +27,8 @@ struct PacketConfig {
   Duration handshake_retry = 250ms;       // doubled each time
   Duration handshake_timeout = 30s;
   Duration idle_timeout = 60s, keep_alive = 15s;
-  Duration linger = 10s;        // how long a close waits for what is not acknowledged
-  Duration release_after = 1s;  // of idleness, until memory is given back
+  Duration linger = 10s;           // how long a close waits for what is not acknowledged
+  Duration release_after = 250ms;  // of idleness, until memory is given back
 };
 
 /// An unsealed ERROR that is a hint: this, and a u16 of kith::Code. Others are the endpoint's.
@@ -102,7 +102,7 @@ struct PathChanged {
 };
 /// Nothing follows. Without an error both sides had said all.
 struct ConnectionEnded {
-  std::optional<Error> error;
+  const Error* error;  // or null; as long as the connection
 };
 
 struct ConnectionCounts {

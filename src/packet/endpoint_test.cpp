@@ -51,6 +51,22 @@ TEST(Endpoint, AStreamArrivesWholeWithoutLoss) {
   EXPECT_TRUE(base::equal(pair.b.seen.bytes.begin()->second, bytes));
 }
 
+TEST(Endpoint, ADatagramArrivesWhateverThePacketBeforeIt) {
+  TestPair pair;
+  ASSERT_TRUE(pair.connect());
+  std::size_t sent = 0;
+  for (std::size_t before = 100; before < 1500; before += 20) {
+    const auto stream = pair.a.services().open_stream(importance_default);
+    ASSERT_TRUE(stream) << to_string(stream.error());
+    pair.a.services().write(*stream, Buffer(test_bytes(before)));
+    ASSERT_TRUE(pair.a.services().send_datagram(Buffer(test_bytes(1100))));
+    pair.a.services().finish(*stream);
+    ++sent;
+    pair.run([&] { return pair.b.seen.datagrams.size() == sent; }, 1s);
+    EXPECT_EQ(pair.b.seen.datagrams.size(), sent) << before;
+  }
+}
+
 class EndpointLoss : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(EndpointLoss, AStreamArrivesWholeWhateverIsLostRepeatedReorderedOrTurned) {

@@ -27,7 +27,8 @@ void MessagesOut::erase(OutMessage& message) {
   if (message.is_in_pieces) --in_pieces;
   --count_;
   if (spares_.size() < spares_max && !message.is_in_pieces) {
-    *slot = OutMessage();
+    std::destroy_at(slot.get());
+    std::construct_at(slot.get());
     spares_.push_back(std::move(slot));
   }
   slot.reset();

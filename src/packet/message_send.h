@@ -75,7 +75,8 @@ class MessagesOut {
   std::size_t in_pieces = 0;  // OutMessage::is_in_pieces
 
  private:
-  static constexpr std::size_t spares_max = 64;
+  /// As many as are acknowledged at once and queued again; until clear().
+  static constexpr std::size_t spares_max = 1024;
   void grow();
 
   MessageNumber base_ = 0, next_ = 0;

@@ -47,6 +47,11 @@ void Services::forget_views() {
   impl_->unpacked = Bytes();
 }
 
+void Services::release() {
+  forget_views();
+  if (impl_ != nullptr && impl_->messages.count() == 0) impl_->messages.clear();
+}
+
 std::optional<ServicesOutput> Services::Impl::poll_output() {
   if (outputs.empty()) return std::nullopt;
   const Item item = outputs.pop_front();
@@ -57,7 +62,9 @@ std::optional<ServicesOutput> Services::Impl::poll_output() {
     case Item::Kind::writable: return StreamWritable{item.id, size};
     case Item::Kind::finished: return StreamFinished{item.id};
     case Item::Kind::stopped: return StreamStopped{item.id, item.code};
-    case Item::Kind::closed: return StreamClosed{item.id, errors.pop_front()};
+    case Item::Kind::closed:
+      told_error = errors.pop_front();
+      return StreamClosed{item.id, told_error ? &*told_error : nullptr};
     case Item::Kind::message: {
       const auto views = std::span<const ByteView>(pieces).subspan(size, item.id);
       if (!item.flag) return MessageArrived{item.number, views};
@@ -165,8 +172,7 @@ void Services::Impl::reset_sending(Stream& stream, std::uint16_t code) {
 
 void Services::Impl::discard(Stream& stream) {
   stream.owes_credit = false;
-  window.returned += stream.receive.discard(pool);
-  raise_window();
+  return_credit(stream.receive.discard(pool));
 }
 
 void Services::Impl::close_told(Stream& stream, std::optional<Error> error) {
@@ -200,6 +206,15 @@ void Services::Impl::owe(Stream& stream, bool Stream::* what) {
 
 void Services::Impl::raise_window() {
   if (window.raise(now, round_trip)) owes_window = true;
+}
+
+void Services::Impl::return_credit(std::uint64_t bytes) {
+  if (config.holds_credit) {
+    held_credit += bytes;
+    return;
+  }
+  window.returned += bytes;
+  raise_window();
 }
 
 void Services::Impl::raise_streams() {
@@ -301,10 +316,7 @@ Result<void> Services::Impl::send_datagram(Buffer data) {
 
 void Services::Impl::on_deadline() {
   if (is_shut) return;
-  if (const std::uint64_t bytes = arriving.expire(now, pool)) {
-    window.returned += bytes;
-    raise_window();
-  }
+  if (const std::uint64_t bytes = arriving.expire(now, pool)) return_credit(bytes);
   while (const auto number = deadlines.pop_due(now)) {
     if (OutMessage* message = messages.find(*number)) give_up(*message);
   }
@@ -396,8 +408,7 @@ void Services::consume(Instant now, StreamNumber number, std::size_t bytes) {
   StreamReceive& receive = stream->receive;
   ASSERT(bytes <= receive.delivered() - receive.window.returned);
   receive.window.returned += bytes;
-  impl_->window.returned += bytes;
-  impl_->raise_window();
+  impl_->return_credit(bytes);
   if (!receive.has_end() && receive.window.raise(impl_->now, impl_->round_trip)) {
     impl_->owe(*stream, &Stream::owes_credit);
   }
@@ -422,8 +433,7 @@ Result<MessageNumber> Services::send_message(Instant now, Buffer data,
 void Services::consume_message(MessageNumber number) {
   if (impl_ == nullptr) return;
   impl_->begin();
-  impl_->window.returned += impl_->arriving.consume(number);
-  impl_->raise_window();
+  impl_->return_credit(impl_->arriving.consume(number));
   if (impl_->arriving.raise()) impl_->owes_messages = true;
 }
 
@@ -442,6 +452,19 @@ bool Services::is_all_acknowledged() const {
 
 std::uint16_t Services::window() const {
   return wire_window(impl_ == nullptr ? config_->window_initial : impl_->window.limit);
+}
+
+std::uint64_t Services::held_credit() const { return impl_ == nullptr ? 0 : impl_->held_credit; }
+
+void Services::give_credit(Instant now, std::uint64_t bytes) {
+  if (impl_ == nullptr) return;
+  impl_->begin(now);
+  bytes = std::min(bytes, impl_->held_credit);
+  impl_->held_credit -= bytes;
+  ReceiveWindow& window = impl_->window;
+  window.returned += bytes;
+  // Little by little, not by halves of the window: whoever gives it out has a rate in mind.
+  if (window.raise_all(now)) impl_->owes_window = true;
 }
 
 void Services::set_round_trip(Duration round_trip) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct ServicesConfig {
   /// peer: an outage that it outlives costs no message.
   Duration assembly_timeout = 90s;
   std::size_t datagram_queue_bytes_max = 256 * 1024;
+  /// The connection's credit for what was consumed goes back by give_credit() alone.
+  bool holds_credit = false;
   std::size_t gaps_max = 1024;  // of a stream or message, and more where runs are long
   bool compresses = false;      // when the peer does too; else compressed messages are a fault
 };
@@ -76,7 +79,7 @@ struct StreamStopped {
 /// not consumed counts as consumed.
 struct StreamClosed {
   StreamNumber stream;
-  std::optional<Error> error;
+  const Error* error;  // or null; until the next output
 };
 struct MessageArrived {  // holds the window until consume_message()
   MessageNumber number;
@@ -92,6 +95,14 @@ struct DatagramArrived {
 using ServicesOutput =
     std::variant<StreamAccepted, StreamBytes, StreamWritable, StreamFinished, StreamStopped,
                  StreamClosed, MessageArrived, MessageDone, DatagramArrived>;
+
+// They go through several hands, by hundreds a packet.
+static_assert(std::is_trivially_copyable_v<ServicesOutput>);
+
+/// What an output tells, to be kept.
+inline std::optional<Error> copy_of(const Error* error) {
+  return error == nullptr ? std::nullopt : std::optional(*error);
+}
 
 /// The next packet, when it is a FRAGMENT: what its header and payload say.
 struct FragmentOut {
@@ -140,6 +151,8 @@ class Services {
   /// A new batch begins: nobody looks any more at what outputs showed before. What is given between
   /// two of these stays where it is.
   void forget_views();
+  /// Nothing has come or gone for long: gives back memory that only traffic needs.
+  void release();
   /// `protocol`: the connection is over. Frames that are not of streams, messages, datagrams or
   /// credit are not for it.
   Result<void> on_frame(Instant now, const Frame& frame);
@@ -153,16 +166,21 @@ class Services {
   /// Nothing that the peer must hear is unsaid or unacknowledged, credit aside.
   bool is_all_acknowledged() const;
   std::uint16_t window() const;  // for the next header
-  /// Room of one packet's payload. To be asked before fill(), whose turn it is when nothing comes:
-  /// at most one is given of fragment and frames.
-  std::optional<FragmentOut> next_fragment(Instant now, std::size_t room);
+  /// For one packet's payload of `room` bytes; `room_max` is that of the path's longest packets. To
+  /// be asked before fill(), whose turn it is when nothing comes: at most one is given of fragment
+  /// and frames.
+  std::optional<FragmentOut> next_fragment(Instant now, std::size_t room, std::size_t room_max);
   /// Appends to `notes` what must be heard. A packet wants an acknowledgement when there are notes,
   /// or a DATAGRAM, which a packet of type ACK could not have (FrameWriter::fits). Whether some of
-  /// it was lost before.
-  bool fill(Instant now, FrameWriter& writer, std::vector<FrameNote>& notes);
+  /// it was lost before. What a payload of `room_max` bytes would hold and this one does not is
+  /// left for another packet.
+  bool fill(Instant now, FrameWriter& writer, std::size_t room_max, std::vector<FrameNote>& notes);
   void on_acked(Instant now, std::span<const FrameNote> notes);
   void on_lost(Instant now, std::span<const FrameNote> notes);
   void set_round_trip(Duration round_trip);  // windows grow by it
+  /// With `holds_credit`: bytes that the peer might send more, and gives it some of them.
+  std::uint64_t held_credit() const;
+  void give_credit(Instant now, std::uint64_t bytes);
 
   void on_deadline(Instant now);
   std::optional<Instant> next_deadline() const;

@@ -48,6 +48,7 @@ struct Services::Impl {
   void owe(Stream& stream, bool Stream::* what);
   void reschedule(Stream& stream);
   void raise_window();
+  void return_credit(std::uint64_t bytes);
   void raise_streams();
   std::size_t room_of(const Stream& stream) const;
   Result<MessageNumber> send_message(Buffer data, const MessageOptions& options);
@@ -97,7 +98,7 @@ struct Services::Impl {
                   FrameWriter& writer, std::vector<FrameNote>& notes);
   Step write_datagram(FrameWriter& writer);
   std::optional<FragmentOut> next_fragment(std::size_t room);
-  bool begin_fragments(OutMessage& message, std::size_t room);
+  bool begin_fragments(OutMessage& message, std::size_t room) const;
   FragmentOut take_fragment(OutMessage& message);
   std::uint64_t credit_for(const Scheduled& item) const;
   bool take_credit(OutMessage& message);
@@ -151,11 +152,13 @@ struct Services::Impl {
 
   base::Queue<Item> outputs;
   base::Queue<std::optional<Error>> errors;  // of the closed among them
+  std::optional<Error> told_error;           // of the last one that was told
   std::vector<ByteView> pieces;              // of messages among the outputs
   Bytes unpacked;                            // the compressed one that was given last
   ByteView unpacked_view;
   std::optional<Error> fault;  // of one that did not unpack
   bool is_said_again = false;  // of the packet that is filled: some of it
+  std::size_t room_max = 0;    // of the longest packets that now leave; that one may be shorter
   BlockPool pool;
   std::unique_ptr<codec::Packer> packer;
   bool compresses = false;  // both sides
@@ -172,6 +175,7 @@ struct Services::Impl {
   std::uint64_t sent = 0, sent_limit = 0;  // of the connection's credit
   OutMessage* claim = nullptr;  // waits for credit, which nobody less important takes before it
   ReceiveWindow window;
+  std::uint64_t held_credit = 0;  // beside what `window` has returned
   std::uint64_t received = 0;
 
   MessagesOut messages;

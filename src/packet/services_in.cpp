@@ -216,7 +216,8 @@ Result<void> Services::Impl::on_blocked(const BlockedFrame& frame) {
       if (frame.limit < arriving.limit()) owes_messages = true;
       return {};
     case BlockedKind::connection:
-      window.want(frame.limit, std::max<std::uint64_t>(window.size_max, config.message_bytes_max));
+      window.want(frame.limit - std::min(frame.limit, held_credit),
+                  std::max<std::uint64_t>(window.size_max, config.message_bytes_max));
       raise_window();
       if (frame.limit <= window.limit) owes_window = true;
       return {};
@@ -254,8 +255,7 @@ Result<void> Services::Impl::on_gone(const MessageGoneFrame& frame) {
   if (was_new) TRY_VOID(count_bytes(frame.total));
   TRY_VOID(arriving.give_up(frame, pool));
   if (was_new || was_assembling) {
-    window.returned += frame.total;
-    raise_window();
+    return_credit(frame.total);
   }
   if (arriving.raise()) owes_messages = true;
   return {};

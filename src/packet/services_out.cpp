@@ -34,15 +34,19 @@ bool Services::has_pending() const {
   return impl_ != nullptr && (impl_->owes_control() || !impl_->schedule.empty());
 }
 
-std::optional<FragmentOut> Services::next_fragment(Instant now, std::size_t room) {
+std::optional<FragmentOut> Services::next_fragment(Instant now, std::size_t room,
+                                                   std::size_t room_max) {
   if (impl_ == nullptr || impl_->schedule.empty()) return std::nullopt;
   impl_->begin(now);
+  impl_->room_max = room_max;
   return impl_->next_fragment(room);
 }
 
-bool Services::fill(Instant now, FrameWriter& writer, std::vector<FrameNote>& notes) {
+bool Services::fill(Instant now, FrameWriter& writer, std::size_t room_max,
+                    std::vector<FrameNote>& notes) {
   if (impl_ == nullptr) return false;
   impl_->begin(now);
+  impl_->room_max = room_max;
   impl_->is_said_again = false;
   impl_->fill(writer, notes);
   return impl_->is_said_again;
@@ -152,7 +156,6 @@ bool Services::Impl::write_stream_control(Stream& stream, FrameWriter& writer,
 void Services::Impl::fill(FrameWriter& writer, std::vector<FrameNote>& notes) {
   if (owes_control()) write_control(writer, notes);
   if (schedule.empty()) return;
-  const std::size_t packet_bytes = writer.size() + writer.room();
   const std::size_t level = schedule.level_of_packet();
   bool has_written = false;
   while (writer.size() == 0 || writer.room() >= room_bytes_min) {
@@ -169,7 +172,7 @@ void Services::Impl::fill(FrameWriter& writer, std::vector<FrameNote>& notes) {
     if (step == Step::waits) continue;
     has_written = true;
     if (wants_to_send(*item)) {
-      schedule.on_sent(*item, writer.size() - before, packet_bytes);
+      schedule.on_sent(*item, writer.size() - before, room_max);
     } else {
       schedule.remove(*item);
     }
@@ -305,24 +308,23 @@ Services::Impl::Step Services::Impl::write_message(OutMessage& message, FrameWri
     message.owes_gone = false;
     return Step::wrote;
   }
-  const std::size_t packet_bytes = writer.size() + writer.room();
   if (const auto lost = message.ranges.next_lost()) {
     // One that went whole goes whole again, or becomes one of those in parts.
     if (!message.is_in_pieces && whole_bytes(message) > writer.room()) {
-      if (whole_bytes(message) <= packet_bytes) return Step::full;
+      if (whole_bytes(message) <= room_max) return Step::full;
       if (!take_place(message)) return Step::waits;
     }
     return write_part(message, lost->first, lost->count(), writer, notes);
   }
-  if (message.sent == 0 && whole_bytes(message) <= packet_bytes) {
+  if (message.sent == 0 && whole_bytes(message) <= room_max) {
     if (whole_bytes(message) > writer.room()) return Step::full;
     if (!take_credit(message)) return Step::waits;
     return write_part(message, 0, message.total, writer, notes);
   }
   // Fragments are packets of their own, unless the path shrank below their size.
   const bool is_shrunk =
-      message.fragment_bytes != 0 && message.fragment_bytes + sizeof(std::uint32_t) > packet_bytes;
-  if (writer.size() > 0 && !is_shrunk) return Step::full;
+      message.fragment_bytes != 0 && message.fragment_bytes + sizeof(std::uint32_t) > room_max;
+  if (writer.room() < room_max && !is_shrunk) return Step::full;
   if (!take_place(message)) return Step::waits;
   return write_part(message, message.sent, message.total - message.sent, writer, notes);
 }
@@ -372,11 +374,11 @@ std::optional<FragmentOut> Services::Impl::next_fragment(std::size_t room) {
 }
 
 /// Into how many: decided with the first, and kept to while they fit the path.
-bool Services::Impl::begin_fragments(OutMessage& message, std::size_t room) {
+bool Services::Impl::begin_fragments(OutMessage& message, std::size_t room) const {
   constexpr std::size_t length_bytes = sizeof(std::uint32_t);
   if (room <= length_bytes) return false;
   if (message.sent == 0) {
-    if (whole_bytes(message) <= room) return false;
+    if (whole_bytes(message) <= room || room < room_max) return false;
     const std::uint64_t most = room - length_bytes;
     const std::uint64_t least = (message.total + most - 1) / most;
     if (least < 2 || least > 0xffff) return false;
@@ -406,10 +408,9 @@ FragmentOut Services::Impl::take_fragment(OutMessage& message) {
 }
 
 Services::Impl::Step Services::Impl::write_datagram(FrameWriter& writer) {
-  const std::size_t packet_bytes = writer.size() + writer.room();
   const Buffer& front = datagrams.front();
   const std::size_t bytes = 1 + frame_number_size(front.size()) + front.size();
-  if (bytes <= packet_bytes && !writer.write(DatagramFrame{front.view()})) return Step::full;
+  if (bytes <= room_max && !writer.write(DatagramFrame{front.view()})) return Step::full;
   // One that no packet of this path takes any more is lost.
   datagrams_bytes -= front.size();
   datagrams.pop_front();

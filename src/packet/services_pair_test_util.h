@@ -52,12 +52,14 @@ class ServicesPair {
   Services& operator[](std::size_t side) { return *sides_[side]; }
 
   /// The next packet of `side`; without payload: it has nothing to send.
-  Packet make(std::size_t side) {
+  Packet make(std::size_t side) { return make(side, room); }
+  /// `room_now` bytes long at most, as behind a shorter one of a batch.
+  Packet make(std::size_t side, std::size_t room_now) {
     Services& services = *sides_[side];
     Packet packet{.header = header_of(PacketType::data), .payload = {}, .notes = {}, .from = side};
     packet.header.window = services.window();
     if (!services.has_pending()) return packet;
-    if (const auto fragment = services.next_fragment(now, room)) {
+    if (const auto fragment = services.next_fragment(now, room_now, room)) {
       packet.header.type = PacketType::fragment;
       packet.header.fragment_id = static_cast<std::uint16_t>(fragment->message);
       packet.header.fragment_index = fragment->index;
@@ -68,12 +70,12 @@ class ServicesPair {
       base::store_big_endian<std::uint32_t>(packet.payload, 0, fragment->message_bytes);
       base::append(packet.payload, fragment->data);
       packet.notes.push_back(fragment->note);
-      EXPECT_LE(packet.payload.size(), room);
+      EXPECT_LE(packet.payload.size(), room_now);
       return packet;
     }
-    packet.payload.resize(room);
+    packet.payload.resize(room_now);
     FrameWriter writer(packet.payload);
-    services.fill(now, writer, packet.notes);
+    services.fill(now, writer, room, packet.notes);
     packet.payload.resize(writer.size());
     return packet;
   }
@@ -104,7 +106,7 @@ class ServicesPair {
       sides_[side]->on_deadline(now);
       drain(side);
       for (std::size_t i = 0; i < packets_a_turn; ++i) {
-        Packet packet = make(side);
+        Packet packet = make(side, room);
         drain(side);
         if (packet.payload.empty()) break;
         flying_.push_back(std::move(packet));

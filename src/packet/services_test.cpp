@@ -65,7 +65,7 @@ class ServicesBoth {
                         [&](StreamStopped& o) { h.stopped[o.stream] = o.code; },
                         [&](StreamClosed& o) {
                           ++h.closed[o.stream];
-                          h.errors[o.stream] = o.error;
+                          h.errors[o.stream] = copy_of(o.error);
                         },
                         [&](MessageArrived& o) {
                           EXPECT_FALSE(h.messages.contains(o.number));
@@ -322,6 +322,65 @@ TEST(Services, TheOldestDatagramsGoFirst) {
   both.run();
   ASSERT_EQ(both.heard[1].datagrams.size(), 3U);
   for (std::uint8_t i = 0; i < 3; ++i) EXPECT_EQ(both.heard[1].datagrams[i][0], i + 2);
+}
+
+TEST(Services, WhatFitsOnlyALongerPacketWaitsForOne) {
+  ServicesBoth both;
+  const std::size_t shorter = 900;
+  ASSERT_TRUE(both[0].send_datagram(Buffer(Bytes(1000, 1))));
+  EXPECT_TRUE(both.pair.make(0, shorter).payload.empty());
+  both.run();
+  EXPECT_EQ(both.heard[1].datagrams, std::vector<Bytes>{Bytes(1000, 1)});
+  // A message that one packet holds does not go in pieces, and one in pieces goes in few.
+  ASSERT_TRUE(both[0].send_message(both.pair.now, Buffer(Bytes(1000, 2)), {}));
+  EXPECT_TRUE(both.pair.make(0, shorter).payload.empty());
+  both.run();
+  ASSERT_TRUE(both[0].send_message(both.pair.now, Buffer(Bytes(2000, 3)), {}));
+  EXPECT_TRUE(both.pair.make(0, shorter).payload.empty());
+  const Packet packet = both.pair.make(0, both.pair.room);
+  EXPECT_EQ(packet.header.fragment_total, 2U);
+  EXPECT_EQ(packet.payload.size(), 1004U);
+}
+
+TEST(Services, HeldCreditIsTheOwnersToGive) {
+  ServicesConfig holding;
+  holding.holds_credit = true;
+  ServicesBoth both({}, holding);
+  const std::uint64_t window = holding.window_initial;
+  const auto stream = both[0].open_stream(500);
+  ASSERT_TRUE(stream);
+  // More than the window, in what the queue takes.
+  auto send_on = [&, sent = std::uint64_t{0}](std::uint64_t total) mutable {
+    for (std::uint64_t before = ~std::uint64_t{0}; sent < total && sent != before;) {
+      before = sent;
+      const auto size = std::min<std::uint64_t>(both[0].room(*stream), total - sent);
+      both[0].write(*stream, Buffer::zeros(static_cast<std::size_t>(size)));
+      sent += size;
+      both.run();
+    }
+  };
+  send_on(2 * window);
+  EXPECT_EQ(both.heard[1].bytes[*stream].size(), window);
+  EXPECT_EQ(both[1].held_credit(), window);
+  both[1].give_credit(both.pair.now, 10'000);
+  both.run();
+  send_on(2 * window);
+  EXPECT_GE(both.heard[1].bytes[*stream].size(), window + 10'000);
+  EXPECT_LE(both.heard[1].bytes[*stream].size(), window + 10'000 + window_unit_bytes);
+  // A message takes its credit as a whole; a claim does not get what is held.
+  both[0].reset(*stream, 0);
+  both.run();
+  const std::uint64_t held = both[1].held_credit();
+  EXPECT_GE(held, window);
+  ASSERT_TRUE(both[0].send_message(both.pair.now, Buffer::zeros(100'000), {}));
+  both.run();
+  EXPECT_TRUE(both.heard[1].messages.empty());
+  for (int i = 0; i < 10 && both.heard[1].messages.empty(); ++i) {
+    both[1].give_credit(both.pair.now, 20'000);
+    both.run();
+  }
+  EXPECT_EQ(both.heard[1].messages.size(), 1U);
+  EXPECT_GE(both[1].held_credit() + 200'000, held);
 }
 
 TEST(Services, TheMoreImportantGoesFirst) {

@@ -36,6 +36,14 @@ struct ReceiveWindow {
     limit = (returned + size + unit - 1) / unit * unit;
     return true;
   }
+  /// To what was returned, however little that adds.
+  bool raise_all(Instant now) {
+    const std::uint64_t raised = (returned + size + unit - 1) / unit * unit;
+    if (raised <= limit) return false;
+    raised_at = now;
+    limit = raised;
+    return true;
+  }
   /// The peer cannot go on below `total`: the window grows to that, at most to `bound`.
   void want(std::uint64_t total, std::uint64_t bound) {
     wanted = total;

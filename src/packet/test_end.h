@@ -144,39 +144,40 @@ class TestEnd {
                    [&](PathChanged& changed) { seen.paths.push_back(changed.path); },
                    [&](ConnectionEnded& ended) {
                      seen.has_ended = true;
-                     seen.end_error = ended.error;
+                     seen.end_error = copy_of(ended.error);
                    },
                    [&](ServicesOutput& served) { on_service(now, served); },
                },
                output);
   }
   void on_service(Instant now, ServicesOutput& output) {
-    std::visit(Overload{
-                   [&](StreamAccepted& accepted) { seen.accepted.push_back(accepted.stream); },
-                   [&](StreamBytes& bytes) {
-                     base::append(seen.bytes[bytes.stream], bytes.data);
-                     if (consumes) services().consume(now, bytes.stream, bytes.data.size());
-                   },
-                   [&](StreamWritable& writable) {
-                     if (on_writable) on_writable(now, *this, writable.stream, writable.room);
-                   },
-                   [&](StreamFinished& finished) {
-                     seen.finished.push_back(finished.stream);
-                     if (echoes) services().finish(finished.stream);
-                   },
-                   [&](StreamStopped&) {},
-                   [&](StreamClosed& closed) { seen.closed[closed.stream] = closed.error; },
-                   [&](MessageArrived& message) {
-                     Bytes& whole = seen.messages[message.number];
-                     for (const ByteView piece : message.pieces) base::append(whole, piece);
-                     if (consumes) services().consume_message(message.number);
-                   },
-                   [&](MessageDone& done) { seen.done[done.number] = done.was_delivered; },
-                   [&](DatagramArrived& datagram) {
-                     seen.datagrams.push_back(base::to_bytes(datagram.data));
-                   },
-               },
-               output);
+    std::visit(
+        Overload{
+            [&](StreamAccepted& accepted) { seen.accepted.push_back(accepted.stream); },
+            [&](StreamBytes& bytes) {
+              base::append(seen.bytes[bytes.stream], bytes.data);
+              if (consumes) services().consume(now, bytes.stream, bytes.data.size());
+            },
+            [&](StreamWritable& writable) {
+              if (on_writable) on_writable(now, *this, writable.stream, writable.room);
+            },
+            [&](StreamFinished& finished) {
+              seen.finished.push_back(finished.stream);
+              if (echoes) services().finish(finished.stream);
+            },
+            [&](StreamStopped&) {},
+            [&](StreamClosed& closed) { seen.closed[closed.stream] = copy_of(closed.error); },
+            [&](MessageArrived& message) {
+              Bytes& whole = seen.messages[message.number];
+              for (const ByteView piece : message.pieces) base::append(whole, piece);
+              if (consumes) services().consume_message(message.number);
+            },
+            [&](MessageDone& done) { seen.done[done.number] = done.was_delivered; },
+            [&](DatagramArrived& datagram) {
+              seen.datagrams.push_back(base::to_bytes(datagram.data));
+            },
+        },
+        output);
   }
 };
 

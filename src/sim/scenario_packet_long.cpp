@@ -162,7 +162,7 @@ void PacketLong::on_service(PacketNode& node, packet::ConnectionSlot, std::uint3
           },
           [&](packet::StreamStopped&) { complain("streams end as they should", "one is stopped"); },
           [&](packet::StreamClosed& closed) {
-            if (closed.error && !is_over_) {
+            if (closed.error != nullptr && !is_over_) {
               complain("streams end as they should", to_string(*closed.error));
             }
             own.read.erase(closed.stream);

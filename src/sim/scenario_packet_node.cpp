@@ -183,7 +183,7 @@ void PacketNode::on_output(Instant now, packet::ConnectionSlot slot,
             tell(now, slot, secure::Sealed{traffic.bytes, traffic.packets, traffic.messages});
           },
           [&](packet::PathChanged&) {},
-          [&](packet::ConnectionEnded& ended) { end(slot, ended.error); },
+          [&](packet::ConnectionEnded& ended) { end(slot, packet::copy_of(ended.error)); },
           [&](packet::ServicesOutput& served) {
             const Entry* entry = find(slot);
             if (entry != nullptr) app_.on_service(*this, slot, entry->tag, served);

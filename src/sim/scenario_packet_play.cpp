@@ -308,7 +308,7 @@ void PacketPlay::on_closed(std::uint32_t side, const packet::StreamClosed& close
   Stream* stream = find(side, closed.stream);
   if (stream == nullptr) return;
   stream->is_closed[side] = true;
-  if (closed.error || stream->is_given_up) return;
+  if (closed.error != nullptr || stream->is_given_up) return;
   const std::uint32_t peer = other_side(side);
   const bool is_heard = stream->has_ended[side] && stream->has_ended[peer] &&
                         stream->read[peer] == stream->size[side] &&
