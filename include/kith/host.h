@@ -46,6 +46,16 @@ struct PubSubLimits {
   std::size_t messages = 20'000;
 };
 
+/// WebSockets with TLS ("/ip4/0.0.0.0/tcp/443/tls/ws"). All are paths of PEM files.
+struct WebSocketOptions {
+  /// What is shown to who dials, and those between it and its authority. Empty: none listens there.
+  std::string tls_certificate = {};
+  /// The certificate's key.
+  std::string tls_key = {};
+  /// Whose certificates are believed when dialling; empty: whose the system believes.
+  std::string tls_authorities = {};
+};
+
 /// What a Host is to be. Every field has a default.
 struct HostOptions {
   /// Multiaddrs to listen at; empty: dial only. "/ip4/127.0.0.1/tcp/0" takes libp2p and sessions
@@ -73,6 +83,8 @@ struct HostOptions {
   PubSubLimits pubsub = {};
   /// How it speaks with other Kith hosts.
   SessionOptions sessions = {};
+  /// What it shows and believes where WebSockets have TLS.
+  WebSocketOptions web_sockets = {};
   /// Gets log lines of `log_level` (0 trace … 4 error) and above: level, subsystem, sentence.
   /// Called on the host's threads; must not block.
   std::function<void(int level, std::string_view subsystem, std::string_view sentence)> log = {};
@@ -180,8 +192,8 @@ struct PeerDetails {
   std::string remote_address = {};
   /// The smoothed round trip, once measured.
   std::optional<std::chrono::nanoseconds> rtt = {};
-  /// What carries it: "udp/kith", "tcp/kith" and "ws/kith" are sessions; "tcp" and "ws" are
-  /// libp2p's Noise and yamux.
+  /// What carries it: "udp/kith", "tcp/kith", "ws/kith" and "wss/kith" (with TLS) are sessions;
+  /// "tcp", "ws" and "wss" are libp2p's Noise and yamux.
   std::string transport = {};
   /// Of a session.
   std::optional<SessionDetails> session = {};

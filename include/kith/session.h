@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kith {
 
@@ -27,6 +28,19 @@ struct SessionOptions {
   std::uint64_t rotate_messages = 1'048'576;
   /// …or after so long, 10 s to 24 h, whichever is first.
   std::chrono::seconds rotate_interval = std::chrono::hours(1);
+  /// "aes-256-gcm" and "chacha20-poly1305", the most wanted first; one that is left out is not
+  /// spoken. Empty: both, as the processor does them.
+  std::vector<std::string> ciphers = {};
+  /// Messages of 512 bytes and more are compressed where that saves a packet and the peer does the
+  /// same.
+  bool compresses = false;
+  /// A session on which nothing came for so long is over; 5 s to 1 h.
+  std::chrono::milliseconds idle_timeout = std::chrono::minutes(1);
+  /// After so long without anything to say a sign of life is sent; 1 s to half of idle_timeout.
+  std::chrono::milliseconds keep_alive = std::chrono::seconds(15);
+  /// How long a busy host looks for the next packet before its thread sleeps; up to 1 ms. Zero
+  /// spares the battery.
+  std::chrono::microseconds spin = std::chrono::microseconds(50);
 };
 
 /// How a message is sent.

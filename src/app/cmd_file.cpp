@@ -23,6 +23,27 @@ using namespace std::chrono_literals;
 constexpr auto files_tick = 200ms;
 constexpr double bytes_a_mib = 1024.0 * 1024;
 
+/// As the keys packet.*, session.* and websocket.* have it for a node.
+void apply_settings(const Session& session, HostOptions& options) {
+  const node::PacketSettings& packet = session.settings.packet;
+  const node::SessionSettings& keys = session.settings.session;
+  options.sessions = {
+      .is_enabled = packet.is_enabled,
+      .mtu = packet.mtu,
+      .mtu_max = packet.discovers_mtu ? packet.mtu_max : packet.mtu,
+      .congestion = packet.congestion,
+      .rotate_bytes = keys.rotate_bytes,
+      .rotate_messages = keys.rotate_messages,
+      .rotate_interval = std::chrono::duration_cast<std::chrono::seconds>(keys.rotate_interval),
+      .ciphers = keys.ciphers,
+      .compresses = keys.compresses,
+      .idle_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(packet.idle_timeout),
+      .keep_alive = std::chrono::duration_cast<std::chrono::milliseconds>(packet.keep_alive),
+      .spin = std::chrono::microseconds(spin_us(packet))};
+  const rt::WebSocketConfig web = web_socket_config(session);
+  options.web_sockets = {web.tls_certificate, web.tls_key, web.tls_authorities};
+}
+
 /// A host with this home's identity, or a fresh one where there is none or a node runs on it: one
 /// id is one process.
 struct FileHost {
@@ -36,6 +57,7 @@ Result<FileHost> start_file_host(const Session& session, std::vector<std::string
   HostOptions options;
   options.listen = std::move(listen);
   options.agent_version = base::agent_version();
+  apply_settings(session, options);
   if (const auto key = TRY(read_network_key(session, psk_file))) {
     options.private_network_key = base::as_text(key->text.view());
   }

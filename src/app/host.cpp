@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/engine.h"
+#include "app/host_options.h"
 #include "app/user_pubsub.h"
 #include "app/user_streams.h"
 #include "base/format.h"
@@ -22,85 +23,6 @@ using app::Inbox;
 
 /// How long start() waits for the listeners; binding is local and quick.
 constexpr auto listen_max = 5s;
-
-Result<std::vector<codec::Multiaddr>> parse_all(const std::vector<std::string>& texts) {
-  std::vector<codec::Multiaddr> addresses;
-  for (const auto& text : texts) addresses.push_back(TRY(codec::Multiaddr::parse(text)));
-  return addresses;
-}
-
-// The ranges are those of the keys gossip.dedup_entries, limits.peer_messages and limits.messages.
-Result<void> apply(const PubSubLimits& limits, node::NodeConfig& config) {
-  const auto check = [](const char* name, std::size_t value, std::size_t max) -> Result<void> {
-    if (value >= 1 && value <= max) return {};
-    return fail(Code::usage, base::format("pubsub.{} is {}, not 1 to {}", name, value, max));
-  };
-  TRY_VOID(check("dedup_entries", limits.dedup_entries, 10'000'000));
-  TRY_VOID(check("peer_messages", limits.peer_messages, 1'000'000));
-  TRY_VOID(check("messages", limits.messages, 100'000'000));
-  config.gossip.seen.entries_max = limits.dedup_entries;
-  config.limits.per_peer = {limits.peer_messages, 2 * limits.peer_messages};
-  config.limits.overall = {limits.messages, 2 * limits.messages};
-  return {};
-}
-
-// The ranges are those of the keys packet.* and session.*.
-Result<void> apply(const SessionOptions& options, host::HostConfig& config) {
-  const auto check = [](const char* name, std::uint64_t value, std::uint64_t min,
-                        std::uint64_t max) -> Result<void> {
-    if (value >= min && value <= max) return {};
-    return fail(Code::usage,
-                base::format("sessions.{} is {}, not {} to {}", name, value, min, max));
-  };
-  const auto rotate_seconds = static_cast<std::uint64_t>(options.rotate_interval.count());
-  TRY_VOID(check("mtu", options.mtu, 1200, 8952));
-  TRY_VOID(check("mtu_max", options.mtu_max, options.mtu, 8952));
-  TRY_VOID(check("rotate_bytes", options.rotate_bytes, 1'000'000, 10'000'000'000));
-  TRY_VOID(check("rotate_messages", options.rotate_messages, 1000, 1'000'000'000));
-  TRY_VOID(check("rotate_interval", rotate_seconds, 10, 24 * 3600));
-  packet::PacketConfig& packets = config.session.packet;
-  packets.mtu.bytes = options.mtu;
-  packets.mtu.bytes_max = options.mtu_max;
-  packets.mtu.discovers = options.mtu_max > options.mtu;
-  const auto congestion = packet::congestion_named(options.congestion);
-  if (!congestion) {
-    return fail(Code::usage,
-                base::format("sessions.congestion is \"{}\", not \"bbr\", \"cubic\" or \"aimd\"",
-                             options.congestion));
-  }
-  packets.recovery.congestion = *congestion;
-  secure::SessionConfig& session = config.session.session;
-  session.rotate_bytes = options.rotate_bytes;
-  session.rotate_messages = options.rotate_messages;
-  session.rotate_interval = options.rotate_interval;
-  config.has_sessions = config.dialer.has_sessions = options.is_enabled;
-  return {};
-}
-
-Result<node::NodeConfig> node_config(const HostOptions& options) {
-  node::NodeConfig config;
-  if (!options.agent_version.empty()) config.host.agent_version = options.agent_version;
-  config.host.listen = TRY(parse_all(options.listen));
-  config.host.bootstrap = TRY(parse_all(options.bootstrap));
-  config.host.peers_min = options.peers_min;
-  if (options.peers_min > options.peers_max) {
-    return fail(Code::usage, base::format("peers_min {} is above peers_max {}", options.peers_min,
-                                          options.peers_max));
-  }
-  config.host.peers_high = options.peers_max;
-  config.host.peers_low = options.peers_max - options.peers_max / 5;
-  // Room for every peer, for those we dial, and for the next to come.
-  host::LimitsConfig& limits = config.host.limits;
-  limits.connections_max =
-      std::max(limits.connections_max, options.peers_max * 2 + limits.outbound_reserve);
-  config.serves_perf = options.serve_perf;
-  TRY_VOID(apply(options.pubsub, config));
-  TRY_VOID(apply(options.sessions, config.host));
-  if (!options.private_network_key.empty()) {
-    config.host.connection.network_key = TRY(secure::parse_swarm_key(options.private_network_key));
-  }
-  return config;
-}
 
 SessionDetails details_of(const host::SessionStats& stats) {
   return {.cipher = std::string(stats.cipher),
@@ -122,7 +44,9 @@ SessionDetails details_of(const host::SessionStats& stats) {
 
 std::string transport_of(const host::ConnectionInfo& connection) {
   if (connection.session) return std::string(connection.session->transport) + "/kith";
-  return codec::is_web(codec::transport_of(connection.remote)) ? "ws" : "tcp";
+  const codec::Transport transport = codec::transport_of(connection.remote);
+  if (codec::is_tls(transport)) return "wss";
+  return codec::is_web(transport) ? "ws" : "tcp";
 }
 
 PeerDetails details_of(const host::PeerInfo& info) {
@@ -317,8 +241,7 @@ Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Host>> Host::start(HostOptions options) {
   auto impl = std::make_unique<Impl>(options);
-  app::EngineConfig config;
-  config.node = TRY(node_config(options));
+  app::EngineConfig config = TRY(app::engine_config(options));
   rt::SystemRng rng;
   std::optional<crypto::KeyPair> key;
   if (options.home.empty()) {

@@ -172,7 +172,13 @@ TEST(UserMessages, TheHostsEndAnswersAndOptionsOutOfBoundsAreUsage) {
        {SessionOptions{.mtu = 1199}, SessionOptions{.mtu = 8953, .mtu_max = 9000},
         SessionOptions{.mtu = 1400, .mtu_max = 1399}, SessionOptions{.congestion = "reno"},
         SessionOptions{.rotate_bytes = 999'999}, SessionOptions{.rotate_messages = 999},
-        SessionOptions{.rotate_interval = std::chrono::seconds(9)}}) {
+        SessionOptions{.rotate_interval = std::chrono::seconds(9)},
+        SessionOptions{.ciphers = {"rot13"}},
+        SessionOptions{.ciphers = {"aes-256-gcm", "aes-256-gcm"}},
+        SessionOptions{.idle_timeout = std::chrono::seconds(4)},
+        SessionOptions{.keep_alive = std::chrono::milliseconds(999)},
+        SessionOptions{.keep_alive = std::chrono::seconds(31)},
+        SessionOptions{.spin = std::chrono::microseconds(1001)}}) {
     const auto host = Host::start({.sessions = options});
     ASSERT_FALSE(host.has_value());
     EXPECT_EQ(host.error().code, Code::usage) << host.error().message;
@@ -182,10 +188,16 @@ TEST(UserMessages, TheHostsEndAnswersAndOptionsOutOfBoundsAreUsage) {
                            .congestion = "cubic",
                            .rotate_bytes = 1'000'000,
                            .rotate_messages = 1000,
-                           .rotate_interval = std::chrono::seconds(10)});
+                           .rotate_interval = std::chrono::seconds(10),
+                           .ciphers = {"chacha20-poly1305"},
+                           .compresses = true,
+                           .idle_timeout = std::chrono::seconds(5),
+                           .keep_alive = std::chrono::seconds(1),
+                           .spin = std::chrono::microseconds(0)});
   ASSERT_TRUE(server->on_message(video, [](const std::string&, Span) {}).has_value());
   const auto peer = client->connect_wait(server->addresses().at(0));
   ASSERT_TRUE(peer.has_value()) << to_string(peer.error());
+  EXPECT_EQ(client->details(*peer)->session->cipher, "chacha20-poly1305");
   // A rotation is offered, answered and taken beside the messages: as many as it takes.
   const auto until = std::chrono::steady_clock::now() + limit;
   while (client->details(*peer)->session->rotations == 0) {

@@ -128,6 +128,18 @@ class Case(unittest.TestCase):
     def home(self, name="home"):
         return self.folder / name
 
+    def set(self, key, value):
+        return f"--set={key}={value}"
+
+    def certificate(self, name):
+        """(certificate, key): made by itself, for 127.0.0.1."""
+        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        return certificate, key
+
     def start(self, name, *arguments, **options):
         node = Node(self.home(name), *arguments, **options)
         self.addCleanup(node.kill)

@@ -15,6 +15,7 @@ from lossy_relay import LossyRelay
 
 PACKETS = "/ip4/127.0.0.1/udp/0/kith"
 TCP = "/ip4/127.0.0.1/tcp/0"
+TLS = "/ip4/127.0.0.1/tcp/0/tls/ws"
 MIB = 1 << 20
 LOSSY_MIB = int(os.environ.get("KITH_LOSSY_MIB", "32"))
 LOSSY_LIMIT_S = LIMIT_S + LOSSY_MIB
@@ -128,6 +129,26 @@ class FileTest(Case):
         share = did["lost"] / (did["lost"] + did["passed"])
         self.assertAlmostEqual(share, 0.05, delta=0.01)
         print(f"{LOSSY_MIB} MiB in {sent.json()['seconds']} s, {did}", flush=True)
+
+    def test_the_keys_of_a_home_hold(self):
+        certificate, key = self.certificate("own")
+        path = self.make("a.txt", 100)
+        receiver = self.receiver(self.set("websocket.tls_certificate", certificate),
+                                 self.set("websocket.tls_key", key), listen=TLS)
+        believes = self.set("websocket.tls_authorities", certificate)
+        session = receiver.address.replace("/p2p/", "/kith/p2p/")
+        for address, transport in ((receiver.address, "wss"), (session, "wss/kith")):
+            sent = self.send(path, address, believes, "--name", transport.replace("/", "-"))
+            self.assertEqual((sent.code, sent.json()["transport"]), (0, transport), sent.err)
+            self.assertEqual(receiver.line()["transport"], transport)
+        self.assertNotEqual(self.send(path, receiver.address).code, 0)  # nobody vouches for it
+        self.assertNotEqual(self.send(path, session, believes,
+                                      self.set("packet.enabled", "false")).code, 0)
+        # Two that have no cipher in common have no session.
+        receiver = self.receiver(self.set("session.ciphers", "aes-256-gcm"), listen=PACKETS)
+        other = self.set("session.ciphers", "chacha20-poly1305")
+        self.assertNotEqual(self.send(path, receiver.address, other).code, 0)
+        self.assertEqual(self.send(path, receiver.address).code, 0)
 
     def check_resuming(self, listen):
         receiver = self.receiver(listen=listen)

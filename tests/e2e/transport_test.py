@@ -3,7 +3,6 @@ sessions over each of them; and the keys of the configuration that only a shell 
 import os
 import pathlib
 import socket
-import subprocess
 import time
 
 from e2e import LOOPBACK, Case, kith, main, wait_for
@@ -25,18 +24,6 @@ def is_on_battery():
 
 
 class TransportTest(Case):
-    def set(self, key, value):
-        return f"--set={key}={value}"
-
-    def certificate(self, name):
-        """(certificate, key): made by itself, for 127.0.0.1."""
-        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
-        return certificate, key
-
     def address(self, node, transport):
         """Where the node is reached by that transport: what stands behind the port."""
         session = "/kith" if transport.endswith("/kith") and "udp" not in transport else ""
