@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 STOP_S = 5
 TCP = "/ip4/127.0.0.1/tcp/0"
 WEB = f"{TCP}/ws"
+TLS = f"{TCP}/tls/ws"
 # As listeners they mishandle streams that come with the end of the handshake (README.md).
 NOT_READY_AT_ONCE = {"js"}
 # Where CI is set, these must be there: what is not run is not counted as passed.
@@ -76,6 +77,11 @@ CASES += [
     replace(case, label=f"WebSocket: {case.label}", listen=WEB)
     for case in CASES if case.label in OVER_WEB
 ]
+OVER_TLS = {"ping", "echo 1MiB", "perf both ways", "wrong peer id", "50 handshakes"}
+CASES += [
+    replace(case, label=f"WebSocket, TLS: {case.label}", listen=TLS)
+    for case in CASES if case.label in OVER_TLS
+]
 # A node for each: once it knows its peer's addresses from identify, it dials past the relay.
 CLEAN_ENDS = "handshakes --count 4 --parallel 4"
 CASES += [Case("WebSocket: 4 clean ends", CLEAN_ENDS, listen=WEB, relayed=True)]
@@ -97,6 +103,7 @@ def main():
     tally = Tally(arguments.k)
     with tempfile.TemporaryDirectory(prefix="kith-interop-") as folder:
         keys = make_keys(folder)
+        make_certificates(folder)
         for dialer, listener in pairs(arguments):
             run_pair(dialer, listener, peers, keys, folder, tally)
     for case in pubsub.cases(arguments.names.split()):
@@ -154,11 +161,34 @@ def make_keys(folder):
     return keys
 
 
+def make_certificates(folder):
+    """An authority, and a certificate of 127.0.0.1; every peer that is started has them."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=tls, check=True, capture_output=True)
+
+    tls = os.path.join(folder, "tls")
+    os.mkdir(tls)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "authority.key", "-out", "authority.pem",
+            "-subj", "/CN=kith-interop", "-days", "2")
+    openssl("req", *key, "-keyout", "key.pem", "-out", "request", "-subj", "/CN=127.0.0.1")
+    with open(os.path.join(tls, "names"), "w", encoding="ascii") as file:
+        file.write("subjectAltName=IP:127.0.0.1")
+    openssl("x509", "-req", "-in", "request", "-CA", "authority.pem", "-CAkey", "authority.key",
+            "-CAcreateserial", "-extfile", "names", "-out", "certificate.pem", "-days", "2")
+    for name in ("authority", "certificate"):
+        openssl("x509", "-in", f"{name}.pem", "-outform", "DER", "-out", f"{name}.der")
+    openssl("pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-outform", "DER", "-out", "key.der")
+    os.environ["PEER_TLS"] = tls
+    os.environ["NODE_EXTRA_CA_CERTS"] = os.path.join(tls, "authority.pem")
+
+
 def run_pair(dialer, listener, peers, keys, folder, tally):
     missing = [name for name in (dialer, listener) if name not in peers]
     if dialer == "kith-cli":
         cases = [(case[0], case, (TCP, False)) for case in CLI_CASES]
         cases += [(f"WebSocket: {case[0]}", case, (WEB, False)) for case in CLI_CASES[1:]]
+        cases += [(f"WebSocket, TLS: {case[0]}", case, (TLS, False)) for case in CLI_CASES[1:]]
     else:
         cases = [(case.label, case, (case.listen, case.private)) for case in CASES]
     cases = [(f"{dialer}->{listener} {label}", *rest) for label, *rest in cases]
@@ -224,7 +254,8 @@ def dial(case, command, serving, address, keys, folder):
     else:
         _, verb, holds = case
         home = os.path.join(folder, "home")
-        argv = [*command, "--home", home, *shlex.split(verb.format(address=address))]
+        argv = [*command, "--home", home, *shlex.split(verb.format(address=address)),
+                "--set", f"websocket.tls_authorities={os.environ['NODE_EXTRA_CA_CERTS']}"]
         deadline_s = 30
     try:
         done = subprocess.run(

@@ -42,6 +42,7 @@ std::unique_ptr<kith::Host> start_host(const TestOptions& options) {
   kith::HostOptions host_options;
   host_options.private_network_key = options.private_network_key;
   host_options.agent_version = "kith-interop-cpp";
+  host_options.web_sockets = web_options();
   auto host = kith::Host::start(host_options);
   check(host.has_value(), host ? "" : kith::base::to_string(host.error()));
   return std::move(*host);

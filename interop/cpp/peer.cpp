@@ -41,6 +41,7 @@ int listen(const std::map<std::string, std::string>& options) {
   host_options.listen = {at == options.end() ? "/ip4/127.0.0.1/tcp/0" : at->second};
   if (options.contains("psk")) host_options.private_network_key = read_file(options.at("psk"));
   host_options.agent_version = "kith-interop-cpp";
+  host_options.web_sockets = interop::web_options();
   host_options.serve_perf = true;
   host_options.log = [](int, std::string_view subsystem, std::string_view sentence) {
     std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(subsystem.size()), subsystem.data(),

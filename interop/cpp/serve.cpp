@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <map>
@@ -137,6 +138,15 @@ class Fates : public std::enable_shared_from_this<Fates> {
 };
 
 }  // namespace
+
+kith::WebSocketOptions web_options() {
+  const char* const folder = std::getenv("PEER_TLS");
+  if (folder == nullptr) return {};
+  const std::string in = std::string(folder) + "/";
+  return {.tls_certificate = in + "certificate.pem",
+          .tls_key = in + "key.pem",
+          .tls_authorities = in + "authority.pem"};
+}
 
 void serve(kith::Host& host) {
   const auto echo = [](kith::Stream stream) { std::make_shared<Echo>(std::move(stream))->start(); };

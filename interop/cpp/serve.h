@@ -15,5 +15,7 @@ inline constexpr const char* reset_protocol = "/kith-interop/reset/1.0.0";
 inline constexpr const char* none_protocol = "/kith-interop/none/1.0.0";
 
 void serve(kith::Host& host);
+/// What the peer shows where WebSockets have TLS, and whom it believes.
+kith::WebSocketOptions web_options();
 
 }  // namespace interop

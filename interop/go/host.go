@@ -3,11 +3,14 @@ package main
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -42,10 +45,14 @@ func makeHost(o options, listen string) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	web, err := webOptions(os.Getenv("PEER_TLS"))
+	if err != nil {
+		return nil, err
+	}
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.Transport(tcp.NewTCPTransport),
-		libp2p.Transport(websocket.New),
+		libp2p.Transport(websocket.New, web...),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ResourceManager(&network.NullResourceManager{}),
@@ -71,6 +78,30 @@ func makeHost(o options, listen string) (host.Host, error) {
 		opts = append(opts, libp2p.PrivateNetwork(psk))
 	}
 	return libp2p.New(opts...)
+}
+
+// webOptions: what the peer shows where WebSockets have TLS, and whom it believes (README.md).
+func webOptions(folder string) ([]any, error) {
+	if folder == "" {
+		return nil, nil
+	}
+	in := func(name string) string { return filepath.Join(folder, name) }
+	own, err := tls.LoadX509KeyPair(in("certificate.pem"), in("key.pem"))
+	if err != nil {
+		return nil, err
+	}
+	authority, err := os.ReadFile(in("authority.pem"))
+	if err != nil {
+		return nil, err
+	}
+	believed := x509.NewCertPool()
+	if !believed.AppendCertsFromPEM(authority) {
+		return nil, errors.New("no certificate in authority.pem")
+	}
+	return []any{
+		websocket.WithTLSConfig(&tls.Config{Certificates: []tls.Certificate{own}}),
+		websocket.WithTLSClientConfig(&tls.Config{RootCAs: believed}),
+	}, nil
 }
 
 func identity(o options) (crypto.PrivKey, error) {

@@ -48,8 +48,18 @@ export async function make_host ({ listen = [], psk = null, seed = null, pubsub 
       ...(pubsub == null ? {} : { pubsub })
     },
     streamMuxers: [yamux({ maxInboundStreams: streams_max, maxOutboundStreams: streams_max })],
-    transports: [tcp(), webSockets()]
+    transports: [tcp(), webSockets(web_options())]
   })
+}
+
+// What the peer shows where WebSockets have TLS; whom it believes says NODE_EXTRA_CA_CERTS.
+function web_options () {
+  const folder = process.env.PEER_TLS
+  if (folder == null) {
+    return {}
+  }
+  const read = (name) => readFileSync(`${folder}/${name}`)
+  return { https: { cert: read('certificate.pem'), key: read('key.pem') } }
 }
 
 async function key_from (seed) {

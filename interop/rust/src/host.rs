@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
@@ -95,13 +96,28 @@ pub fn transport(
     key: &Keypair,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure> {
     let tcp = || tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-    let raw = websocket::Config::new(tcp()).or_transport(tcp());
+    let mut web = websocket::Config::new(tcp());
+    if let Some(folder) = std::env::var_os("PEER_TLS") {
+        web.set_tls_config(tls(Path::new(&folder))?);
+    }
+    let raw = web.or_transport(tcp());
     let Some(file) = &options.psk else {
         return secured(raw, key);
     };
     let psk: PreSharedKey = std::fs::read_to_string(file)?.parse()?;
     let protect = move |socket, _| PnetConfig::new(psk).handshake(socket);
     secured(raw.and_then(protect), key)
+}
+
+/// What the peer shows where WebSockets have TLS, and whom it believes (README.md).
+fn tls(folder: &Path) -> Result<websocket::tls::Config, Failure> {
+    use websocket::tls::{Certificate, Config, PrivateKey};
+    let read = |name: &str| std::fs::read(folder.join(name));
+    let certificate = Certificate::new(read("certificate.der")?);
+    let mut builder = Config::builder();
+    builder.add_trust(&Certificate::new(read("authority.der")?))?;
+    builder.server(PrivateKey::new(read("key.der")?), [certificate])?;
+    Ok(builder.finish())
 }
 
 fn secured<T>(raw: T, key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Failure>
