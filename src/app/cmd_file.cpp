@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 constexpr auto files_tick = 200ms;
 constexpr double bytes_a_mib = 1024.0 * 1024;
 
-/// As the keys packet.*, session.* and websocket.* have it for a node.
+/// As the keys packet.*, session.* and websocket.tls_* have it for a node.
 void apply_settings(const Session& session, HostOptions& options) {
   const node::PacketSettings& packet = session.settings.packet;
   const node::SessionSettings& keys = session.settings.session;

@@ -39,14 +39,13 @@ Result<void> check_session(const char* name, std::int64_t value, std::int64_t mi
 }
 
 Result<void> apply(const SessionOptions& options, packet::PacketConfig& packets) {
-  const auto milliseconds = [](Duration time) { return time / 1ms; };
-  const std::int64_t idle = milliseconds(options.idle_timeout);
+  const std::int64_t idle = options.idle_timeout / 1ms;
   const auto mtu = static_cast<std::int64_t>(std::min<std::size_t>(options.mtu, 1 << 20));
   const auto mtu_max = static_cast<std::int64_t>(std::min<std::size_t>(options.mtu_max, 1 << 20));
   TRY_VOID(check_session("mtu", mtu, 1200, 8952));
   TRY_VOID(check_session("mtu_max", mtu_max, mtu, 8952));
-  TRY_VOID(check_session("idle_timeout", idle, 5000, milliseconds(1h), " ms"));
-  TRY_VOID(check_session("keep_alive", milliseconds(options.keep_alive), 1000, idle / 2, " ms"));
+  TRY_VOID(check_session("idle_timeout", idle, 5000, 1h / 1ms, " ms"));
+  TRY_VOID(check_session("keep_alive", options.keep_alive / 1ms, 1000, idle / 2, " ms"));
   const auto congestion = packet::congestion_named(options.congestion);
   if (!congestion) {
     return fail(Code::usage,

@@ -176,6 +176,8 @@ TEST(UserMessages, TheHostsEndAnswersAndOptionsOutOfBoundsAreUsage) {
         SessionOptions{.ciphers = {"rot13"}},
         SessionOptions{.ciphers = {"aes-256-gcm", "aes-256-gcm"}},
         SessionOptions{.idle_timeout = std::chrono::seconds(4)},
+        SessionOptions{.idle_timeout = std::chrono::milliseconds::max()},
+        SessionOptions{.keep_alive = std::chrono::milliseconds::min()},
         SessionOptions{.keep_alive = std::chrono::milliseconds(999)},
         SessionOptions{.keep_alive = std::chrono::seconds(31)},
         SessionOptions{.spin = std::chrono::microseconds(1001)}}) {

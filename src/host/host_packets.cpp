@@ -11,6 +11,8 @@ namespace kith::host {
 namespace {
 
 constexpr std::string_view packets_subsystem = "packets";
+/// Of a session's first window, however little may be downloaded.
+constexpr std::uint64_t window_least = 64 * 1024;
 
 bool is_unspecified(const base::IpPort& address) {
   return std::ranges::all_of(address.ip, [](std::uint8_t byte) { return byte == 0; });
@@ -64,7 +66,13 @@ Host::Packets& Host::packets(Instant) {
   packets_ = std::make_unique<Packets>(session_config_of(config_, key_, rng_));
   packet::EndpointConfig& endpoint = packets_->endpoint_config;
   endpoint.packet = packets_->shared.config().packet;
-  endpoint.packet.services.holds_credit = download_.is_limited();
+  if (download_.is_limited()) {
+    // The first window is owed before anybody goes on: not for long.
+    packet::ServicesConfig& services = endpoint.packet.services;
+    services.holds_credit = true;
+    services.window_initial =
+        std::min(services.window_initial, std::max(window_least, download_.quantum()));
+  }
   endpoint.handshakes_max = config_.limits.inbound_pending_max;
   crypto::hkdf_sha256({}, key_.seed(), base::as_bytes("kith/packet/reset/1"), endpoint.reset_key);
   return *packets_;

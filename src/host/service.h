@@ -167,6 +167,9 @@ inline constexpr std::size_t message_protocol_bytes_max = 100;
 /// What goes into SendMessage and SendDatagram: the protocol's name, and `data` behind it.
 /// REQUIRES: a name of 1 to message_protocol_bytes_max bytes.
 Buffer named_message(std::string_view protocol, ByteView data);
+/// The name at the front of a message or datagram that came (docs/protocol/session-messages.md);
+/// none where it has no such name. `room`, of message_protocol_bytes_max, holds it.
+std::optional<std::string_view> protocol_of(std::span<const ByteView> pieces, std::span<char> room);
 
 /// Arrives whole, in whatever order, or not at all; MessageDone follows. `limit` when as many as
 /// may be are unacknowledged; `unsupported` where the peer's connection is no session of Kith's.
@@ -219,7 +222,7 @@ class Service {
   }
 
  protected:
-  void say(ServiceCommand command) { commands_.push_back(std::move(command)); }
+  void say(ServiceCommand command);
 
  private:
   std::deque<ServiceCommand> commands_;  // drained every turn, so bounded by one turn's work

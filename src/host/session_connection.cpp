@@ -12,35 +12,17 @@
 namespace kith::host {
 namespace {
 
-/// A rest of a room that is smaller is not worth a packet of its own, nor would a SYN fit.
-constexpr std::size_t session_room_bytes_min = 2048;
 /// Between round trips told to the host.
 constexpr Duration session_measure_interval = 10s;
+constexpr std::size_t session_frame_bytes_max =
+    SessionConnection::frame_length_bytes + packet::packet_bytes_max;
+static_assert(session_frame_bytes_max <= link_transmit_bytes_min);
 /// Between pieces of credit, where the bandwidth of downloads has a limit.
 constexpr Duration session_credit_pause = 250ms;
 /// A later one of a message is none.
 constexpr Duration session_deadline_max = 24h * 365;
 /// The id that both ends of an ordered link have: it is the link that says which connection it is.
 constexpr packet::ConnectionId session_link_id{1};
-
-/// The protocol's name that a message or datagram begins with (docs/protocol/session-messages.md).
-std::optional<std::string_view> session_name_of(std::span<const ByteView> pieces,
-                                                std::span<char> room) {
-  std::size_t size = 0, have = 0;
-  for (ByteView piece : pieces) {
-    if (piece.empty()) continue;
-    if (size == 0) {
-      size = piece.front();  // longer ones would have a varint of two bytes, and are too long
-      if (size == 0 || size > room.size()) return std::nullopt;
-      piece = piece.subspan(1);
-    }
-    const std::size_t count = std::min(piece.size(), size - have);
-    std::ranges::copy(piece.first(count), room.begin() + static_cast<std::ptrdiff_t>(have));
-    have += count;
-    if (have == size) return std::string_view(room.data(), size);
-  }
-  return std::nullopt;
-}
 
 /// packet::Services, as a stream set sees them.
 class PacketPort final : public StreamMuxer {
@@ -314,7 +296,7 @@ void SessionConnection::send_message(Instant now, packet::Services* services,
 const ProtocolTable::value_type* SessionConnection::claimant(Instant now,
                                                              std::span<const ByteView> pieces) {
   std::array<char, message_protocol_bytes_max> room;
-  const auto name = session_name_of(pieces, room);
+  const auto name = protocol_of(pieces, room);
   if (!name) {
     abort(now, {Code::malformed, "a message or datagram without the name of a protocol"});
     return nullptr;
@@ -582,11 +564,11 @@ std::optional<std::size_t> SessionConnection::take_frame(Instant now, ByteSpan b
 
 std::size_t SessionConnection::poll_transmit(Instant now, ByteSpan room) {
   ASSERT(own_);
+  // Not in a shorter rest: what only the longest packets hold would be lost instead of waiting.
   std::size_t used = 0;
-  while (room.size() - used >= frame_length_bytes + session_room_bytes_min) {
+  while (room.size() - used >= session_frame_bytes_max) {
     const ByteSpan rest = room.subspan(used + frame_length_bytes);
-    const auto out =
-        own_->poll_packets(now, rest.first(std::min(rest.size(), packet::packet_bytes_max)));
+    const auto out = own_->poll_packets(now, rest.first(packet::packet_bytes_max));
     if (out.bytes == 0) break;
     base::store_big_endian(room, used, static_cast<std::uint32_t>(out.bytes));
     used += frame_length_bytes + out.bytes;

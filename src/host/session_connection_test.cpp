@@ -66,6 +66,17 @@ TEST(SessionConnection, OverOrderedBytesItCarriesAStreamInAnyCut) {
   }
 }
 
+TEST(SessionConnection, OverOrderedBytesADatagramWaitsForTheRoomItNeeds) {
+  SessionPair pair;
+  pair.settle();
+  const Bytes data = session_pattern(50'000);
+  for (int i = 0; i < 5; ++i) {
+    pair.dialer.input(pair.now, SendDatagram{test_peer(2), named_message("/echo", data)});
+  }
+  pair.settle();
+  EXPECT_EQ(pair.listener.datagrams, std::vector<Bytes>(5, data));
+}
+
 TEST(SessionConnection, BothEndsHaveTheSameChannelAndNoOtherHas) {
   std::vector<crypto::Hash256> channels;
   for (int i = 0; i < 2; ++i) {

@@ -110,6 +110,7 @@ class EndOf {
   ConnectionConfig config;
   ProtocolTable table;
   ConnectionOutbox outbox;
+  std::vector<Bytes> datagrams;
   ConnectionContext context{config, table, rng, outbox};
   std::optional<C> connection;
   PeerId peer;  // the other side's, once up
@@ -148,7 +149,10 @@ class EndOf {
                           stream.is_down = true;
                           stream.error = std::move(down.error);
                         },
-                        WithoutMessages{}},
+                        [&](DatagramReceived& datagram) {
+                          datagrams.push_back(base::to_bytes(datagram.data));
+                        },
+                        [](MessageReceived&) {}, [](MessageDone&) {}},
                event);
   }
   void on_data(Instant now, const StreamData& data) {

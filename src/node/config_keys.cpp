@@ -206,8 +206,8 @@ constexpr auto keys = std::to_array<ConfigKey>({
      "What all connections together may send; 0 is as much as goes.", false,
      [](Settings& s, ConfigValue v) { s.node.host.shaping.upload = v.count; }},
     {"limits.download", Type::size, "0", "0..8000000000", "bytes/s",
-     "What they may receive; the rest waits at the peers. Over UDP datagrams and the first window "
-     "of a session count and are not held back.",
+     "What they may receive; the rest waits at the peers. Over UDP datagrams, the first window of "
+     "a session and its first large message count and are not held back.",
      false,
      [](Settings& s, ConfigValue v) { s.node.host.shaping.download = v.count; }},
     {"gossip.enabled", Type::flag, "true", "", "",

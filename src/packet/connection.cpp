@@ -417,8 +417,11 @@ void Connection::shrink(Instant now) {
 /// Nothing has happened for a while: rings and bits go.
 void Connection::release(Instant now) {
   release_at_.reset();
-  if (now - std::max(last_received_at_, last_sent_at_) < config_.release_after) {
-    release_at_ = std::max(last_received_at_, last_sent_at_) + config_.release_after;
+  // What came stays known for as long as the peer may ask whether it did.
+  const Duration quiet = std::max(config_.release_after, 3 * probe_timeout());
+  const Instant at = std::max(last_received_at_, last_sent_at_) + quiet;
+  if (now < at) {
+    release_at_ = at;
     return;
   }
   if (recovery_.stats().bytes_in_flight > 0 || received_.has_news()) return;

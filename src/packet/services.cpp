@@ -217,6 +217,12 @@ void Services::Impl::return_credit(std::uint64_t bytes) {
   raise_window();
 }
 
+/// What the window may grow to for a message that waits for all of its credit.
+std::uint64_t Services::Impl::claim_max() const {
+  const std::uint64_t least = config.message_bytes_max;
+  return config.holds_credit ? least : std::max(window.size_max, least);
+}
+
 void Services::Impl::raise_streams() {
   const std::uint64_t limit =
       std::min<std::uint64_t>(peer_closed + config.streams_max, streams_in_all_max);
@@ -457,14 +463,15 @@ std::uint16_t Services::window() const {
 std::uint64_t Services::held_credit() const { return impl_ == nullptr ? 0 : impl_->held_credit; }
 
 void Services::give_credit(Instant now, std::uint64_t bytes) {
-  if (impl_ == nullptr) return;
+  if (impl_ == nullptr || impl_->is_shut) return;
   impl_->begin(now);
+  const bool is_all = bytes >= impl_->held_credit;
   bytes = std::min(bytes, impl_->held_credit);
   impl_->held_credit -= bytes;
-  ReceiveWindow& window = impl_->window;
-  window.returned += bytes;
-  // Little by little, not by halves of the window: whoever gives it out has a rate in mind.
-  if (window.raise_all(now)) impl_->owes_window = true;
+  impl_->window.returned += bytes;
+  // Nothing is held back: as without. Else little by little, and the window does not grow.
+  if (is_all) return impl_->raise_window();
+  if (impl_->window.raise_all(now)) impl_->owes_window = true;
 }
 
 void Services::set_round_trip(Duration round_trip) {

@@ -49,6 +49,7 @@ struct Services::Impl {
   void reschedule(Stream& stream);
   void raise_window();
   void return_credit(std::uint64_t bytes);
+  std::uint64_t claim_max() const;
   void raise_streams();
   std::size_t room_of(const Stream& stream) const;
   Result<MessageNumber> send_message(Buffer data, const MessageOptions& options);

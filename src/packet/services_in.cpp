@@ -216,8 +216,7 @@ Result<void> Services::Impl::on_blocked(const BlockedFrame& frame) {
       if (frame.limit < arriving.limit()) owes_messages = true;
       return {};
     case BlockedKind::connection:
-      window.want(frame.limit - std::min(frame.limit, held_credit),
-                  std::max<std::uint64_t>(window.size_max, config.message_bytes_max));
+      window.want(frame.limit - std::min(frame.limit, held_credit), claim_max());
       raise_window();
       if (frame.limit <= window.limit) owes_window = true;
       return {};

@@ -324,7 +324,10 @@ Services::Impl::Step Services::Impl::write_message(OutMessage& message, FrameWri
   // Fragments are packets of their own, unless the path shrank below their size.
   const bool is_shrunk =
       message.fragment_bytes != 0 && message.fragment_bytes + sizeof(std::uint32_t) > room_max;
-  if (writer.room() < room_max && !is_shrunk) return Step::full;
+  const bool is_in_parts = message.sent > 0 && (message.fragment_bytes == 0 ||
+                                                message.sent % message.fragment_bytes != 0);
+  const bool has_room = is_in_parts ? writer.size() == 0 : writer.room() == room_max;
+  if (!has_room && !is_shrunk) return Step::full;
   if (!take_place(message)) return Step::waits;
   return write_part(message, message.sent, message.total - message.sent, writer, notes);
 }
@@ -378,10 +381,13 @@ bool Services::Impl::begin_fragments(OutMessage& message, std::size_t room) cons
   constexpr std::size_t length_bytes = sizeof(std::uint32_t);
   if (room <= length_bytes) return false;
   if (message.sent == 0) {
-    if (whole_bytes(message) <= room || room < room_max) return false;
-    const std::uint64_t most = room - length_bytes;
-    const std::uint64_t least = (message.total + most - 1) / most;
-    if (least < 2 || least > 0xffff) return false;
+    const auto parts_in = [&](std::size_t payload) {
+      const std::uint64_t most = payload - length_bytes;
+      return (message.total + most - 1) / most;
+    };
+    const std::uint64_t least = parts_in(room);
+    if (whole_bytes(message) <= room_max || least < 2 || least > 0xffff) return false;
+    if (least > parts_in(room_max)) return false;  // in longer packets it has fewer
     // Equal ones of that size are perhaps fewer; then that is their number.
     const std::uint64_t each = (message.total + least - 1) / least;
     message.fragment_bytes = static_cast<std::uint32_t>(each);

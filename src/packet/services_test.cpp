@@ -383,6 +383,22 @@ TEST(Services, HeldCreditIsTheOwnersToGive) {
   EXPECT_GE(both[1].held_credit() + 200'000, held);
 }
 
+TEST(Services, WhereNoneIsKeptBackTheWindowGrows) {
+  ServicesConfig holding;
+  holding.holds_credit = true;
+  ServicesBoth both({}, holding);
+  both[1].set_round_trip(100ms);
+  const auto stream = both[0].open_stream(500);
+  ASSERT_TRUE(stream);
+  for (int i = 0; i < 16; ++i) {
+    both[0].write(*stream, Buffer::zeros(both[0].room(*stream)));
+    both.run();
+    both[1].give_credit(both.pair.now, both[1].held_credit());
+  }
+  const Services::Held held = both[1].held();
+  EXPECT_GT(held.received_limit - held.returned, 2 * holding.window_initial);
+}
+
 TEST(Services, TheMoreImportantGoesFirst) {
   ServicesBoth both;
   ASSERT_TRUE(both[0].open_stream(100));

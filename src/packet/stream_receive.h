@@ -36,7 +36,7 @@ struct ReceiveWindow {
     limit = (returned + size + unit - 1) / unit * unit;
     return true;
   }
-  /// To what was returned, however little that adds.
+  /// The same, however little that adds.
   bool raise_all(Instant now) {
     const std::uint64_t raised = (returned + size + unit - 1) / unit * unit;
     if (raised <= limit) return false;
