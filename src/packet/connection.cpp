@@ -174,11 +174,16 @@ void Connection::move(Instant now, const Path& path) {
 void Connection::close(Instant now) {
   if (is_closing_ && linger_at_) return;
   is_closing_ = true;
-  linger_at_ = now + config_.linger;
+  begin_lingering(now);
   if (state_ == State::syn_sent || state_ == State::syn_received) {
     step(*after(state_, Event::close));
     end(std::nullopt);
   }
+}
+
+void Connection::begin_lingering(Instant now) {
+  linger_at_ = now + config_.linger;
+  lingers_until_ = now + config_.linger_max;
 }
 
 /// FIN goes out when all that was said is acknowledged.
@@ -367,12 +372,16 @@ void Connection::on_time_of_handshake(Instant now) {
   if (!handshake_->again_at || *handshake_->again_at > now) return;
   handshake_->again_at.reset();
   handshake_->unsent = 1;
-  handshake_->wait *= 2;
+  handshake_->wait = std::min(2 * handshake_->wait, config_.handshake_retry_max);
 }
 
 void Connection::on_news(Instant now, const RecoveryNews& news) {
   if (news.is_connection_lost) {
     return expire(now, base::format("no answer to {} probes", config_.recovery.probes_max));
+  }
+  // A slow path is no reason to give up what goes on arriving.
+  if (linger_at_ && !news.acked.empty()) {
+    linger_at_ = std::min(now + config_.linger, lingers_until_);
   }
   services_.on_acked(now, news.acked);
   services_.on_lost(now, news.lost);

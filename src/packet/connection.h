@@ -141,6 +141,7 @@ class Connection {
   void take_keys(Instant now, SealKeys keys);
   void take_parameters(Instant now, const PeerParameters& parameters);
   void close(Instant now);
+  void begin_lingering(Instant now);
   void abort(Instant now, Code code, std::string reason, std::optional<Error> error);
   void fault(Instant now, const Error& error) { abort(now, error.code, error.message, error); }
   void end(std::optional<Error> error);
@@ -254,6 +255,7 @@ class Connection {
 
   Instant last_received_at_, last_sent_at_;
   std::optional<Instant> pace_at_, fin_at_, linger_at_, gone_at_, release_at_;
+  Instant lingers_until_;  // however much is acknowledged
   std::uint32_t fin_tries_ = 0;
   bool error_unsent_ = false;
   std::unique_ptr<Ending> ending_;  // none before the end

@@ -244,7 +244,7 @@ void Connection::on_step(Instant now, const Step& step) {
     case Action::take_fin:
       fin_ack_owed_ = true;
       is_closing_ = true;
-      if (!linger_at_) linger_at_ = now + config_.linger;
+      if (!linger_at_) begin_lingering(now);
       break;
     case Action::fin_done: fin_at_.reset(); break;
     case Action::end:  // without a CLOSE, or in TIME_WAIT, where that is not read

@@ -24,10 +24,12 @@ struct PacketConfig {
   RecoveryConfig recovery;
   MtuConfig mtu;
   std::size_t packet_bytes_max = 65'507;  // that this side takes
-  Duration handshake_retry = 250ms;       // doubled each time
+  Duration handshake_retry = 250ms;       // doubled each time, up to…
+  Duration handshake_retry_max = 4s;
   Duration handshake_timeout = 30s;
   Duration idle_timeout = 60s, keep_alive = 15s;
-  Duration linger = 10s;           // how long a close waits for what is not acknowledged
+  /// How long a close waits for what is not acknowledged: since something was, and in all.
+  Duration linger = 10s, linger_max = 60s;
   Duration release_after = 250ms;  // of idleness, until memory is given back
 };
 
@@ -64,7 +66,7 @@ struct SealKeys {
 struct PeerParameters {
   Bytes bytes;
 };
-/// When all that was written has been acknowledged, at most `linger` later.
+/// When all that was written has been acknowledged; `linger` bounds that.
 struct CloseConnection {};
 /// At once; the peer hears code and reason (at most close_reason_bytes_max).
 struct AbortConnection {

@@ -100,6 +100,22 @@ TEST(Endpoint, ACloseWaitsForAllAndBothEndsEndWithoutAnError) {
   }));
 }
 
+TEST(Endpoint, ACloseWaitsLongerWhileBytesGoOnArriving) {
+  TestPair pair;
+  pair.faults.delay = 400ms;
+  ASSERT_TRUE(pair.connect());
+  const Bytes bytes = test_bytes(8'000'000);
+  const auto message = pair.a.services().send_message(pair.now, Buffer(bytes), {});
+  ASSERT_TRUE(message) << to_string(message.error());
+  pair.a.say(pair.now, CloseConnection{});
+  const Instant begin = pair.now;
+  pair.faults.loss_ppm = 100'000;
+  ASSERT_TRUE(pair.run([&] { return pair.a.seen.has_ended; }, 2min));
+  EXPECT_GT(pair.now - begin, 10s) << base::to_ms(pair.now - begin);
+  EXPECT_FALSE(pair.a.seen.end_error) << to_string(*pair.a.seen.end_error);
+  EXPECT_TRUE(base::equal(pair.b.seen.messages[*message], bytes));
+}
+
 // A cookie is of one second, one address and one id, and admits one handshake.
 TEST(Endpoint, AnIdComesAgainOnlyAfterManyOthers) {
   SeededRng rng(1);

@@ -26,7 +26,7 @@ struct Wire {
   bool cuts_a = false, cuts_b = false;
 };
 
-TEST(EndpointTime, AHelloIsSaidAgainAfter250MsDoubledAndGivenUpAfter30S) {
+TEST(EndpointTime, AHelloIsSaidAgainAfter250MsDoubledUpTo4SAndGivenUpAfter30S) {
   TestPair pair;
   Wire wire(pair);
   wire.cuts_a = true;
@@ -36,11 +36,10 @@ TEST(EndpointTime, AHelloIsSaidAgainAfter250MsDoubledAndGivenUpAfter30S) {
   EXPECT_EQ(pair.now - start, 30s);
   ASSERT_TRUE(pair.a.seen.end_error);
   EXPECT_EQ(pair.a.seen.end_error->code, Code::timeout);
-  // 0, 250, 750, 1750, 3750, 7750, 15750 ms; the next would be after 30 s.
-  ASSERT_EQ(wire.from_a_at.size(), 7U);
-  for (std::size_t i = 0; i < 7; ++i) {
-    EXPECT_EQ(wire.from_a_at[i] - start, 250ms * ((1 << i) - 1)) << i;
-  }
+  std::vector<std::int64_t> at_ms;
+  for (const Instant at : wire.from_a_at) at_ms.push_back(base::to_ms(at - start));
+  EXPECT_EQ(at_ms, (std::vector<std::int64_t>{0, 250, 750, 1750, 3750, 7750, 11750, 15750, 19750,
+                                              23750, 27750}));
   EXPECT_EQ(pair.a.endpoint.connection_count(), 0U);
 }
 
@@ -171,7 +170,7 @@ TEST(EndpointTime, ACloseWithWhatIsNeverHeardLingers10SAndSaysAnError) {
   const Instant start = pair.now;
   pair.a.say(pair.now, CloseConnection{});
   ASSERT_TRUE(pair.run([&] { return pair.a.seen.has_ended; }));
-  EXPECT_EQ(pair.now - start, 10s);
+  EXPECT_EQ(pair.now - start, 10s + 10ms) << "after the last that was under way";
   ASSERT_TRUE(pair.a.seen.end_error);
   EXPECT_EQ(pair.a.seen.end_error->code, Code::timeout);
   ASSERT_TRUE(pair.run([&] { return pair.b.seen.has_ended; }));
