@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "base/format.h"
 #include "host/link_shaper.h"
+#include "host/world.h"
 #include "secure/session_keys.h"
 
 namespace kith::host {
