@@ -239,7 +239,8 @@ build_transport_js() {
   local folder=$here/transport_peers/js out=$root/build/bench/transport node
   need npm || return
   if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
-    (cd "$folder" && npm ci --no-fund --no-audit) || return
+    # Not `npm ci`: it wants the native packages of every platform in the lock file.
+    (cd "$folder" && npm install --no-save --no-fund --no-audit) || return
   fi
   for node in "$folder"/node_modules/node-linux-*/bin/node "$(command -v node)"; do
     if [[ -x $node && $("$node" -p 'parseInt(process.versions.node)') -ge 22 ]]; then
