@@ -114,6 +114,11 @@ void PacketField::on_up(PacketNode& node, packet::ConnectionSlot slot, std::uint
                           session.was_up[side]));
     return;
   }
+  if (side == 1 && session.crashed_at && !session.is_over[0]) {
+    // It restarted before it had heard a HELLO to the end, and then it did: it goes on.
+    session.crashed_at.reset();
+    session.is_excused = true;
+  }
   session.was_up[side] = true;
   session.slots[side] = slot;
   session.id[side] = established.id;
