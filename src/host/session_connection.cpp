@@ -15,6 +15,7 @@ namespace {
 
 /// Between round trips told to the host.
 constexpr Duration session_measure_interval = 10s;
+/// Of an ordered carrier: the longest, which every room of a link holds.
 constexpr std::size_t session_frame_bytes_max =
     SessionConnection::frame_length_bytes + packet::packet_bytes_max;
 static_assert(session_frame_bytes_max <= link_transmit_bytes_min);

@@ -30,7 +30,7 @@ struct PacketConfig {
   Duration idle_timeout = 60s, keep_alive = 15s;
   /// How long a close waits for what is not acknowledged: since something was, and in all.
   Duration linger = 10s, linger_max = 60s;
-  Duration release_after = 250ms;  // of idleness, until memory is given back
+  Duration release_after = 250ms;  // of idleness, or 3 probe timeouts, until memory is given back
 };
 
 /// An unsealed ERROR that is a hint: this, and a u16 of kith::Code. Others are the endpoint's.
