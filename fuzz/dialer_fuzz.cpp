@@ -25,6 +25,17 @@ const PeerId& peer_at(std::size_t index) {
   return peers[index % 3];
 }
 
+/// Over UDP: ours, and one that nothing here dials.
+codec::Multiaddr packets_at(std::uint8_t number, const std::string& port) {
+  return at("/ip4/203.0.113.1/udp/" + port + ((number & 16) != 0 ? "/quic-v1" : "/kith"));
+}
+/// WebSockets of all kinds, and sessions over them and TCP.
+codec::Multiaddr web_at(std::uint8_t number, const std::string& who, const std::string& port) {
+  static const char* const ends[] = {"/ws", "/tls/ws", "/ws/kith", "/kith"};
+  const std::string host = (number & 64) != 0 ? "/dns4/" + who + ".example" : "/ip4/203.0.113.2";
+  return at(host + "/tcp/" + port + ends[number / 16 & 3]);
+}
+
 /// An address of any kind; what `is_told` differs in its name only.
 codec::Multiaddr address_at(std::uint8_t number, bool is_told) {
   const std::string who = is_told ? "told" : "ours";
@@ -37,8 +48,8 @@ codec::Multiaddr address_at(std::uint8_t number, bool is_told) {
     case 3: address = at("/ip4/127.0.0.1/tcp/" + port); break;
     case 4: address = at("/dns4/" + who + ".example/tcp/" + port); break;
     case 5: address = at("/dnsaddr/" + who + ".example"); break;
-    case 6: address = at("/ip4/203.0.113.1/udp/" + port + "/quic-v1"); break;
-    case 7: address = at("/ip4/203.0.113.2/tcp/" + port + "/ws"); break;
+    case 6: address = packets_at(number, port); break;
+    case 7: address = web_at(number, who, port); break;
   }
   return (number & 8) != 0 ? address.with_peer(peer_at(number / 16)) : address;
 }
@@ -56,6 +67,8 @@ bool is_told(const codec::Multiaddr& address) {
 
 class World {
  public:
+  explicit World(bool has_sessions) : config(small(has_sessions)) {}
+
   void play(Input input) {
     while (!input.rest.empty()) {
       turn(input);
@@ -68,8 +81,9 @@ class World {
   }
 
  private:
-  static DialerConfig small() {
+  static DialerConfig small(bool has_sessions) {
     DialerConfig config;
+    config.has_sessions = has_sessions;
     config.jobs_max = 4;
     config.attempts_max = 5;
     config.addresses_max = 8;
@@ -180,13 +194,14 @@ class World {
     ASSERT(dial.link.value % 2 == 0 && links_.insert(dial.link).second);
     ASSERT(links_.size() <= config.attempts_max);
     ASSERT(dial.timeout > Duration::zero() && dial.timeout <= config.job_timeout);
-    const auto tcp = codec::as_tcp(dial.address);
-    ASSERT(tcp.has_value() && !dial.address.peer());
-    if (tcp->port == told_port) ASSERT(codec::scope_of(dial.address) == codec::AddrScope::global);
+    const auto parts = codec::as_transport(dial.address);
+    ASSERT(parts.has_value() && parts->name.empty() && !dial.address.peer());
+    ASSERT(config.has_sessions || !dial.address.has(codec::AddrProtocol::kith));
+    if (parts->port == told_port) ASSERT(codec::scope_of(dial.address) == codec::AddrScope::global);
   }
   void on_end(Token token) { ASSERT(jobs_.erase(token) == 1); }
 
-  const DialerConfig config = small();
+  const DialerConfig config;
   Instant now_{};
   Dialer dialer_{config};
   std::map<Token, Instant> jobs_;   // and by when they have ended
@@ -200,6 +215,8 @@ class World {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  World().play({{data, std::min<size_t>(size, 2048)}});
+  Input input{{data, std::min<size_t>(size, 2048)}};
+  const bool has_sessions = (input.byte() & 1) != 0;
+  World(has_sessions).play(input);
   return 0;
 }
