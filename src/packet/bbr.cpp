@@ -13,6 +13,10 @@ constexpr Duration probe_round_trip_takes = 200ms;
 constexpr std::uint64_t startup_gain_percent = 277;  // 4 ln 2
 constexpr std::uint64_t window_gain_percent = 200;
 constexpr std::uint64_t window_up_gain_percent = 225;
+// What is in flight where ends work in batches: one that is sent, one that is taken, one under way.
+constexpr std::uint64_t batches_in_flight = 3;
+constexpr std::uint64_t batches_per_second = 1000;  // at the most, and
+constexpr std::uint64_t host_batch_max = 64 * 1024;
 constexpr std::uint64_t headroom_percent = 85;  // of the upper bound, for others to enter
 constexpr std::uint64_t beta_percent = 70;
 constexpr std::uint64_t loss_ppm = 20'000;   // of a round: the queue overflows
@@ -41,6 +45,14 @@ Bbr::Bbr(const BbrConfig& config, Rng& rng)
 std::uint64_t Bbr::bdp(std::uint64_t gain_percent) const {
   // 2^34 bytes a second times 2^26 microseconds is within 64 bits.
   return percent(bandwidth() * micros(least_) / million, gain_percent);
+}
+
+/// What the path holds, and the batches at its ends: where a round trip takes hardly longer than to
+/// wake up, the least one is far from what is needed to be never idle
+/// (draft-ietf-ccwg-bbr, 5.6.4.2: the quantization budget).
+std::uint64_t Bbr::pipe(std::uint64_t gain_percent) const {
+  const std::uint64_t batch = std::min(bandwidth() / batches_per_second, host_batch_max);
+  return std::max({bdp(gain_percent), batches_in_flight * batch, floor()});
 }
 
 // --- what acknowledgements teach -----------------------------------------------------------------
@@ -119,8 +131,10 @@ void Bbr::end_round(const AckedBatch& acked) {
     lower_ = std::max({round_.delivered, percent(before, beta_percent), floor()});
   }
   look_for_full_pipe(acked);
+  is_growing_ = bandwidth() * 8 > round_.bandwidth_before * 9;
   round_ = Round{};
   round_.started = acked.now;
+  round_.bandwidth_before = bandwidth();
   round_ends_at_ = acked.delivered_total;
   ++rounds_in_phase_;
   ++rounds_since_up_;
@@ -208,7 +222,7 @@ void Bbr::advance(const AckedBatch& acked) {
       if (is_full_) go(Phase::drain, acked.now);
       return;
     case Phase::drain:
-      if (acked.in_flight <= bdp(100)) start_down(acked.now);
+      if (acked.in_flight <= pipe(100)) start_down(acked.now);
       return;
     case Phase::probe_round_trip:
       if (!probed_since_ && acked.in_flight <= std::max(bdp(50), floor())) {
@@ -231,13 +245,13 @@ void Bbr::advance(const AckedBatch& acked) {
 
 void Bbr::advance_cycle(const AckedBatch& acked) {
   // As soon as a Reno flow of this size would have grown by a packet a round up to its next loss.
-  const std::uint64_t reno_rounds = std::min(bdp(100) / packet_bytes_, reno_rounds_max);
+  const std::uint64_t reno_rounds = std::min(pipe(100) / packet_bytes_, reno_rounds_max);
   const bool is_time = acked.now - phase_at_ > wait_ || rounds_since_up_ >= reno_rounds;
   switch (phase_) {
     case Phase::down:
       if (is_time && rounds_in_phase_ > 0) {
         go(Phase::refill, acked.now);
-      } else if (acked.in_flight <= std::min(bdp(100), bound())) {
+      } else if (acked.in_flight <= std::min(pipe(100), bound())) {
         go(Phase::cruise, acked.now);
       }
       break;
@@ -254,7 +268,9 @@ void Bbr::advance_cycle(const AckedBatch& acked) {
       // rounds have passed: all flows gain alike there and lose by their share, so that they come
       // to share alike.
       if (upper_ && rounds_in_phase_ < bounded_rounds_max) break;
-      if (rounds_in_phase_ > 0 && acked.now - phase_at_ > least_ && acked.in_flight >= bdp(125)) {
+      // The first round acknowledges what was sent before. While it grows it was slow for a while.
+      if (rounds_in_phase_ < 2 || is_growing_) break;
+      if (acked.now - phase_at_ > least_ && acked.in_flight >= pipe(125)) {
         start_down(acked.now);
       }
       break;
@@ -289,7 +305,7 @@ std::uint64_t Bbr::bound() const {
 void Bbr::grow(const AckedBatch& acked) {
   const std::uint64_t gain = phase_ == Phase::up ? window_up_gain_percent : window_gain_percent;
   const std::uint64_t target =
-      std::max(bdp(gain) + std::max(aggregated_[0], aggregated_[1]), floor());
+      std::max(bdp(gain) + std::max(aggregated_[0], aggregated_[1]), pipe(gain));
   if (is_full_) {
     window_ = std::min(window_ + acked.bytes, target);
   } else if (window_ < target || bandwidth() == 0) {

@@ -48,6 +48,7 @@ class Bbr final : public Congestion {
     std::uint64_t delivered = 0, lost = 0, lost_by_queue = 0;
     bool is_limited_by_us = false;  // the application had no more to say
     Instant started;
+    ByteRate bandwidth_before = 0;
   };
 
   void learn(const AckedBatch& acked);
@@ -64,6 +65,7 @@ class Bbr final : public Congestion {
   void too_much_lost(const LostBatch& lost);
   void grow(const AckedBatch& acked);
   std::uint64_t bdp(std::uint64_t gain_percent) const;
+  std::uint64_t pipe(std::uint64_t gain_percent) const;
   std::uint64_t floor() const { return 4 * packet_bytes_; }
   std::uint64_t bound() const;
 
@@ -85,6 +87,7 @@ class Bbr final : public Congestion {
   std::uint32_t rounds_since_up_ = 0;
   std::uint32_t heavy_rounds_ = 0;   // in a row, with a fifth lost
   std::uint64_t link_loss_ppm_ = 0;  // smoothed: what is lost with a short queue
+  bool is_growing_ = false;          // the last round brought an eighth more, or above
   bool is_full_ = false;             // the pipe has been filled once
   ByteRate full_bandwidth_ = 0;
   std::uint32_t flat_rounds_ = 0;

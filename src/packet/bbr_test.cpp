@@ -88,6 +88,33 @@ TEST_F(BbrPath, SharesAShortQueueToo) {
   }
 }
 
+/// Two programs of one machine: a round trip takes what it takes to wake up, and now and then next
+/// to nothing. By the least one the pipe holds some KB, and with so few in flight it is slow.
+TEST_F(BbrPath, IsFastWhereReceiversSleep) {
+  TestPath path({.bytes_per_second = 500'000'000, .round_trip = 10us, .wakes_after = 200us}, 7);
+  path.add(bbr());
+  path.run_for(6s);  // past the first look for the least round trip
+  path.take_delivered(0);
+  path.run_for(3s);
+  EXPECT_GE(mbits(path.take_delivered(0), 3s), 3'600.0);
+}
+
+/// What was slow for a while is fast again soon.
+TEST_F(BbrPath, FollowsAPathThatComesBack) {
+  for (const std::uint64_t loss_ppm : {0U, 10'000U, 50'000U}) {
+    TestPath path({.loss_ppm = loss_ppm}, 7);
+    path.add(bbr());
+    path.run_for(3s);
+    path.set_rate(1'000'000);
+    path.run_for(5s);
+    path.set_rate(25'000'000);
+    path.run_for(3s);
+    path.take_delivered(0);
+    path.run_for(1s);
+    EXPECT_GE(mbits(path.take_delivered(0), 1s), 170.0) << loss_ppm;
+  }
+}
+
 TEST_F(BbrPath, FindsBandwidthAndRoundTrip) {
   TestPath path({}, 7);
   path.add(bbr());

@@ -22,6 +22,10 @@ struct PathModel {
   Duration round_trip = 20ms;
   std::uint64_t loss_ppm = 0;
   std::uint64_t packet_bytes = 1400;
+  /// Where the ends are two programs of one machine: a receiver for whom nothing came for 10 us
+  /// sleeps, and takes so long to wake up, but once in 64 times; and what the window let go at
+  /// once, at most 64 packets, it acknowledges all together.
+  Duration wakes_after{0};
 };
 
 class TestPath {
@@ -46,7 +50,7 @@ class TestPath {
         flows_[event.flow].timer.reset();
         send(event.flow);
       } else {
-        acknowledge(event.flow, event.number);
+        acknowledge(event.flow, event.number, event.packets);
       }
     }
     now_ = end;
@@ -55,6 +59,8 @@ class TestPath {
   std::uint64_t take_delivered(std::size_t flow) {
     return std::exchange(flows_[flow].delivered_lately, 0);
   }
+  /// From now on.
+  void set_rate(std::uint64_t bytes_per_second) { model_.bytes_per_second = bytes_per_second; }
   Congestion& congestion(std::size_t flow) { return *flows_[flow].congestion; }
 
  private:
@@ -62,7 +68,8 @@ class TestPath {
   struct Event {
     Kind kind;
     std::size_t flow;
-    PacketNumber number = 0;
+    PacketNumber number = 0;  // the last one
+    std::uint64_t packets = 1;
   };
   struct Sent {
     PacketNumber number;
@@ -108,6 +115,7 @@ class TestPath {
         flow.pace_at = std::max(flow.pace_at, now_ - 250us) + gap;
       }
     }
+    acknowledge_together(index);
     flow.is_window_limited = true;
     arm(index, now_ + silence_max + 1ms);
   }
@@ -131,22 +139,41 @@ class TestPath {
     busy_until_ = begins + Duration(static_cast<std::int64_t>(model_.packet_bytes * 1'000'000'000 /
                                                               model_.bytes_per_second));
     if (rng_.below(1'000'000) < model_.loss_ppm) return;
-    at(busy_until_ + model_.round_trip,
-       {.kind = Kind::acknowledge, .flow = index, .number = number});
+    if (model_.wakes_after == 0ns) {
+      at(busy_until_ + model_.round_trip,
+         {.kind = Kind::acknowledge, .flow = index, .number = number});
+      return;
+    }
+    if (busy_until_ - arrived_at_ > 10us && rng_.below(64) != 0) {
+      awake_at_ = busy_until_ + model_.wakes_after;
+    }
+    arrived_at_ = busy_until_;
+    if (++together_ == 64) acknowledge_together(index);
   }
 
-  void acknowledge(std::size_t index, PacketNumber number) {
+  void acknowledge_together(std::size_t index) {
+    if (together_ == 0) return;
+    at(std::max(arrived_at_, awake_at_) + model_.round_trip,
+       {.kind = Kind::acknowledge,
+        .flow = index,
+        .number = flows_[index].next - 1,
+        .packets = std::exchange(together_, 0)});
+  }
+
+  void acknowledge(std::size_t index, PacketNumber number, std::uint64_t packets) {
     Flow& flow = flows_[index];
     if (flow.sent.empty() || number < flow.sent.front().number) return;  // was given up
-    Sent& sent = flow.sent[number - flow.sent.front().number];
-    sent.is_acked = true;
+    const PacketNumber front = flow.sent.front().number;
+    const std::uint64_t bytes = packets * model_.packet_bytes;
+    for (std::uint64_t i = 0; i < packets; ++i) flow.sent[number - i - front].is_acked = true;
+    Sent& sent = flow.sent[number - front];
     sent.round_trip = flow.newest = now_ - sent.at;
     flow.smoothed = flow.smoothed == 0ns ? flow.newest : (7 * flow.smoothed + flow.newest) / 8;
-    flow.in_flight -= model_.packet_bytes;
-    flow.delivered += model_.packet_bytes;
-    flow.delivered_lately += model_.packet_bytes;
+    flow.in_flight -= bytes;
+    flow.delivered += bytes;
+    flow.delivered_lately += bytes;
     const AckedBatch acked{.now = now_,
-                           .bytes = model_.packet_bytes,
+                           .bytes = bytes,
                            .in_flight = flow.in_flight,
                            .round_trip = flow.newest,
                            .smoothed = flow.smoothed,
@@ -184,7 +211,8 @@ class TestPath {
   PathModel model_;
   SeededRng rng_;
   Instant now_{};
-  Instant busy_until_{};
+  Instant busy_until_{}, arrived_at_{}, awake_at_{};
+  std::uint64_t together_ = 0;  // packets that wait to be acknowledged with others
   std::vector<Flow> flows_;
   std::uint64_t order_ = 0;
   std::map<std::pair<Instant, std::uint64_t>, Event> events_;

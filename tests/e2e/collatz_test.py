@@ -51,7 +51,7 @@ class CollatzTest(Case):
             self.assertEqual((got["mode"], got["complete"]), ("exact", True))
 
     def test_known_records_to_a_hundred_million(self):
-        last, steps, peak = (("1e7", (685, 8400511), (60342610919632, 6631675)) if IS_SANITIZED else
+        last, steps, peak = (("1e6", (524, 837799), (56991483520, 704511)) if IS_SANITIZED else
                              ("1e8", (949, 63728127), (2185143829170100, 80049391)))
         got = verify(1, last)
         self.assertEqual((got["max_steps"], got["max_steps_at"]), steps)
@@ -59,8 +59,10 @@ class CollatzTest(Case):
         self.assertEqual(verify(1, last, "--threads", 1)["checksum"], got["checksum"])
 
     def test_records_are_found_and_named(self):
-        got = kith("--json", "collatz", "records", "--to", "1e6", "--normal-priority").json()
-        self.assertEqual((got["to"], got["complete"]), (1000000, True))
+        end, highest = (100000, (1570824736, 350)) if IS_SANITIZED else (1000000,
+                                                                         (56991483520, 524))
+        got = kith("--json", "collatz", "records", "--to", end, "--normal-priority").json()
+        self.assertEqual((got["to"], got["complete"]), (end, True))
         best = {"path": 0, "delay": 0, "glide": 0}
         for record in got["records"]:
             steps, peak = steps_and_peak(record["number"])
@@ -71,13 +73,13 @@ class CollatzTest(Case):
             self.assertGreater(reached, best[record["kind"]])
             best[record["kind"]] = reached
         glides = [(r["number"], r["steps"]) for r in got["records"] if r["kind"] == "glide"]
-        self.assertEqual(glides, [(3, 6), (7, 11), (27, 96), (703, 132), (10087, 171),
-                                  (35655, 220), (270271, 267), (362343, 269), (381727, 282),
-                                  (626331, 287)])
-        only = kith("--json", "collatz", "records", "--to", "1e6", "--kind", "delay",
+        all_glides = [(3, 6), (7, 11), (27, 96), (703, 132), (10087, 171), (35655, 220),
+                      (270271, 267), (362343, 269), (381727, 282), (626331, 287)]
+        self.assertEqual(glides, [glide for glide in all_glides if glide[0] <= end])
+        only = kith("--json", "collatz", "records", "--to", end, "--kind", "delay",
                     "--normal-priority").json()["records"]
         self.assertEqual(only, [r for r in got["records"] if r["kind"] == "delay"])
-        self.assertEqual((best["path"], best["delay"]), (56991483520, 524))
+        self.assertEqual((best["path"], best["delay"]), highest)
         too_far = kith("--json", "collatz", "records", "--to", "2^44")
         self.assertEqual((too_far.code, too_far.json()["error"]["code"]), (1, "limit"))
         self.assertEqual(kith("collatz", "records", "--to", "9", "--kind", "tall").code, 2)
@@ -107,7 +109,7 @@ class CollatzTest(Case):
 
     def test_fast_is_the_same_on_every_kernel(self):
         answers = {}
-        count = 30000000 if IS_SANITIZED else 300000000
+        count = 3000000 if IS_SANITIZED else 300000000
         few = ("scalar", "avx512-mul", "opencl")
         every = (*few, "auto", "cpu", "avx512-ifma", "cuda", "hybrid")
         for device in few if IS_SANITIZED else every:
@@ -154,7 +156,7 @@ class CollatzTest(Case):
 
     def test_stopped_and_resumed_is_the_same(self):
         path = self.folder / "progress"
-        last = "4e7" if IS_SANITIZED else "4e8"
+        last = "1e7" if IS_SANITIZED else "4e8"
         arguments = [*VERIFY, "--from", "1", "--to", last, "--threads", "1"]
         whole = kith("--json", *arguments).json()
         process = subprocess.Popen([KITH, "--json", *arguments, "--checkpoint", str(path)],
