@@ -113,6 +113,10 @@ class Stream {
   void finish();
   /// Gives up at once, both ways.
   void reset();
+  /// On a session of Kith's own (PeerDetails::session), for what has not left yet: 0 to 1000,
+  /// higher first, and in turn among equals; 500 until it is said, 1000 is the most. Elsewhere
+  /// nothing.
+  void set_importance(unsigned importance);
 
   // A callback that is set late hears what has happened already: nothing is lost between getting a
   // stream and setting its callbacks, on whatever thread. Set on_close last; it ends the others.

@@ -1,8 +1,10 @@
 #include "app/user_streams.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "codec/peer_id.h"
+#include "packet/services.h"
 
 namespace kith::app {
 namespace {
@@ -265,6 +267,11 @@ void Stream::finish() {
     if (state_->finish_waits) return;
   }
   send_command(state_, host::Finish{state_->id});
+}
+
+void Stream::set_importance(unsigned importance) {
+  const auto most = std::min<unsigned>(importance, packet::importance_max);
+  send_command(state_, host::Prioritize{state_->id, static_cast<std::uint16_t>(most)});
 }
 
 void Stream::reset() {

@@ -19,6 +19,10 @@ struct IpPort {
   friend auto operator<=>(const IpPort&, const IpPort&) = default;
 };
 
+/// Which of this machine's addresses a datagram came to, or leaves from, where the socket is bound
+/// to all of them; as IpPort::ip. All 0: not known, the system chooses.
+using LocalIp = std::array<std::uint8_t, 16>;
+
 /// One bound datagram socket of this process; named by the shell.
 using SocketId = Id<struct SocketTag, std::uint32_t>;
 
@@ -32,6 +36,7 @@ struct DatagramsIn {
   ByteSpan bytes;  // opened in place
   std::size_t segment_bytes = 0;
   Ecn ecn = Ecn::none;
+  LocalIp to_ip{};
 };
 /// What one send takes (GSO): the same, to one receiver.
 struct DatagramsOut {
@@ -40,6 +45,7 @@ struct DatagramsOut {
   std::size_t bytes = 0;
   std::size_t segment_bytes = 0;
   Ecn ecn = Ecn::none;
+  LocalIp from_ip{};
 };
 
 }  // namespace kith::base

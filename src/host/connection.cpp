@@ -248,6 +248,7 @@ void Connection::on_input(Instant now, Input input) {
                [&](Finish& finish) { port.finish(now, local(finish.stream)); },
                [&](Reset& reset) { port.reset(now, local(reset.stream)); },
                [&](Consume& c) { port.consume(now, local(c.stream), c.bytes); },
+               [](Prioritize&) {},  // yamux has none
                [&](CloseGracefully&) { mux_->on_input(now, mux::GoAway{mux::GoAwayCode::normal}); },
                // The host sends them to sessions.
                [](SendMessageFor&) { ASSERT(false); }, [](SendDatagram&) { ASSERT(false); }},

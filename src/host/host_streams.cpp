@@ -32,6 +32,7 @@ void Host::on_service(Instant now, OwnerId owner, ServiceCommand command) {
                [&](Finish& finish) { to_connection(now, link_of(finish.stream), finish); },
                [&](Reset& reset) { to_connection(now, link_of(reset.stream), reset); },
                [&](Consume& consume) { to_connection(now, link_of(consume.stream), consume); },
+               [&](Prioritize& say) { to_connection(now, link_of(say.stream), say); },
                [](RequestDone&) {},  // the node's
                [&](SendMessage& send) { send_message(now, owner, std::move(send)); },
                [&](SendDatagram& send) {

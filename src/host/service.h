@@ -149,6 +149,12 @@ struct Consume {
   StreamId stream;
   std::size_t bytes;
 };
+/// Of what waits to be sent on sessions of Kith's own: 0 to 1000, higher first; 500 until it is
+/// said. Other connections know none.
+struct Prioritize {
+  StreamId stream;
+  std::uint16_t importance;
+};
 /// The peer broke the protocol: closes its connections and counts against it.
 struct Fault {
   PeerId peer;
@@ -177,7 +183,7 @@ struct SendMessage {
   Token token;
   PeerId peer;
   Buffer data;                                 // of named_message()
-  std::uint16_t importance = 500;              // 0 to 1000, higher first; streams have 500
+  std::uint16_t importance = 500;              // as Prioritize has it
   std::optional<Duration> deadline = {};       // from now on, then it is given up…
   std::optional<std::uint32_t> attempts = {};  // …or after so many times sent, 255 at most
 };
@@ -187,8 +193,8 @@ struct SendDatagram {
   Buffer data;  // of named_message()
 };
 
-struct ServiceCommand : std::variant<Open, Write, Finish, Reset, Consume, Fault, RequestDone,
-                                     SendMessage, SendDatagram> {
+struct ServiceCommand : std::variant<Open, Write, Finish, Reset, Consume, Prioritize, Fault,
+                                     RequestDone, SendMessage, SendDatagram> {
   using variant::variant;
   ServiceCommand(const ServiceCommand&);
   ServiceCommand& operator=(const ServiceCommand&);

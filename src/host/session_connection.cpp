@@ -386,21 +386,23 @@ void SessionConnection::on_input(Instant now, Input input) {
   if (services == nullptr) return;
   PacketPort port(services);
   const auto local = [](StreamId id) { return StreamSet::local(id); };
-  std::visit(Overload{[&](OpenFor& open) { streams_.open(now, port, std::move(open)); },
-                      [&](Write& write) {
-                        if (!streams_.take_room(local(write.stream), write.data.size())) return;
-                        port.write(now, local(write.stream), std::move(write.data));
-                      },
-                      [&](Finish& finish) { port.finish(now, local(finish.stream)); },
-                      [&](Reset& reset) { port.reset(now, local(reset.stream)); },
-                      [&](Consume& c) { port.consume(now, local(c.stream), c.bytes); },
-                      [&](CloseGracefully&) { is_closing_ = true; }, [](SendMessageFor&) {},
-                      // Too large a one is lost, as others are on their way.
-                      [&](SendDatagram& send) {
-                        if (is_closing_) return;
-                        (void)services->send_datagram(std::move(send.data));
-                      }},
-             input);
+  std::visit(
+      Overload{[&](OpenFor& open) { streams_.open(now, port, std::move(open)); },
+               [&](Write& write) {
+                 if (!streams_.take_room(local(write.stream), write.data.size())) return;
+                 port.write(now, local(write.stream), std::move(write.data));
+               },
+               [&](Finish& finish) { port.finish(now, local(finish.stream)); },
+               [&](Reset& reset) { port.reset(now, local(reset.stream)); },
+               [&](Consume& c) { port.consume(now, local(c.stream), c.bytes); },
+               [&](Prioritize& p) { services->set_importance(local(p.stream), p.importance); },
+               [&](CloseGracefully&) { is_closing_ = true; }, [](SendMessageFor&) {},
+               // Too large a one is lost, as others are on their way.
+               [&](SendDatagram& send) {
+                 if (is_closing_) return;
+                 (void)services->send_datagram(std::move(send.data));
+               }},
+      input);
   carry(now);
 }
 

@@ -324,6 +324,28 @@ TEST(SessionConnection, OverDatagramsAStreamArrivesWholeThoughOneInTwentyIsLost)
   }
 }
 
+TEST(SessionConnection, TheMoreImportantStreamGoesFirst) {
+  for (const std::uint16_t importance : {std::uint16_t{0}, std::uint16_t{1000}}) {
+    PacketPair pair;
+    pair.dial();
+    ASSERT_TRUE(pair.run_until([&] { return pair.dialer.ups == 1; }));
+    for (const std::uint64_t token : {1U, 2U}) pair.dialer.open(pair.now, token);
+    pair.dialer.input(pair.now, Prioritize{pair.dialer.stream_of(2), importance});
+    const Bytes data = session_pattern(200'000);
+    for (const std::uint64_t token : {1U, 2U}) {
+      pair.dialer.write(pair.now, pair.dialer.stream_of(token), data);
+    }
+    const auto arrived = [&](bool is_second) {
+      if (pair.listener.streams.size() < 2) return std::size_t{0};
+      const auto& seen = pair.listener.streams;
+      return (is_second ? seen.rbegin()->second : seen.begin()->second).data.size();
+    };
+    const bool second_is_first = importance > 500;
+    ASSERT_TRUE(pair.run_until([&] { return arrived(second_is_first) == data.size(); }));
+    EXPECT_LT(arrived(!second_is_first), data.size() / 2);
+  }
+}
+
 TEST(SessionConnection, OverDatagramsTheLossOfAnyHandshakePacketIsRepaired) {
   for (std::size_t lost = 0; lost < 6; ++lost) {
     PacketPair pair;

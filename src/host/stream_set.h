@@ -40,8 +40,8 @@ struct SendMessageFor {
   OwnerId owner;
   SendMessage send;
 };
-using ConnectionInput = std::variant<OpenFor, Write, Finish, Reset, Consume, CloseGracefully,
-                                     SendMessageFor, SendDatagram>;
+using ConnectionInput = std::variant<OpenFor, Write, Finish, Reset, Consume, Prioritize,
+                                     CloseGracefully, SendMessageFor, SendDatagram>;
 
 // Outputs.
 struct ConnectionUp {

@@ -17,9 +17,13 @@ Aimd::Aimd(const AimdConfig& config)
 
 void Aimd::on_acked(const AckedBatch& acked) {
   smoothed_ = acked.smoothed;
-  if (acked.marked_packets > 0) decrease(acked.now);
+  const bool is_old = recovery_since_ && acked.sent_at <= *recovery_since_;
+  if (acked.marked_packets > 0 && !is_old) {
+    decrease(acked.now);
+    return;
+  }
   if (recovery_since_) {
-    if (acked.sent_at <= *recovery_since_) return;
+    if (is_old) return;
     recovery_since_.reset();
     window_ = threshold_;
   }

@@ -68,6 +68,9 @@ void Bbr::on_acked(const AckedBatch& acked) {
   learn(acked);
   learn_least(acked);
   learn_aggregation(acked);
+  if (acked.marked_packets > 0 && is_overflowing()) {
+    too_much_lost(acked.now, acked.in_flight + acked.bytes);
+  }
   if (acked.delivered_when_sent >= round_ends_at_) end_round(acked);
   advance(acked);
   grow(acked);
@@ -161,7 +164,7 @@ void Bbr::on_lost(const LostBatch& lost) {
   const Duration long_queue = std::max<Duration>(least_ / 5, 2ms);
   if (least_ == 0ns || lost.round_trip_near <= least_ + long_queue) return;
   round_.lost_by_queue += lost.bytes;
-  if (is_overflowing()) too_much_lost(lost);
+  if (is_overflowing()) too_much_lost(lost.now, lost.in_flight_when_sent);
 }
 
 /// More is lost from the queue than chance explains: 2 % of a round, and twice what the link loses.
@@ -171,7 +174,7 @@ bool Bbr::is_overflowing() const {
   return round_.lost_by_queue > all * (loss_ppm + 2 * link_loss_ppm_) / million;
 }
 
-void Bbr::too_much_lost(const LostBatch& lost) {
+void Bbr::too_much_lost(Instant now, std::uint64_t in_flight) {
   switch (phase_) {
     case Phase::startup:
       is_full_ = true;
@@ -179,9 +182,9 @@ void Bbr::too_much_lost(const LostBatch& lost) {
       return;
     case Phase::refill:
     case Phase::up:
-      upper_ = std::max({percent(lost.in_flight_when_sent, beta_percent),
-                         percent(bdp(100), beta_percent), floor()});
-      start_down(lost.now);
+      upper_ =
+          std::max({percent(in_flight, beta_percent), percent(bdp(100), beta_percent), floor()});
+      start_down(now);
       return;
     case Phase::drain:
     case Phase::down:

@@ -62,7 +62,7 @@ class Bbr final : public Congestion {
   void start_down(Instant now);
   void go(Phase phase, Instant now);
   bool is_overflowing() const;
-  void too_much_lost(const LostBatch& lost);
+  void too_much_lost(Instant now, std::uint64_t in_flight);
   void grow(const AckedBatch& acked);
   std::uint64_t bdp(std::uint64_t gain_percent) const;
   std::uint64_t pipe(std::uint64_t gain_percent) const;

@@ -88,6 +88,27 @@ TEST_F(BbrPath, SharesAShortQueueToo) {
   }
 }
 
+/// A queue that marks and drops nothing bounds what a probe has in flight.
+TEST_F(BbrPath, GivesWayToMarks) {
+  const std::uint64_t bdp = 500'000;
+  std::array<std::uint64_t, 2> most{};
+  for (const bool has_marks : {false, true}) {
+    PathModel model{.queue_bytes = 64 << 20};
+    if (has_marks) model.marks_above = 50'000;
+    TestPath path(model, 7);
+    path.add(bbr());
+    path.run_for(1s);
+    path.take_delivered(0);
+    for (int i = 0; i < 400; ++i) {
+      path.run_for(10ms);
+      most[has_marks] = std::max(most[has_marks], path.in_flight(0));
+    }
+    EXPECT_GE(mbits(path.take_delivered(0), 4s), 170.0) << has_marks;
+  }
+  EXPECT_LE(most[1], bdp * 13 / 10);
+  EXPECT_LT(most[1], most[0] * 9 / 10);
+}
+
 /// Two programs of one machine: a round trip takes what it takes to wake up, and now and then next
 /// to nothing. By the least one the pipe holds some KB, and with so few in flight it is slow.
 TEST_F(BbrPath, IsFastWhereReceiversSleep) {

@@ -55,6 +55,21 @@ TEST(Aimd, AsDocumentedByDefault) {
   EXPECT_EQ(aimd.threshold(), 65'535u);
 }
 
+TEST(Aimd, MarksHalveOnceARoundTrip) {
+  Aimd aimd({.packet_bytes = packet, .initial_packets = 20, .slow_start_threshold = 1});
+  const Instant now{1s};
+  for (const Duration later : {0ms, 10ms, 90ms}) {
+    AckedBatch batch = acked(now + later, packet);
+    batch.marked_packets = 1;
+    aimd.on_acked(batch);
+    EXPECT_EQ(aimd.threshold(), 10'000u) << later.count();
+  }
+  AckedBatch next = acked(now + 101ms, packet);
+  next.marked_packets = 1;
+  aimd.on_acked(next);
+  EXPECT_LT(aimd.threshold(), 10'000u);
+}
+
 TEST(Aimd, LossHalvesOnceARoundTrip) {
   Aimd aimd({.packet_bytes = packet, .initial_packets = 20, .slow_start_threshold = 1});
   Instant now{1s};

@@ -237,9 +237,10 @@ void Connection::wait_after_close(Instant now) {
 void Connection::on_path_changed(Instant now, const Path& before) {
   ++counts_.path_changes;
   outputs_.push_back(PathChanged{paths_.current()});
-  const auto& [socket, remote] = paths_.current();
-  const bool is_same_host = remote.is_v6 == before.remote.is_v6 && remote.ip == before.remote.ip;
-  if (is_same_host && socket == before.socket) return;
+  const Path& after = paths_.current();
+  const bool is_same_host =
+      after.remote.is_v6 == before.remote.is_v6 && after.remote.ip == before.remote.ip;
+  if (is_same_host && after.socket == before.socket) return;
   mtu_.reset();
   mtu_probe_.reset();
   watched_.reset();
@@ -285,7 +286,6 @@ ConnectionStats Connection::stats() const {
   stats.rtt = recovery_.rtt().smoothed();
   stats.rtt_least = recovery_.rtt().least();
   stats.recovery = recovery_.stats();
-  stats.packets_resent = stats.recovery.packets_lost;
   stats.epoch = send_epoch_.value_or(0);
   stats.mtu_bytes = packet_bytes();
   return stats;

@@ -121,8 +121,9 @@ class Connection {
     std::uint8_t message = 0;
     Bytes bytes;  // of our last message; none before the first
     Bytes cookie;
-    Bytes hello;             // the last one that the session was shown
-    std::size_t unsent = 0;  // packets of it that are to go out now
+    std::uint32_t cookies = 0;  // that came
+    Bytes hello;                // the last one that the session was shown
+    std::size_t unsent = 0;     // packets of it that are to go out now
     Duration wait{0};
     std::optional<Instant> again_at;
     Instant expires_at;

@@ -135,7 +135,7 @@ struct CountedIds : ConnectionIds {
     return ConnectionId{next++};
   }
   void give_back(ConnectionId) override { --live; }
-  ResetToken token_of(ConnectionId) const override { return {}; }
+  ResetToken token_of(ConnectionId, const base::IpPort&) const override { return {}; }
 };
 
 TEST(ConnectionHostile, AFloodOfRetiredIdsTakesNoMoreIdsThanOneThatIsQuiet) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/ip_port.h"
 #include "packet/frame.h"
 
 namespace kith::packet {
@@ -19,8 +20,9 @@ class ConnectionIds {
   /// A fresh id that leads to `slot`; nothing when there are too many.
   virtual std::optional<ConnectionId> take_id(ConnectionSlot slot) = 0;
   virtual void give_back(ConnectionId id) = 0;
-  /// What a stateless reset of that id says (docs/protocol/packet.md, "Stateless reset").
-  virtual ResetToken token_of(ConnectionId id) const = 0;
+  /// What a stateless reset of that id says to a peer there (docs/protocol/packet.md, "Stateless
+  /// reset"). It is another one for everybody else: who asks from elsewhere learns nothing of it.
+  virtual ResetToken token_of(ConnectionId id, const base::IpPort& peer) const = 0;
 };
 
 }  // namespace kith::packet

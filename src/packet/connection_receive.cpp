@@ -18,6 +18,7 @@ constexpr std::size_t live_ids_max = 4;
 /// So many large packets, of which each was looked for after the one before, mean a black hole: by
 /// chance it takes a path that loses a third, and some ten thousand round trips.
 constexpr std::uint8_t large_lost_max = 8;
+constexpr std::uint32_t cookies_max = 16;
 /// RFC 9001, 6.6: with so many that did not open, a key is no good any more.
 constexpr std::uint64_t unopened_max_chacha = std::uint64_t{1} << 36;
 constexpr std::uint64_t unopened_max_gcm = std::uint64_t{1} << 52;
@@ -114,7 +115,8 @@ bool Connection::drop_unsealed(Instant now) {
 void Connection::on_cookie(ByteView cookie) {
   const bool is_wanted = state_ == State::syn_sent && handshake_ != nullptr &&
                          handshake_->message == 0 && cookie.size() == cookie_bytes;
-  if (!is_wanted) return;
+  // Each is answered at once by a long packet, and anybody can say them.
+  if (!is_wanted || ++handshake_->cookies > cookies_max) return;
   handshake_->cookie = base::to_bytes(cookie);
   handshake_->unsent = 1;
   handshake_->wait = config_.handshake_retry;
@@ -264,7 +266,7 @@ void Connection::on_step(Instant now, const Step& step) {
 }
 
 void Connection::on_path(Instant now, const Path& path, std::size_t bytes, bool is_newest) {
-  if (!is_newest || path == paths_.current()) return;
+  if (!is_newest) return;
   paths_.on_newest_from(now, path, bytes, rng_);
 }
 

@@ -116,7 +116,7 @@ base::DatagramsOut Connection::single(Instant now, const Path& path, std::size_t
   if (bytes == 0) return {};
   last_sent_at_ = now;
   paths_.on_sent(path, bytes);
-  return {.socket = path.socket, .to = path.remote, .bytes = bytes, .segment_bytes = bytes};
+  return along(path, bytes, bytes);
 }
 
 /// Far shorter than the HELLO that it is about.
@@ -161,7 +161,7 @@ base::DatagramsOut Connection::poll_handshake(ByteSpan room) {
   paths_.on_sent(path, bytes);
   ++counts_.packets_sent;
   counts_.bytes_sent += bytes;
-  return {.socket = path.socket, .to = path.remote, .bytes = bytes, .segment_bytes = bytes};
+  return along(path, bytes, bytes);
 }
 
 // --- packets with one frame ----------------------------------------------------------------------
@@ -272,11 +272,9 @@ base::DatagramsOut Connection::poll_batch(Instant now, ByteSpan room) {
   last_sent_at_ = now;
   paths_.on_sent(path, used);
   if (!release_at_) release_at_ = now + config_.release_after;
-  return {.socket = path.socket,
-          .to = path.remote,
-          .bytes = used,
-          .segment_bytes = segment,
-          .ecn = is_ect() ? base::Ecn::ect0 : base::Ecn::none};
+  base::DatagramsOut out = along(path, used, segment);
+  if (is_ect()) out.ecn = base::Ecn::ect0;
+  return out;
 }
 
 /// One packet of at most `room`; 0: nothing may be said now. What only those of `longest` bytes
@@ -348,6 +346,7 @@ std::size_t Connection::write_frames(Instant now, ByteSpan room, std::size_t lon
   }
   if (writer.size() == 0) return 0;
   const bool is_reliable = writer.size() > ack_bytes;
+  if (is_said_again) ++counts_.packets_resent;
   header.type = is_said_again ? PacketType::retransmit : type_of(writer, is_reliable);
   if (is_reliable) {
     header.flags |= flag_reliable;
@@ -389,7 +388,8 @@ void Connection::fill_own(FrameWriter& writer) {
   session_.fill(writer, notes_);
   while (!announcing_.empty()) {
     const OwnId& own = announcing_.back();
-    if (!writer.write(NewIdFrame{own.sequence, own.id, ids_->token_of(own.id)})) return;
+    const ResetToken token = ids_->token_of(own.id, paths_.current().remote);
+    if (!writer.write(NewIdFrame{own.sequence, own.id, token})) return;
     notes_.push_back({FrameNote::Kind::new_id, 0, 0, 0, own.sequence});
     announcing_.pop_back();
   }

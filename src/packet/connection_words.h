@@ -110,14 +110,14 @@ struct ConnectionEnded {
 struct ConnectionCounts {
   std::uint64_t bytes_received = 0, bytes_sent = 0, packets_received = 0, packets_sent = 0;
   std::uint64_t packets_dropped = 0;  // of them: those that did not open, came twice, or too early
+  std::uint64_t packets_resent = 0;   // RETRANSMIT: with bytes of which some had been lost
   std::uint64_t path_changes = 0;
 };
 struct ConnectionStats : ConnectionCounts {
   State state = State::closed;
   Duration rtt{0}, rtt_least{0};
   RecoveryStats recovery;
-  std::uint64_t packets_resent = 0;  // that were lost, and what they carried went once more
-  std::uint64_t epoch = 0;           // of what is sent
+  std::uint64_t epoch = 0;  // of what is sent
   std::size_t mtu_bytes = 0;
 };
 

@@ -126,18 +126,12 @@ base::DatagramsOut Endpoint::poll_datagrams(Instant now, ByteSpan room) {
     const Answer said = answers_.pop_front();
     ASSERT(said.size <= room.size());
     std::memcpy(room.data(), said.bytes.data(), said.size);
-    return {.socket = said.path.socket,
-            .to = said.path.remote,
-            .bytes = said.size,
-            .segment_bytes = said.size};
+    return along(said.path, said.size, said.size);
   }
   if (!repeats_.empty()) {
     const auto [path, bytes] = repeats_.pop_front();
     std::memcpy(room.data(), bytes.data(), bytes.size());
-    return {.socket = path.socket,
-            .to = path.remote,
-            .bytes = bytes.size(),
-            .segment_bytes = bytes.size()};
+    return along(path, bytes.size(), bytes.size());
   }
   while (!ready_.empty()) {
     const ConnectionSlot slot = ready_.pop_front();
@@ -308,11 +302,12 @@ void Endpoint::give_back(ConnectionId id) {
   free_ids_.push_back(id.value >> id_generation_bits);
 }
 
-ResetToken Endpoint::token_of(ConnectionId id) const {
-  std::array<std::uint8_t, 4> bytes;
+ResetToken Endpoint::token_of(ConnectionId id, const base::IpPort& peer) const {
+  std::array<std::uint8_t, 6> bytes;
   base::store_big_endian(ByteSpan(bytes), 0, id.value);
+  base::store_big_endian(ByteSpan(bytes), 4, peer.port);
   const crypto::Hash256 mac = crypto::hmac_sha256(
-      config_.reset_key, {base::as_bytes("kith/packet/reset/1"), ByteView(bytes)});
+      config_.reset_key, {base::as_bytes("kith/packet/reset/2"), ByteView(bytes), peer.ip_bytes()});
   ResetToken token;
   std::memcpy(token.data(), mac.data(), token.size());
   return token;

@@ -115,7 +115,7 @@ class Endpoint final : private ConnectionIds {
   struct Entry {
     std::unique_ptr<Connection> connection;
     std::uint32_t generation = 0;
-    bool is_touched = false, is_ready = false, is_handshaking = false;
+    bool is_touched = false, is_ready = false, is_handshaking = false, has_cookie = false;
     std::optional<Instant> armed_at;
   };
   struct Due {
@@ -155,10 +155,11 @@ class Endpoint final : private ConnectionIds {
 
   std::optional<ConnectionId> take_id(ConnectionSlot slot) override;
   void give_back(ConnectionId id) override;
-  ResetToken token_of(ConnectionId id) const override;
+  ResetToken token_of(ConnectionId id, const base::IpPort& peer) const override;
 
   bool on_packet(Instant now, const Path& path, ByteSpan packet, base::Ecn ecn);
   bool on_stranger(Instant now, const Path& path, const Header& header, ByteSpan packet);
+  bool has_room_without_cookie() const;
   bool is_used(ByteView cookie) const;
   void use(ByteView cookie);
   bool on_repeated_hello(Instant now, const Path& path, const Header& header, ByteSpan packet,

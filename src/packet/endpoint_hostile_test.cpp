@@ -155,6 +155,44 @@ TEST(EndpointHostile, HandshakesAndConnectionsHaveTheirMost) {
   EXPECT_EQ(node.end.endpoint.connection_count(), 0U);
 }
 
+/// A cookie is answered at once by a HELLO of 1,200 bytes, and anybody who knows the id can say
+/// one.
+TEST(EndpointHostile, CookiesMakeFewHellos) {
+  Alone node;
+  node.end.endpoint.on_input(node.now, DialPath{Token{1}, Path{{1}, forged(1)}});
+  node.end.drain(node.now);
+  node.end.say(node.now, HandshakeBytes{0, test_bytes(600)});
+  node.flush();
+  Bytes said = node.answers.back().second;
+  const auto part = decode_handshake(ByteSpan(said).subspan(header_bytes));
+  ASSERT_TRUE(part);
+  const ConnectionId own = part->sender;
+  node.answers.clear();
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    const Bytes cookie(cookie_bytes, i);
+    node.deliver(forged(2), test_handshake(PacketType::syn_ack, own, {}, 255, "", cookie));
+    node.flush();
+  }
+  EXPECT_EQ(node.answers.size(), 16U);
+}
+
+/// One ticket is good for a HELLO from any address, as often as it is said.
+TEST(EndpointHostile, TicketsWithoutACookieTakeAQuarterOfTheHandshakes) {
+  EndpointConfig config;
+  config.handshakes_max = 8;
+  Alone node(config);
+  std::string text(600, 'x');
+  text[1] = static_cast<char>(Endpoint::ticket_pattern);
+  for (std::uint32_t i = 1; i <= 20; ++i) node.deliver(forged(i), hello(i, text));
+  EXPECT_EQ(node.end.endpoint.connection_count(), 2U);
+  EXPECT_EQ(node.end.endpoint.stats().cookies_sent, 18U);
+  for (std::uint32_t i = 31; i <= 36; ++i) {
+    const Bytes cookie = node.cookie_for(forged(i), i);
+    node.deliver(forged(i), hello(i, text, cookie));
+  }
+  EXPECT_EQ(node.end.endpoint.connection_count(), 8U);
+}
+
 TEST(EndpointHostile, AmplificationIsAtMostThreefoldForATicketThatNobodyProved) {
   Alone node;
   // A HELLO that says it has a ticket, from a forged address, let in by the parent.

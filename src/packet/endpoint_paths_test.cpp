@@ -257,6 +257,34 @@ TEST(EndpointPaths, AfterTenMinutesALargerSizeIsTriedAgain) {
   EXPECT_EQ(pair.a.connection()->stats().mtu_bytes, 1'472U);
 }
 
+/// Of what is lost a datagram is never said again, and bytes of a stream are.
+TEST(EndpointPaths, OnlyWhatIsSaidAgainCountsAsResent) {
+  TestPair pair;
+  ASSERT_TRUE(pair.connect());
+  pair.pass(1s);
+  bool loses = true;
+  pair.hook = [&](TestPair&, bool from_a, ByteSpan) { return !(from_a && loses); };
+  const auto send = [&] {
+    ASSERT_TRUE(pair.a.services().send_datagram(Buffer(ByteView(test_bytes(1'000)))));
+  };
+  for (int i = 0; i < 5; ++i) send();
+  pair.pass(1ms);
+  loses = false;
+  for (int i = 0; i < 5; ++i) send();
+  pair.pass(1s);
+  EXPECT_GE(pair.a.connection()->stats().recovery.packets_lost, 1U);
+  EXPECT_EQ(pair.a.connection()->stats().packets_resent, 0U);
+  const auto stream = pair.a.services().open_stream(importance_default);
+  ASSERT_TRUE(stream);
+  loses = true;
+  pair.a.services().write(*stream, Buffer(test_bytes(2'000)));
+  pair.pass(1ms);
+  loses = false;
+  pair.pass(5s);
+  EXPECT_EQ(pair.b.seen.bytes[*stream].size(), 2'000U);
+  EXPECT_EQ(pair.a.connection()->stats().packets_resent, 2U);
+}
+
 // --- those that are gone -------------------------------------------------------------------------
 
 EndpointConfig config_with_key(std::uint8_t key) {
@@ -265,21 +293,20 @@ EndpointConfig config_with_key(std::uint8_t key) {
   return config;
 }
 
-/// What b would say after a restart: it knows nothing but its key.
-Bytes reset_of(std::uint8_t key, ConnectionId id) {
-  const EndpointConfig config = config_with_key(key);
-  TestPair other(9, config);
-  Bytes answer;
+/// What b would say after a restart to somebody there: it knows nothing but its key.
+Bytes reset_of(std::uint8_t key, ConnectionId id,
+               const base::IpPort& asked_from = TestPair::address(1)) {
+  SeededRng rng(9);
+  const Instant now = Instant{} + 1h;
+  Endpoint restarted(config_with_key(key), rng, now);
   Bytes question(header_bytes + 100);
   encode_header({.type = PacketType::data, .flags = flag_sealed, .id = id, .payload_bytes = 100},
                 question);
-  other.hook = [&](TestPair&, bool from_a, ByteSpan packet) {
-    if (!from_a) answer = base::to_bytes(packet);
-    return false;
-  };
-  other.inject(true, TestPair::address(1), question);
-  other.pass(1s);
-  return answer;
+  restarted.on_datagrams(now, {base::SocketId{1}, asked_from, question, question.size(), {}});
+  Bytes room(65'536);
+  const auto out = restarted.poll_datagrams(now, room);
+  EXPECT_EQ(out.to, asked_from);
+  return base::to_bytes(ByteView(room).first(out.bytes));
 }
 
 TEST(EndpointPaths, AStatelessResetEndsAConnectionWithTheRightTokenAlone) {
@@ -288,8 +315,14 @@ TEST(EndpointPaths, AStatelessResetEndsAConnectionWithTheRightTokenAlone) {
   pair.pass(1s);
   const ConnectionId id = pair.a.connection()->peer_id();
   const Bytes right = reset_of(5, id), wrong = reset_of(6, id);
+  // Whoever asks from another place is told another token.
+  const Bytes asked_for = reset_of(5, id, TestPair::address(1, 77));
+  const Bytes asked_by_another = reset_of(5, id, TestPair::address(3));
   ASSERT_EQ(right.size(), header_bytes + 17);
-  pair.inject(false, TestPair::address(2), wrong);
+  for (const Bytes& other : {wrong, asked_for, asked_by_another}) {
+    ASSERT_EQ(other.size(), right.size());
+    pair.inject(false, TestPair::address(2), other);
+  }
   pair.inject(false, TestPair::address(3), right);  // from elsewhere
   pair.pass(1s);
   EXPECT_FALSE(pair.a.seen.has_ended);

@@ -26,7 +26,7 @@ std::uint64_t mark_of(ByteView cookie) {
 
 std::size_t Endpoint::on_datagrams(Instant now, const base::DatagramsIn& in) {
   ended_.clear();
-  const Path path{in.socket, in.from};
+  const Path path{in.socket, in.from, in.to_ip};
   const std::size_t segment = in.segment_bytes == 0 ? in.bytes.size() : in.segment_bytes;
   std::size_t taken = 0;
   while (taken < in.bytes.size()) {
@@ -94,7 +94,7 @@ bool Endpoint::on_stranger(Instant now, const Path& path, const Header& header, 
     return true;
   }
   const bool has_ticket = part->bytes.size() > 1 && part->bytes[1] == ticket_pattern;
-  if (!has_cookie && !has_ticket) {
+  if (!has_cookie && !(has_ticket && has_room_without_cookie())) {
     say_cookie(now, path, part->sender);
     return true;
   }
@@ -108,6 +108,14 @@ bool Endpoint::on_stranger(Instant now, const Path& path, const Header& header, 
   const auto kept = decode_handshake(ByteSpan(pending_->packet).subspan(header_bytes));
   outputs_.push_back(Incoming{pending_->token, path, kept->bytes, has_cookie});
   return false;
+}
+
+/// A ticket may come from anywhere, as often as somebody likes: such handshakes take a quarter of
+/// the room, so that whoever shows a cookie still finds some.
+bool Endpoint::has_room_without_cookie() const {
+  const auto count = std::ranges::count_if(
+      handshaking_, [&](ConnectionSlot slot) { return !entries_[index_of(slot)].has_cookie; });
+  return static_cast<std::size_t>(count) * 4 < config_.handshakes_max;
 }
 
 bool Endpoint::is_used(ByteView cookie) const {
@@ -157,6 +165,7 @@ void Endpoint::decide(Instant now, const Decide& decision) {
   }
   Entry& entry = entry_of(*slot);
   entry.is_handshaking = true;
+  entry.has_cookie = pending.has_cookie;
   handshaking_.push_back(*slot);
   if (pending.has_cookie) {
     entry.connection->prove_path();
@@ -204,7 +213,7 @@ void Endpoint::on_unknown_id(Instant now, const Path& path, const Header& header
   if (size <= reset_question_min || !may_hint(now)) return;
   std::array<std::uint8_t, 1 + sizeof(ResetToken)> payload;
   payload[0] = bare_reset;
-  const ResetToken token = token_of(header.id);
+  const ResetToken token = token_of(header.id, path.remote);
   std::memcpy(payload.data() + 1, token.data(), token.size());
   ++stats_.resets_sent;
   answer(path, {.type = PacketType::error, .id = header.id}, payload);

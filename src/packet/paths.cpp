@@ -28,9 +28,12 @@ std::uint64_t Paths::allowance(const Path& path) const {
 }
 
 void Paths::on_newest_from(Instant now, const Path& path, std::uint64_t bytes, Rng& rng) {
-  if (find(path) != nullptr) return;
+  if (Known* known = find(path)) {
+    known->path = as_kept(path);
+    return;
+  }
   if (candidates_.size() == candidates_max) candidates_.erase(candidates_.begin());
-  Known known{.path = path, .received = bytes, .ask_at = now};
+  Known known{.path = as_kept(path), .received = bytes, .ask_at = now};
   rng.fill(known.question);
   candidates_.push_back(known);
 }
@@ -41,7 +44,7 @@ void Paths::move_to(Instant now, const Path& path, Rng& rng) {
 
 void Paths::on_ping(const Path& path, const PingData& data) {
   if (answers_.size() == answers_max) answers_.erase(answers_.begin());
-  answers_.push_back({path, data});
+  answers_.push_back({as_kept(path), data});
 }
 
 std::optional<Paths::Answer> Paths::take_answer() {
@@ -86,6 +89,12 @@ std::optional<Instant> Paths::next_deadline() const {
     soonest = base::soonest(soonest, candidate.ask_at);
   }
   return soonest;
+}
+
+/// Who was dialled has an address to answer from at the start, and then at each time.
+Path Paths::as_kept(const Path& path) const {
+  const bool has_local = current_.path.local != base::LocalIp{};
+  return {path.socket, path.remote, has_local ? path.local : base::LocalIp{}};
 }
 
 Paths::Known* Paths::find(const Path& path) {

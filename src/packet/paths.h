@@ -18,8 +18,22 @@ namespace kith::packet {
 struct Path {
   base::SocketId socket;
   base::IpPort remote;
-  friend bool operator==(const Path&, const Path&) = default;
+  /// What the peer sends to, so that answers leave from there: a NAT lets in nothing else. All 0
+  /// with who dials: the system's choice follows this machine into other networks. No part of what
+  /// a path is: of one socket and one remote there is one.
+  base::LocalIp local{};
+  friend bool operator==(const Path& a, const Path& b) {
+    return a.socket == b.socket && a.remote == b.remote;
+  }
 };
+/// `bytes` that leave on it.
+inline base::DatagramsOut along(const Path& path, std::size_t bytes, std::size_t segment_bytes) {
+  return {.socket = path.socket,
+          .to = path.remote,
+          .bytes = bytes,
+          .segment_bytes = segment_bytes,
+          .from_ip = path.local};
+}
 
 class Paths {
  public:
@@ -42,7 +56,7 @@ class Paths {
   std::uint64_t allowance(const Path& path) const;
 
   /// A packet of `bytes` that opened, and is the newest of all, came from `path`: a candidate, if
-  /// it is not the current one.
+  /// it is not a known one.
   void on_newest_from(Instant now, const Path& path, std::uint64_t bytes, Rng& rng);
   /// This side wants to move there: nobody has to have come from there first.
   void move_to(Instant now, const Path& path, Rng& rng);
@@ -72,6 +86,7 @@ class Paths {
     std::uint32_t tries = 0;
     Instant ask_at;
   };
+  Path as_kept(const Path& path) const;
   Known* find(const Path& path);
   const Known* find(const Path& path) const;
 

@@ -49,6 +49,29 @@ TEST(Paths, ACandidateIsAskedAtOnceAndBecomesThePathByItsAnswer) {
   EXPECT_FALSE(paths.on_pong(path_at(2), question->data)) << "once";
 }
 
+/// The first time, and whenever the peer sends to another one; who dialled leaves it to the system.
+TEST(Paths, AnswersLeaveFromWhereThePeerSendsTo) {
+  SeededRng rng(1);
+  for (const bool was_dialled : {true, false}) {
+    const auto from = [](std::uint8_t host, std::uint8_t local) {
+      Path path = path_at(host);
+      path.local = {192, 0, 2, local};
+      return path;
+    };
+    const auto kept = [&](std::uint8_t local) {
+      return was_dialled ? base::LocalIp{192, 0, 2, local} : base::LocalIp{};
+    };
+    Paths paths(was_dialled ? from(1, 7) : path_at(1), true);
+    paths.on_newest_from(paths_start, from(1, 8), 60, rng);
+    EXPECT_FALSE(paths.has_question(paths_start)) << "the same path";
+    EXPECT_EQ(paths.current().local, kept(8));
+    paths.on_newest_from(paths_start, from(2, 9), 60, rng);
+    EXPECT_EQ(paths.take_question(paths_start, 100ms)->path.local, kept(9));
+    paths.on_ping(from(2, 10), {});
+    EXPECT_EQ(paths.take_answer()->path.local, kept(10));
+  }
+}
+
 TEST(Paths, AnAnswerBeforeTheQuestionIsNone) {
   SeededRng rng(1), same(1);
   Paths paths(path_at(1), true);

@@ -315,6 +315,7 @@ Duration Recovery::loss_delay() const {
 /// How many of the packets came with a mark. Counts that cannot be true end the use of ECN here.
 std::uint64_t Recovery::marks_of(const AckFrame& ack, const Acked& acked) {
   ect_acked_ += acked.ect;
+  has_ect_arrived_ = has_ect_arrived_ || acked.ect > 0;
   // Without counts: the header's acknowledgement alone, or marks do not reach the peer.
   if (!is_ecn_sound_ || !ack.has_ecn || flight_->largest_newly_acked != ack.ranges[0].last)
     return 0;
@@ -419,6 +420,7 @@ void Recovery::on_path_changed(Instant now, std::uint64_t packet_bytes) {
   probed_at_ = now;
   is_persistent_told_ = false;
   is_ecn_sound_ = true;
+  has_ect_arrived_ = false;
   ect_acked_ = 0;
   application_limited_until_ = 0;
   delivery_rate_ = 0;

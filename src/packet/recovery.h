@@ -157,7 +157,7 @@ class Recovery {
   Duration late_by_{0};       // what came after it was thought lost, beyond 9/8 of a round trip
   std::uint32_t probes_ = 0;  // in a row
   std::uint32_t probes_owed_ = 0;  // packets that may leave beyond the window
-  bool is_persistent_told_ = false, is_ecn_sound_ = true;
+  bool is_persistent_told_ = false, is_ecn_sound_ = true, has_ect_arrived_ = false;
   std::size_t packets_in_flight_ = 0;
   std::uint64_t in_flight_ = 0, in_flight_elsewhere_ = 0;  // bytes
   Instant reliable_at_, probed_at_;                        // when the last one left

@@ -159,6 +159,21 @@ TEST_F(RecoveryMarks, AreToldAsManyAsAreNew) {
   EXPECT_TRUE(recovery->uses_ecn());
 }
 
+/// Where marked packets are dropped the rest gets through.
+TEST_F(RecoveryMarks, EndWhereNothingThatHasThemArrives) {
+  for (const bool has_one_arrived : {false, true}) {
+    make({});
+    send_ect(4);
+    if (has_one_arrived) ack(marked({0, 0}, 1, 0));
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(recovery->uses_ecn());
+      while (!at_deadline().is_probe_due) {
+      }
+    }
+    EXPECT_EQ(recovery->uses_ecn(), has_one_arrived);
+  }
+}
+
 TEST_F(RecoveryMarks, ByTheHeaderAloneAreMadeUpForLater) {
   send_ect(4);
   ack({{1, 1}});  // without counts

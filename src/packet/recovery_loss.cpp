@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t recovery_probe_packets = 2;
 constexpr std::uint32_t recovery_persistent_probes = 3;
+constexpr std::uint32_t recovery_ecn_probes = 3;
 /// So far around a lost packet one that arrived is looked for.
 constexpr PacketNumber recovery_near_packets = 64;
 
@@ -146,6 +147,8 @@ void Recovery::probe(Instant now) {
   ++probes_sent_;
   probes_owed_ = recovery_probe_packets;
   probed_at_ = now;
+  // Some paths drop what is marked (RFC 9000, 13.4.2).
+  if (probes_ == recovery_ecn_probes && !has_ect_arrived_) is_ecn_sound_ = false;
   if (probes_ == recovery_persistent_probes && congestion_ && !is_persistent_told_) {
     is_persistent_told_ = true;
     congestion_->on_persistent_congestion(now);

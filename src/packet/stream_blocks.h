@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "crypto/secret.h"
 #include "packet/range_set.h"
 
 namespace kith::packet {
@@ -31,8 +32,10 @@ inline std::size_t runs_max(std::size_t gaps_max, std::uint64_t bytes_max) {
 }
 
 inline constexpr std::size_t block_bytes = 4096;
+/// What somebody said does not stay in memory that others are given.
 struct ByteBlock {
   std::array<std::uint8_t, block_bytes> bytes;
+  ~ByteBlock() { crypto::wipe(bytes); }
 };
 
 /// Blocks of a connection that are free, and those that views still look at.

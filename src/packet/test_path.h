@@ -22,6 +22,8 @@ struct PathModel {
   Duration round_trip = 20ms;
   std::uint64_t loss_ppm = 0;
   std::uint64_t packet_bytes = 1400;
+  /// With so much in the queue packets get a mark of congestion.
+  std::uint64_t marks_above = ~std::uint64_t{0};
   /// Where the ends are two programs of one machine: a receiver for whom nothing came for 10 us
   /// sleeps, and takes so long to wake up, but once in 64 times; and what the window let go at
   /// once, at most 64 packets, it acknowledges all together.
@@ -61,6 +63,7 @@ class TestPath {
   }
   /// From now on.
   void set_rate(std::uint64_t bytes_per_second) { model_.bytes_per_second = bytes_per_second; }
+  std::uint64_t in_flight(std::size_t flow) const { return flows_[flow].in_flight; }
   Congestion& congestion(std::size_t flow) { return *flows_[flow].congestion; }
 
  private:
@@ -75,7 +78,7 @@ class TestPath {
     PacketNumber number;
     Instant at, first_at, delivered_at;
     std::uint64_t delivered, in_flight;
-    bool is_acked = false;
+    bool is_acked = false, is_marked = false;
     Duration round_trip{0};
   };
   struct Flow {
@@ -136,6 +139,7 @@ class TestPath {
     const auto queued = static_cast<std::uint64_t>((begins - now_).count()) *
                         (model_.bytes_per_second / 1000) / 1'000'000;
     if (queued + model_.packet_bytes > model_.queue_bytes) return;  // the tail is dropped
+    flow.sent.back().is_marked = queued > model_.marks_above;
     busy_until_ = begins + Duration(static_cast<std::int64_t>(model_.packet_bytes * 1'000'000'000 /
                                                               model_.bytes_per_second));
     if (rng_.below(1'000'000) < model_.loss_ppm) return;
@@ -179,6 +183,7 @@ class TestPath {
                            .smoothed = flow.smoothed,
                            .sent_at = sent.at,
                            .is_window_limited = flow.is_window_limited,
+                           .marked_packets = sent.is_marked ? packets : 0,
                            .delivered_bytes = flow.delivered - sent.delivered,
                            .interval = std::max(now_ - sent.delivered_at, sent.at - sent.first_at),
                            .delivered_total = flow.delivered,

@@ -82,9 +82,10 @@ base::IpPort to_ip_port(const sockaddr_storage& from) {
   return to;
 }
 
-// Room for the two control messages that go either way, aligned as they must be.
+// Room for the three control messages that go either way, aligned as they must be.
 struct Control {
-  alignas(cmsghdr) std::array<char, 2 * CMSG_SPACE(sizeof(int))> bytes;
+  alignas(cmsghdr)
+      std::array<char, 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
 };
 
 template <class Value>
@@ -105,7 +106,44 @@ void add_ecn(msghdr& message, const base::IpPort& to, base::Ecn ecn) {
   add_control(message, IPPROTO_IP, IP_TOS, mark);
 }
 
-// Size of segments and mark of congestion, from what the kernel put beside the bytes.
+void add_source(msghdr& message, const base::DatagramsOut& out) {
+  if (out.from_ip == base::LocalIp{}) return;
+  if (out.to.is_v6) {
+    in6_pktinfo info{};
+    std::memcpy(&info.ipi6_addr, out.from_ip.data(), 16);
+    return add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+  in_pktinfo info{};
+  std::memcpy(&info.ipi_spec_dst, out.from_ip.data(), 4);
+  add_control(message, IPPROTO_IP, IP_PKTINFO, info);
+}
+
+base::DatagramsOut from_anywhere(base::DatagramsOut out) {
+  out.from_ip = {};
+  return out;
+}
+
+// The kernel refuses to send from an address that this machine has no more.
+bool is_source_lost(const base::DatagramsOut& out, int error_number) {
+  return error_number == EINVAL && out.from_ip != base::LocalIp{};
+}
+
+base::LocalIp local_ip_of(const cmsghdr& control) {
+  base::LocalIp ip{};
+  if (control.cmsg_level == IPPROTO_IP) {
+    in_pktinfo info;
+    std::memcpy(&info, CMSG_DATA(&control), sizeof info);
+    std::memcpy(ip.data(), &info.ipi_spec_dst, 4);
+    return ip;
+  }
+  in6_pktinfo info;
+  std::memcpy(&info, CMSG_DATA(&control), sizeof info);
+  // One of a link is none without its zone, for which there is no room.
+  if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) std::memcpy(ip.data(), &info.ipi6_addr, 16);
+  return ip;
+}
+
+// Size of segments, mark of congestion and our address, from what the kernel put beside the bytes.
 void read_control(msghdr& message, base::DatagramsIn& in) {
   for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
     if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO) {
@@ -118,6 +156,9 @@ void read_control(msghdr& message, base::DatagramsIn& in) {
       std::uint8_t traffic_class = 0;
       std::memcpy(&traffic_class, CMSG_DATA(at), sizeof traffic_class);
       in.ecn = static_cast<base::Ecn>(traffic_class & 3);
+    } else if ((at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) ||
+               (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO)) {
+      in.to_ip = local_ip_of(*at);
     }
   }
   in.segment_bytes = std::min(in.segment_bytes, in.bytes.size());
@@ -163,6 +204,11 @@ Result<DatagramSocket> DatagramSocket::open(base::SocketId id, const base::IpPor
     return fail(os_error(errno, "address of a datagram socket"));
   }
   made.local_ = to_ip_port(address);
+  const bool is_of_all = made.local_.ip == base::LocalIp{};
+  if (is_of_all && !(local.is_v6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                                 : set_int(fd, IPPROTO_IP, IP_PKTINFO, 1))) {
+    return fail(os_error(errno, "addresses of a datagram socket's packets"));
+  }
   int segment = 0;
   socklen_t segment_size = sizeof segment;
   made.has_gso_ =
@@ -248,12 +294,16 @@ DatagramSocket::Sent DatagramSocket::send_one(const Address& to, const base::Dat
     add_control(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(segment_bytes));
   }
   add_ecn(message, out.to, out.ecn);
+  add_source(message, out);
   if (message.msg_controllen == 0) message.msg_control = nullptr;
   for (int errors = 0;; ++errors) {
     if (calls_.send(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return Sent::done;
     error_number = errno;
     if (is_full(error_number)) return Sent::full;
     if (error_number == EMSGSIZE) return Sent::too_large;
+    if (is_source_lost(out, error_number)) {
+      return send_one(to, from_anywhere(out), bytes, segment_bytes, error_number);
+    }
     if (!is_stale(error_number) || errors == stale_errors_max) return Sent::refused;
   }
 }
@@ -312,6 +362,7 @@ std::size_t DatagramSocket::send_each(const Address& to, const base::DatagramsOu
   common.msg_iovlen = 1;
   common.msg_control = control.bytes.data();
   add_ecn(common, out.to, out.ecn);
+  add_source(common, out);
   if (common.msg_controllen == 0) common.msg_control = nullptr;
   unsigned count = 0;
   std::size_t filled = 0;
@@ -328,6 +379,7 @@ std::size_t DatagramSocket::send_each(const Address& to, const base::DatagramsOu
         calls_.send_many(fd_.get(), messages.data(), count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) return std::min(filled, static_cast<std::size_t>(sent) * out.segment_bytes);
     if (sent < 0 && is_full(errno)) return 0;
+    if (sent < 0 && is_source_lost(out, errno)) return send_each(to, from_anywhere(out), bytes);
     if (sent < 0 && is_stale(errno) && errors < stale_errors_max) continue;
     ++lost_;  // the first one; those behind it may fare better
     return pieces[0].iov_len;

@@ -1,6 +1,9 @@
 // UDP sockets of a reactor: batches by GRO and recvmmsg in, by GSO out, sendmmsg where the kernel
 // has no GSO, marks of congestion both ways, the don't-fragment bit. Internal to rt.
 //
+// A socket of all addresses tells which one a datagram came to, and sends from the one it is told,
+// while this machine has it.
+//
 // A datagram that does not fit its path is not cut by anybody: it is lost, here (EMSGSIZE) or on
 // the way, as packets are (RFC 8899 lives on that). Errors of earlier datagrams that the kernel
 // tells (ICMP: nobody listens there) are no errors of this socket. Limits: a message of 64 KiB;

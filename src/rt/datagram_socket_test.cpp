@@ -159,6 +159,40 @@ TEST_F(Sockets, CarryEachMark) {
   }
 }
 
+/// What was sent to one of this machine's addresses is answered from there.
+TEST_F(Sockets, OfAllAddressesTellWhichOneAndSendFromIt) {
+  auto all = DatagramSocket::open(base::SocketId{3}, IpPort{{}, 0, false}, refusing);
+  ASSERT_TRUE(all);
+  open();
+  for (const std::uint8_t last : {std::uint8_t{1}, std::uint8_t{9}}) {
+    const base::LocalIp asked{127, 0, 0, last};
+    const Bytes question = numbered(3, 100);
+    from->send({from_id, {asked, all->local().port}, question.size(), 100}, question);
+    pollfd wait{all->descriptor(), POLLIN, 0};
+    ASSERT_EQ(::poll(&wait, 1, 10'000), 1);
+    const auto got = all->receive(room);
+    ASSERT_TRUE(got && got->size() > 0);
+    const base::DatagramsIn in = got->front();
+    EXPECT_EQ(in.to_ip, asked);
+    for (const bool is_here : {true, false}) {
+      base::DatagramsOut out{{3}, in.from, 200, 100};
+      out.from_ip = is_here ? in.to_ip : base::LocalIp{192, 0, 2, 1};
+      EXPECT_EQ(all->send(out, numbered(2, 100)), 200U);
+      wait.fd = from->descriptor();
+      ASSERT_EQ(::poll(&wait, 1, 10'000), 1);
+      const auto answer = from->receive(room);
+      ASSERT_TRUE(answer && answer->size() > 0);
+      // One that this machine has no more is left to the system.
+      if (is_here) EXPECT_EQ(answer->front().from.ip, asked);
+      if (!is_here) EXPECT_EQ(answer->front().from.ip, (base::LocalIp{127, 0, 0, 1}));
+      while (from->receive(room)->size() > 0) {
+      }
+    }
+    EXPECT_TRUE(all->has_gso());
+  }
+  EXPECT_EQ(all->lost(), 0U);
+}
+
 TEST_F(Sockets, SpeakIpv6Alone) {
   auto v6 = DatagramSocket::open(from_id, IpPort{{}, 0, true});
   if (!v6) GTEST_SKIP() << v6.error().message;

@@ -66,6 +66,21 @@ class TransportTest(Case):
                 self.assertEqual(perf.json()["upload_bytes"], 3 << 20)
                 self.assertEqual(perf.json()["download_bytes"], 5 << 20)
 
+    def test_who_has_several_addresses_answers_from_the_one_that_was_dialled(self):
+        node = self.start("node", "--set=packet.listen=/ip4/0.0.0.0/udp/0/kith")
+        port, peer = self.address(node, "udp/kith").split("/udp/")[1].split("/kith/p2p/")
+        for place in ("127.0.0.1", "127.0.0.2", "127.10.20.30"):
+            ping = self.ping(f"/ip4/{place}/udp/{port}/kith/p2p/{peer}")
+            self.assertEqual(ping.code, 0, ping.out + ping.err)
+            self.assertEqual(ping.json()["received"], 2)
+            # A NAT lets in what comes from where it was sent to, as a connected socket does.
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connected:
+                connected.settimeout(10)
+                connected.connect((place, int(port)))
+                of_no_version = bytes([0xBE, 0xEF, 99, 3])  # SYN
+                connected.send(of_no_version + bytes(1200 - len(of_no_version)))
+                self.assertEqual(connected.recv(100)[:2], of_no_version[:2])
+
     def test_both_sides_know_what_carries_them(self):
         node, believes = self.start_all()
         for transport, name in TRANSPORTS.items():

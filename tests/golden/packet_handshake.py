@@ -175,10 +175,15 @@ def vectors():
                 epoch, 256, ack, text)
         yield ["sealed", name, cipher, args[1].hex(), args[2].hex(), args[3].hex(), *args[4:11],
                text.hex(), seal(*args).hex()]
-    token = hmac.new(some(32, 50), b"kith/packet/reset/1" + struct.pack(">I", 0x00204003),
-                     hashlib.sha256).digest()[:16]
+    token = reset_token(some(32, 50), 0x00204003)
     yield ["reset", some(32, 50).hex(), 0x00204003, token.hex(),
            unsealed(ERROR, 0, 0x00204003, b"\x02" + token).hex()]
+
+
+def reset_token(key, ident):
+    """Of an id, for a peer at 10.0.0.1, port 4771."""
+    said = b"kith/packet/reset/2" + struct.pack(">IH", ident, 4771) + bytes([10, 0, 0, 1])
+    return hmac.new(key, said, hashlib.sha256).digest()[:16]
 
 
 def unhex(word):
@@ -203,8 +208,7 @@ def is_right(kind, words):
                    (ident, number, type_, flags, epoch & 255, window, ack, unhex(words[12]))
                    for away in (-5000, 0, 5000))
     if kind == "reset":
-        token = hmac.new(unhex(words[0]), b"kith/packet/reset/1" + struct.pack(">I", int(words[1])),
-                         hashlib.sha256).digest()[:16]
+        token = reset_token(unhex(words[0]), int(words[1]))
         return token.hex() == words[2] and \
             unsealed(ERROR, 0, int(words[1]), b"\x02" + token).hex() == words[3]
     return False
@@ -219,7 +223,8 @@ def main():
         return 1 if wrong or not lines else 0
     print("# Handshake packets, parameters and sealed packets, printed by packet_handshake.py.")
     print("# handshake name type to own message cookie bytes packets")
-    print("# parameters name value... bytes · offset key id offset · reset key id token packet")
+    print("# parameters name value... bytes · offset key id offset · reset key id token packet, to "
+          "10.0.0.1 port 4771")
     print("# sealed name cipher key iv offset-key id number type flags epoch window ack plain "
           "packet")
     for line in vectors():

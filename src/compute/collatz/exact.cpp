@@ -178,11 +178,20 @@ ExactWalker::ExactWalker() {
 
   small_steps_.resize(std::size_t{1} << small_bits);
   small_peaks_.resize(small_steps_.size());
-  for (std::size_t n = 1; n < small_steps_.size(); ++n) {
-    const Orbit orbit = walk_orbit(n);
-    ASSERT(orbit.verdict == Verdict::converges && orbit.peak.bit_width() <= 64);
-    small_steps_[n] = static_cast<std::uint16_t>(orbit.steps);
-    small_peaks_[n] = orbit.peak.low();
+  small_peaks_[1] = 1;
+  for (std::size_t n = 2; n < small_steps_.size(); ++n) {
+    // Below n all are known.
+    U128 at = n;
+    U128 peak = n;
+    unsigned steps = 0;
+    for (; at >= n; ++steps) {
+      at = (at & 1) != 0 ? 3 * at + 1 : at / 2;
+      peak = std::max(peak, at);
+    }
+    ASSERT(bit_width(peak) <= 64);
+    const auto below = static_cast<std::size_t>(at);
+    small_steps_[n] = static_cast<std::uint16_t>(steps + small_steps_[below]);
+    small_peaks_[n] = std::max(static_cast<std::uint64_t>(peak), small_peaks_[below]);
     small_peak_ = std::max(small_peak_, small_peaks_[n]);
   }
   const auto steps = make_step_table<table_bits>({});

@@ -107,8 +107,10 @@ std::uint64_t Big::divide(std::uint64_t divisor) {
 }
 
 std::strong_ordering operator<=>(const Big& a, const Big& b) {
-  return std::lexicographical_compare_three_way(a.limbs_.rbegin(), a.limbs_.rend(),
-                                                b.limbs_.rbegin(), b.limbs_.rend());
+  for (std::size_t i = a.limbs_.size(); i-- > 0;) {
+    if (a.limbs_[i] != b.limbs_[i]) return a.limbs_[i] <=> b.limbs_[i];
+  }
+  return std::strong_ordering::equal;
 }
 
 std::optional<Big> big_mul_add(U128 a, U128 b, U128 c) {
