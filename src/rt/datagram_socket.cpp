@@ -123,9 +123,11 @@ base::DatagramsOut from_anywhere(base::DatagramsOut out) {
   return out;
 }
 
-// The kernel refuses to send from an address that this machine has no more.
+// The kernel refuses to send from an address that this machine has no more, or to there.
 bool is_source_lost(const base::DatagramsOut& out, int error_number) {
-  return error_number == EINVAL && out.from_ip != base::LocalIp{};
+  const bool may_be = error_number == EINVAL || error_number == EADDRNOTAVAIL ||
+                      error_number == ENETUNREACH || error_number == EHOSTUNREACH;
+  return may_be && out.from_ip != base::LocalIp{};
 }
 
 base::LocalIp local_ip_of(const cmsghdr& control) {
