@@ -324,6 +324,29 @@ TEST(SessionConnection, OverDatagramsAStreamArrivesWholeThoughOneInTwentyIsLost)
   }
 }
 
+/// Also with a ticket, which names both.
+TEST(SessionConnection, WhoLooksOnSeesNobodysIdentity) {
+  SessionOptions options;
+  options.expected = test_peer(2);
+  PacketPair pair(options, {});
+  for (int i = 0; i < 2; ++i) {
+    pair.dial();
+    ASSERT_TRUE(pair.run_until([&] { return pair.dialer.ups == i + 1; }));
+    pair.run_for(1s);
+  }
+  EXPECT_EQ(pair.listener.admitted_by_ticket, 1U);
+  const auto is_seen = [&](ByteView bytes) {
+    return !std::ranges::search(pair.wire, bytes).empty();
+  };
+  EXPECT_TRUE(is_seen(ByteView(pair.wire).last(40)));
+  for (const PacketEnd* end : {&pair.dialer, &pair.listener}) {
+    const crypto::PublicKey key = end->key.public_key();
+    EXPECT_FALSE(is_seen(key.data));
+    EXPECT_FALSE(is_seen(base::as_bytes(codec::to_text(codec::peer_id_of(key)))));
+    EXPECT_FALSE(is_seen(end->shared.config().session.identity->key.public_key()));
+  }
+}
+
 TEST(SessionConnection, TheMoreImportantStreamGoesFirst) {
   for (const std::uint16_t importance : {std::uint16_t{0}, std::uint16_t{1000}}) {
     PacketPair pair;

@@ -180,6 +180,7 @@ class PacketPair {
   /// Whether a packet is lost.
   std::function<bool(const PacketEnd& from)> loses;
   PacketEnd dialer, listener;
+  Bytes wire;  // all that somebody between them has seen
 
  private:
   struct Flight {
@@ -198,6 +199,7 @@ class PacketPair {
       for (std::size_t at = 0; at < out.bytes; at += out.segment_bytes) {
         const ByteView packet =
             ByteView(room).subspan(at, std::min(out.segment_bytes, out.bytes - at));
+        base::append(wire, packet);
         if (loses && loses(from)) continue;
         flights_.push_back({now + latency, &to, from.address, base::to_bytes(packet)});
       }
