@@ -2,6 +2,7 @@
 // docs/design/packet.md that need no keys, by name.
 #include <gtest/gtest.h>
 
+#include "base/sanitizer_test_util.h"
 #include "packet/load_test_util.h"
 #include "packet/sealer_test_util.h"
 
@@ -342,7 +343,7 @@ Outcome play(const std::function<bool(std::size_t, ByteSpan)>& at_packet) {
   return outcome;
 }
 
-TEST(EndpointHostile, EveryBitOfEveryPacketTurnedIsAsIfThePacketHadBeenLost) {
+TEST(EndpointHostile, ABitTurnedAtAnyOffsetOfAnyPacketIsAsIfThePacketHadBeenLost) {
   std::vector<std::size_t> sizes;
   const Outcome whole = play([&](std::size_t, ByteSpan packet) {
     sizes.push_back(packet.size());
@@ -353,9 +354,10 @@ TEST(EndpointHostile, EveryBitOfEveryPacketTurnedIsAsIfThePacketHadBeenLost) {
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const Outcome lost = play([&](std::size_t at, ByteSpan) { return at != i; });
     ASSERT_TRUE(lost.is_up && lost.has_arrived && lost.is_clean) << i;
-    // All bits of the header and the first of the payload; then some of each kind of place.
+    // All bits of the header and the first of the payload; then one at least of each byte.
     const std::size_t bits = sizes[i] * 8;
-    for (std::size_t bit = 0; bit < bits; bit += bit < 60 * 8 ? 1 : 61) {
+    const std::size_t step = test::less_if_sanitized<std::size_t>(7, 61);
+    for (std::size_t bit = 0; bit < bits; bit += bit < 60 * 8 ? 1 : step) {
       const Outcome turned = play([&](std::size_t at, ByteSpan packet) {
         if (at == i) packet[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
         return true;
