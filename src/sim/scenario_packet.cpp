@@ -133,8 +133,11 @@ ScenarioResult run_field(const PacketFieldConfig& config) {
 }
 
 ScenarioResult run_long(const PacketSettings& settings) {
-  PacketLong session(
-      {.seed = settings.field.seed, .duration = std::chrono::hours(24 * settings.days)});
+  // Some 1.3 GB a day: keys change by bytes, too.
+  PacketLong session({.seed = settings.field.seed,
+                      .duration = std::chrono::hours(24 * settings.days),
+                      .stream_pause = 15s,
+                      .stream_bytes = 250'000});
   session.run();
   ScenarioResult result = packet_result(session.net(), session.violations(), settings.field.seed);
   const PacketLongFigures& figures = session.figures();

@@ -11,11 +11,10 @@
 namespace kith::sim {
 namespace {
 
-constexpr Duration long_rotation_pause = 10min, long_look_pause = 1h, long_stream_pause = 15min;
+constexpr Duration long_rotation_pause = 10min, long_look_pause = 1h;
 /// Before the heap is looked at, so that nothing is under way and what is idle is given back.
 constexpr Duration long_silence = 40s;
 constexpr std::uint64_t long_looks_to_settle = 2, long_looks_to_settle_most = 48;
-constexpr std::size_t long_stream_bytes = 60'000;
 constexpr std::size_t long_message_bytes_max = 6000, long_datagram_bytes = 500;
 
 /// 0 where the allocator does not say, as under sanitizers.
@@ -103,7 +102,7 @@ void PacketLong::talk() {
   base::store_big_endian(ByteSpan(datagram), 0, ++own.datagrams);
   if (to.send_datagram(Buffer(std::move(datagram)))) ++figures_.datagrams_sent;
   if (now >= opens_at_) {
-    opens_at_ = now + long_stream_pause;
+    opens_at_ = now + config_.stream_pause;
     open_stream(side);
   }
   if (now >= rotates_at_) {
@@ -117,9 +116,14 @@ void PacketLong::open_stream(std::uint32_t side) {
   const auto stream = to.open_stream(packet::importance_default);
   if (!stream) return complain("streams can be opened", to_string(stream.error()));
   ++figures_.streams;
-  to.write(*stream, pattern_.part(start_of(side, *stream), long_stream_bytes));
+  std::size_t written = 0;
+  while (written < config_.stream_bytes) {
+    const std::size_t size = std::min(PacketPattern::part_max, config_.stream_bytes - written);
+    to.write(*stream, pattern_.part(start_of(side, *stream) + written, size));
+    written += size;
+  }
   to.finish(*stream);
-  sides_[side].written[*stream] = long_stream_bytes;
+  sides_[side].written[*stream] = config_.stream_bytes;
 }
 
 // --- nodes say -----------------------------------------------------------------------------------

@@ -19,8 +19,11 @@ struct PacketLongConfig {
   std::uint64_t seed = 1;
   Duration duration = 24h;
   Duration pause = 4s;  // between two things that are said
-  /// Growth that allocators and containers may show by chance.
-  std::size_t growth_max = std::size_t{16} << 10;
+  Duration stream_pause = 15min;
+  std::size_t stream_bytes = 60'000;  // up to what one may queue
+  /// Growth that allocators and containers (the simulator's, too) may show by chance. A byte lost
+  /// with each stream of 14 days, or 20 with each change of keys, is more.
+  std::size_t growth_max = std::size_t{48} << 10;
 };
 
 struct PacketLongFigures {
