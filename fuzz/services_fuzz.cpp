@@ -212,7 +212,8 @@ class World {
                      ASSERT(consume.bytes <= found->second.unconsumed);
                      found->second.unconsumed -= consume.bytes;
                    },
-                   [](RequestDone&) {}, [&](Fault& fault) { faults_.push_back(fault.peer); },
+                   [](Prioritize&) {}, [](RequestDone&) {},
+                   [&](Fault& fault) { faults_.push_back(fault.peer); },
                    // None of these services has messages.
                    [](SendMessage&) { ASSERT(false); }, [](SendDatagram&) { ASSERT(false); }},
           *command);
