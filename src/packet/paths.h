@@ -56,7 +56,7 @@ class Paths {
   std::uint64_t allowance(const Path& path) const;
 
   /// A packet of `bytes` that opened, and is the newest of all, came from `path`: a candidate, if
-  /// it is not a known one.
+  /// it is not a known one; of a known one the address of ours that it came to counts from now on.
   void on_newest_from(Instant now, const Path& path, std::uint64_t bytes, Rng& rng);
   /// This side wants to move there: nobody has to have come from there first.
   void move_to(Instant now, const Path& path, Rng& rng);
