@@ -49,7 +49,7 @@ std::uint64_t Bbr::bdp(std::uint64_t gain_percent) const {
 
 /// What the path holds, and the batches at its ends: where a round trip takes hardly longer than to
 /// wake up, the least one is far from what is needed to be never idle
-/// (draft-ietf-ccwg-bbr, 5.6.4.2: the quantization budget).
+/// (draft-ietf-ccwg-bbr, BBRQuantizationBudget).
 std::uint64_t Bbr::pipe(std::uint64_t gain_percent) const {
   const std::uint64_t batch = std::min(bandwidth() / batches_per_second, host_batch_max);
   return std::max({bdp(gain_percent), batches_in_flight * batch, floor()});
